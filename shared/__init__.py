@@ -1,0 +1,1 @@
+"""Message contracts and plumbing that two rooms or more use; no business rule."""
