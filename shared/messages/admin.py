@@ -1,0 +1,52 @@
+"""What admin tells: the full new state of an organisation or an agreement, versioned."""
+
+from datetime import date
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from shared.messages.message import Message, Part
+
+
+class OrganisationChangedV1(Message):
+    """An organisation was created or changed; this is all of it."""
+
+    topic: ClassVar[str] = "organisation.changed.v1"
+
+    organisation: UUID
+    version: int
+    kind: Literal[
+        "establishment", "archival_agency", "archiving_operator", "submission_operator", "control_authority"
+    ]
+    identifier: str
+    name: str
+    siret: str | None = None
+    department: str | None = None
+
+
+class AgreementV1(Part):
+    """One version of an agreement; dates inclusive, `formats` PRONOM identifiers (empty: all)."""
+
+    id: UUID
+    version: int
+    identifier: str
+    name: str
+    establishment: UUID
+    establishment_identifier: str
+    state: Literal["active", "suspended"]
+    match_header: Literal["strict", "record"]
+    unknown_rules: Literal["reject", "warn"]
+    usages: Literal["strict", "lenient"]
+    decision: Literal["automatic", "archivist"]
+    formats: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    max_units: int | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class AgreementPublishedV1(Message):
+    """A version of an agreement is in force from now on."""
+
+    topic: ClassVar[str] = "agreement.published.v1"
+
+    agreement: AgreementV1

@@ -1,0 +1,62 @@
+"""What ingest tells: a SIP came in, an AIP is ready to be stored, a transfer has ended."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from shared.messages.message import ByteCount, Message, Part, Sha512
+
+
+class SipReceivedV1(Message):
+    """A SIP lies whole in staging; an ingest worker may check it."""
+
+    topic: ClassVar[str] = "sip.received.v1"
+
+    transfer_id: UUID
+    establishment: UUID
+    staging_key: str
+    size: ByteCount
+    sha512: Sha512
+
+
+class MemberV1(Part):
+    """Where one member of an AIP lies: byte offset and length in the TAR, and its digest."""
+
+    offset: ByteCount
+    length: ByteCount
+    sha512: Sha512
+
+
+class AipBuiltV1(Message):
+    """An AIP lies whole in staging and will never change; storage may copy it to its sites."""
+
+    topic: ClassVar[str] = "aip.built.v1"
+
+    aip_id: UUID
+    transfer_id: UUID
+    establishment: UUID
+    staging_key: str
+    sha512: Sha512
+    size: ByteCount
+    catalogue: MemberV1
+
+
+class TransferCompletedV1(Message):
+    """A transfer was accepted: responsibility has passed to the archive."""
+
+    topic: ClassVar[str] = "transfer.completed.v1"
+
+    transfer_id: UUID
+    establishment: UUID
+    aip_id: UUID
+    finding_codes: tuple[str, ...]
+    reply_key: str
+
+
+class SipRejectedV1(Message):
+    """A transfer was refused; nothing of it is kept but the trace."""
+
+    topic: ClassVar[str] = "sip.rejected.v1"
+
+    transfer_id: UUID
+    establishment: UUID
+    finding_codes: tuple[str, ...]

@@ -1,0 +1,32 @@
+"""Who hears what: every queue and the messages it is bound to.
+
+A broker forgets what no queue is bound for. So whoever publishes declares all of these first, and nothing is
+lost that was said before its hearer ever started. Rooms may hear neither more nor less than is written here.
+"""
+
+from collections.abc import Mapping
+
+from shared.messages.access import DipOrderedV1
+from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
+from shared.messages.data_management import AipCataloguedV1
+from shared.messages.ingest import AipBuiltV1, SipReceivedV1
+from shared.messages.journal import JournalLinesV1
+from shared.messages.message import Message
+from shared.messages.proof import DepositRecordedV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
+
+HEARD: Mapping[str, tuple[type[Message], ...]] = {
+    "ingest.check_sip": (SipReceivedV1,),
+    "ingest.keep_agreements": (AgreementPublishedV1,),
+    "ingest.follow_aip": (AipStoredV1, AipStorageRefusedV1, AipCataloguedV1, DepositRecordedV1),
+    "storage.copy_aip": (AipBuiltV1,),
+    "storage.keep_records": (AgreementPublishedV1, OrganisationChangedV1),
+    "data_management.take_aip": (AipStoredV1,),
+    "proof.keep_lines": (JournalLinesV1,),
+    "access.build_dip": (DipOrderedV1,),
+}
+
+ROUTES: Mapping[str, tuple[str, ...]] = {
+    queue: tuple(message.topic for message in messages) for queue, messages in HEARD.items()
+}
+"""Queue → topics."""

@@ -1,0 +1,46 @@
+"""What storage tells: an AIP stands on every site, or cannot be taken as it is."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from shared.messages.ingest import MemberV1
+from shared.messages.message import ByteCount, Message, Part, Sha512
+
+
+class ReceiptV1(Part):
+    """One copy as read back from its site: `sha512` is what the site gave back, at `verified_at`."""
+
+    site: str
+    place: str
+    key: str
+    version_id: str | None
+    sha512: Sha512
+    verified_at: AwareDatetime
+
+
+class AipStoredV1(Message):
+    """Every site of the policy holds the AIP and each copy was read back and found whole."""
+
+    topic: ClassVar[str] = "aip.stored.v1"
+
+    aip_id: UUID
+    transfer_id: UUID
+    establishment: UUID
+    version: int
+    sha512: Sha512
+    size: ByteCount
+    receipts: tuple[ReceiptV1, ...]
+    catalogue: MemberV1
+
+
+class AipStorageRefusedV1(Message):
+    """What lies in staging is not what ingest announced; ingest has to build it again."""
+
+    topic: ClassVar[str] = "aip.storage_refused.v1"
+
+    aip_id: UUID
+    transfer_id: UUID
+    establishment: UUID
+    reason: str

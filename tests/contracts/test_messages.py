@@ -1,0 +1,51 @@
+"""The contracts between rooms: a golden sample of every version is understood for ever."""
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import shared.messages
+from shared.messages.message import Message
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "messages"
+
+
+def every_message() -> list[type[Message]]:
+    for module in pkgutil.iter_modules(shared.messages.__path__):
+        importlib.import_module(f"shared.messages.{module.name}")
+    return sorted(Message.__subclasses__(), key=lambda message: message.topic)
+
+
+@pytest.mark.parametrize("message", every_message(), ids=lambda message: message.topic)
+def test_the_golden_sample_of_a_version_is_still_read_whole(message: type[Message]) -> None:
+    golden = json.loads((GOLDEN / f"{message.topic}.json").read_text(encoding="utf-8"))
+
+    read = message.model_validate(golden).model_dump(mode="json")
+
+    assert {name: read[name] for name in golden} == golden
+
+
+@pytest.mark.parametrize("message", every_message(), ids=lambda message: message.topic)
+def test_a_field_of_a_newer_sender_is_passed_over(message: type[Message]) -> None:
+    golden = json.loads((GOLDEN / f"{message.topic}.json").read_text(encoding="utf-8"))
+
+    assert message.model_validate({**golden, "added_later": 1}) == message.model_validate(golden)
+
+
+def test_versions_stand_in_class_and_topic_alike() -> None:
+    for message in every_message():
+        version = message.topic.rsplit(".", 1)[1]
+        assert message.__name__.endswith(version.upper())
+
+
+def test_no_two_classes_share_a_topic() -> None:
+    topics = [message.topic for message in every_message()]
+
+    assert len(topics) == len(set(topics))
+
+
+def test_every_golden_sample_has_its_class() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == {message.topic for message in every_message()}
