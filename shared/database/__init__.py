@@ -1,0 +1,1 @@
+"""One PostgreSQL database, one schema and one role per room."""

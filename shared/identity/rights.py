@@ -1,0 +1,89 @@
+"""The rights matrix: what each role may do. Deny by default: what is not written here is refused."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """One thing a route lets its caller do. `public` and `internal` routes say so too."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    SELF = "self"
+
+    TRANSFER_DEPOSIT = "transfer.deposit"
+    TRANSFER_READ = "transfer.read"
+    TRANSFER_DECIDE = "transfer.decide"
+    AGREEMENT_READ = "agreement.read"
+    CATALOGUE_READ = "catalogue.read"
+    CONTENT_READ = "content.read"
+    COPIES_READ = "copies.read"
+    JOURNAL_READ = "journal.read"
+    ORGANISATION_READ = "organisation.read"
+    ORGANISATION_MANAGE = "organisation.manage"
+    AGREEMENT_MANAGE = "agreement.manage"
+    CLIENT_MANAGE = "client.manage"
+
+
+class Role(StrEnum):
+    """What a mandate makes of its holder, within the establishments it names."""
+
+    DEPOSITOR = "depositor"
+    READER = "reader"
+    PRODUCER = "producer"
+    ARCHIVIST = "archivist"
+    CONTROL_AUTHORITY = "control_authority"
+    OPERATOR = "operator"
+    SECURITY_OFFICER = "security_officer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+_P = Permission
+
+RIGHTS: dict[Role, frozenset[Permission]] = {
+    Role.DEPOSITOR: frozenset({_P.TRANSFER_DEPOSIT, _P.TRANSFER_READ, _P.AGREEMENT_READ}),
+    Role.READER: frozenset({_P.CATALOGUE_READ, _P.CONTENT_READ}),
+    Role.PRODUCER: frozenset(
+        {_P.TRANSFER_READ, _P.CATALOGUE_READ, _P.CONTENT_READ, _P.AGREEMENT_READ, _P.COPIES_READ}
+    ),
+    Role.ARCHIVIST: frozenset(
+        {
+            _P.TRANSFER_READ,
+            _P.TRANSFER_DECIDE,
+            _P.CATALOGUE_READ,
+            _P.CONTENT_READ,
+            _P.COPIES_READ,
+            _P.JOURNAL_READ,
+            _P.ORGANISATION_READ,
+            _P.AGREEMENT_READ,
+            _P.AGREEMENT_MANAGE,
+        }
+    ),
+    Role.CONTROL_AUTHORITY: frozenset(
+        {_P.TRANSFER_READ, _P.CATALOGUE_READ, _P.JOURNAL_READ, _P.AGREEMENT_READ, _P.ORGANISATION_READ}
+    ),
+    # The operator keeps the service running and never reads content.
+    Role.OPERATOR: frozenset({_P.COPIES_READ, _P.ORGANISATION_READ}),
+    Role.SECURITY_OFFICER: frozenset({_P.CLIENT_MANAGE, _P.ORGANISATION_READ, _P.JOURNAL_READ}),
+    Role.AUDITOR: frozenset(
+        {_P.JOURNAL_READ, _P.COPIES_READ, _P.TRANSFER_READ, _P.AGREEMENT_READ, _P.ORGANISATION_READ}
+    ),
+    # The first client of an installation: sets it up, hands out mandates, sees where copies are.
+    Role.ADMINISTRATOR: frozenset(
+        {
+            _P.ORGANISATION_READ,
+            _P.ORGANISATION_MANAGE,
+            _P.AGREEMENT_READ,
+            _P.AGREEMENT_MANAGE,
+            _P.CLIENT_MANAGE,
+            _P.COPIES_READ,
+            _P.TRANSFER_READ,
+        }
+    ),
+}
+"""Version 1 of the matrix; an article of the archival policy will stand beside each right."""
+
+
+def roles_with(permission: Permission) -> frozenset[Role]:
+    """Return the roles that hold a permission."""
+    return frozenset(role for role, held in RIGHTS.items() if permission in held)

@@ -1,0 +1,89 @@
+"""Verify bearer tokens offline: clients' ES256 tokens by admin's published keys, rooms' own by secret."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import jwt
+
+from shared.clock import now
+from shared.identity.caller import Caller, mandates_of
+
+AUDIENCE = "chartrier"
+INTERNAL_ISSUER = "chartrier-rooms"
+INTERNAL_SECONDS = 60
+LEEWAY_SECONDS = 5
+REFRESH_SECONDS = 10.0
+"""An unknown key id asks admin for its keys again, at most this often."""
+
+KeySource = Callable[[], Awaitable[dict[str, Any]]]
+"""Fetches admin's JWK set."""
+
+
+class InvalidToken(Exception):
+    """The token is missing, malformed, forged, expired, or not for us."""
+
+
+class TokenVerifier:
+    """Turns a bearer token into a `Caller` without asking anybody, keys once known."""
+
+    def __init__(self, issuer: str, internal_secret: str, fetch_keys: KeySource) -> None:
+        self._issuer = issuer
+        self._secret = internal_secret
+        self._fetch = fetch_keys
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def verify(self, token: str) -> Caller:
+        """Return the caller a token names. Raises `InvalidToken`."""
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") == "HS256":
+                return self._room(token)
+            key = await self._key(str(header.get("kid", "")))
+            claims = jwt.decode(token, key, algorithms=["ES256"], issuer=self._issuer, **_CHECKS)
+            return Caller(f"client:{claims['sub']}", mandates_of(claims), token)
+        except (jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
+            raise InvalidToken(str(error)) from error
+
+    def _room(self, token: str) -> Caller:
+        claims = jwt.decode(token, self._secret, algorithms=["HS256"], issuer=INTERNAL_ISSUER, **_CHECKS)
+        return Caller(f"room:{claims['sub']}", (), token, internal=True)
+
+    async def _key(self, key_id: str) -> jwt.PyJWK:
+        if key_id not in self._keys:
+            async with self._lock:
+                await self._refresh(key_id)
+        if key_id not in self._keys:
+            raise InvalidToken(f"unknown key {key_id}")
+        return self._keys[key_id]
+
+    async def _refresh(self, key_id: str) -> None:
+        if key_id in self._keys or time.monotonic() - self._fetched_at < REFRESH_SECONDS:
+            return
+        key_set = jwt.PyJWKSet.from_dict(await self._fetch())
+        self._keys = {key.key_id: key for key in key_set.keys if key.key_id}
+        self._fetched_at = time.monotonic()
+
+
+_CHECKS: dict[str, Any] = {
+    "audience": AUDIENCE,
+    "leeway": LEEWAY_SECONDS,
+    "options": {"require": ["exp", "iat", "sub", "iss", "aud"]},
+}
+
+
+def room_token(room: str, secret: str) -> str:
+    """Sign a short token by which `room` is known to the others."""
+    issued = now()
+    claims = {
+        "sub": room,
+        "iss": INTERNAL_ISSUER,
+        "aud": AUDIENCE,
+        "iat": issued,
+        "exp": issued + timedelta(seconds=INTERNAL_SECONDS),
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")

@@ -1,0 +1,118 @@
+"""Deliver messages to their handler, each with one effect, as many as possible in one transaction."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.database.plumbing import dead_letter, inbox
+from shared.messages.message import Message
+from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
+from shared.messaging.transaction import RoomDatabase, Transaction, cause
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Transaction, Any], Awaitable[None]]
+"""Takes the open transaction and one message of the class it was declared for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it arrives: its bytes and how often it has been delivered to this consumer."""
+
+    message_id: UUID
+    topic: str
+    body: bytes
+    attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A queue of one room: `handlers` maps each message class it hears to the function that handles it.
+
+    Handlers must be short: long work becomes a row of `work`.
+    """
+
+    queue: str
+    database: RoomDatabase
+    handlers: dict[type[Message], Handler]
+    by_topic: dict[str, type[Message]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Index the message classes by topic."""
+        object.__setattr__(self, "by_topic", {message.topic: message for message in self.handlers})
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Return the topics this queue is bound to."""
+        return tuple(self.by_topic)
+
+    async def handle(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        """Handle a batch; outcomes stand in the order of the deliveries.
+
+        The whole batch is tried in one transaction; if anything in it fails, each message is handled
+        alone, so that one bad message never holds the others back.
+        """
+        if len(deliveries) > 1:
+            try:
+                await self._apply(deliveries)
+            except Exception:  # noqa: BLE001 (whatever it was, it comes up again below, one by one)
+                log.info("batch undone, handling one by one", extra={"queue": self.queue})
+            else:
+                return [DONE] * len(deliveries)
+        return [await self._handle_one(delivery) for delivery in deliveries]
+
+    async def _handle_one(self, delivery: Delivery) -> Outcome:
+        try:
+            await self._apply([delivery])
+        except (Rejected, ValidationError) as error:
+            return Outcome(Verdict.DEAD, _reason(error))
+        except TryAgain as error:
+            return Outcome(Verdict.AGAIN, _reason(error))
+        except Exception as error:
+            log.exception("handler failed", extra={"queue": self.queue, "message_id": delivery.message_id})
+            return Outcome(Verdict.AGAIN, _reason(error))
+        return DONE
+
+    async def _apply(self, deliveries: Sequence[Delivery]) -> None:
+        rows = [{"message_id": delivery.message_id, "consumer": self.queue} for delivery in deliveries]
+        claim = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.message_id)
+        async with self.database.begin() as tx:
+            new = set((await tx.connection.scalars(claim)).all())
+            for delivery in deliveries:
+                if delivery.message_id not in new:
+                    continue
+                new.discard(delivery.message_id)
+                await self._call(tx, delivery)
+
+    async def _call(self, tx: Transaction, delivery: Delivery) -> None:
+        kind = self.by_topic.get(delivery.topic)
+        if kind is None:
+            raise Rejected(f"{self.queue} does not hear {delivery.topic}")
+        message = kind.model_validate_json(delivery.body)
+        token = cause.set(message.message_id)
+        try:
+            await self.handlers[kind](tx, message)
+        finally:
+            cause.reset(token)
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        """Keep a dead message in the room's own table, for an operator to see and replay."""
+        values = {
+            "message_id": delivery.message_id,
+            "consumer": self.queue,
+            "topic": delivery.topic,
+            "body": delivery.body,
+            "reason": reason,
+        }
+        async with self.database.begin() as tx:
+            await tx.connection.execute(insert(dead_letter).values(values).on_conflict_do_nothing())
+        log.error("message dead-lettered", extra={"queue": self.queue, "reason": reason})
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]

@@ -1,0 +1,126 @@
+"""One request or one message is one transaction: its writes, its messages and its journal lines."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.clock import rfc3339
+from shared.database.plumbing import journal_head, outbox
+from shared.messages.journal import JournalLinesV1, JournalLineV1
+from shared.messages.message import Message
+
+ZERO_DIGEST = "0" * 128
+"""What the first batch or line of a chain names as the digest before it."""
+
+cause: ContextVar[UUID | None] = ContextVar("cause", default=None)
+"""The message being handled, if any: messages posted meanwhile name it as their cause."""
+
+
+class Transaction:
+    """An open transaction of one room. Nothing leaves it unless it commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.messages: list[Message] = []
+        self.lines: list[JournalLineV1] = []
+        self.enqueued = False
+
+    def post(self, message: Message) -> None:
+        """Send `message` if, and only if, the transaction commits."""
+        self.messages.append(message)
+
+    def journal(self, line: JournalLineV1) -> None:
+        """Write `line` in its journal if, and only if, the transaction commits."""
+        self.lines.append(line)
+
+
+class RoomDatabase:
+    """A room's engine and name; opens transactions and tells the relay when one left messages."""
+
+    def __init__(self, engine: AsyncEngine, room: str) -> None:
+        self.engine = engine
+        self.room = room
+        self._posted: list[Callable[[], None]] = []
+        self._enqueued: list[Callable[[], None]] = []
+
+    def when_posted(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each commit that left messages in the outbox."""
+        self._posted.append(listener)
+
+    def when_enqueued(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each commit that left work to do."""
+        self._enqueued.append(listener)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; commit it with its messages and lines, or roll everything back."""
+        async with self.engine.begin() as connection:
+            tx = Transaction(connection)
+            yield tx
+            if tx.lines:
+                tx.post(await _numbered(connection, self.room, tuple(tx.lines)))
+            if tx.messages:
+                await connection.execute(insert(outbox), [_row(message) for message in tx.messages])
+        for listener in (*self._posted * bool(tx.messages), *self._enqueued * tx.enqueued):
+            listener()
+
+
+def _row(message: Message) -> dict[str, object]:
+    if message.causation_id is None and cause.get() is not None:
+        message = message.model_copy(update={"causation_id": cause.get()})
+    body = message.model_dump_json().encode()
+    return {"message_id": message.message_id, "topic": message.topic, "body": body}
+
+
+async def _numbered(connection: AsyncConnection, sender: str, lines: tuple[JournalLineV1, ...]) -> JournalLinesV1:
+    """Give the batch its number and link it to the one before; holds the room's head row until commit.
+
+    Taken last in the transaction, so the row is held for the commit only and cannot deadlock.
+    """
+    head = journal_head
+    row = (
+        await connection.execute(select(head.c.batch, head.c.sha512).where(head.c.sender == sender).with_for_update())
+    ).one_or_none()
+    if row is None:
+        first = upsert(head).values(sender=sender, batch=0, sha512=ZERO_DIGEST).on_conflict_do_nothing()
+        await connection.execute(first)
+        return await _numbered(connection, sender, lines)
+
+    batch, previous = row.batch + 1, row.sha512
+    digest = batch_digest(sender, batch, previous, lines)
+    await connection.execute(head.update().where(head.c.sender == sender).values(batch=batch, sha512=digest))
+    return JournalLinesV1(sender=sender, batch=batch, previous=previous, sha512=digest, lines=lines)
+
+
+def batch_digest(sender: str, batch: int, previous: str, lines: tuple[JournalLineV1, ...]) -> str:
+    """Return the digest of a batch: SHA-512 over its canonical JSON (RFC 8785)."""
+    facts: dict[str, Any] = {
+        "sender": sender,
+        "batch": batch,
+        "previous": previous,
+        "lines": [canonical_line(line) for line in lines],
+    }
+    return hashlib.sha512(rfc8785.dumps(facts)).hexdigest()
+
+
+def canonical_line(line: JournalLineV1) -> dict[str, Any]:
+    """Return a line as plain JSON values, its time in our one text form."""
+    return {
+        "kind": line.kind,
+        "action": line.action,
+        "actor": line.actor,
+        "outcome": line.outcome,
+        "object": line.object,
+        "establishment": None if line.establishment is None else str(line.establishment),
+        "transfer_id": None if line.transfer_id is None else str(line.transfer_id),
+        "occurred_at": rfc3339(line.occurred_at),
+        "details": dict(line.details),
+    }

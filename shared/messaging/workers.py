@@ -1,0 +1,104 @@
+"""The loop that takes leased work, keeps the leases alive, and gives failed work back."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from shared.messaging.outcome import TryAgain
+from shared.messaging.transaction import RoomDatabase
+from shared.messaging.work import LEASE_SECONDS, Lease, StaleLease, lease, postpone, renew
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[Lease], Awaitable[None]]
+"""Does one piece of work and closes it with `finish` in its own last transaction."""
+
+IDLE_SECONDS = 1.0
+
+
+class WorkLoop:
+    """Runs up to `slots` pieces of a room's work at once. `jobs` maps a kind of work to what does it."""
+
+    def __init__(
+        self,
+        database: RoomDatabase,
+        jobs: Mapping[str, Job],
+        *,
+        slots: int,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._slots = slots
+        self._lease_seconds = lease_seconds
+        self._held: dict[int, Lease] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        database.when_enqueued(self.wake)
+
+    def wake(self) -> None:
+        """Look for work now: called when some was just enqueued in this process."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; then let go of what is in hand (its leases run out by themselves)."""
+        heart = asyncio.create_task(self._beat())
+        try:
+            while True:
+                await self._round()
+        finally:
+            heart.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(heart, *self._tasks, return_exceptions=True)
+
+    async def _round(self) -> None:
+        self._wake.clear()
+        free = self._slots - len(self._tasks)
+        taken: list[Lease] = []
+        if free:
+            try:
+                taken = await lease(self._database, tuple(self._jobs), free, seconds=self._lease_seconds)
+            except Exception as error:  # noqa: BLE001 (a database that is away only delays)
+                log.warning("no lease", extra={"room": self._database.room, "reason": str(error)[:300]})
+        for held in taken:
+            self._held[held.id] = held
+            task = asyncio.create_task(self._do(held), name=f"{held.kind} {held.key}")
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        if not taken or len(taken) == free:
+            # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the wake-up.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._wake.wait()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+
+    async def _do(self, held: Lease) -> None:
+        try:
+            await self._jobs[held.kind](held)
+        except StaleLease:
+            log.warning("lease lost", extra={"kind": held.kind, "key": held.key, "epoch": held.epoch})
+        except Exception as error:
+            if not isinstance(error, TryAgain):
+                log.exception("work failed", extra={"kind": held.kind, "key": held.key})
+            await self._give_back(held, f"{type(error).__name__}: {error}")
+        finally:
+            self._held.pop(held.id, None)
+
+    async def _give_back(self, held: Lease, reason: str) -> None:
+        log.info("work postponed", extra={"kind": held.kind, "key": held.key, "reason": reason[:300]})
+        try:
+            async with self._database.begin() as tx:
+                await postpone(tx, held, reason)
+        except Exception as error:  # noqa: BLE001 (the lease runs out by itself)
+            log.warning("not given back", extra={"key": held.key, "reason": str(error)[:300]})
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            with contextlib.suppress(Exception):
+                await renew(self._database, list(self._held.values()), seconds=self._lease_seconds)

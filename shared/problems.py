@@ -1,0 +1,97 @@
+"""Errors of the HTTP surface: RFC 9457 problem documents with a stable code, in French or English."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Problem(Exception):
+    """What went wrong, for the caller: `code` is stable, the texts are for people."""
+
+    status: int
+    code: str
+    fr: str
+    en: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def not_found() -> Problem:
+    """Return the answer for what does not exist, or is not the caller's to see: the same."""
+    return Problem(404, "not_found", "Introuvable.", "Not found.")
+
+
+def language_of(accept_language: str | None) -> str:
+    """Choose between French (default) and English by the order of ``Accept-Language``."""
+    for choice in (accept_language or "").lower().split(","):
+        tag = choice.split(";")[0].strip()
+        if tag.startswith(("fr", "en")):
+            return tag[:2]
+    return "fr"
+
+
+def answer(problem: Problem, language: str) -> JSONResponse:
+    """Write a problem as ``application/problem+json``."""
+    body = {
+        "type": f"urn:chartrier:problem:{problem.code}",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.fr if language == "fr" else problem.en,
+        **problem.extra,
+    }
+    headers = {"Content-Language": language, **problem.headers}
+    return JSONResponse(body, problem.status, headers, media_type=PROBLEM_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem document; only bugs become a bare 500, without detail."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _bug)
+
+
+def _language(request: Request) -> str:
+    return language_of(request.headers.get("accept-language"))
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)  # noqa: S101 (Starlette's handlers are typed for any exception)
+    return answer(error, _language(request))
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    phrase = HTTPStatus(status).phrase
+    headers = dict(getattr(error, "headers", None) or {})
+    problem = Problem(status, phrase.lower().replace(" ", "_"), phrase, phrase, headers=headers)
+    return answer(not_found() if status == 404 else problem, _language(request))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    faults = [
+        {"place": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+        for fault in (error.errors() if isinstance(error, RequestValidationError) else [])
+    ]
+    problem = Problem(422, "invalid_request", "Requête invalide.", "Invalid request.", extra={"errors": faults})
+    return answer(problem, _language(request))
+
+
+async def _bug(request: Request, _error: Exception) -> JSONResponse:
+    problem = Problem(
+        500,
+        "internal_error",
+        "Erreur interne ; elle est enregistrée et sera examinée.",
+        "Internal error; it is logged and will be looked into.",
+    )
+    return answer(problem, _language(request))

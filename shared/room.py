@@ -1,0 +1,145 @@
+"""A room as it runs: its HTTP face, its consumers, its leased work, its relay; started and stopped whole."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import extract, func, select, text
+
+from shared.calls import RoomCalls
+from shared.database.engine import room_engine
+from shared.database.plumbing import dead_letter, outbox, work
+from shared.identity.tokens import TokenVerifier
+from shared.messages.routes import ROUTES
+from shared.messaging.consumer import Consumer
+from shared.messaging.rabbitmq import RabbitTransport
+from shared.messaging.relay import Relay
+from shared.messaging.transaction import RoomDatabase
+from shared.messaging.transport import Transport
+from shared.messaging.workers import WorkLoop
+from shared.observability import DEAD_LETTERS, OUTBOX_AGE, OUTBOX_ROWS, WORK_AGE, WORK_ROWS
+from shared.settings import RoomSettings
+from shared.web import Probe, room_app
+
+log = logging.getLogger(__name__)
+
+Close = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What every room stands on, opened from its settings."""
+
+    name: str
+    settings: RoomSettings
+    database: RoomDatabase
+    transport: Transport
+    calls: RoomCalls
+    verifier: TokenVerifier
+
+
+def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -> Foundation:
+    """Open a room's database, transport, calls and token verifier; nothing connects yet.
+
+    `transport` is given when rooms share one process; otherwise the settings name the broker.
+    """
+    engine = room_engine(settings.database_url.get_secret_value(), name, pool=settings.database_pool)
+    calls = RoomCalls(settings, name)
+
+    async def fetch_keys() -> dict[str, object]:
+        keys = await calls.get_json("admin", "/admin/v1/jwks.json")
+        return dict(keys or {"keys": []})
+
+    verifier = TokenVerifier(settings.base_url, settings.internal_secret.get_secret_value(), fetch_keys)
+    return Foundation(
+        name,
+        settings,
+        RoomDatabase(engine, name),
+        transport or RabbitTransport(settings.broker_url.get_secret_value(), f"chartrier {name}", ROUTES),
+        calls,
+        verifier,
+    )
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room ready to run."""
+
+    foundation: Foundation
+    app: FastAPI
+    consumers: Sequence[Consumer] = ()
+    loops: Sequence[WorkLoop] = ()
+    close: Sequence[Close] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """Return the room's name."""
+        return self.foundation.name
+
+
+def assemble(
+    foundation: Foundation,
+    router: APIRouter,
+    *,
+    consumers: Sequence[Consumer] = (),
+    loops: Sequence[WorkLoop] = (),
+    probes: Mapping[str, Probe] | None = None,
+    close: Sequence[Close] = (),
+) -> Room:
+    """Put a room together: its routes behind the guard, with health and metrics of all its parts."""
+    database = foundation.database
+
+    async def ask_database() -> None:
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def measure() -> None:
+        await refresh_gauges(database)
+
+    all_probes = {"database": ask_database, "broker": foundation.transport.probe, **(probes or {})}
+    app = room_app(foundation.name, router, foundation.verifier, all_probes, measure)
+    return Room(foundation, app, tuple(consumers), tuple(loops), tuple(close))
+
+
+@contextlib.asynccontextmanager
+async def running(room: Room) -> AsyncIterator[None]:
+    """Run a room's relay, consumers and work while the block lasts; then let it finish and close."""
+    foundation = room.foundation
+    relay = Relay(foundation.database, foundation.transport)
+    await foundation.transport.start()
+    for consumer in room.consumers:
+        await foundation.transport.subscribe(consumer)
+    tasks = [asyncio.create_task(relay.run(), name=f"{room.name} relay")]
+    tasks += [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
+    log.info("room open", extra={"of": room.name})
+    try:
+        yield
+    finally:
+        await foundation.transport.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for close in room.close:
+            await close()
+        await foundation.calls.close()
+        await foundation.database.engine.dispose()
+        log.info("room closed", extra={"of": room.name})
+
+
+async def refresh_gauges(database: RoomDatabase) -> None:
+    """Set the gauges of queues that live in the room's database; one query, no listing of rows."""
+    oldest = extract("epoch", func.now() - func.min(outbox.c.created_at))
+    work_oldest = extract("epoch", func.now() - func.min(work.c.created_at))
+    async with database.engine.connect() as connection:
+        rows, age = (await connection.execute(select(func.count(), oldest).select_from(outbox))).one()
+        dead = await connection.scalar(select(func.count()).select_from(dead_letter))
+        kinds = (await connection.execute(select(work.c.kind, func.count(), work_oldest).group_by(work.c.kind))).all()
+    OUTBOX_ROWS.labels(database.room).set(rows)
+    OUTBOX_AGE.labels(database.room).set(age or 0)
+    DEAD_LETTERS.labels(database.room).set(dead or 0)
+    for kind, count, kind_age in kinds:
+        WORK_ROWS.labels(database.room, kind).set(count)
+        WORK_AGE.labels(database.room, kind).set(kind_age or 0)

@@ -1,0 +1,57 @@
+"""Serve one room as a process of its own: `serve` does everything, `api` and `worker` half each."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from shared.observability import configure_logging
+from shared.room import Room, running
+from shared.settings import RoomSettings
+
+SHUTDOWN_SECONDS = 20
+"""How long requests in hand may take to end once we are told to stop."""
+
+Build = Callable[[RoomSettings], Awaitable[Room]]
+
+
+def main(name: str, build: Build, arguments: Sequence[str] | None = None) -> None:
+    """Become the process that ``python -m services.<room> serve|api|worker`` asks for."""
+    parser = argparse.ArgumentParser(prog=f"services.{name}")
+    parser.add_argument("role", choices=["serve", "api", "worker"])
+    role = parser.parse_args(arguments).role
+
+    settings = RoomSettings()
+    configure_logging(name, settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(build, settings, role))
+
+
+async def _serve(build: Build, settings: RoomSettings, role: str) -> None:
+    room = await build(settings)
+    if role == "api":
+        room = replace(room, consumers=(), loops=())
+    async with running(room):
+        # A worker keeps its HTTP face: probes and metrics are asked there.
+        await listen(room.app, settings.host, settings.port)
+
+
+async def listen(app: ASGIApp, host: str, port: int) -> None:
+    """Serve HTTP until SIGINT or SIGTERM, then let requests in hand end."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=75,
+    )
+    await uvicorn.Server(config).serve()

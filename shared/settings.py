@@ -1,0 +1,36 @@
+"""What an operator may set for any room: environment variables ``CHARTRIER_…`` (see docs/settings.md)."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RoomSettings(BaseSettings):
+    """Where a room finds its database, its broker, the other rooms; read once, then passed down."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    """SQLAlchemy URL (``postgresql+asyncpg://…``) of this room's own role."""
+
+    broker_url: SecretStr = SecretStr("local")
+    """``amqp://…``, or ``local`` for delivery inside one process."""
+
+    internal_secret: SecretStr = Field(min_length=32)
+    """Shared by the rooms; signs the short tokens they show each other for work nobody waits for."""
+
+    base_url: str = "http://127.0.0.1:8000"
+    """The public origin, as clients see it: in links, and as the issuer of tokens."""
+
+    room_urls: dict[str, str] = Field(default_factory=dict)
+    """Room → origin where the others reach it; a room that is not named is at `base_url`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database_pool: int = 8
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    def url_of(self, room: str) -> str:
+        """Return the origin of a room, without a final slash."""
+        return self.room_urls.get(room, self.base_url).rstrip("/")

@@ -1,0 +1,24 @@
+"""Fixtures of every suite: the private PostgreSQL of this run, and databases on it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.local import postgres
+from shared.database.migrations import ROOMS
+from tests.servers import Databases, fresh
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Postgres]:
+    """One server for the whole run, on a folder that goes with it."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    yield postgres.start(folder)
+    postgres.stop(folder)
+
+
+@pytest.fixture(scope="module")
+def databases(postgres_server: postgres.Postgres) -> Databases:
+    """A database of the module's own with every room's schema."""
+    return fresh(postgres_server, ROOMS)

@@ -1,0 +1,92 @@
+"""One transaction: its writes, its messages and its numbered journal batch, all or nothing."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select
+
+from shared.database.plumbing import outbox
+from shared.identifiers import new_id
+from shared.messages.access import DipOrderedV1
+from shared.messages.journal import JournalLinesV1, JournalLineV1
+from shared.messaging.transaction import ZERO_DIGEST, RoomDatabase, batch_digest
+from tests.servers import Databases
+
+pytestmark = pytest.mark.integration
+
+
+def a_line(action: str = "something.happened") -> JournalLineV1:
+    return JournalLineV1(kind="events", action=action, actor="room:access")
+
+
+def a_dip_ordered() -> DipOrderedV1:
+    return DipOrderedV1(dip_id=new_id(), establishment=new_id())
+
+
+async def batches(database: RoomDatabase) -> list[JournalLinesV1]:
+    query = select(outbox.c.body).where(outbox.c.topic == JournalLinesV1.topic).order_by(outbox.c.id)
+    async with database.engine.connect() as connection:
+        return [JournalLinesV1.model_validate_json(body) for body in await connection.scalars(query)]
+
+
+async def test_a_rolled_back_transaction_leaves_no_message_and_no_number(databases: Databases) -> None:
+    database = databases.room("ingest")
+
+    async def fails() -> None:
+        async with database.begin() as tx:
+            tx.post(a_dip_ordered())
+            tx.journal(a_line())
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await fails()
+    async with database.engine.connect() as connection:
+        assert (await connection.execute(select(outbox.c.id))).all() == []
+    await database.engine.dispose()
+
+
+async def test_concurrent_transactions_number_and_chain_their_batches_without_a_gap(databases: Databases) -> None:
+    database = databases.room("storage")
+
+    async def say(index: int) -> None:
+        async with database.begin() as tx:
+            tx.journal(a_line(f"thing.{index}"))
+            tx.journal(a_line(f"thing.{index}.again"))
+
+    await asyncio.gather(*(say(index) for index in range(20)))
+
+    chain = sorted(await batches(database), key=lambda batch: batch.batch)
+    assert [batch.batch for batch in chain] == list(range(1, 21))
+    previous = ZERO_DIGEST
+    for batch in chain:
+        assert batch.previous == previous
+        assert batch.sha512 == batch_digest("storage", batch.batch, previous, batch.lines)
+        previous = batch.sha512
+    await database.engine.dispose()
+
+
+async def test_listeners_hear_of_commits_only(databases: Databases) -> None:
+    database = databases.room("proof")
+    heard: list[str] = []
+    database.when_posted(lambda: heard.append("posted"))
+
+    async with database.begin() as tx:
+        tx.post(a_dip_ordered())
+        assert heard == []
+    async with database.begin():
+        pass
+
+    assert heard == ["posted"]
+    await database.engine.dispose()
+
+
+async def test_a_room_cannot_touch_the_schema_of_another(databases: Databases) -> None:
+    rows = await databases.as_superuser(
+        """SELECT r.rolname, n.nspname FROM pg_roles r, pg_namespace n
+           WHERE r.rolname LIKE 'chartrier_%' AND r.rolname <> 'chartrier_owner'
+             AND n.nspname IN ('ingest', 'storage', 'data_management', 'access', 'admin', 'proof')
+             AND has_schema_privilege(r.oid, n.oid, 'USAGE')"""
+    )
+    assert {(row["rolname"], row["nspname"]) for row in rows} == {
+        (f"chartrier_{room}", room) for room in ("ingest", "storage", "proof")
+    }

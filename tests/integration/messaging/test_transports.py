@@ -1,0 +1,247 @@
+"""One contract, two transports: what is posted is handled once, whatever happens on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import select
+
+from services.local import rabbitmq
+from shared.database.plumbing import dead_letter, inbox, outbox
+from shared.identifiers import new_id
+from shared.messages.access import DipOrderedV1
+from shared.messaging import outcome
+from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.local import LocalTransport
+from shared.messaging.outcome import Rejected, TryAgain
+from shared.messaging.rabbitmq import RabbitTransport
+from shared.messaging.relay import Relay
+from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.messaging.transport import Transport
+from tests.servers import Databases
+
+pytestmark = pytest.mark.integration
+
+PATIENCE = 30
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder: Path = tmp_path_factory.mktemp("rabbit")
+    server = rabbitmq.start(folder)
+    yield server.url
+    rabbitmq.stop(folder)
+
+
+@pytest.fixture
+def queues() -> tuple[str, str]:
+    """Names of two queues that no other test has used."""
+    return f"proof.test_{uuid4().hex[:8]}", f"proof.test_{uuid4().hex[:8]}"
+
+
+@pytest.fixture(params=["local", "rabbitmq"])
+def open_transport(request: pytest.FixtureRequest, queues: tuple[str, str]) -> Callable[[], Transport]:
+    if request.param == "local":
+        return LocalTransport
+    url = request.getfixturevalue("broker")
+    return lambda: RabbitTransport(url, "test", dict.fromkeys(queues, (DipOrderedV1.topic,)))
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def empty(databases: Databases) -> None:
+    for room in ("ingest", "proof"):
+        await databases.as_superuser(f"TRUNCATE {room}.outbox, {room}.inbox, {room}.dead_letter")
+
+
+class Heard:
+    """A handler that notes what it is given, and may be told to fail first."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.ids: list[UUID] = []
+        self.calls = 0
+        self._failures = list(failures)
+        self._news = asyncio.Condition()
+
+    async def __call__(self, _tx: Transaction, message: DipOrderedV1) -> None:
+        self.calls += 1
+        if self._failures:
+            raise self._failures.pop(0)
+        self.ids.append(message.dip_id)
+        async with self._news:
+            self._news.notify_all()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: len(self.ids) >= count)
+
+
+@asynccontextmanager
+async def a_walk(
+    databases: Databases, transport: Transport, queues: tuple[str, str], *handlers: Heard
+) -> AsyncIterator[tuple[RoomDatabase, list[Consumer]]]:
+    """A sender's database with its relay, and one consumer a handler, on their own queues."""
+    sender, hearer = databases.room("ingest"), databases.room("proof")
+    consumers = [
+        Consumer(queue, hearer, {DipOrderedV1: heard}) for queue, heard in zip(queues, handlers, strict=False)
+    ]
+    await transport.start()
+    for consumer in consumers:
+        await transport.subscribe(consumer)
+    relay = asyncio.create_task(Relay(sender, transport).run())
+    yield sender, consumers
+    await transport.stop()
+    relay.cancel()
+    await asyncio.gather(relay, return_exceptions=True)
+    await sender.engine.dispose()
+    await hearer.engine.dispose()
+
+
+async def say(sender: RoomDatabase, count: int = 1) -> list[UUID]:
+    ids = [new_id() for _ in range(count)]
+    async with sender.begin() as tx:
+        for dip_id in ids:
+            tx.post(DipOrderedV1(dip_id=dip_id, establishment=new_id()))
+    return ids
+
+
+async def test_every_consumer_hears_every_message_once(
+    databases: Databases, open_transport: Callable[[], Transport], queues: tuple[str, str]
+) -> None:
+    one, two = Heard(), Heard()
+    async with a_walk(databases, open_transport(), queues, one, two) as (sender, _):
+        ids = await say(sender, 150)
+        await asyncio.gather(one.until(150), two.until(150))
+
+    assert sorted(one.ids) == sorted(two.ids) == sorted(ids)
+
+
+async def test_a_message_delivered_twice_has_one_effect(
+    databases: Databases, open_transport: Callable[[], Transport], queues: tuple[str, str]
+) -> None:
+    heard = Heard()
+    transport = open_transport()
+    async with a_walk(databases, transport, queues, heard) as (sender, consumers):
+        message = DipOrderedV1(dip_id=new_id(), establishment=new_id())
+        twin = Delivery(message.message_id, message.topic, message.model_dump_json().encode())
+        await transport.publish([twin])
+        await transport.publish([twin, twin])
+        await say(sender)
+        await heard.until(2)
+        async with consumers[0].database.engine.connect() as connection:
+            seen = (await connection.scalars(select(inbox.c.message_id))).all()
+
+    assert heard.ids.count(message.dip_id) == 1
+    assert len(seen) == 2
+
+
+async def test_a_failure_of_the_world_is_tried_again_after_a_while(
+    databases: Databases, open_transport: Callable[[], Transport], queues: tuple[str, str]
+) -> None:
+    heard = Heard(TryAgain("not yet"))
+    async with a_walk(databases, open_transport(), queues, heard) as (sender, _):
+        started = asyncio.get_running_loop().time()
+        ids = await say(sender)
+        await heard.until(1)
+        waited = asyncio.get_running_loop().time() - started
+
+    assert (heard.ids, heard.calls) == (ids, 2)
+    assert waited >= outcome.RETRY_DELAYS[0] * 0.9
+
+
+async def test_a_message_that_can_never_be_handled_is_buried_and_blocks_nobody(
+    databases: Databases, open_transport: Callable[[], Transport], queues: tuple[str, str]
+) -> None:
+    heard = Heard(Rejected("never"))
+    async with a_walk(databases, open_transport(), queues, heard) as (sender, consumers):
+        [poison] = await say(sender)
+        while heard.calls == 0:
+            await asyncio.sleep(0.01)
+        [good] = await say(sender)
+        await heard.until(1)
+        async with consumers[0].database.engine.connect() as connection:
+            [dead] = (await connection.execute(select(dead_letter))).all()
+
+    assert heard.ids == [good]
+    assert (dead.consumer, dead.reason) == (consumers[0].queue, "Rejected: never")
+    assert DipOrderedV1.model_validate_json(dead.body).dip_id == poison
+
+
+async def test_one_bad_message_does_not_undo_its_batch(
+    databases: Databases, open_transport: Callable[[], Transport], queues: tuple[str, str]
+) -> None:
+    poison = DipOrderedV1(dip_id=new_id(), establishment=new_id())
+    heard = Heard()
+
+    async def picky(tx: Transaction, message: DipOrderedV1) -> None:
+        if message.dip_id == poison.dip_id:
+            raise Rejected("this one")
+        await heard(tx, message)
+
+    transport = open_transport()
+    async with a_walk(databases, transport, queues, heard) as (sender, consumers):
+        consumers[0].handlers[DipOrderedV1] = picky
+        async with sender.begin() as tx:
+            good = [DipOrderedV1(dip_id=new_id(), establishment=new_id()) for _ in range(10)]
+            for message in (*good[:5], poison, *good[5:]):
+                tx.post(message)
+        async with asyncio.timeout(PATIENCE):
+            while {message.dip_id for message in good} - set(heard.ids):
+                await asyncio.sleep(0.02)
+        async with consumers[0].database.engine.connect() as connection:
+            done = (await connection.scalars(select(inbox.c.message_id))).all()
+
+    assert {message.message_id for message in good} == set(done)
+
+
+async def test_what_was_posted_while_nothing_ran_goes_out_later(
+    databases: Databases, open_transport: Callable[[], Transport], queues: tuple[str, str]
+) -> None:
+    before = databases.room("ingest")
+    ids = await say(before, 3)
+    await before.engine.dispose()
+
+    heard = Heard()
+    async with a_walk(databases, open_transport(), queues, heard) as (sender, _):
+        await heard.until(3)
+        async with asyncio.timeout(PATIENCE):
+            while await rows_of_outbox(sender):
+                await asyncio.sleep(0.02)
+
+    assert sorted(heard.ids) == sorted(ids)
+
+
+async def test_what_was_said_before_its_hearer_ever_started_waits_for_it(
+    databases: Databases, broker: str, queues: tuple[str, str]
+) -> None:
+    """RabbitMQ forgets what no queue is bound for, so whoever publishes declares every queue."""
+    routes = dict.fromkeys(queues, (DipOrderedV1.topic,))
+    speaker = RabbitTransport(broker, "speaker", routes)
+    message = DipOrderedV1(dip_id=new_id(), establishment=new_id())
+    await speaker.publish([Delivery(message.message_id, message.topic, message.model_dump_json().encode())])
+    await speaker.stop()
+
+    heard = Heard()
+    async with a_walk(databases, RabbitTransport(broker, "hearer", routes), queues, heard):
+        await heard.until(1)
+
+    assert heard.ids == [message.dip_id]
+
+
+async def test_a_consumer_that_hears_other_than_its_route_is_refused(
+    databases: Databases, broker: str, queues: tuple[str, str]
+) -> None:
+    transport = RabbitTransport(broker, "test", {queues[0]: ("other.topic.v1",)})
+    room = databases.room("proof")
+
+    with pytest.raises(ValueError, match="does not hear what the routes say"):
+        await transport.subscribe(Consumer(queues[0], room, {DipOrderedV1: Heard()}))
+    await room.engine.dispose()
+
+
+async def rows_of_outbox(sender: RoomDatabase) -> int:
+    async with sender.engine.connect() as connection:
+        return len((await connection.execute(select(outbox.c.id))).all())

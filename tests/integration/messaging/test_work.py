@@ -1,0 +1,139 @@
+"""Leased work: one worker at a time, epochs, back-off, and what a late worker may no longer do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from shared.messaging.outcome import TryAgain
+from shared.messaging.transaction import RoomDatabase
+from shared.messaging.work import Lease, StaleLease, confirm, enqueue, finish, lease, postpone, renew
+from shared.messaging.workers import WorkLoop
+from tests.servers import Databases
+
+pytestmark = pytest.mark.integration
+
+
+@pytest_asyncio.fixture
+async def database(databases: Databases) -> AsyncIterator[RoomDatabase]:
+    await databases.as_superuser("TRUNCATE storage.work")
+    room = databases.room("storage")
+    yield room
+    await room.engine.dispose()
+
+
+async def ask(database: RoomDatabase, *keys: str) -> None:
+    async with database.begin() as tx:
+        for key in keys:
+            await enqueue(tx, "copy", key, {"key": key})
+
+
+async def take_over(databases: Databases) -> None:
+    """Let every lease run out now, as if its worker had been silent for long."""
+    await databases.as_superuser("UPDATE storage.work SET leased_until = now() - interval '1 second'")
+
+
+async def test_the_same_work_asked_twice_is_done_once(database: RoomDatabase) -> None:
+    await ask(database, "a")
+    await ask(database, "a")
+
+    assert [held.key for held in await lease(database, ["copy"], 10)] == ["a"]
+
+
+async def test_two_workers_never_take_the_same_work(database: RoomDatabase) -> None:
+    await ask(database, *(f"k{index}" for index in range(40)))
+
+    taken = await asyncio.gather(*(lease(database, ["copy"], 7) for _ in range(6)))
+
+    keys = [held.key for batch in taken for held in batch]
+    assert len(keys) == len(set(keys)) == 40
+
+
+async def test_a_worker_whose_lease_was_taken_over_can_record_nothing(
+    database: RoomDatabase, databases: Databases
+) -> None:
+    await ask(database, "a")
+    [slow] = await lease(database, ["copy"], 1)
+    await take_over(databases)
+    [successor] = await lease(database, ["copy"], 1)
+
+    assert successor.epoch == slow.epoch + 1
+    for act in (finish, confirm):
+        with pytest.raises(StaleLease):
+            async with database.begin() as tx:
+                await act(tx, slow)
+    with pytest.raises(StaleLease):
+        async with database.begin() as tx:
+            await postpone(tx, slow, "late")
+    assert await renew(database, [slow, successor]) == {successor.id}
+    async with database.begin() as tx:
+        await finish(tx, successor)
+
+
+async def test_effects_of_a_stale_worker_roll_back(database: RoomDatabase, databases: Databases) -> None:
+    await ask(database, "a")
+    [slow] = await lease(database, ["copy"], 1)
+    await take_over(databases)
+    await lease(database, ["copy"], 1)
+
+    async def late() -> None:
+        async with database.begin() as tx:
+            await enqueue(tx, "effect", "of the slow one")
+            await finish(tx, slow)
+
+    with pytest.raises(StaleLease):
+        await late()
+    assert await lease(database, ["effect"], 1) == []
+
+
+async def test_postponed_work_waits_and_remembers_why(database: RoomDatabase, databases: Databases) -> None:
+    await ask(database, "a")
+    [held] = await lease(database, ["copy"], 1)
+    async with database.begin() as tx:
+        await postpone(tx, held, "site away")
+
+    assert await lease(database, ["copy"], 1) == []
+    [row] = await databases.as_superuser(
+        "SELECT last_error, not_before > now() AS waits, leased_until FROM storage.work"
+    )
+    assert dict(row) == {"last_error": "site away", "waits": True, "leased_until": None}
+
+
+async def test_the_loop_does_the_work_and_gives_failures_back(database: RoomDatabase, databases: Databases) -> None:
+    tried: dict[str, int] = {}
+    done = asyncio.Event()
+
+    async def job(held: Lease) -> None:
+        tried[held.key] = tried.get(held.key, 0) + 1
+        if held.key == "flaky" and tried[held.key] == 1:
+            raise TryAgain("not yet")
+        async with database.begin() as tx:
+            await finish(tx, held)
+        if held.key == "flaky":
+            done.set()
+
+    loop = asyncio.create_task(WorkLoop(database, {"copy": job}, slots=2).run())
+    await ask(database, "a", "b", "c", "flaky")
+    await asyncio.wait_for(done.wait(), 20)
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+
+    assert tried == {"a": 1, "b": 1, "c": 1, "flaky": 2}
+    assert await databases.as_superuser("SELECT key FROM storage.work") == []
+
+
+async def test_a_lease_is_renewed_for_as_long_as_the_work_lasts(database: RoomDatabase, databases: Databases) -> None:
+    renewed = asyncio.Event()
+
+    async def job(_held: Lease) -> None:
+        before = await databases.as_superuser("SELECT leased_until FROM storage.work")
+        while await databases.as_superuser("SELECT leased_until FROM storage.work") == before:
+            await asyncio.sleep(0.02)
+        renewed.set()
+
+    loop = asyncio.create_task(WorkLoop(database, {"copy": job}, slots=1, lease_seconds=0.6).run())
+    await ask(database, "long")
+    await asyncio.wait_for(renewed.wait(), 20)
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
