@@ -1,0 +1,121 @@
+"""The HTTP edge of storage: where the copies are, and the bytes themselves, by range."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from services.storage import queries
+from services.storage.queries import Holding
+from services.storage.sites import OpenSite
+from services.storage.worker import content
+from shared.byte_ranges import UnsatisfiableRange, byte_range
+from shared.clock import rfc3339
+from shared.identity.caller import Caller
+from shared.identity.guard import requires
+from shared.identity.rights import Permission
+from shared.messaging.transaction import RoomDatabase
+from shared.object_store.errors import StoreUnavailable
+from shared.problems import Problem, not_found
+
+router = APIRouter(prefix="/storage/v1", tags=["storage"])
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What the edge works with."""
+
+    database: RoomDatabase
+    sites: Mapping[str, OpenSite]
+
+
+def _storage(request: Request) -> Storage:
+    storage: Storage = request.app.state.storage
+    return storage
+
+
+Parts = Annotated[Storage, Depends(_storage)]
+
+
+@router.get("/aips/{aip_id}/copies")
+async def get_copies(
+    aip_id: str, storage: Parts, caller: Annotated[Caller, requires(Permission.COPIES_READ)]
+) -> dict[str, Any]:
+    """Say where each copy of an AIP is, and when it was last read back."""
+    holding = await _within(storage, caller, Permission.COPIES_READ, aip_id)
+    async with storage.database.engine.connect() as connection:
+        copies = await queries.copies_of(connection, holding)
+    return {
+        "aip_id": str(holding.id),
+        "version": holding.version,
+        "state": holding.state,
+        "sha512": holding.sha512,
+        "size": holding.size,
+        "copies": [
+            {
+                "site": copy.site,
+                "place": storage.sites[copy.site].site.place if copy.site in storage.sites else None,
+                "key": holding.key,
+                "version_id": copy.version_id,
+                "state": copy.state,
+                "sha512": None if copy.verified_at is None else copy.expected.sha512,
+                "verified_at": None if copy.verified_at is None else rfc3339(copy.verified_at),
+            }
+            for copy in copies
+        ],
+    }
+
+
+@router.get("/aips/{aip_id}/content", response_class=Response)
+async def get_content(
+    request: Request,
+    aip_id: str,
+    storage: Parts,
+    caller: Annotated[Caller, requires(Permission.CONTENT_READ)],
+) -> Response:
+    """Return an AIP's TAR, or one range of it, from a site whose copy was verified."""
+    holding = await _within(storage, caller, Permission.CONTENT_READ, aip_id)
+    try:
+        wanted = byte_range(request.headers.get("range"), holding.size)
+    except UnsatisfiableRange:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{holding.size}"})
+    offset, length = wanted or (0, holding.size)
+    async with storage.database.engine.connect() as connection:
+        copies = await queries.copies_of(connection, holding)
+    try:
+        chunks = await content(holding, copies, storage.sites, offset, length)
+    except StoreUnavailable as error:
+        raise Problem(
+            503,
+            "no_site_answers",
+            "Aucun site de stockage ne répond pour le moment.",
+            "No storage site answers for the moment.",
+            headers={"Retry-After": "10"},
+        ) from error
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{holding.sha512}"',
+        "Content-Length": str(length),
+        "Cache-Control": "private, no-store",
+    }
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{holding.size}"
+    return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type="application/x-tar")
+
+
+async def _within(storage: Storage, caller: Caller, permission: Permission, aip_id: str) -> Holding:
+    """Return an AIP the caller may ask about; a foreign or malformed id is as unknown as any other."""
+    try:
+        wanted = UUID(aip_id)
+    except ValueError as error:
+        raise not_found() from error
+    async with storage.database.engine.connect() as connection:
+        holding = await queries.newest(connection, wanted)
+    if holding is None or holding.kind != "aip" or holding.establishment is None:
+        raise not_found()
+    if holding.establishment not in caller.scope(permission):
+        raise not_found()
+    return holding

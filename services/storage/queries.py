@@ -1,0 +1,108 @@
+"""Every question storage asks its database, and every line it writes there. Callers own the transaction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.storage.domain.copies import Copy, CopyState
+from services.storage.tables import copy, holding
+from shared.checksums import Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One AIP or record that storage keeps, in one version; `facts` is what its sender told of it."""
+
+    id: UUID
+    version: int
+    kind: str
+    establishment: UUID | None
+    key: str
+    sha512: str
+    size: int
+    state: str
+    facts: dict[str, Any]
+    taken_at: datetime
+    stored_at: datetime | None
+
+
+def _holding(row: Row[Any]) -> Holding:
+    return Holding(**row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
+
+
+async def newest(connection: AsyncConnection, holding_id: UUID, *, lock: bool = False) -> Holding | None:
+    """Return the newest version of a holding, locked until the transaction ends if asked."""
+    query = select(holding).where(holding.c.id == holding_id).order_by(holding.c.version.desc()).limit(1)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else _holding(row)
+
+
+async def get_holding(
+    connection: AsyncConnection, holding_id: UUID, version: int, *, lock: bool = False
+) -> Holding | None:
+    """Return one version of a holding."""
+    query = select(holding).where(holding.c.id == holding_id, holding.c.version == version)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else _holding(row)
+
+
+async def add_holding(connection: AsyncConnection, values: dict[str, Any], sites: Iterable[str]) -> bool:
+    """Add a holding with a copy to write on each site; False when that version is there already."""
+    added = await connection.execute(
+        upsert(holding).values(state="storing", **values).on_conflict_do_nothing().returning(holding.c.id)
+    )
+    if added.one_or_none() is None:
+        return False
+    to_write = [
+        {"holding": values["id"], "version": values["version"], "site": site, "state": "to_write"} for site in sites
+    ]
+    await connection.execute(insert(copy), to_write)
+    return True
+
+
+async def set_state(connection: AsyncConnection, held: Holding, state: str) -> None:
+    """Move a holding, locked before, to a state."""
+    change: dict[str, Any] = {"state": state}
+    if state == "stored":
+        change["stored_at"] = func.now()
+    ours = (holding.c.id == held.id) & (holding.c.version == held.version)
+    await connection.execute(update(holding).where(ours).values(change))
+
+
+async def copies_of(connection: AsyncConnection, held: Holding) -> list[Copy]:
+    """Return every copy of a holding, by site."""
+    ours = (copy.c.holding == held.id) & (copy.c.version == held.version)
+    rows = await connection.execute(select(copy).where(ours).order_by(copy.c.site))
+    return [_copy(held, row) for row in rows]
+
+
+def _copy(held: Holding, row: Row[Any]) -> Copy:
+    return Copy(
+        site=row.site,
+        key=held.key,
+        expected=Measure(sha512=held.sha512, size=held.size),
+        state=CopyState(row.state),
+        version_id=row.version_id,
+        written_by=row.written_by,
+        written_at=row.written_at,
+        verified_at=row.verified_at,
+    )
+
+
+async def put_copy(connection: AsyncConnection, held: Holding, now: Copy) -> None:
+    """Write down where a copy stands now."""
+    ours = (copy.c.holding == held.id) & (copy.c.version == held.version) & (copy.c.site == now.site)
+    values = {
+        "state": now.state.value,
+        "version_id": now.version_id,
+        "written_by": now.written_by,
+        "written_at": now.written_at,
+        "verified_at": now.verified_at,
+    }
+    await connection.execute(update(copy).where(ours).values(values))

@@ -1,0 +1,37 @@
+"""Storage's tables, as its migrations made them."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from shared.database.engine import room_metadata
+
+METADATA = room_metadata()
+
+holding = Table(
+    "holding",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("establishment", UUID),
+    Column("key", Text, nullable=False),
+    Column("sha512", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    Column("taken_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("stored_at", DateTime(timezone=True)),
+)
+
+copy = Table(
+    "copy",
+    METADATA,
+    Column("holding", UUID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("site", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("version_id", Text),
+    Column("written_by", UUID),
+    Column("written_at", DateTime(timezone=True)),
+    Column("verified_at", DateTime(timezone=True)),
+)
