@@ -1,0 +1,89 @@
+"""What an administrator prepares before a first deposit: an establishment, its agreement, its clients."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from chartrier_client.answers import text
+from chartrier_client.http import Client
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementTerms:
+    """What is agreed with an establishment about its deposits; no formats means any format."""
+
+    establishment: str
+    identifier: str
+    name: str
+    match_header: Literal["strict", "record"] = "strict"
+    unknown_rules: Literal["reject", "warn"] = "reject"
+    usages: Literal["strict", "lenient"] = "strict"
+    decision: Literal["automatic", "archivist"] = "automatic"
+    formats: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    max_units: int | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """What a client may do for an establishment: roles such as "depositor" or "reader"."""
+
+    establishment: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A client just created; the archive shows the secret this once."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+def create_establishment(
+    client: Client, identifier: str, name: str, *, siret: str | None = None, department: str | None = None
+) -> str:
+    """Create an establishment and return its identifier in the archive."""
+    body = {"identifier": identifier, "name": name, "siret": siret, "department": department}
+    return text(client.post("/admin/v1/establishments", _given(body)), "id")
+
+
+def create_agreement(client: Client, terms: AgreementTerms) -> str:
+    """Create an agreement and return its identifier in the archive."""
+    body = {
+        "establishment": terms.establishment,
+        "identifier": terms.identifier,
+        "name": terms.name,
+        "match_header": terms.match_header,
+        "unknown_rules": terms.unknown_rules,
+        "usages": terms.usages,
+        "decision": terms.decision,
+        "formats": list(terms.formats),
+        "max_bytes": terms.max_bytes,
+        "max_units": terms.max_units,
+        "valid_from": terms.valid_from and terms.valid_from.isoformat(),
+        "valid_to": terms.valid_to and terms.valid_to.isoformat(),
+    }
+    return text(client.post("/admin/v1/agreements", _given(body)), "id")
+
+
+def create_client(
+    client: Client, name: str, mandates: Iterable[Mandate], *, organisation: str | None = None
+) -> NewClient:
+    """Create a client application and return its credentials."""
+    body = {
+        "name": name,
+        "organisation": organisation,
+        "mandates": [
+            {"establishment": mandate.establishment, "roles": list(mandate.roles)} for mandate in mandates
+        ],
+    }
+    answer = client.post("/admin/v1/clients", _given(body))
+    return NewClient(text(answer, "client_id"), text(answer, "client_secret"))
+
+
+def _given(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}

@@ -1,0 +1,80 @@
+"""What can go wrong when talking to an archive.
+
+Problem          the archive answered no, and says why (RFC 9457)
+Unreachable      no answer came, even after trying again where that is safe
+UnexpectedAnswer something answered that is not an archive this client knows
+StillRunning     the time allowed is over; the work goes on at the archive
+DigestMismatch   the bytes received are not the bytes the archive announced
+"""
+
+from dataclasses import dataclass
+
+import httpx
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing the archive found in a deposit; `code` never changes meaning."""
+
+    code: str
+    severity: str
+    place: str
+    message: str
+
+
+class Problem(Exception):
+    """The archive refused the request; `code` is stable, `title` and `detail` are for people."""
+
+    def __init__(
+        self, status: int, code: str, title: str, detail: str, findings: tuple[Finding, ...] = ()
+    ) -> None:
+        super().__init__(f"{detail or title} ({status} {code})")
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.findings = findings
+
+
+class Unreachable(Exception):
+    """The archive did not answer, or its answer broke off."""
+
+
+class UnexpectedAnswer(Exception):
+    """What answered is not an archive, or not one this client understands."""
+
+
+class StillRunning(Exception):
+    """We stopped waiting; nothing is lost, ask again later with the same identifier."""
+
+
+class DigestMismatch(Exception):
+    """What was downloaded differs from what was announced; nothing was kept on disk."""
+
+
+def problem_from(response: httpx.Response) -> Problem:
+    """Read a refusal, whoever wrote it: a proxy's page gives a problem without a code of ours."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        body = {}
+    return Problem(
+        response.status_code,
+        str(body.get("code") or f"HTTP_{response.status_code}"),
+        str(body.get("title") or response.reason_phrase),
+        str(body.get("detail") or ""),
+        findings_from(body.get("findings")),
+    )
+
+
+def findings_from(rows: object) -> tuple[Finding, ...]:
+    """Read findings from JSON; unknown fields are left aside, absent ones are empty."""
+    if not isinstance(rows, list):
+        return ()
+    return tuple(
+        Finding(*(str(row.get(name) or "") for name in ("code", "severity", "place", "message")))
+        for row in rows
+        if isinstance(row, dict)
+    )

@@ -1,0 +1,154 @@
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from chartrier_client.command import main
+from chartrier_client.settings import SettingsError, credentials
+from tests.unit.client.archive_double import ArchiveDouble, said, said_bytes
+
+TRANSFERS = "/ingest/v1/transfers"
+FINDING = {"code": "OBJECT_DIGEST_MISMATCH", "severity": "error", "place": "Content/a.pdf", "message": "faux"}
+
+
+@pytest.fixture
+def environment(archive: ArchiveDouble) -> Mapping[str, str]:
+    return {
+        "CHARTRIER_URL": archive.url,
+        "CHARTRIER_CLIENT_ID": "the-client",
+        "CHARTRIER_CLIENT_SECRET": "its-secret",
+    }
+
+
+@pytest.fixture
+def sip(tmp_path: Path) -> Path:
+    path = tmp_path / "sip.zip"
+    assert main(["demo-sip", str(path)], {}) == 0
+    return path
+
+
+def test_an_accepted_deposit_leaves_with_0(
+    archive: ArchiveDouble,
+    environment: Mapping[str, str],
+    sip: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive.says("POST", TRANSFERS, said({"id": "tr-1", "state": "received"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "accepted", "aip_id": "aip-9"}))
+
+    assert main(["deposit", str(sip), "--agreement", "A"], environment) == 0
+    assert "aip-9" in capsys.readouterr().out
+
+
+def test_a_rejected_deposit_leaves_with_2_and_tells_the_findings(
+    archive: ArchiveDouble,
+    environment: Mapping[str, str],
+    sip: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive.says("POST", TRANSFERS, said({"id": "tr-1", "state": "received"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "rejected", "findings": [FINDING]}))
+
+    assert main(["deposit", str(sip), "--agreement", "A"], environment) == 2
+    assert "OBJECT_DIGEST_MISMATCH Content/a.pdf : faux" in capsys.readouterr().out
+
+
+def test_an_answer_in_json_is_json_and_nothing_else(
+    archive: ArchiveDouble,
+    environment: Mapping[str, str],
+    sip: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    body = {"id": "tr-1", "state": "rejected", "findings": [FINDING], "later": "field"}
+    archive.says("POST", TRANSFERS, said({"id": "tr-1", "state": "received"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said(body))
+    capsys.readouterr()
+
+    assert main(["--json", "deposit", str(sip), "--agreement", "A"], environment) == 2
+    assert json.loads(capsys.readouterr().out) == body
+
+
+def test_a_refusal_an_absent_archive_or_a_slip_leave_with_1(
+    archive: ArchiveDouble, environment: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"code": "forbidden", "detail": "Aucun mandat."}, 403))
+
+    assert main(["status", "tr-1"], environment) == 1
+    assert "Aucun mandat" in capsys.readouterr().err
+    assert main(["deposit", "absent.zip", "--agreement", "A"], environment) == 1
+    assert main(["deposit"], environment) == 1
+    assert main(["status", "tr-1"], {}) == 1
+    assert "CHARTRIER_URL" in capsys.readouterr().err
+
+
+def test_help_leaves_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"], {}) == 0
+    assert "CHARTRIER_CLIENT_SECRET" in capsys.readouterr().out
+
+
+def test_a_search_prints_units_and_their_objects(
+    archive: ArchiveDouble, environment: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = {"id": "u-1", "title": "Délibération", "objects": [{"id": "o-1", "filename": "d.pdf", "size": 9}]}
+    archive.says("GET", "/access/v1/units", said({"items": [item], "next": "more"}))
+
+    assert main(["search", "rue", "tilleuls", "--filter", "level=Item", "--limit", "1"], environment) == 0
+
+    printed = capsys.readouterr().out
+    assert "u-1  Délibération" in printed
+    assert "o-1  d.pdf" in printed
+    assert [heard.query for heard in archive.requests("GET", "/access/v1/units")] == [
+        {"q": ["rue tilleuls"], "level": ["Item"]}
+    ]
+
+
+def test_an_object_is_fetched_to_a_file(
+    archive: ArchiveDouble, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    archive.says("GET", "/access/v1/objects/o-1/content", said_bytes(b"content"))
+
+    assert main(["get", "o-1", str(tmp_path / "d.pdf")], environment) == 0
+    assert (tmp_path / "d.pdf").read_bytes() == b"content"
+
+
+def test_a_failed_order_leaves_with_1(
+    archive: ArchiveDouble, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    archive.says("POST", "/access/v1/dips", said({"id": "d-1", "state": "ordered"}, 202))
+    archive.says("GET", "/access/v1/dips/d-1", said({"id": "d-1", "state": "failed"}))
+
+    assert main(["dip", "u-1", "--out", str(tmp_path / "dip.zip")], environment) == 1
+    assert not (tmp_path / "dip.zip").exists()
+
+
+def test_a_folder_is_built_without_any_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dossier").mkdir()
+    (tmp_path / "dossier" / "a.txt").write_text("a", encoding="utf-8")
+    agencies = ["--archival-agency", "AD", "--transferring-agency", "MAIRIE", "--message-id", "M1"]
+    out = tmp_path / "sip.zip"
+
+    assert main(["--json", "sip", "build", str(tmp_path / "dossier"), str(out), *agencies], {}) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["units"], told["files"], told["message_identifier"]) == (2, 1, "M1")
+    assert out.exists()
+
+
+def test_flags_come_before_the_file_and_the_file_before_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "client.json"
+    file.write_text(json.dumps({"base_url": "http://file", "client_id": "file"}), encoding="utf-8")
+    environment = {
+        "CHARTRIER_URL": "http://env",
+        "CHARTRIER_CLIENT_ID": "env",
+        "CHARTRIER_CLIENT_SECRET": "env",
+    }
+
+    known = credentials({"base_url": "http://flag"}, file, environment)
+
+    assert (known.base_url, known.client_id, known.client_secret) == ("http://flag", "file", "env")
+
+
+def test_everything_missing_is_told_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"CHARTRIER_URL.*CHARTRIER_CLIENT_SECRET"):
+        credentials({}, None, {"CHARTRIER_CLIENT_ID": "c"})
