@@ -1,0 +1,7 @@
+"""Run ingest as a process: ``python -m services.ingest serve|api|worker``."""
+
+from services.ingest.wiring import build
+from shared.serving import main
+
+if __name__ == "__main__":
+    main("ingest", build)

@@ -1,0 +1,1 @@
+"""What ingest talks to outside itself: the scanner, the format identifier, child processes, admin's rules."""

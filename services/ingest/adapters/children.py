@@ -1,0 +1,66 @@
+"""Child processes for CPU work: they die with us, and a dead one only delays its work."""
+
+import asyncio
+import contextlib
+import ctypes
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from services.ingest.domain.errors import TryAgain
+
+Answer = TypeVar("Answer")
+
+_PR_SET_PDEATHSIG = 1
+
+
+class ChildDied(TryAgain):
+    """A child process ended in the middle of its work, killed from outside or out of memory."""
+
+
+class Children:
+    """A pool of `count` child processes, started on first use and replaced when one dies."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    async def call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        """Run a module-level function in a child. Raises what it raises, or `ChildDied`."""
+        if self._pool is None:
+            self._pool = _open_pool(self._count)
+        pool = self._pool
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
+        except BrokenProcessPool as error:
+            if self._pool is pool:
+                self._pool = None
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise ChildDied("a child process died") from error
+
+    async def close(self) -> None:
+        """End the children; work in hand is given up, its lease will run out."""
+        if self._pool is None:
+            return
+        for process in list((self._pool._processes or {}).values()):  # noqa: SLF001 (3.11 has no other way to end them)
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = None
+
+
+def _open_pool(count: int) -> ProcessPoolExecutor:
+    # A fork of a process with threads and an event loop is not safe; a fork server's children are.
+    context = multiprocessing.get_context("forkserver")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this child when its parent goes, so that kill -9 leaves nobody behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

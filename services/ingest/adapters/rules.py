@@ -1,0 +1,25 @@
+"""The rule referential, asked of admin and remembered for a minute."""
+
+import time
+
+from shared.calls import RoomCalls
+
+REMEMBERED_SECONDS = 60.0
+
+
+class RuleReferential:
+    """Maps each known rule code to its category; raises `RoomUnavailable` when admin does not answer."""
+
+    def __init__(self, calls: RoomCalls) -> None:
+        self._calls = calls
+        self._rules: dict[str, str] = {}
+        self._asked_at: float | None = None
+
+    async def categories(self) -> dict[str, str]:
+        """Return code → category (AppraisalRule, AccessRule…)."""
+        fresh = self._asked_at is not None and time.monotonic() - self._asked_at < REMEMBERED_SECONDS
+        if not fresh:
+            answer = await self._calls.get_json("admin", "/admin/v1/rules")
+            self._rules = {rule["code"]: rule["category"] for rule in answer or ()}
+            self._asked_at = time.monotonic()
+        return self._rules

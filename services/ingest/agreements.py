@@ -1,0 +1,60 @@
+"""Which agreement a deposit is made under: our projection first, admin when it misses."""
+
+from datetime import date
+from urllib.parse import quote
+
+from services.ingest import queries
+from shared.calls import RoomCalls
+from shared.identity.caller import Caller
+from shared.identity.rights import Permission
+from shared.messages.admin import AgreementV1
+from shared.messaging.transaction import RoomDatabase
+from shared.problems import Problem
+
+
+async def agreement_for(
+    database: RoomDatabase, calls: RoomCalls, caller: Caller, wanted: str, today: date
+) -> AgreementV1:
+    """Return the agreement the caller may deposit under today.
+
+    Raises a 403 `Problem` for one that does not exist or is not theirs (the same answer), 409 for one that is
+    suspended or out of its dates.
+    """
+    found = await known_agreement(database, calls, wanted)
+    if found is None or found.establishment not in caller.scope(Permission.TRANSFER_DEPOSIT):
+        raise Problem(
+            403,
+            "agreement_unknown",
+            "Cet accord de versement n'existe pas, ou ne vous est pas ouvert.",
+            "This agreement does not exist, or is not open to you.",
+        )
+    if found.state != "active":
+        raise Problem(
+            409,
+            "agreement_suspended",
+            "Cet accord de versement est suspendu.",
+            "This agreement is suspended.",
+        )
+    if (found.valid_from and today < found.valid_from) or (found.valid_to and today > found.valid_to):
+        raise Problem(
+            409,
+            "agreement_out_of_dates",
+            f"Cet accord de versement vaut du {found.valid_from or '…'} au {found.valid_to or '…'}.",
+            f"This agreement is valid from {found.valid_from or '…'} to {found.valid_to or '…'}.",
+        )
+    return found
+
+
+async def known_agreement(database: RoomDatabase, calls: RoomCalls, wanted: str) -> AgreementV1 | None:
+    """Return an agreement by id or identifier, asking admin for one that we have not heard of yet."""
+    async with database.engine.connect() as connection:
+        found = await queries.find_agreement(connection, wanted)
+    if found is not None:
+        return found
+    answer = await calls.get_json("admin", f"/admin/v1/agreements/{quote(wanted, safe='')}")
+    if answer is None:
+        return None
+    asked = AgreementV1.model_validate(answer)
+    async with database.begin() as tx:
+        await queries.keep_agreement(tx.connection, asked)
+    return asked

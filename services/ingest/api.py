@@ -1,0 +1,218 @@
+"""The HTTP edge of ingest: deposits come in here, and are followed here."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import ClientDisconnect
+
+from services.ingest import queries
+from services.ingest.agreements import agreement_for
+from services.ingest.domain.records import header_of_json
+from services.ingest.domain.transfer import TransferState
+from services.ingest.handlers import Ingest, decide
+from services.ingest.multipart import boundary_of, sip_part
+from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
+from services.ingest.queries import Transfer
+from services.ingest.reception import Parcel, announced_digests, receive
+from services.ingest.views import links, summary_view, transfer_view
+from shared.clock import now, rfc3339
+from shared.identity.caller import Caller
+from shared.identity.guard import requires
+from shared.identity.rights import Permission
+from shared.object_store.errors import NoSuchObject
+from shared.problems import Problem, language_of, not_found
+
+router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
+
+PAGE = 50
+XML = "application/xml"
+
+
+def _ingest(request: Request) -> Ingest:
+    ingest: Ingest = request.app.state.ingest
+    return ingest
+
+
+Parts = Annotated[Ingest, Depends(_ingest)]
+Depositor = Annotated[Caller, requires(Permission.TRANSFER_DEPOSIT)]
+Reader = Annotated[Caller, requires(Permission.TRANSFER_READ)]
+Archivist = Annotated[Caller, requires(Permission.TRANSFER_DECIDE)]
+
+
+@router.post("/transfers", status_code=202)
+async def create_transfer(
+    request: Request,
+    caller: Depositor,
+    ingest: Parts,
+    agreement: Annotated[str, Query(min_length=1, max_length=200)],
+) -> JSONResponse:
+    """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``."""
+    if "dry_run" in request.query_params:
+        # Silence would store what its sender only wanted judged.
+        raise Problem(400, "dry_run_unknown", "Le mode dry_run n'est pas offert.", "dry_run is not offered.")
+    chosen = await agreement_for(ingest.database, ingest.calls, caller, agreement, now().date())
+    limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
+    try:
+        transfer, new = await receive(
+            ingest.database, ingest.staging, chosen, caller.subject, _parcel(request, limit)
+        )
+    except ClientDisconnect as error:
+        raise Problem(400, "truncated", "Le corps s'est interrompu.", "The body was cut short.") from error
+    body = {"id": str(transfer.id), "state": transfer.state, "links": links(transfer)}
+    return JSONResponse(body, 202 if new else 200, {"Location": links(transfer)["self"]})
+
+
+def _parcel(request: Request, limit: int) -> Parcel:
+    """Read from the request's headers what it announces; the body is not touched yet."""
+    announced = request.headers.get("content-length")
+    size = int(announced) if announced and announced.isdecimal() else None
+    chunks = _limited(request.stream(), limit)
+    content_type = request.headers.get("content-type", "")
+    digests = announced_digests(request.headers.get("content-digest"))
+    filename = request.query_params.get("filename")
+    if content_type.lower().startswith("multipart/form-data"):
+        # Length and digest announced are those of the form, not of the part.
+        return Parcel(sip_part(chunks, boundary_of(content_type)), None, {}, filename)
+    if size is not None and size > limit:
+        raise _too_large(limit)
+    return Parcel(chunks, size, digests, filename)
+
+
+async def _limited(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    taken = 0
+    async for chunk in chunks:
+        taken += len(chunk)
+        if taken > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"Le versement dépasse la limite de {limit} octets.",
+        f"The deposit exceeds the limit of {limit} bytes.",
+        extra={"limit": limit},
+        # What is left of the body is not read: the connection cannot serve another request.
+        headers={"Connection": "close"},
+    )
+
+
+@router.get("/transfers")
+async def list_transfers(
+    caller: Reader,
+    ingest: Parts,
+    state: TransferState | None = None,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = PAGE,
+) -> dict[str, Any]:
+    """List the transfers of the caller's establishments, newest first."""
+    scope = caller.scope(Permission.TRANSFER_READ)
+    async with ingest.database.engine.connect() as connection:
+        found = await queries.list_transfers(
+            connection,
+            establishments=scope.establishments,
+            state=state,
+            before=cursor,
+            limit=limit + 1,
+        )
+    page = found[:limit]
+    following = str(page[-1].id) if len(found) > limit else None
+    return {"items": [summary_view(transfer) for transfer in page], "next": following}
+
+
+@router.get("/transfers/{transfer_id}")
+async def get_transfer(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> dict[str, Any]:
+    """Show where a transfer stands and what the checks found."""
+    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    return transfer_view(transfer, language_of(request.headers.get("accept-language")))
+
+
+@router.get("/transfers/{transfer_id}/report")
+async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> dict[str, Any]:
+    """Return the findings alone: an unreadable package has no SEDA answer, but it has this."""
+    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    view = transfer_view(transfer, language_of(request.headers.get("accept-language")))
+    return {name: view[name] for name in ("id", "state", "findings", "steps", "reason")}
+
+
+@router.get("/transfers/{transfer_id}/acknowledgement", response_class=Response)
+async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -> Response:
+    """Return the SEDA Acknowledgement, from the moment the manifest's header was read."""
+    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    header = None if transfer.header is None else header_of_json(transfer.header)
+    if header is None or not can_answer(header):
+        raise _not_yet("acknowledgement_not_ready", "L'accusé de réception", "The acknowledgement", transfer)
+    letter = Letter(header, f"{transfer.id}-ack", rfc3339(transfer.received_at))
+    return Response(acknowledgement(letter), media_type=XML)
+
+
+@router.get("/transfers/{transfer_id}/reply", response_class=Response)
+async def get_reply(caller: Reader, ingest: Parts, transfer_id: str) -> Response:
+    """Return the SEDA ArchiveTransferReply of an accepted or rejected transfer."""
+    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    if transfer.reply_key is None:
+        raise _not_yet("reply_not_ready", "La réponse", "The reply", transfer)
+    try:
+        chunks = await ingest.staging.open_range(transfer.reply_key)
+    except NoSuchObject as error:
+        raise not_found() from error
+    return StreamingResponse(chunks, media_type=XML)
+
+
+class DecisionBody(BaseModel):
+    """What an archivist decides, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Literal["accept", "refuse"]
+    reason: str = Field(default="", max_length=2000)
+
+
+@router.post("/transfers/{transfer_id}/decision", status_code=202)
+async def decide_transfer(
+    request: Request, caller: Archivist, ingest: Parts, transfer_id: str, body: DecisionBody
+) -> dict[str, Any]:
+    """Accept or refuse a transfer that awaits an archivist's decision; a refusal needs its reason."""
+    transfer = await _within(ingest, caller, Permission.TRANSFER_DECIDE, transfer_id)
+    if body.decision == "refuse" and not body.reason.strip():
+        raise Problem(422, "reason_missing", "Un refus est motivé.", "A refusal needs a reason.")
+    await decide(ingest, transfer.id, caller.subject, accept=body.decision == "accept", reason=body.reason)
+    decided = await _within(ingest, caller, Permission.TRANSFER_DECIDE, transfer_id)
+    return transfer_view(decided, language_of(request.headers.get("accept-language")))
+
+
+async def _within(ingest: Ingest, caller: Caller, permission: Permission, transfer_id: str) -> Transfer:
+    """Return a transfer the caller may see; a foreign or malformed id is as unknown as any other."""
+    try:
+        wanted = UUID(transfer_id)
+    except ValueError as error:
+        raise not_found() from error
+    async with ingest.database.engine.connect() as connection:
+        transfer = await queries.get_transfer(connection, wanted)
+    if transfer is None or transfer.establishment not in caller.scope(permission):
+        raise not_found()
+    return transfer
+
+
+def _not_yet(code: str, fr: str, en: str, transfer: Transfer) -> Problem:
+    final = transfer.state in {TransferState.ACCEPTED, TransferState.REJECTED}
+    if final:
+        return Problem(
+            409,
+            code,
+            f"{fr} n'existe pas : l'en-tête du bordereau n'a pas pu être lu ; voyez le rapport.",
+            f"{en} does not exist: the manifest's header could not be read; see the report.",
+        )
+    return Problem(
+        409,
+        code,
+        f"{fr} n'est pas encore prête ; état du versement : {transfer.state}.",
+        f"{en} is not ready yet; the transfer is {transfer.state}.",
+        headers={"Retry-After": "2"},
+    )

@@ -1,0 +1,1 @@
+"""The words of ingest: transfers, SIPs, findings, build plans. Plain Python only."""

@@ -1,0 +1,56 @@
+"""The agreement (*accord de versement*) as ingest needs it: a projection of what admin publishes."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+
+class MatchHeader(StrEnum):
+    """Whether agencies and agreement named in the manifest must match ours or are only noted."""
+
+    STRICT = "strict"
+    RECORD = "record"
+
+
+class UnknownRules(StrEnum):
+    """What to do with rule codes that the referential does not know."""
+
+    REJECT = "reject"
+    WARN = "warn"
+
+
+class Usages(StrEnum):
+    """How object usages (BinaryMaster…) are judged."""
+
+    STRICT = "strict"
+    LENIENT = "lenient"
+
+
+class Decision(StrEnum):
+    """Who decides on a transfer that passed every check."""
+
+    AUTOMATIC = "automatic"
+    ARCHIVIST = "archivist"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One version of an agreement; dates are inclusive; `formats` are PUIDs, empty meaning all."""
+
+    id: UUID
+    identifier: str
+    version: int
+    establishment: UUID
+    establishment_identifier: str
+    name: str
+    state: str
+    match_header: MatchHeader
+    unknown_rules: UnknownRules
+    usages: Usages
+    decision: Decision
+    formats: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    max_units: int | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None

@@ -1,0 +1,30 @@
+"""Texts of the findings on archive units and their management rules."""
+
+from typing import Final
+
+from services.ingest.domain.finding_text import FindingText, error, warning
+
+UNIT_TEXTS: Final[dict[str, FindingText]] = {
+    "UNIT_TITLE_EMPTY": error("Le titre de l’unité d’archives est vide.", "The title of the archive unit is empty."),
+    "UNIT_NONE": error("Le bordereau ne décrit aucune unité d’archives.", "The manifest describes no archive unit."),
+    "UNIT_DATES_REVERSED": error(
+        "L’unité d’archives finit ({end}) avant de commencer ({start}).",
+        "The archive unit ends ({end}) before it starts ({start}).",
+    ),
+    "UNIT_DATE_UNREADABLE": warning(
+        "La date « {date} » ({element}) n’est pas comprise ; elle est conservée telle quelle.",
+        "The date “{date}” ({element}) is not understood; it is kept as it is.",
+    ),
+    "RULE_UNKNOWN": error(
+        "La règle « {code} » ({category}) n’est pas dans le référentiel.",
+        "The rule “{code}” ({category}) is not in the referential.",
+    ),
+    "RULE_WRONG_CATEGORY": error(
+        "La règle « {code} » est de la catégorie {known}, non {category}.",
+        "The rule “{code}” is of category {known}, not {category}.",
+    ),
+    "RULE_DATES_REVERSED": error(
+        "Le gel de la règle « {code} » finit ({end}) avant de commencer ({start}).",
+        "The hold of the rule “{code}” ends ({end}) before it starts ({start}).",
+    ),
+}

@@ -1,0 +1,170 @@
+"""Judge one SIP: read it, run every check, report every finding at once."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from services.ingest.domain.agreement import Agreement
+from services.ingest.domain.finding_texts import found
+from services.ingest.domain.findings import Finding, Severity, is_refused
+from services.ingest.domain.instruments import Identify, Scan
+from services.ingest.domain.limits import MIB, Limits
+from services.ingest.domain.sip import Inventory, Manifest
+from services.ingest.pipeline import CHECKS
+from services.ingest.pipeline.container.faults import ContainerFault
+from services.ingest.pipeline.container.package import SipPackage
+from services.ingest.pipeline.container.survey import Survey, survey
+from services.ingest.pipeline.digest_algorithms import algorithm_named
+from services.ingest.pipeline.locating import locate
+from services.ingest.pipeline.manifest.reader import read_manifest
+from services.ingest.pipeline.measure import Instruments, Measurements, measure, scan_stream
+from services.ingest.pipeline.sip import Sip
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All that was found. `inventory` and `manifest` are None when they could not be read to their end.
+
+    Without an error among `findings` both are there, and each binary object's `uri` is the path of its file.
+    """
+
+    inventory: Inventory | None
+    manifest: Manifest | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """What a SIP is judged by: its agreement, the rule referential (code → category), our limits."""
+
+    agreement: Agreement
+    rules: Mapping[str, str]
+    limits: Limits
+
+
+def judge(
+    sip_path: Path,
+    agreement: Agreement,
+    rules: Mapping[str, str],
+    limits: Limits,
+    identify: Identify,
+    scan: Scan | None,
+) -> Verdict:
+    """Judge the SIP at `sip_path`. Never raises for what the depositor did; a failure of the world comes through.
+
+    A package that cannot be read safely is not measured: its manifest, if it has one, is judged all the same.
+    """
+    standard = Standard(agreement, rules, limits)
+    with tempfile.TemporaryDirectory(prefix="judge-") as scratch:
+        spooled = Path(scratch) / "manifest.xml"
+        surveyed = survey(sip_path, spooled, limits)
+        findings = list(surveyed.findings)
+        if surveyed.manifest is None or not spooled.exists():
+            return Verdict(None, None, _told(findings, limits))
+        instruments = Instruments(identify, scan, Path(scratch))
+        return _judge_surveyed(sip_path, surveyed, spooled, standard, instruments)
+
+
+def _judge_surveyed(
+    sip_path: Path, surveyed: Survey, spooled: Path, standard: Standard, instruments: Instruments
+) -> Verdict:
+    name = (surveyed.manifest or "").removeprefix(surveyed.prefix)
+    findings = list(surveyed.findings)
+    if instruments.scan is not None:
+        findings += _scan_manifest(spooled, name, instruments.scan)
+    reading = read_manifest(spooled, name, standard.limits)
+    findings += reading.findings
+    located = locate(reading.manifest.objects if reading.manifest else (), surveyed.paths)
+    inventory = None
+    if not is_refused(surveyed.findings):
+        algorithms = _algorithms(reading.manifest, located)
+        inventory, measured = _measured(sip_path, surveyed, algorithms, standard.limits, instruments)
+        findings += measured
+    if reading.manifest is None:
+        return Verdict(inventory, None, _told(findings, standard.limits))
+    sip = _sip(reading.manifest, name, surveyed, located, inventory, standard)
+    findings += [finding for check in CHECKS for finding in check(sip)]
+    return Verdict(inventory, with_paths(reading.manifest, located), _told(findings, standard.limits))
+
+
+def _scan_manifest(spooled: Path, name: str, scan: Scan) -> list[Finding]:
+    with spooled.open("rb") as file:
+        return scan_stream(name, spooled.stat().st_size, iter(partial(file.read, MIB), b""), scan)
+
+
+def _algorithms(manifest: Manifest | None, located: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return the known algorithms declared for each path."""
+    wanted: dict[str, frozenset[str]] = {}
+    for each in manifest.objects if manifest else ():
+        algorithm, path = algorithm_named(each.algorithm or ""), located.get(each.id)
+        if algorithm is not None and path is not None:
+            wanted[path] = wanted.get(path, frozenset()) | {algorithm}
+    return wanted
+
+
+def _measured(
+    sip_path: Path,
+    surveyed: Survey,
+    algorithms: Mapping[str, frozenset[str]],
+    limits: Limits,
+    instruments: Instruments,
+) -> tuple[Inventory | None, list[Finding]]:
+    """Measure the files; at damaged bytes there is a finding and no inventory."""
+    measurements = Measurements()
+    manifest, container_format = surveyed.manifest or "", surveyed.format
+    try:
+        package = SipPackage(sip_path, manifest, surveyed.prefix, limits)
+        measure(package, algorithms, instruments, measurements)
+    except ContainerFault as fault:
+        return None, [*measurements.findings, fault.finding]
+    if container_format is None:
+        return None, measurements.findings
+    files = tuple(measurements.files)
+    return Inventory(container_format, manifest, surveyed.prefix, files), measurements.findings
+
+
+def _sip(
+    manifest: Manifest,
+    name: str,
+    surveyed: Survey,
+    located: Mapping[str, str],
+    inventory: Inventory | None,
+    standard: Standard,
+) -> Sip:
+    return Sip(
+        manifest=manifest,
+        agreement=standard.agreement,
+        rules=standard.rules,
+        manifest_name=name,
+        paths=surveyed.paths,
+        located=located,
+        files={file.path: file for file in inventory.files} if inventory else {},
+    )
+
+
+def with_paths(manifest: Manifest, located: Mapping[str, str]) -> Manifest:
+    """Return `manifest` with each Uri written as the path of its file, so that the two compare as texts."""
+    if all(located.get(each.id, each.uri) == each.uri for each in manifest.objects):
+        return manifest
+    objects = tuple(replace(each, uri=located.get(each.id, each.uri)) for each in manifest.objects)
+    return replace(manifest, objects=objects)
+
+
+def _told(findings: Iterable[Finding], limits: Limits) -> tuple[Finding, ...]:
+    return tuple(_capped(findings, limits.max_findings_per_code))
+
+
+def _capped(findings: Iterable[Finding], limit: int) -> Iterator[Finding]:
+    """Yield at most `limit` findings of a code and severity, then how many more there were."""
+    counts: Counter[tuple[str, Severity]] = Counter()
+    for finding in findings:
+        key = (finding.code, finding.severity)
+        counts[key] += 1
+        if counts[key] <= limit:
+            yield finding
+    for (code, severity), count in counts.items():
+        if count > limit:
+            yield found("FINDINGS_OMITTED", "container", severity, code=code, count=str(count - limit))

@@ -1,0 +1,155 @@
+"""Read one manifest from disk: never more than one unit of it in memory, every error with its line."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from lxml import etree
+
+from services.ingest.domain.finding_texts import found
+from services.ingest.domain.findings import Finding
+from services.ingest.domain.limits import Limits
+from services.ingest.domain.sip import Manifest
+from services.ingest.pipeline.manifest.builder import ManifestBuilder, TooManyUnits
+from services.ingest.pipeline.manifest.content import TooDeep, local_name
+from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
+from services.ingest.pipeline.manifest.prolog import HEAD, prolog_fault
+from services.ingest.pipeline.manifest.schema_errors import locate_errors, schema_findings
+from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestReading:
+    """What a manifest says, and what is wrong with its XML; `manifest` is None when it cannot be read at all."""
+
+    manifest: Manifest | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is counted while chunks go by, and how far each may go."""
+
+    limits: Limits
+    chunks: int = 0
+    silent: int = 0
+    errors: int = 0
+    suspects: set[int] = field(default_factory=set)
+
+
+class _EnoughErrors(Exception):
+    """There are more schema errors than the depositor will be told: validating further is of no use."""
+
+
+class _Stop(Exception):
+    """The parsing cannot go on; `finding` says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__()
+        self.finding = finding
+
+
+def read_manifest(path: Path, place: str, limits: Limits) -> ManifestReading:
+    """Read the manifest at `path`, which findings will call `place`. Never raises for what is in it."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    fault = prolog_fault(head, place)
+    if fault is not None:
+        return ManifestReading(None, (fault,))
+    try:
+        version, namespace = _version(head, place)
+        manifest, suspects = _parse_validated(path, place, (version, namespace), limits)
+    except _Stop as stop:
+        return ManifestReading(None, (stop.finding,))
+    if not suspects:
+        return ManifestReading(manifest, ())
+    with path.open("rb") as file:
+        errors = locate_errors(file, load_schema(version), namespace, suspects, limits.max_schema_errors)
+        return ManifestReading(manifest, tuple(schema_findings(errors, place, version)))
+
+
+def _parse_validated(path: Path, place: str, seda: tuple[str, str], limits: Limits) -> tuple[Manifest, set[int]]:
+    """Return the model, and the numbers of the chunks in which schema errors appeared."""
+    watch = _Watch(limits)
+    try:
+        return _parse(path, place, ManifestBuilder(*seda, limits), watch, load_schema(seda[0])), watch.suspects
+    except _EnoughErrors:
+        # Still worth a reading: the depositor learns of his other mistakes in the same reply.
+        manifest = _parse(path, place, ManifestBuilder(*seda, limits), _Watch(limits), None)
+        return manifest, watch.suspects
+
+
+def _version(head: bytes, place: str) -> tuple[str, str]:
+    """Return version and namespace of the root. Raises `_Stop` if it is no transfer of a version we read."""
+    parser = pull_parser(("start",), (), None)
+    try:
+        parser.feed(head)
+        _, root = next(iter(parser.read_events()), ("", None))
+    except etree.XMLSyntaxError as error:
+        # The root may have been read before the error; what follows is told by the real parsing.
+        _, root = next(iter(parser.read_events()), ("", None))
+        if root is None:
+            raise _Stop(_xml_error(error, place)) from error
+    if root is None:
+        raise _Stop(found("MANIFEST_XML", f"{place}:1", reason="no root element near the beginning"))
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _Stop(found("MANIFEST_DOCTYPE", f"{place}:1"))
+    namespace = etree.QName(root).namespace or ""
+    version = version_of(namespace)
+    if version is None:
+        raise _Stop(found("MANIFEST_VERSION", f"{place}:1", namespace=namespace[:200], known=", ".join(NAMESPACES)))
+    if local_name(str(root.tag)) != "ArchiveTransfer":
+        raise _Stop(found("MANIFEST_NOT_A_TRANSFER", f"{place}:1", element=local_name(str(root.tag))[:100]))
+    return version, namespace
+
+
+def _parse(
+    path: Path, place: str, builder: ManifestBuilder, watch: _Watch, schema: etree.XMLSchema | None
+) -> Manifest:
+    parser = pull_parser(("start", "end"), builder.tags(), schema)
+    try:
+        with path.open("rb") as file:
+            _feed(file, place, parser, builder, watch)
+        _close(parser, watch, place)
+    except etree.XMLSyntaxError as error:
+        raise _Stop(_xml_error(error, place)) from error
+    except TooDeep as error:
+        raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_depth")) from error
+    except TooManyUnits as error:
+        raise _Stop(found("MANIFEST_LIMIT", place, limit="max_units")) from error
+    return builder.manifest()
+
+
+def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: ManifestBuilder, watch: _Watch) -> None:
+    while chunk := file.read(CHUNK):
+        parser.feed(chunk)
+        watch.silent += len(chunk)
+        for event, element in parser.read_events():
+            watch.silent = 0
+            builder.take(event, element)
+        if watch.silent > watch.limits.max_manifest_gap:
+            raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_gap"))
+        _note_errors(parser, watch)
+        watch.chunks += 1
+
+
+def _note_errors(parser: etree.XMLPullParser, watch: _Watch) -> None:
+    errors = len(parser.feed_error_log)
+    if errors > watch.errors:
+        watch.suspects.add(watch.chunks)
+        watch.errors = errors
+    if errors > watch.limits.max_schema_errors:
+        raise _EnoughErrors
+
+
+def _close(parser: etree.XMLPullParser, watch: _Watch, place: str) -> None:
+    """End the parsing; lxml raises for a document that is only against the schema, which is not an end for us."""
+    try:
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        if not watch.suspects or any(entry.domain_name == "PARSER" for entry in parser.feed_error_log):
+            raise _Stop(_xml_error(error, place)) from error
+
+
+def _xml_error(error: etree.XMLSyntaxError, place: str) -> Finding:
+    return found("MANIFEST_XML", f"{place}:{error.lineno or 1}", reason=(error.msg or "")[:300])

@@ -1,0 +1,167 @@
+"""The SEDA answers to a transfer: Acknowledgement, and ArchiveTransferReply (SEDA 2.1 and 2.2, messages).
+
+Both speak the version of the SIP, in the default namespace, which the clients of the field require.
+The reply is made in two times: its package, which lists every object and unit and may be long, is written
+to a file when the AIP is built; its envelope is put around it when the transfer is recorded.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
+
+from services.ingest.domain.findings import Finding, Severity
+from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.sip import DataObject, Header, Manifest, ObjectKind
+from services.ingest.pipeline.schema import NAMESPACES
+from services.ingest.pipeline.xml_stream import Node, document, fragment, xml_token
+
+_PLACEHOLDER = ("chartrier", "package")
+_NOT_GIVEN = "non communiqué"
+_CODE_LISTS: Sequence[Node] = (
+    ("ReplyCodeListVersion", "chartrier-1"),
+    ("MessageDigestAlgorithmCodeListVersion", "chartrier-1"),
+    ("FileFormatCodeListVersion", "PRONOM"),
+)
+_OUTCOMES = {Severity.ERROR: "KO", Severity.WARNING: "WARNING", Severity.INFO: "OK"}
+_WEIGHTS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
+_COMMENTS = {
+    "OK": "Versement accepté.",
+    "WARNING": "Versement accepté avec des avertissements.",
+    "KO": "Versement refusé.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What heads an answer: the SIP's header, our own message identifier, and the date (RFC 3339, UTC)."""
+
+    header: Header
+    identifier: str
+    date: str
+
+
+def can_answer(header: Header | None) -> bool:
+    """Say whether a SEDA answer can be written: the header was read, in a version that we speak."""
+    return header is not None and header.seda_version in NAMESPACES and bool(header.message_identifier.strip())
+
+
+def reply_code(findings: Iterable[Finding]) -> str:
+    """Return ``KO`` if one finding is an error, else ``WARNING`` if one is a warning, else ``OK``."""
+    severities = {finding.severity for finding in findings}
+    if Severity.ERROR in severities:
+        return "KO"
+    return "WARNING" if Severity.WARNING in severities else "OK"
+
+
+def acknowledgement(letter: Letter) -> bytes:
+    """Return the Acknowledgement of a SIP: from the archival agency it names to its transferring agency."""
+    out = BytesIO()
+    with document(out, "Acknowledgement", {}, [(None, _namespace(letter.header))]) as xml:
+        xml.nodes(_opening(letter))
+        xml.nodes([("MessageReceivedIdentifier", _token(letter.header.message_identifier))])
+        xml.nodes([_organisation("Sender", letter.header.archival_agency)])
+        xml.nodes([_organisation("Receiver", letter.header.transferring_agency)])
+    return out.getvalue()
+
+
+def compose_reply(
+    letter: Letter,
+    findings: Sequence[Finding],
+    text: Callable[[Finding], str],
+    grant_date: str | None = None,
+    package: Iterable[bytes] = (),
+) -> Iterator[bytes]:
+    """Yield the ArchiveTransferReply, ready to be concatenated.
+
+    `text` gives the sentence for the depositor; `grant_date`, when responsibility passed to the archive, goes
+    with an acceptance and only with it; `package` is what `write_reply_package` wrote, empty for a refusal.
+    """
+    code = reply_code(findings)
+    if (code == "KO") != (grant_date is None):
+        raise ValueError("a reply has a grant date if, and only if, the transfer is accepted")
+    whole = _envelope(letter, code, _operation(letter, findings, text), grant_date)
+    before, after = whole.split(b"<?%b %b?>" % tuple(word.encode() for word in _PLACEHOLDER))
+    yield before
+    yield from package
+    yield after
+
+
+def write_reply_package(manifest: Manifest, plan: BuildPlan, out: BinaryIO) -> None:
+    """Write the DataObjectPackage of the reply: our identifiers, under the XML identifiers of the SIP.
+
+    It bears no namespace, being made to stand inside a message of either version.
+    """
+    with fragment(out, "DataObjectPackage") as xml:
+        for found in manifest.objects:
+            name = "BinaryDataObject" if found.kind is ObjectKind.BINARY else "PhysicalDataObject"
+            with xml.element(name, {"id": found.id}):
+                xml.nodes(_object(found, plan))
+        with xml.element("DescriptiveMetadata", {}):
+            for unit in manifest.units:
+                with xml.element("ArchiveUnit", {"id": unit.id}):
+                    xml.nodes([("Content", [("SystemId", str(plan.unit_id(unit.id)))])])
+        xml.empty("ManagementMetadata", {})
+
+
+def _namespace(header: Header) -> str:
+    if not can_answer(header):
+        raise ValueError(f"no answer can be written to a SEDA {header.seda_version} message")
+    return NAMESPACES[header.seda_version]
+
+
+def _token(value: str | None) -> str:
+    return xml_token(value or "", _NOT_GIVEN)
+
+
+def _opening(letter: Letter) -> list[Node]:
+    return [("Date", letter.date), ("MessageIdentifier", letter.identifier)]
+
+
+def _organisation(name: str, identifier: str | None) -> Node:
+    return name, [("Identifier", _token(identifier))]
+
+
+def _envelope(letter: Letter, code: str, operation: Sequence[Node], grant_date: str | None) -> bytes:
+    """Return the whole message, with a processing instruction in the place of its package."""
+    header = letter.header
+    out = BytesIO()
+    with document(out, "ArchiveTransferReply", {}, [(None, _namespace(header))]) as xml:
+        xml.nodes([("Comment", _COMMENTS[code]), *_opening(letter)])
+        if header.archival_agreement:
+            xml.nodes([("ArchivalAgreement", _token(header.archival_agreement))])
+        xml.nodes([("CodeListVersions", _CODE_LISTS)])
+        xml.instruction(*_PLACEHOLDER)
+        xml.nodes([("ReplyCode", code), ("Operation", operation)])
+        xml.nodes([("MessageRequestIdentifier", _token(header.message_identifier))])
+        if grant_date:
+            xml.nodes([("GrantDate", grant_date)])
+        xml.nodes([_organisation("ArchivalAgency", header.archival_agency)])
+        xml.nodes([_organisation("TransferringAgency", header.transferring_agency)])
+    return out.getvalue()
+
+
+def _operation(letter: Letter, findings: Sequence[Finding], text: Callable[[Finding], str]) -> list[Node]:
+    # The worst last: a widespread client shows its user the last event's message, and nothing else.
+    return [
+        _event(letter, finding, text(finding)) for finding in sorted(findings, key=lambda f: _WEIGHTS[f.severity])
+    ]
+
+
+def _event(letter: Letter, finding: Finding, message: str) -> Node:
+    return "Event", [
+        ("EventTypeCode", finding.code.partition("_")[0]),
+        ("EventDateTime", letter.date),
+        ("Outcome", _OUTCOMES[finding.severity]),
+        ("OutcomeDetail", finding.code),
+        ("OutcomeDetailMessage", xml_token(message, finding.code)),
+        ("EventDetailData", xml_token(finding.place, _NOT_GIVEN)),
+    ]
+
+
+def _object(found: DataObject, plan: BuildPlan) -> Iterator[Node]:
+    yield "DataObjectSystemId", str(plan.object_id(found.id))
+    if found.group:
+        yield "DataObjectGroupSystemId", str(plan.group_id(found.group))
+    if found.usage:
+        yield "DataObjectVersion", _token(found.usage)

@@ -1,0 +1,155 @@
+"""Every question ingest asks its database, and every line it writes there. Callers own the transaction."""
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ingest.domain.transfer import TransferState, check_step
+from services.ingest.tables import agreement, transfer
+from shared.clock import now, rfc3339
+from shared.messages.admin import AgreementV1
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One transfer as the database holds it; JSON columns are plain values."""
+
+    id: UUID
+    establishment: UUID
+    agreement: UUID
+    agreement_version: int
+    depositor: str
+    state: TransferState
+    received_at: datetime
+    changed_at: datetime
+    filename: str | None
+    staging_key: str
+    size: int
+    sha512: str
+    header: dict[str, Any] | None
+    message_identifier: str | None
+    transferring_agency: str | None
+    findings: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+    plan: dict[str, Any] | None
+    inventory: bytes | None
+    aip_id: UUID | None
+    counts: dict[str, int] | None
+    built: dict[str, Any] | None
+    reason: str | None
+    granted_at: datetime | None
+    reply_key: str | None
+
+
+def _transfer(row: Row[Any]) -> Transfer:
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
+    return Transfer(**values | {"state": TransferState(values["state"])})
+
+
+async def add_transfer(connection: AsyncConnection, values: Mapping[str, Any]) -> bool:
+    """Add a transfer unless the same bytes of the same establishment are pending or accepted."""
+    first = {"state": TransferState.RECEIVED, "steps": [_step(TransferState.RECEIVED)]}
+    row = upsert(transfer).values({**first, **values}).on_conflict_do_nothing()
+    return (await connection.execute(row.returning(transfer.c.id))).one_or_none() is not None
+
+
+async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sha512: str) -> Transfer | None:
+    """Return the pending or accepted transfer of these bytes."""
+    query = select(transfer).where(
+        transfer.c.establishment == establishment,
+        transfer.c.sha512 == sha512,
+        transfer.c.state != TransferState.REJECTED,
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _transfer(row)
+
+
+async def transfer_of_message(
+    connection: AsyncConnection, agency: str, message_identifier: str, besides: UUID
+) -> UUID | None:
+    """Return another transfer, pending or accepted, that bears an agency's message identifier."""
+    query = select(transfer.c.id).where(
+        transfer.c.transferring_agency == agency,
+        transfer.c.message_identifier == message_identifier,
+        transfer.c.state != TransferState.REJECTED,
+        transfer.c.id != besides,
+    )
+    found: UUID | None = await connection.scalar(query)
+    return found
+
+
+async def get_transfer(connection: AsyncConnection, transfer_id: UUID, *, lock: bool = False) -> Transfer | None:
+    """Return a transfer, locked until the transaction ends if asked."""
+    query = select(transfer).where(transfer.c.id == transfer_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else _transfer(row)
+
+
+async def list_transfers(
+    connection: AsyncConnection,
+    *,
+    establishments: Iterable[UUID] | None,
+    state: str | None,
+    before: UUID | None,
+    limit: int,
+) -> list[Transfer]:
+    """Return transfers of some establishments (None: all), newest first, from before an id."""
+    query = select(transfer).order_by(transfer.c.id.desc()).limit(limit)
+    if establishments is not None:
+        query = query.where(transfer.c.establishment.in_(list(establishments)))
+    if state is not None:
+        query = query.where(transfer.c.state == state)
+    if before is not None:
+        query = query.where(transfer.c.id < before)
+    return [_transfer(row) for row in await connection.execute(query)]
+
+
+async def move(connection: AsyncConnection, current: Transfer, following: TransferState, **values: object) -> None:
+    """Take a transfer, locked before, to its next state and set columns with it."""
+    check_step(current.state, following)
+    steps = [*current.steps, _step(following)]
+    change = {"state": following, "steps": steps, "changed_at": func.now(), **values}
+    await connection.execute(update(transfer).where(transfer.c.id == current.id).values(change))
+
+
+async def record(connection: AsyncConnection, transfer_id: UUID, **values: object) -> None:
+    """Set columns of a transfer without moving it."""
+    await connection.execute(update(transfer).where(transfer.c.id == transfer_id).values(values))
+
+
+def _step(state: TransferState) -> dict[str, str]:
+    return {"state": state, "at": rfc3339(now())}
+
+
+async def keep_agreement(connection: AsyncConnection, published: AgreementV1) -> None:
+    """Keep the newest version of an agreement; an older one that comes late changes nothing."""
+    row = {
+        "id": published.id,
+        "identifier": published.identifier,
+        "version": published.version,
+        "body": published.model_dump(mode="json"),
+    }
+    insertion = upsert(agreement).values(row)
+    await connection.execute(
+        insertion.on_conflict_do_update(
+            index_elements=[agreement.c.id],
+            set_={name: insertion.excluded[name] for name in ("identifier", "version", "body")},
+            where=agreement.c.version < insertion.excluded.version,
+        )
+    )
+
+
+async def find_agreement(connection: AsyncConnection, wanted: str) -> AgreementV1 | None:
+    """Return the agreement with this id or identifier, as last published."""
+    query = select(agreement.c.body).where(agreement.c.identifier == wanted)
+    with contextlib.suppress(ValueError):
+        query = select(agreement.c.body).where(agreement.c.id == UUID(wanted))
+    body = await connection.scalar(query)
+    return None if body is None else AgreementV1.model_validate(body)

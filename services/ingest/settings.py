@@ -1,0 +1,24 @@
+"""What an operator may set for ingest."""
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class IngestSettings(BaseSettings):
+    """Staging, limits, the scanner, and how much is done at once."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
+
+    staging_url: str
+    """``file:///folder`` or ``s3://key:secret@host:port/bucket``."""
+
+    max_sip_bytes: int = 200 * 1024**3
+    """No deposit may be larger, whatever its agreement says."""
+
+    clamd: str | None = None
+    """``host:port`` or the path of a Unix socket; None: no antivirus."""
+
+    ingest_processes: int = 2
+    """Child processes that check and build."""
+
+    ingest_slots: int = 4
+    """Transfers in hand at once."""

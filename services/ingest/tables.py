@@ -1,0 +1,47 @@
+"""Ingest's tables, as its migrations made them."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from shared.database.engine import room_metadata
+
+METADATA = room_metadata()
+
+transfer = Table(
+    "transfer",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("establishment", UUID, nullable=False),
+    Column("agreement", UUID, nullable=False),
+    Column("agreement_version", Integer, nullable=False),
+    Column("depositor", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("filename", Text),
+    Column("staging_key", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha512", Text, nullable=False),
+    Column("header", JSONB(none_as_null=True)),
+    Column("message_identifier", Text),
+    Column("transferring_agency", Text),
+    Column("findings", JSONB, nullable=False, server_default="[]"),
+    Column("steps", JSONB, nullable=False, server_default="[]"),
+    Column("plan", JSONB(none_as_null=True)),
+    Column("inventory", LargeBinary),
+    Column("aip_id", UUID),
+    Column("counts", JSONB(none_as_null=True)),
+    Column("built", JSONB(none_as_null=True)),
+    Column("reason", Text),
+    Column("granted_at", DateTime(timezone=True)),
+    Column("reply_key", Text),
+)
+
+agreement = Table(
+    "agreement",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("identifier", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", JSONB, nullable=False),
+)

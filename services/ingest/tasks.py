@@ -1,0 +1,131 @@
+"""What ingest's child processes do: check one SIP, build one AIP. Plain values in, plain values out."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lxml import etree
+
+from services.ingest.adapters.clamav import Clamd
+from services.ingest.adapters.siegfried import Siegfried
+from services.ingest.domain.agreement import Agreement
+from services.ingest.domain.findings import Finding
+from services.ingest.domain.limits import Limits
+from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.records import pack_inventory, unpack_inventory
+from services.ingest.domain.sip import Header, Inventory, Manifest
+from services.ingest.pipeline.aip.builder import AipSummary, build_aip
+from services.ingest.pipeline.container.package import SipPackage
+from services.ingest.pipeline.judge import Verdict, judge, with_paths
+from services.ingest.pipeline.locating import locate
+from services.ingest.pipeline.manifest.reader import read_manifest
+from services.ingest.pipeline.reply import write_reply_package
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOrder:
+    """A SIP on a local path, and what it is judged by; `rules` maps a rule code to its category."""
+
+    sip: Path
+    agreement: Agreement
+    rules: dict[str, str]
+    clamd: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the checks said. `inventory` is packed; it and `header` are None when they could not be read.
+
+    `software` names what looked at the files, with versions, as the build plan records it.
+    """
+
+    findings: tuple[Finding, ...]
+    header: Header | None
+    inventory: bytes | None
+    counts: dict[str, int]
+    software: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOrder:
+    """A SIP that passed, its inventory and its plan; where the AIP and the reply's package go."""
+
+    sip: Path
+    inventory: bytes
+    plan: BuildPlan
+    aip: Path
+    package: Path
+
+
+def check(order: CheckOrder) -> Checked:
+    """Judge a SIP. Raises `ScannerUnavailable` when the antivirus is down: nothing is said of the deposit then."""
+    scanner = None if order.clamd is None else Clamd(order.clamd)
+    software = _siegfried().software() | {"libxml2": ".".join(map(str, etree.LIBXML_VERSION))}
+    if scanner is not None:
+        software["clamav"] = scanner.version()
+    verdict = judge(
+        order.sip,
+        order.agreement,
+        order.rules,
+        LIMITS,
+        _siegfried().identify,
+        None if scanner is None else scanner.scan,
+    )
+    return Checked(
+        verdict.findings,
+        None if verdict.manifest is None else verdict.manifest.header,
+        None if verdict.inventory is None or verdict.manifest is None else pack_inventory(verdict.inventory),
+        _counts(verdict),
+        software,
+    )
+
+
+def build(order: BuildOrder) -> AipSummary:
+    """Write the AIP and the reply's package of a SIP that passed: the same bytes whenever it is called.
+
+    Raises `AipMismatch` when the SIP is no longer the one that was checked.
+    """
+    inventory = unpack_inventory(order.inventory)
+    package = SipPackage(order.sip, inventory.manifest_path, inventory.prefix, LIMITS)
+    manifest = _manifest_again(package, inventory)
+    with order.package.open("wb") as out:
+        write_reply_package(manifest, order.plan, out)
+    with order.aip.open("wb") as out:
+        return build_aip(package, inventory, manifest, order.plan, out)
+
+
+@cache
+def _siegfried() -> Siegfried:
+    # Loaded on first use, once a process: the signatures take a while.
+    return Siegfried()
+
+
+def _manifest_again(package: SipPackage, inventory: Inventory) -> Manifest:
+    name = inventory.manifest_path.removeprefix(inventory.prefix)
+    with tempfile.NamedTemporaryFile(prefix="manifest-") as copy:
+        with package.open_manifest() as stream:
+            shutil.copyfileobj(stream, copy)
+        copy.flush()
+        reading = read_manifest(Path(copy.name), name, LIMITS)
+    if reading.manifest is None:
+        raise AssertionError(f"{name} was read before and cannot be read again")
+    return with_paths(reading.manifest, locate(reading.manifest.objects, _paths(inventory)))
+
+
+def _paths(inventory: Inventory) -> Iterable[str]:
+    return tuple(file.path for file in inventory.files)
+
+
+def _counts(verdict: Verdict) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    if verdict.manifest is not None:
+        counts |= {"units": len(verdict.manifest.units), "objects": len(verdict.manifest.objects)}
+    if verdict.inventory is not None:
+        counts["files"] = len(verdict.inventory.files)
+        counts["bytes"] = sum(file.size for file in verdict.inventory.files)
+    return counts

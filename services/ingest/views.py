@@ -1,0 +1,71 @@
+"""Transfers as the HTTP surface shows them."""
+
+from typing import Any
+
+from services.ingest.domain.finding_texts import text
+from services.ingest.domain.findings import Finding
+from services.ingest.domain.records import findings_of_json
+from services.ingest.domain.transfer import TransferState
+from services.ingest.queries import Transfer
+from shared.clock import rfc3339
+
+
+def finding_view(finding: Finding, language: str) -> dict[str, str]:
+    """Show a finding: its stable code, its weight, where, and the sentence in the caller's language."""
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "place": finding.place,
+        "message": text(finding, language),
+    }
+
+
+def transfer_view(transfer: Transfer, language: str) -> dict[str, Any]:
+    """Show a whole transfer."""
+    findings = findings_of_json(transfer.findings)
+    return summary_view(transfer) | {
+        "findings": [finding_view(finding, language) for finding in findings],
+        "steps": transfer.steps,
+        "counts": transfer.counts,
+        "reason": transfer.reason,
+        "depositor": transfer.depositor,
+    }
+
+
+def summary_view(transfer: Transfer) -> dict[str, Any]:
+    """Show what a list of transfers needs."""
+    return {
+        "id": str(transfer.id),
+        "state": transfer.state,
+        "establishment": str(transfer.establishment),
+        "agreement": str(transfer.agreement),
+        "filename": transfer.filename,
+        "size": transfer.size,
+        "sha512": transfer.sha512,
+        "received_at": rfc3339(transfer.received_at),
+        "changed_at": rfc3339(transfer.changed_at),
+        "granted_at": None if transfer.granted_at is None else rfc3339(transfer.granted_at),
+        "message_identifier": transfer.message_identifier,
+        "transferring_agency": transfer.transferring_agency,
+        # An identifier is told once it names something: until then the plan may still change.
+        "aip_id": None if transfer.state is TransferState.REJECTED else _text(transfer.aip_id),
+        "links": links(transfer),
+    }
+
+
+def links(transfer: Transfer) -> dict[str, str]:
+    """Say where the rest is to be had; an answer that does not exist yet has no link."""
+    here = f"/ingest/v1/transfers/{transfer.id}"
+    found = {"self": here, "report": f"{here}/report"}
+    if transfer.header is not None:
+        found["acknowledgement"] = f"{here}/acknowledgement"
+    if transfer.reply_key is not None:
+        found["reply"] = f"{here}/reply"
+    if transfer.state is TransferState.ACCEPTED:
+        found["units"] = f"/access/v1/units?transfer={transfer.id}"
+        found["copies"] = f"/storage/v1/aips/{transfer.aip_id}/copies"
+    return found
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,61 @@
+"""Ingest put together: the one place where its real parts are chosen."""
+
+from functools import partial
+
+from services.ingest import handlers
+from services.ingest.adapters.children import Children
+from services.ingest.adapters.rules import RuleReferential
+from services.ingest.api import router
+from services.ingest.settings import IngestSettings
+from services.ingest.worker import Workshop
+from shared.messages.admin import AgreementPublishedV1
+from shared.messages.data_management import AipCataloguedV1
+from shared.messages.ingest import SipReceivedV1
+from shared.messages.proof import DepositRecordedV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
+from shared.messaging.consumer import Consumer
+from shared.messaging.transport import Transport
+from shared.messaging.workers import WorkLoop
+from shared.object_store.opening import open_store
+from shared.room import Room, assemble, lay
+from shared.settings import RoomSettings
+
+
+async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
+    """Return ingest, ready to run."""
+    own = IngestSettings()
+    foundation = lay("ingest", settings, transport)
+    staging = open_store(own.staging_url)
+    await staging.prepare()
+    database = foundation.database
+    ingest = handlers.Ingest(database, foundation.calls, staging, own)
+    children = Children(own.ingest_processes)
+    workshop = Workshop(ingest, children, RuleReferential(foundation.calls))
+
+    room = assemble(
+        foundation,
+        router,
+        consumers=(
+            Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
+            Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreement}),
+            # One queue for all the news of a transfer: they are handled in the order they come.
+            Consumer(
+                "ingest.follow_aip",
+                database,
+                {
+                    AipStoredV1: handlers.await_catalogue,
+                    AipStorageRefusedV1: handlers.build_again,
+                    AipCataloguedV1: handlers.record_deposit,
+                    DepositRecordedV1: partial(handlers.grant, staging),
+                },
+            ),
+        ),
+        loops=(
+            WorkLoop(database, {handlers.PROCESS: workshop.process}, slots=own.ingest_slots),
+            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=2),
+        ),
+        probes={"staging": staging.probe},
+        close=(children.close, staging.close),
+    )
+    room.app.state.ingest = ingest
+    return room

@@ -1,0 +1,252 @@
+"""The long work of ingest: check a transfer, then build its AIP; each step recorded under its lease."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from services.ingest import queries
+from services.ingest.adapters.children import Children
+from services.ingest.adapters.rules import RuleReferential
+from services.ingest.agreements import known_agreement
+from services.ingest.domain import errors
+from services.ingest.domain.agreement import Agreement, Decision, MatchHeader, UnknownRules, Usages
+from services.ingest.domain.finding_texts import found
+from services.ingest.domain.findings import Finding, is_refused
+from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.records import findings_to_json, header_to_json, plan_of_json, plan_to_json
+from services.ingest.domain.transfer import TransferState
+from services.ingest.handlers import Ingest, aip_key, line, package_key, reject
+from services.ingest.pipeline.aip.builder import AipSummary
+from services.ingest.queries import Transfer
+from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check
+from shared.clock import now, rfc3339
+from shared.identifiers import new_id
+from shared.messages.admin import AgreementV1
+from shared.messages.ingest import AipBuiltV1, MemberV1
+from shared.messaging.outcome import TryAgain
+from shared.messaging.transaction import Transaction
+from shared.messaging.work import Lease, confirm, finish
+from shared.object_store.port import ObjectStore
+
+Order = TypeVar("Order")
+Answer = TypeVar("Answer")
+
+
+class Workshop:
+    """Takes a transfer from received to handed over to storage."""
+
+    def __init__(self, ingest: Ingest, children: Children, rules: RuleReferential) -> None:
+        self._ingest = ingest
+        self._children = children
+        self._rules = rules
+
+    async def process(self, held: Lease) -> None:
+        """Do what the transfer's state asks for. Started again after any crash, it goes on from there."""
+        transfer = await self._begin(held)
+        if transfer.state is TransferState.CHECKING:
+            transfer = await self._check(held, transfer)
+        if transfer.state is TransferState.STORING and transfer.built is None:
+            await self._build(held, transfer)
+            return
+        async with self._ingest.database.begin() as tx:
+            await finish(tx, held)
+
+    async def _begin(self, held: Lease) -> Transfer:
+        async with self._ingest.database.begin() as tx:
+            await confirm(tx, held)
+            transfer = await _locked(tx, held)
+            if transfer.state is not TransferState.RECEIVED:
+                return transfer
+            await queries.move(tx.connection, transfer, TransferState.CHECKING)
+            return await _locked(tx, held)
+
+    async def _check(self, held: Lease, transfer: Transfer) -> Transfer:
+        agreement = await known_agreement(self._ingest.database, self._ingest.calls, str(transfer.agreement))
+        if agreement is None:
+            raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
+        rules = await self._rules.categories()
+        async with local_copy(self._ingest.staging, transfer.staging_key) as sip:
+            order = CheckOrder(sip, _judged_by(agreement), rules, self._ingest.settings.clamd)
+            checked = await self._in_child(check, order)
+        async with self._ingest.database.begin() as tx:
+            await confirm(tx, held)
+            transfer = await _locked(tx, held)
+            await self._conclude(tx, transfer, agreement, checked)
+            return await _locked(tx, held)
+
+    async def _conclude(self, tx: Transaction, transfer: Transfer, agreement: AgreementV1, checked: Checked) -> None:
+        """Record the verdict: refused, awaiting an archivist, or on to storage with a committed plan."""
+        named = _names(checked)
+        findings = (*checked.findings, *await _same_message(tx, transfer, checked))
+        if is_refused(findings) or checked.inventory is None:
+            await reject(self._ingest.staging, tx, transfer, findings, named)
+            return
+        plan = _plan(transfer, agreement, findings, checked.software)
+        automatic = agreement.decision == "automatic"
+        await queries.move(
+            tx.connection,
+            transfer,
+            TransferState.STORING if automatic else TransferState.AWAITING_DECISION,
+            findings=findings_to_json(findings),
+            plan=plan_to_json(plan),
+            inventory=checked.inventory,
+            aip_id=plan.aip_id,
+            **named,
+        )
+        codes = " ".join(sorted({finding.code for finding in findings}))
+        tx.journal(line(transfer, "transfer.checked", "room:ingest", {"findings": codes}))
+
+    async def _in_child(self, function: Callable[[Order], Answer], order: Order) -> Answer:
+        try:
+            return await self._children.call(function, order)
+        except errors.TryAgain as error:
+            raise TryAgain(str(error)) from error
+
+    async def _build(self, held: Lease, transfer: Transfer) -> None:
+        if transfer.plan is None or transfer.inventory is None:
+            raise AssertionError(f"transfer {transfer.id} is to be stored and has no plan")
+        plan = plan_of_json(transfer.plan)
+        staging = self._ingest.staging
+        async with local_copy(staging, transfer.staging_key) as sip, scratch_folder(staging) as folder:
+            order = BuildOrder(sip, transfer.inventory, plan, folder / "aip.tar", folder / "package.xml")
+            summary = await self._in_child(build, order)
+            await staging.put(package_key(transfer.id), order.package)
+            await staging.adopt(aip_key(plan.aip_id), order.aip, size=summary.size, sha512=summary.sha512)
+        await self._hand_over(held, plan, summary)
+
+    async def _hand_over(self, held: Lease, plan: BuildPlan, summary: AipSummary) -> None:
+        async with self._ingest.database.begin() as tx:
+            await finish(tx, held)
+            transfer = await _locked(tx, held)
+            built = {"sha512": summary.sha512, "size": summary.size}
+            await queries.record(tx.connection, transfer.id, built=built)
+            tx.post(
+                AipBuiltV1(
+                    aip_id=plan.aip_id,
+                    transfer_id=plan.transfer_id,
+                    establishment=plan.establishment,
+                    staging_key=aip_key(plan.aip_id),
+                    sha512=summary.sha512,
+                    size=summary.size,
+                    catalogue=MemberV1(
+                        offset=summary.catalogue_offset,
+                        length=summary.catalogue_length,
+                        sha512=summary.catalogue_sha512,
+                    ),
+                )
+            )
+            details = {
+                "aip": str(plan.aip_id),
+                "aip_sha512": summary.sha512,
+                "mets_sha512": summary.mets_sha512,
+            }
+            tx.journal(line(transfer, "aip.built", "room:ingest", details))
+
+    async def sweep(self, held: Lease) -> None:
+        """Remove from staging what a finished transfer no longer needs; its reply stays."""
+        transfer_id = UUID(held.key)
+        async with self._ingest.database.engine.connect() as connection:
+            transfer = await queries.get_transfer(connection, transfer_id)
+        if transfer is not None:
+            await self._ingest.staging.delete(transfer.staging_key)
+            await self._ingest.staging.delete(package_key(transfer_id))
+            if transfer.aip_id is not None:
+                await self._ingest.staging.delete(aip_key(transfer.aip_id))
+        async with self._ingest.database.begin() as tx:
+            await finish(tx, held)
+
+
+def _plan(
+    transfer: Transfer,
+    agreement: AgreementV1,
+    findings: tuple[Finding, ...],
+    software: Mapping[str, str],
+) -> BuildPlan:
+    return BuildPlan(
+        aip_id=new_id(),
+        transfer_id=transfer.id,
+        establishment=transfer.establishment,
+        agreement_identifier=agreement.identifier,
+        agreement_version=agreement.version,
+        received_at=rfc3339(transfer.received_at),
+        planned_at=rfc3339(now()),
+        sip_sha512=transfer.sha512,
+        sip_size=transfer.size,
+        depositor=transfer.depositor,
+        software={"chartrier": version("chartrier"), **software},
+        findings=findings,
+    )
+
+
+async def _locked(tx: Transaction, held: Lease) -> Transfer:
+    transfer = await queries.get_transfer(tx.connection, UUID(held.key), lock=True)
+    if transfer is None:
+        raise AssertionError(f"work for a transfer that does not exist: {held.key}")
+    return transfer
+
+
+async def _same_message(tx: Transaction, transfer: Transfer, checked: Checked) -> tuple[Finding, ...]:
+    """Find an earlier transfer with the same message identifier of the same transferring agency."""
+    header = checked.header
+    if header is None or not header.message_identifier or not header.transferring_agency:
+        return ()
+    earlier = await queries.transfer_of_message(
+        tx.connection, header.transferring_agency, header.message_identifier, transfer.id
+    )
+    if earlier is None:
+        return ()
+    params = {"message_identifier": header.message_identifier, "transfer": str(earlier)}
+    return (found("DUPLICATE_MESSAGE", "manifest.xml", **params),)
+
+
+def _names(checked: Checked) -> dict[str, object]:
+    header = checked.header
+    if header is None:
+        return {"counts": checked.counts}
+    return {
+        "header": header_to_json(header),
+        "message_identifier": header.message_identifier or None,
+        "transferring_agency": header.transferring_agency,
+        "counts": checked.counts,
+    }
+
+
+def _judged_by(published: AgreementV1) -> Agreement:
+    values = published.model_dump()
+    return Agreement(
+        **values
+        | {
+            "match_header": MatchHeader(published.match_header),
+            "unknown_rules": UnknownRules(published.unknown_rules),
+            "usages": Usages(published.usages),
+            "decision": Decision(published.decision),
+        }
+    )
+
+
+@contextlib.asynccontextmanager
+async def local_copy(store: ObjectStore, key: str) -> AsyncIterator[Path]:
+    """Lend a local path of an object: its own file where there is one, else a copy for the time being."""
+    path = store.path_of(key)
+    if path is not None:
+        yield path
+        return
+    async with scratch_folder(store) as folder:
+        copy = folder / "object"
+        await store.fetch_to(key, copy)
+        yield copy
+
+
+@contextlib.asynccontextmanager
+async def scratch_folder(store: ObjectStore) -> AsyncIterator[Path]:
+    """Lend an empty folder, beside the store's own files where it has any, so that a file can move in."""
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="work-", dir=store.scratch())
+    try:
+        yield Path(folder.name)
+    finally:
+        await asyncio.to_thread(folder.cleanup)
