@@ -1,0 +1,121 @@
+"""Every room in one process, on an embedded PostgreSQL, the local transport and two filesystem sites."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import uvloop
+from pydantic import SecretStr
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.access.wiring import build as build_access
+from services.admin.wiring import build as build_admin
+from services.data_management.wiring import build as build_data_management
+from services.ingest.wiring import build as build_ingest
+from services.local import admin_client, files, ports, postgres, postgres_roles
+from services.local.settings import LocalSettings, tell
+from services.proof.wiring import build as build_proof
+from services.storage.wiring import build as build_storage
+from shared.database.engine import role_of
+from shared.database.migrations import upgrade_all
+from shared.messaging.local import LocalTransport
+from shared.observability import configure_logging
+from shared.problems import answer, not_found
+from shared.room import Room, running
+from shared.serving import Build, listen
+from shared.settings import RoomSettings
+
+log = logging.getLogger(__name__)
+
+# Admin first: it makes the first client. The others ask it for keys only when a request comes.
+ROOMS: Mapping[str, Build] = {
+    "admin": build_admin,
+    "proof": build_proof,
+    "storage": build_storage,
+    "data_management": build_data_management,
+    "ingest": build_ingest,
+    "access": build_access,
+}
+
+# Two folders of one machine are two places in name only, and their names say so to whoever reads a receipt.
+PLACES = ("cette machine, dossier A", "cette machine, dossier B")
+
+
+def run(settings: LocalSettings) -> int:
+    """Open the archive of a folder and serve it until told to stop; started again, all is in place."""
+    state = files.private_folder(settings.home / "all-in-one")
+    configure_logging("all-in-one", "INFO")
+    if not ports.is_free(settings.port):
+        print(f"Port {settings.port} is taken: stop what listens there, or set CHARTRIER_PORT.", file=sys.stderr)
+        return 1
+    with files.held(state / "lock"):
+        server = postgres.start(state / "postgres")
+        try:
+            asyncio.run(postgres_roles.provision(server.superuser_url))
+            upgrade_all(server.url(postgres_roles.OWNER))
+            tell(state, _surroundings(state))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(settings, state, server))
+        finally:
+            postgres.stop(state / "postgres")
+    return 0
+
+
+def _surroundings(state: Path) -> dict[str, str]:
+    """Return what the rooms are told, as in the full stack."""
+    sites = [
+        {"name": f"site-{letter}", "kind": "filesystem", "place": place, "path": str(state / f"site-{letter}")}
+        for letter, place in zip("ab", PLACES, strict=True)
+    ]
+    return {
+        "CHARTRIER_STAGING_URL": (state / "staging").as_uri(),
+        "CHARTRIER_SITES": json.dumps(sites),
+    }
+
+
+def _room_settings(settings: LocalSettings, state: Path, server: postgres.Postgres, room: str) -> RoomSettings:
+    return RoomSettings(
+        database_url=SecretStr(server.url(role_of(room))),
+        internal_secret=SecretStr(_secret(state / "internal-secret")),
+        base_url=f"http://127.0.0.1:{settings.port}",
+        port=settings.port,
+    )
+
+
+def _secret(place: Path) -> str:
+    if not place.exists():
+        files.write_private(place, secrets.token_urlsafe(48))
+    return place.read_text(encoding="utf-8")
+
+
+async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres) -> None:
+    transport = LocalTransport()
+    async with contextlib.AsyncExitStack() as stack:
+        rooms: dict[str, Room] = {}
+        for name, build in ROOMS.items():
+            room = await build(_room_settings(settings, state, server, name), transport)
+            rooms[name] = room
+        for room in rooms.values():
+            await stack.enter_async_context(running(room))
+        base_url = f"http://127.0.0.1:{settings.port}"
+        place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
+        log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
+        await listen(FrontDoor({name: room.app for name, room in rooms.items()}), "127.0.0.1", settings.port)
+
+
+class FrontDoor:
+    """Hands each request to the room that its path begins with."""
+
+    def __init__(self, rooms: Mapping[str, ASGIApp]) -> None:
+        self._rooms = rooms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the room does; a 404 problem where there is none."""
+        room = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
+        target = self._rooms.get(room, answer(not_found(), "fr"))
+        await target(scope, receive, send)
