@@ -1,0 +1,4 @@
+"""Admin keeps who may do what: organisations, agreements, clients and their mandates, tokens, rule codes.
+
+Hears nothing. Says `organisation.changed.v1` and `agreement.published.v1` with each full new state.
+"""

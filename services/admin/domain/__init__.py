@@ -1,0 +1,1 @@
+"""The words of admin: organisations, agreements, clients and their secrets, rules."""

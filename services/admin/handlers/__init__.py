@@ -1,0 +1,1 @@
+"""What admin does on request, one module a subject: decide, write, post, journal."""

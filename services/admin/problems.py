@@ -1,0 +1,66 @@
+"""The refusals of admin, for callers."""
+
+from collections.abc import Sequence
+
+from services.admin.domain.faults import Fault
+from shared.problems import Problem
+
+
+def invalid(faults: Sequence[Fault]) -> Problem:
+    """Return the answer to a body with faults: all of them at once."""
+    return Problem(
+        422,
+        faults[0].code if len(faults) == 1 else "invalid_request",
+        " ".join(fault.fr for fault in faults),
+        " ".join(fault.en for fault in faults),
+        extra={"errors": [{"place": fault.place, "code": fault.code} for fault in faults]},
+    )
+
+
+def refuse(faults: Sequence[Fault]) -> None:
+    """Raise the answer to faults, if there are any."""
+    if faults:
+        raise invalid(faults)
+
+
+def duplicate(identifier: str) -> Problem:
+    """Return the answer to an identifier that is taken."""
+    return Problem(
+        409,
+        "identifier_taken",
+        f"L'identifiant « {identifier} » est déjà pris.",
+        f"The identifier “{identifier}” is already taken.",
+    )
+
+
+def unknown_establishment(references: Sequence[str]) -> Problem:
+    """Return the answer to establishments that do not exist, or are not the caller's: the same."""
+    named = ", ".join(references[:5])
+    return Problem(
+        404,
+        "establishment_not_found",
+        f"Établissement introuvable : {named}.",
+        f"Establishment not found: {named}.",
+        extra={"establishments": list(references[:200])},
+    )
+
+
+def everywhere_only() -> Problem:
+    """Return the answer to somebody whose mandates name establishments, for what concerns all of them."""
+    return Problem(
+        403,
+        "platform_only",
+        "Ce droit doit vous être donné pour tous les établissements (« * »).",
+        "You need this right for all establishments (“*”).",
+    )
+
+
+def version_conflict(current: int) -> Problem:
+    """Return the answer to a change that was prepared on another version."""
+    return Problem(
+        412,
+        "version_conflict",
+        f"La version courante est la {current} : relisez-la avant de la modifier.",
+        f"The current version is {current}: read it again before changing it.",
+        extra={"version": current},
+    )

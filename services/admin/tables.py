@@ -1,0 +1,120 @@
+"""The tables of admin; versions of agreements and rules are only ever added."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from shared.database.engine import room_metadata
+
+METADATA = room_metadata()
+
+
+def _since(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+organisation = Table(
+    "organisation",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("identifier", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("siret", Text),
+    Column("department", Text),
+    _since("changed_at"),
+)
+
+agreement = Table(
+    "agreement",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("identifier", Text, nullable=False, unique=True),
+    Column("establishment", UUID, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+agreement_version = Table(
+    "agreement_version",
+    METADATA,
+    Column("agreement", UUID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("match_header", Text, nullable=False),
+    Column("unknown_rules", Text, nullable=False),
+    Column("usages", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("formats", ARRAY(Text), nullable=False),
+    Column("max_bytes", BigInteger),
+    Column("max_units", BigInteger),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    Column("published_by", Text, nullable=False),
+    _since("published_at"),
+)
+
+client = Table(
+    "client",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("organisation", UUID),
+    Column("state", Text, nullable=False, server_default="active"),
+    Column("bootstrap", Boolean, nullable=False, server_default="false"),
+    Column("salt", LargeBinary, nullable=False),
+    Column("secret_sha256", LargeBinary, nullable=False),
+    _since("created_at"),
+    _since("changed_at"),
+    Column("first_used_at", DateTime(timezone=True)),
+)
+
+mandate = Table(
+    "mandate",
+    METADATA,
+    Column("client", UUID, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("establishment", UUID),
+    Column("roles", ARRAY(Text), nullable=False),
+)
+"""Roles of a client; no establishment stands for every one."""
+
+refusal = Table(
+    "refusal",
+    METADATA,
+    Column("client", UUID, primary_key=True),
+    Column("journaled_at", DateTime(timezone=True), nullable=False),
+)
+
+signing_key = Table(
+    "signing_key",
+    METADATA,
+    Column("kid", Text, primary_key=True),
+    Column("pkcs8", LargeBinary, nullable=False),
+    Column("jwk", JSONB, nullable=False),
+    _since("created_at"),
+    Column("retired_at", DateTime(timezone=True)),
+)
+
+rule = Table(
+    "rule",
+    METADATA,
+    Column("code", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("category", Text, nullable=False),
+    Column("duration", Text, nullable=False),
+    Column("final_action", Text),
+    _since("published_at"),
+)

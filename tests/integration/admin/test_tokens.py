@@ -1,0 +1,176 @@
+"""Tokens: given to who shows the secret, verified by anybody with the published keys, refused as RFC 6749 says."""
+
+import asyncio
+import base64
+import time
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+
+from services.admin.signing import Signer
+from shared.identity.caller import Mandate, mandates_of
+from shared.identity.rights import Role
+from tests.integration.admin.conftest import BASE, SECRET, House
+from tests.servers import Databases
+
+pytestmark = pytest.mark.integration
+
+
+def basic(client_id: str, secret: str) -> dict[str, str]:
+    joined = f"{quote(client_id)}:{quote(secret)}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(joined).decode()}"}
+
+
+async def read(house: House, token: str) -> dict[str, Any]:
+    """Verify a token as an outsider would: with the published keys alone."""
+    keys = jwt.PyJWKSet.from_dict((await house.everybody.get("/admin/v1/jwks.json")).json())
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    claims: dict[str, Any] = jwt.decode(token, key, algorithms=["ES256"], audience="chartrier", issuer=BASE)
+    return claims
+
+
+async def test_a_token_says_who_and_what_may_be_done_for_ten_minutes(house: House) -> None:
+    town = await house.establishment()
+    made = await house.credentials((town["id"], ["depositor"]), organisation=town["identifier"])
+
+    answer = await house.ask_token(made)
+
+    body = answer.json()
+    claims = await read(house, body["access_token"])
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", 600)
+    assert answer.headers["cache-control"] == "no-store"
+    assert (claims["sub"], claims["organisation"]) == (made["client_id"], town["id"])
+    assert claims["exp"] - claims["iat"] == 600
+    (mandate,) = mandates_of(claims)
+    assert mandate == Mandate(frozenset({Role.DEPOSITOR}), frozenset({UUID(town["id"])}))
+
+
+async def test_the_secret_is_taken_from_the_header_too(house: House) -> None:
+    made = await house.credentials(("*", ["reader"]))
+
+    answer = await house.everybody.post(
+        "/admin/v1/token",
+        data={"grant_type": "client_credentials"},
+        headers=basic(made["client_id"], made["client_secret"]),
+    )
+
+    assert answer.status_code == 200
+
+
+async def test_two_tokens_are_never_the_same(house: House) -> None:
+    made = await house.credentials(("*", ["reader"]))
+    tokens = [(await house.ask_token(made)).json()["access_token"] for _ in range(2)]
+
+    first, second = [await read(house, token) for token in tokens]
+
+    assert first["jti"] != second["jti"]
+
+
+@pytest.mark.parametrize("stranger", ["somebody", "", str(uuid4()), "00000000-0000-0000-0000-000000000000"])
+async def test_an_unknown_client_is_refused_like_a_wrong_secret(house: House, stranger: str) -> None:
+    made = await house.credentials(("*", ["reader"]))
+
+    unknown = await house.ask_token({"client_id": stranger, "client_secret": "x"})
+    wrong = await house.ask_token({**made, "client_secret": "x"})
+
+    assert unknown.status_code == wrong.status_code == 401
+    assert unknown.json() == wrong.json()
+    assert unknown.json()["error"] == "invalid_client"
+    assert wrong.headers["www-authenticate"].startswith("Basic ")
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({}, 400, "invalid_request"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, 401, "invalid_client"),
+        ({"grant_type": ["client_credentials", "client_credentials"]}, 400, "invalid_request"),
+        ({"grant_type": "client_credentials", "client_id": "x" * 9000}, 400, "invalid_request"),
+    ],
+)
+async def test_other_requests_are_refused_in_the_words_of_the_standard(
+    house: House, form: dict[str, str | list[str]], status: int, error: str
+) -> None:
+    answer = await house.everybody.post("/admin/v1/token", data=form)
+
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic ???", "Basic bm9jb2xvbg==", "Bearer x"])
+async def test_a_header_that_cannot_be_read_is_refused(house: House, header: str) -> None:
+    answer = await house.everybody.post(
+        "/admin/v1/token", data={"grant_type": "client_credentials"}, headers={"Authorization": header}
+    )
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+async def test_json_is_not_a_form(house: House) -> None:
+    answer = await house.everybody.post("/admin/v1/token", json={"grant_type": "client_credentials"})
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+async def test_refusals_are_journaled_once_a_minute_for_each_client(house: House) -> None:
+    one, other = [await house.credentials(("*", ["reader"])) for _ in range(2)]
+    for _ in range(5):
+        await house.ask_token({**one, "client_secret": "x"})
+    await house.ask_token({**other, "client_secret": "x"})
+
+    refused = [line for line in await house.lines() if line.action == "token.refused"]
+
+    for client in (one, other):
+        assert [line.object for line in refused].count(f"client:{client['client_id']}") == 1
+    assert {line.outcome for line in refused} == {"ko"}
+
+
+async def test_processes_that_start_together_share_one_key(house: House, databases: Databases) -> None:
+    await databases.as_superuser("TRUNCATE admin.signing_key")
+    signers = [Signer(house.database, SECRET) for _ in range(5)]
+
+    keys = await asyncio.gather(*(signer.key() for signer in signers))
+
+    assert len({key.kid for key in keys}) == 1
+    assert len((await signers[0].published())["keys"]) == 1  # type: ignore[arg-type]
+
+
+async def test_the_private_key_is_kept_encrypted_and_opens_again(house: House, databases: Databases) -> None:
+    key = await Signer(house.database, SECRET).key()
+
+    (row,) = await databases.as_superuser("SELECT pkcs8, jwk FROM admin.signing_key WHERE kid = $1", key.kid)
+
+    assert row["pkcs8"].startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert '"d"' not in row["jwk"]
+    assert (await Signer(house.database, SECRET).key()).kid == key.kid
+
+
+async def test_after_the_rooms_secret_changed_a_new_key_signs_and_the_old_one_still_verifies(
+    house: House,
+) -> None:
+    old = await Signer(house.database, SECRET).key()
+    changed = Signer(house.database, "another secret of the rooms, long enough")
+
+    new = await changed.key()
+
+    published: Any = (await changed.published())["keys"]
+    assert {old.kid, new.kid} <= {key["kid"] for key in published}
+    assert new.kid != old.kid
+
+
+async def test_a_token_costs_little_work(house: House) -> None:
+    """300 a second are wanted of one process: 3 ms of work each, its caller's included here."""
+    made = await house.credentials(("*", ["reader"]))
+    await house.ask_token(made)
+    client, form = house.everybody, {"grant_type": "client_credentials", **made}
+
+    started = time.process_time()
+    for _ in range(100):
+        assert (await client.post("/admin/v1/token", data=form)).status_code == 200
+    each = (time.process_time() - started) / 100
+
+    # Twice that: the client of these tests works as much as the server.
+    assert each < 0.006, f"{each * 1000:.1f} ms a token"
