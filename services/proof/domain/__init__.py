@@ -1,0 +1,1 @@
+"""The words of proof: lines, chains, and what verification finds."""

@@ -1,0 +1,106 @@
+"""Recompute the chain of a journal from its lines alone, and name every line that is not as it was fixed."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import rfc8785
+
+from services.proof.domain.line import FORMAT, Head
+
+
+class Fault(StrEnum):
+    """What may be wrong with a line, or with the end of a journal."""
+
+    MISSING = "line_missing"
+    UNREADABLE = "line_unreadable"
+    DIGEST = "digest_mismatch"
+    NOT_CANONICAL = "not_canonical"
+    MISPLACED = "line_misplaced"
+    CHAIN = "previous_mismatch"
+    HEAD = "head_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """One fault found; `number` is the line's, or that of the first line of several missing."""
+
+    number: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A line as the database gives it back."""
+
+    number: int
+    sha512: bytes
+    body: bytes
+
+
+class ChainCheck:
+    """Goes down a journal, line after line, remembering only the last one.
+
+    Begin after `start` (an empty head: at the beginning); feed it lines in order of number; `end` tells
+    where it has come to.
+    """
+
+    def __init__(self, journal: str, start: Head) -> None:
+        self._journal = journal
+        self.end = start
+        self.lines = 0
+
+    def feed(self, lines: Sequence[StoredLine]) -> list[Anomaly]:
+        """Check the next lines; return what is wrong with them."""
+        return [anomaly for line in lines for anomaly in self._check(line)]
+
+    def close(self, head: Head) -> list[Anomaly]:
+        """Compare where the lines end with the head that the journal claims."""
+        if self.end.number < head.number:
+            return [Anomaly(self.end.number + 1, Fault.MISSING)]
+        return [] if self.end == head else [Anomaly(self.end.number, Fault.HEAD)]
+
+    def _check(self, line: StoredLine) -> list[Anomaly]:
+        found: list[Fault] = []
+        gap = line.number != self.end.number + 1
+        missing = [Anomaly(self.end.number + 1, Fault.MISSING)] if gap else []
+        if hashlib.sha512(line.body).digest() != line.sha512:
+            found.append(Fault.DIGEST)
+        facts = _read(line.body)
+        if facts is None:
+            found.append(Fault.UNREADABLE)
+        else:
+            found += self._against(line, facts, follows=not gap)
+        # Go on from what the line claims to be: each fault is told once, not on every line after it.
+        self.end = Head(line.number, line.sha512.hex())
+        self.lines += 1
+        return missing + [Anomaly(line.number, fault) for fault in found]
+
+    def _against(self, line: StoredLine, facts: dict[str, Any], *, follows: bool) -> list[Fault]:
+        found = []
+        place = (FORMAT, self._journal, line.number)
+        if (facts.get("format"), facts.get("journal"), facts.get("number")) != place:
+            found.append(Fault.MISPLACED)
+        if follows and facts.get("previous") != self.end.sha512:
+            found.append(Fault.CHAIN)
+        if _canonical(facts) != line.body:
+            found.append(Fault.NOT_CANONICAL)
+        return found
+
+
+def _read(body: bytes) -> dict[str, Any] | None:
+    try:
+        facts = json.loads(body)
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _canonical(facts: dict[str, Any]) -> bytes | None:
+    try:
+        return rfc8785.dumps(facts)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        return None

@@ -1,0 +1,213 @@
+"""Keep what the rooms tell: each sender's batches in their order, each line once, in its journal.
+
+Whatever the order in which batches arrive, they have their effects in the order of their numbers. A batch
+that does not follow from the one we hold is refused, which is an alarm: either a sender's database was
+rewound, or somebody speaks in its name.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from prometheus_client import Gauge
+from sqlalchemy.dialects.postgresql import insert
+
+from services.proof import queries
+from services.proof.domain.line import FixedLine, Head, Origin, fix, journal_name
+from shared.clock import now
+from shared.database.plumbing import dead_letter, inbox
+from shared.messages.journal import TRANSFER_ACCEPTED, JournalLinesV1, JournalLineV1
+from shared.messages.message import Message
+from shared.messages.proof import DepositRecordedV1
+from shared.messaging.outcome import Rejected
+from shared.messaging.transaction import Transaction, batch_digest
+
+log = logging.getLogger(__name__)
+
+QUEUE = "proof.keep_lines"
+
+AT_ONCE = 200
+"""Waiting batches applied in one statement: bounds memory when a long gap fills."""
+
+WAITING = Gauge(
+    "chartrier_journal_waiting_batches", "Batches of a sender that wait for the one before them", ("sender",)
+)
+WAITING_SINCE = Gauge(
+    "chartrier_journal_waiting_since_seconds",
+    "Since when the oldest of them waits (Unix time; 0: none)",
+    ("sender",),
+)
+
+
+@dataclass(slots=True)
+class OpenBook:
+    """What we know of the chains during one transaction: nobody else writes before it ends."""
+
+    senders: dict[str, tuple[Head, bool]] = field(default_factory=dict)
+    journals: dict[str, tuple[int, Head]] = field(default_factory=dict)
+
+
+_books: WeakKeyDictionary[Transaction, OpenBook] = WeakKeyDictionary()
+"""The book of each open transaction; several deliveries share one, and heads are read once for all."""
+
+
+async def keep_lines(tx: Transaction, message: Message) -> None:
+    """Keep a batch in its turn; one that comes too early waits, one that was kept already changes nothing.
+
+    Raises `Rejected` for a batch whose digest or predecessor is not what it should be.
+    """
+    if not isinstance(message, JournalLinesV1):
+        raise Rejected(f"{QUEUE} keeps lines, not {message.topic}")
+    digest = batch_digest(message.sender, message.batch, message.previous, message.lines)
+    if message.batch < 1 or digest != message.sha512:
+        raise Rejected(f"batch {message.batch} of {message.sender} is not what its digest says")
+
+    book = await _open_book(tx)
+    head, waits = await _sender(tx, book, message.sender)
+    if message.batch <= head.number:
+        await _same_again(tx, message)
+    elif message.batch > head.number + 1:
+        await _put_aside(tx, book, message)
+    else:
+        _follows(message, head)
+        await _keep(tx, book, [message])
+        if waits:
+            await _take_up(tx, book, message.sender)
+
+
+async def _open_book(tx: Transaction) -> OpenBook:
+    book = _books.get(tx)
+    if book is None:
+        await queries.lock_writing(tx.connection)
+        book = _books.setdefault(tx, OpenBook())
+    return book
+
+
+async def _sender(tx: Transaction, book: OpenBook, name: str) -> tuple[Head, bool]:
+    if name not in book.senders:
+        book.senders[name] = await queries.sender_head(tx.connection, name)
+    return book.senders[name]
+
+
+def _follows(message: JournalLinesV1, head: Head) -> None:
+    if message.previous != head.sha512:
+        raise Rejected(f"batch {message.batch} of {message.sender} does not follow from the one we hold")
+
+
+async def _same_again(tx: Transaction, message: JournalLinesV1) -> None:
+    kept = await queries.batch_sha512(tx.connection, message.sender, message.batch)
+    if kept != message.sha512:
+        raise Rejected(f"another batch {message.batch} of {message.sender} was kept before")
+
+
+async def _put_aside(tx: Transaction, book: OpenBook, message: JournalLinesV1) -> None:
+    if await queries.put_aside(tx.connection, message) != message.sha512:
+        raise Rejected(f"another batch {message.batch} of {message.sender} waits already")
+    head, _ = book.senders[message.sender]
+    book.senders[message.sender] = (head, True)
+    log.info("batch waits", extra={"sender": message.sender, "batch": message.batch, "held": head.number})
+    await show_waiting(tx, message.sender)
+
+
+async def _take_up(tx: Transaction, book: OpenBook, sender: str) -> None:
+    """Apply the waiting batches whose turn has come."""
+    while True:
+        head, _ = book.senders[sender]
+        waiting = await queries.next_waiting(tx.connection, sender, head.number, AT_ONCE)
+        ready, stranger = _run_from(head, waiting)
+        if ready:
+            await _keep(tx, book, ready)
+            await queries.stop_waiting(tx.connection, sender, ready[-1].batch)
+        if stranger is not None:
+            await _bury(tx, stranger)
+        if len(waiting) < AT_ONCE or len(ready) < AT_ONCE:
+            break
+    head, _ = book.senders[sender]
+    rest = await show_waiting(tx, sender)
+    book.senders[sender] = (head, rest > 0)
+
+
+def _run_from(head: Head, waiting: Sequence[JournalLinesV1]) -> tuple[list[JournalLinesV1], JournalLinesV1 | None]:
+    """Split off the batches that follow one another from `head` on, and one that should but does not."""
+    ready: list[JournalLinesV1] = []
+    for message in waiting:
+        if message.batch != head.number + 1:
+            break
+        if message.previous != head.sha512:
+            return ready, message
+        ready.append(message)
+        head = Head(message.batch, message.sha512)
+    return ready, None
+
+
+async def _bury(tx: Transaction, message: JournalLinesV1) -> None:
+    """Dead-letter a batch that waited in vain; its delivery was acknowledged long ago, so we do it here."""
+    row = {
+        "message_id": message.message_id,
+        "consumer": QUEUE,
+        "topic": message.topic,
+        "body": message.model_dump_json().encode(),
+        "reason": f"batch {message.batch} of {message.sender} does not follow from the one we hold",
+    }
+    await tx.connection.execute(insert(dead_letter).values(row).on_conflict_do_nothing())
+    # Forgotten by the inbox as any dead letter is, or it could not be replayed.
+    claim = inbox.delete().where(inbox.c.message_id == message.message_id, inbox.c.consumer == QUEUE)
+    await tx.connection.execute(claim)
+    await queries.stop_waiting(tx.connection, message.sender, message.batch)
+    log.error("waiting batch dead-lettered", extra={"sender": message.sender, "batch": message.batch})
+
+
+async def _keep(tx: Transaction, book: OpenBook, messages: Sequence[JournalLinesV1]) -> None:
+    """Fix the lines of consecutive batches of one sender, and say which deposits are thereby recorded."""
+    wanted = {
+        journal_name(line.kind, line.establishment): (line.kind, line.establishment)
+        for message in messages
+        for line in message.lines
+    }
+    unknown = {name: what for name, what in wanted.items() if name not in book.journals}
+    if unknown:
+        book.journals |= await queries.journal_heads(tx.connection, unknown)
+
+    recorded_at = now()
+    fixed: list[FixedLine] = []
+    origins: list[Origin] = []
+    for message in messages:
+        origin = Origin(message.sender, message.batch, message.sha512)
+        origins.append(origin)
+        for index, line in enumerate(message.lines):
+            key, head = book.journals[journal_name(line.kind, line.establishment)]
+            placed = fix(line, origin, index, head, recorded_at)
+            book.journals[placed.journal] = (key, Head(placed.number, placed.sha512))
+            fixed.append(placed)
+    await queries.keep(tx.connection, origins, fixed, book.journals, recorded_at)
+    _, waits = book.senders[origins[-1].sender]
+    book.senders[origins[-1].sender] = (Head(origins[-1].batch, origins[-1].sha512), waits)
+    await _tell_deposits(tx, [line for message in messages for line in message.lines])
+
+
+async def _tell_deposits(tx: Transaction, lines: Sequence[JournalLineV1]) -> None:
+    accepted = {_deposit(line) for line in lines if line.action == TRANSFER_ACCEPTED and line.outcome == "ok"}
+    deposits = dict(pair for pair in accepted if pair is not None)
+    if not deposits:
+        return
+    places = await queries.positions(tx.connection, list(deposits))
+    for transfer, establishment in deposits.items():
+        tx.post(DepositRecordedV1(transfer_id=transfer, establishment=establishment, positions=places[transfer]))
+
+
+def _deposit(line: JournalLineV1) -> tuple[UUID, UUID] | None:
+    if line.transfer_id is None or line.establishment is None:
+        # Kept all the same: to refuse the batch would stop every later line of its sender.
+        log.error("acceptance without transfer or establishment", extra={"object": line.object})
+        return None
+    return line.transfer_id, line.establishment
+
+
+async def show_waiting(tx: Transaction, sender: str) -> int:
+    """Set the gauges of a sender to what its waiting batches are now, and return how many there are."""
+    (state,) = await queries.sender_states(tx.connection, sender)
+    WAITING.labels(sender).set(state.waiting)
+    WAITING_SINCE.labels(sender).set(0 if state.waiting_since is None else state.waiting_since.timestamp())
+    return state.waiting

@@ -1,0 +1,64 @@
+"""The tables of proof; `line` and `batch` are append-only by right of the database role."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import UUID
+
+from shared.database.engine import room_metadata
+
+METADATA = room_metadata()
+
+journal = Table(
+    "journal",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("establishment", UUID),
+    Column("number", BigInteger, nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+)
+"""The head of each journal: only a shortcut, everything in it can be found again from the lines."""
+
+line = Table(
+    "line",
+    METADATA,
+    Column("journal", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("transfer_id", UUID),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The lines: `body` is the canonical JSON that `sha512` is the digest of (docs/journal-format.md)."""
+
+sender = Table(
+    "sender",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("batch", BigInteger, nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+)
+"""The last batch kept of each sender."""
+
+batch = Table(
+    "batch",
+    METADATA,
+    Column("sender", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("kept_at", DateTime(timezone=True), nullable=False),
+)
+"""Every batch kept, so that a second one under the same number is told from a repetition."""
+
+pending_batch = Table(
+    "pending_batch",
+    METADATA,
+    Column("sender", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("message_id", UUID, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+)
+"""Batches that came before their predecessor; they wait for it."""

@@ -1,0 +1,21 @@
+"""The composition root of proof."""
+
+from datetime import timedelta
+
+from services.proof.api import routes
+from services.proof.handlers import QUEUE, keep_lines
+from services.proof.settings import ProofSettings
+from shared.messages.journal import JournalLinesV1
+from shared.messaging.consumer import Consumer
+from shared.messaging.transport import Transport
+from shared.room import Room, assemble, lay
+from shared.settings import RoomSettings
+
+
+async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
+    """Return proof, ready to run."""
+    own = ProofSettings()
+    foundation = lay("proof", settings, transport)
+    router = routes(foundation.database, timedelta(minutes=own.journal_gap_minutes))
+    consumer = Consumer(QUEUE, foundation.database, {JournalLinesV1: keep_lines})
+    return assemble(foundation, router, consumers=[consumer])
