@@ -1,0 +1,1 @@
+"""The words of access: representations and ranges of them, DIPs and what they hold."""

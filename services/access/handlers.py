@@ -1,0 +1,157 @@
+"""What access does: journal each communication, take orders of DIPs, build them, let them go."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from services.access import queries
+from services.access.adapters.rooms import Rooms
+from services.access.domain.dip import Dip, DipState, package_key
+from services.access.pipeline.package import CannotPackage, Limits, Sources, write_package
+from services.access.settings import AccessSettings
+from shared.clock import now
+from shared.identifiers import new_id
+from shared.identity.caller import Caller
+from shared.messages.access import DipOrderedV1
+from shared.messages.journal import JournalLineV1
+from shared.messaging.outcome import TryAgain
+from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.messaging.work import Lease, enqueue, finish
+from shared.object_store.errors import StoreUnavailable
+from shared.object_store.port import ObjectStore, Written
+
+BUILD = "build_dip"
+EXPIRE = "expire_dip"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What access's edges work with."""
+
+    database: RoomDatabase
+    rooms: Rooms
+    staging: ObjectStore
+    settings: AccessSettings
+
+
+def line(action: str, actor: str, subject: str, establishment: UUID | None, **details: str | int) -> JournalLineV1:
+    """Return a line of the archives' life-cycle journal about something communicated."""
+    return JournalLineV1(
+        kind="archives", action=action, actor=actor, object=subject, establishment=establishment, details=details
+    )
+
+
+async def record_refusal(
+    database: RoomDatabase, caller: Caller, subject: str, establishment: UUID | None = None
+) -> None:
+    """Journal that somebody asked for what is not theirs, or is not at all (PRV-13)."""
+    refused = line("content.refused", caller.subject, subject, establishment)
+    async with database.begin() as tx:
+        tx.journal(refused.model_copy(update={"outcome": "ko"}))
+
+
+async def order_dip(access: Access, caller: Caller, establishment: UUID, units: tuple[UUID, ...]) -> Dip:
+    """Take an order; a worker will build the package."""
+    ordered_at = now()
+    dip = Dip(
+        id=new_id(),
+        establishment=establishment,
+        orderer=caller.subject,
+        units=units,
+        state=DipState.ORDERED,
+        ordered_at=ordered_at,
+        expires_at=ordered_at + timedelta(days=access.settings.dip_days),
+    )
+    async with access.database.begin() as tx:
+        await queries.add_dip(tx.connection, dip)
+        tx.post(DipOrderedV1(dip_id=dip.id, establishment=establishment))
+        tx.journal(line("dip.ordered", caller.subject, f"dip:{dip.id}", establishment, units=len(units)))
+    return dip
+
+
+async def enqueue_dip(tx: Transaction, message: DipOrderedV1) -> None:
+    """Have a worker build the package."""
+    await enqueue(tx, BUILD, str(message.dip_id))
+
+
+async def build_dip(access: Access, sources: Sources, held: Lease) -> None:
+    """Build the package of an order into staging, or say why it cannot be."""
+    dip_id = UUID(held.key)
+    dip = await _begin(access.database, dip_id, held)
+    if dip is None:
+        return
+    key = package_key(dip.id, held.epoch)
+    try:
+        written = await _write(access, sources, dip, key)
+    except CannotPackage as error:
+        await _fail(access.database, held, dip, str(error))
+        return
+    except StoreUnavailable as error:
+        raise TryAgain(str(error)) from error
+    ready = replace(dip, state=DipState.READY, key=key, size=written.measure.size, sha512=written.measure.sha512)
+    await _finish(access.database, held, ready)
+
+
+async def _begin(database: RoomDatabase, dip_id: UUID, held: Lease) -> Dip | None:
+    """Note that an attempt begins, for its key to be found again; None when there is nothing to build."""
+    async with database.begin() as tx:
+        dip = await queries.get_dip(tx.connection, dip_id)
+        if dip is None or dip.state is not DipState.ORDERED:
+            await finish(tx, held)
+            return None
+        if dip.expires_at > now():
+            await queries.begin_attempt(tx.connection, dip_id, held.epoch)
+            return dip
+    await _fail(database, held, dip, "expired before it could be built")
+    return None
+
+
+async def _write(access: Access, sources: Sources, dip: Dip, key: str) -> Written:
+    limits = Limits(access.settings.dip_max_units, access.settings.dip_max_bytes)
+    async with access.staging.writer(key) as writer:
+        await write_package(dip, sources, limits, writer)
+        return await writer.commit()
+
+
+async def _finish(database: RoomDatabase, held: Lease, ready: Dip) -> None:
+    async with database.begin() as tx:
+        await queries.change_dip(
+            tx.connection, ready.id, ready.state, key=ready.key, size=ready.size, sha512=ready.sha512
+        )
+        details: dict[str, str | int] = {"size": ready.size or 0, "sha512": ready.sha512 or ""}
+        tx.journal(line("dip.built", "room:access", f"dip:{ready.id}", ready.establishment, **details))
+        await enqueue(tx, EXPIRE, str(ready.id))
+        await queries.delay_work(tx.connection, EXPIRE, str(ready.id), ready.expires_at)
+        await finish(tx, held)
+
+
+async def _fail(database: RoomDatabase, held: Lease, dip: Dip, reason: str) -> None:
+    async with database.begin() as tx:
+        await queries.change_dip(tx.connection, dip.id, DipState.FAILED, reason=reason)
+        failed = line("dip.failed", "room:access", f"dip:{dip.id}", dip.establishment)
+        tx.journal(failed.model_copy(update={"outcome": "ko"}))
+        # What earlier attempts may have left goes at once.
+        await enqueue(tx, EXPIRE, str(dip.id))
+        await finish(tx, held)
+
+
+async def expire_dip(access: Access, held: Lease) -> None:
+    """Remove what was written for an order, by every attempt; the order itself stays, as its trace."""
+    dip_id = UUID(held.key)
+    async with access.database.engine.connect() as connection:
+        attempts = await queries.attempts_of(connection, dip_id)
+    try:
+        for epoch in range(1, attempts + 1):
+            await access.staging.delete(package_key(dip_id, epoch))
+    except StoreUnavailable as error:
+        raise TryAgain(str(error)) from error
+    async with access.database.begin() as tx:
+        dip = await queries.get_dip(tx.connection, dip_id)
+        if dip is not None and dip.state is DipState.READY:
+            await queries.change_dip(tx.connection, dip_id, DipState.EXPIRED, key=None)
+        await finish(tx, held)
+
+
+def sources_of(rooms: Rooms) -> Sources:
+    """Return the real sources of a package: the other rooms, asked in our own name."""
+    return Sources(rooms.branch, rooms.data_object, rooms.content)

@@ -1,0 +1,38 @@
+"""Access put together: its routes, the consumer of its own orders, the workers that build packages."""
+
+from functools import partial
+
+from services.access.adapters.rooms import Rooms
+from services.access.api import router
+from services.access.handlers import BUILD, EXPIRE, Access, build_dip, enqueue_dip, expire_dip, sources_of
+from services.access.settings import AccessSettings
+from shared.messages.access import DipOrderedV1
+from shared.messaging.consumer import Consumer
+from shared.messaging.transport import Transport
+from shared.messaging.workers import WorkLoop
+from shared.object_store.opening import open_store
+from shared.room import Room, assemble, lay
+from shared.settings import RoomSettings
+
+
+async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
+    """Return access, ready to run."""
+    own = AccessSettings()
+    foundation = lay("access", settings, transport)
+    staging = open_store(own.staging_url)
+    await staging.prepare()
+    database = foundation.database
+    access = Access(database, Rooms(foundation.calls), staging, own)
+    room = assemble(
+        foundation,
+        router,
+        consumers=[Consumer("access.build_dip", database, {DipOrderedV1: enqueue_dip})],
+        loops=[
+            WorkLoop(database, {BUILD: partial(build_dip, access, sources_of(access.rooms))}, slots=own.dip_slots),
+            WorkLoop(database, {EXPIRE: partial(expire_dip, access)}, slots=1),
+        ],
+        probes={"staging": staging.probe},
+        close=[staging.close],
+    )
+    room.app.state.access = access
+    return room

@@ -1,0 +1,12 @@
+"""What an operator may set for data management."""
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class DataManagementSettings(BaseSettings):
+    """How much is done at once."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
+
+    catalogue_slots: int = 4
+    """AIPs catalogued at once."""

@@ -1,0 +1,41 @@
+"""Data management put together: the catalogue, the consumer that hears of stored AIPs, the loader."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from services.data_management.api import router
+from services.data_management.handlers import CATALOGUE, catalogue_aip, take_aip
+from services.data_management.settings import DataManagementSettings
+from shared.calls import RoomCalls, RoomUnavailable
+from shared.messages.storage import AipStoredV1
+from shared.messaging.consumer import Consumer
+from shared.messaging.transport import Transport
+from shared.messaging.workers import WorkLoop
+from shared.room import Room, assemble, lay
+from shared.settings import RoomSettings
+
+
+async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
+    """Return data management, ready to run."""
+    own = DataManagementSettings()
+    foundation = lay("data_management", settings, transport)
+    database = foundation.database
+    job = partial(catalogue_aip, database, partial(fetch_catalogue, foundation.calls))
+    loop = WorkLoop(database, {CATALOGUE: job}, slots=own.catalogue_slots)
+    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aip})
+    room = assemble(foundation, router, consumers=[consumer], loops=[loop])
+    room.app.state.database = database
+    return room
+
+
+@asynccontextmanager
+async def fetch_catalogue(calls: RoomCalls, message: AipStoredV1) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Open the catalogue of an AIP where storage keeps it; raises `RoomUnavailable` when it cannot be had."""
+    first = message.catalogue.offset
+    last = first + message.catalogue.length - 1
+    path = f"/storage/v1/aips/{message.aip_id}/content"
+    async with calls.stream("storage", path, headers={"Range": f"bytes={first}-{last}"}) as answer:
+        if answer.status_code != 206:
+            raise RoomUnavailable(f"storage: {answer.status_code} for the catalogue of {message.aip_id}")
+        yield answer.aiter_raw()

@@ -1,0 +1,34 @@
+"""AIPs given out by range as storage does, and cut in the middle on demand, as no storage would."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+
+class AipShelf:
+    """The bytes of AIPs by identifier. `cut_after` breaks every answer after so many bytes."""
+
+    def __init__(self) -> None:
+        self.aips: dict[str, bytes] = {}
+        self.ranges: list[str] = []
+        self.cut_after: int | None = None
+        self.away = False
+        self.app = FastAPI()
+        self.app.get("/storage/v1/aips/{aip_id}/content")(self.give)
+
+    async def give(self, request: Request, aip_id: str) -> Response:
+        asked = request.headers["range"]
+        self.ranges.append(asked)
+        if self.away:
+            return Response(status_code=503)
+        first, last = (int(text) for text in asked.removeprefix("bytes=").split("-"))
+        part = self.aips[aip_id][first : last + 1]
+        headers = {"Content-Length": str(len(part)), "Content-Range": f"bytes {first}-{last}/*"}
+        return StreamingResponse(self._chunks(part), 206, headers)
+
+    async def _chunks(self, part: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(part), 1000):
+            if self.cut_after is not None and start >= self.cut_after:
+                raise ConnectionAbortedError("cut")
+            yield part[start : start + 1000]

@@ -1,0 +1,175 @@
+"""A stored AIP is catalogued once, whole or not at all."""
+
+import json
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Table, func, select
+
+from services.data_management import tables
+from services.data_management.domain.catalogue import UnreadableCatalogue
+from services.data_management.handlers import CATALOGUE, WrongCatalogue, catalogue_aip, take_aip
+from services.data_management.queries.scope import look_within
+from shared.database.plumbing import outbox, work
+from shared.messages.data_management import AipCataloguedV1
+from shared.messages.storage import AipStoredV1
+from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.transaction import RoomDatabase
+from shared.messaging.work import StaleLease, lease
+from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
+from tests.integration.data_management.conftest import Load
+
+pytestmark = pytest.mark.integration
+
+ENTRIES = (tables.aip, tables.unit, tables.unit_child, tables.data_object, tables.unit_object)
+
+
+def a_small_tree() -> Catalogue:
+    units = [a_unit("fonds"), a_unit("acte", parents=["fonds"], objects=["o1", "o2"])]
+    return a_catalogue(units, [an_object("o1"), an_object("o2")])
+
+
+async def rows_of(database: RoomDatabase, catalogue: Catalogue, table: Table) -> list[tuple[object, ...]]:
+    async with database.engine.connect() as connection:
+        await look_within(connection, [catalogue.message.establishment])
+        return [tuple(row) for row in await connection.execute(select(table).order_by(*table.primary_key))]
+
+
+async def said(database: RoomDatabase, catalogue: Catalogue) -> list[AipCataloguedV1]:
+    async with database.engine.connect() as connection:
+        bodies = await connection.scalars(
+            select(outbox.c.body).where(outbox.c.topic == AipCataloguedV1.topic).order_by(outbox.c.id)
+        )
+        messages = [AipCataloguedV1.model_validate_json(body) for body in bodies]
+    return [message for message in messages if message.aip_id == catalogue.message.aip_id]
+
+
+async def lines_about(database: RoomDatabase, catalogue: Catalogue) -> list[dict[str, object]]:
+    async with database.engine.connect() as connection:
+        bodies = await connection.scalars(select(outbox.c.body).where(outbox.c.topic == "journal.lines.v1"))
+        lines = [line for body in bodies for line in json.loads(body)["lines"]]
+    return [line for line in lines if line["object"] == f"aip:{catalogue.message.aip_id}"]
+
+
+async def test_a_catalogued_aip_is_told_of_and_journaled(database: RoomDatabase, load: Load) -> None:
+    catalogue = a_small_tree()
+
+    await load(catalogue)
+
+    (message,) = await said(database, catalogue)
+    assert (message.units, message.objects, message.version) == (2, 2, 1)
+    (line,) = await lines_about(database, catalogue)
+    assert (line["kind"], line["action"]) == ("archives", "aip.catalogued")
+    assert line["details"] == {
+        "version": 1,
+        "units": 2,
+        "objects": 2,
+        "catalogue_sha512": catalogue.message.catalogue.sha512,
+    }
+
+
+async def test_loading_again_leaves_the_same_state_and_tells_again(database: RoomDatabase, load: Load) -> None:
+    catalogue = a_small_tree()
+    await load(catalogue)
+    before = [await rows_of(database, catalogue, table) for table in ENTRIES]
+
+    await load(catalogue)
+
+    assert [await rows_of(database, catalogue, table) for table in ENTRIES] == before
+    assert [len(rows) for rows in before] == [1, 2, 1, 2, 2]
+    assert len(await said(database, catalogue)) == 2
+    assert len(await lines_about(database, catalogue)) == 1
+
+
+async def test_a_newer_version_takes_the_place_of_the_former(database: RoomDatabase, load: Load) -> None:
+    first = a_small_tree()
+    message = first.message
+    second = a_catalogue(
+        [a_unit("fonds", "Fonds décrit autrement")],
+        establishment=message.establishment,
+        aip_id=message.aip_id,
+        version=2,
+    )
+
+    await load(first)
+    await load(second)
+    await load(first)
+
+    assert [len(await rows_of(database, first, table)) for table in ENTRIES] == [1, 1, 0, 0, 0]
+    assert (await rows_of(database, first, tables.unit))[0][10] == "Fonds décrit autrement"
+
+
+async def test_the_message_delivered_twice_is_one_piece_of_work(database: RoomDatabase) -> None:
+    catalogue = a_small_tree()
+    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aip})
+    message = catalogue.message
+    delivery = Delivery(message.message_id, message.topic, message.model_dump_json().encode())
+    again = message.model_copy(update={"message_id": uuid4()})
+
+    await consumer.handle([delivery, delivery])
+    await consumer.handle([Delivery(again.message_id, again.topic, again.model_dump_json().encode())])
+
+    async with database.begin() as tx:
+        asked = select(func.count()).select_from(work).where(work.c.key == str(message.aip_id))
+        assert await tx.connection.scalar(asked) == 1
+        await tx.connection.execute(work.delete())
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "longer"])
+async def test_bytes_that_are_not_the_catalogues_leave_nothing(
+    database: RoomDatabase, load: Load, damage: str
+) -> None:
+    whole = a_small_tree()
+    content = {
+        "cut": whole.content[:-10],
+        "altered": whole.content.replace(b"Item", b"Pile", 1),
+        "longer": whole.content + b"\n",
+    }[damage]
+
+    with pytest.raises(WrongCatalogue):
+        await load(replace(whole, content=content))
+
+    assert [await rows_of(database, whole, table) for table in ENTRIES] == [[], [], [], [], []]
+    await forget_work(database)
+
+
+async def test_a_catalogue_that_lacks_entries_it_announces_leaves_nothing(database: RoomDatabase, load: Load) -> None:
+    short = a_catalogue([a_unit("u")], counts={"units": 2, "objects": 0, "files": 0, "bytes": 0})
+
+    with pytest.raises(UnreadableCatalogue, match="announced"):
+        await load(short)
+
+    assert await rows_of(database, short, tables.unit) == []
+    await forget_work(database)
+
+
+async def test_the_catalogue_of_another_aip_is_refused(database: RoomDatabase, load: Load) -> None:
+    ours, foreign = a_small_tree(), a_small_tree()
+    message = ours.message.model_copy(update={"catalogue": foreign.message.catalogue})
+
+    with pytest.raises(UnreadableCatalogue, match="not of"):
+        await load(Catalogue(message, foreign.content))
+
+    assert await rows_of(database, ours, tables.aip) == []
+    await forget_work(database)
+
+
+async def test_a_worker_whose_lease_was_taken_over_records_nothing(database: RoomDatabase) -> None:
+    catalogue = a_small_tree()
+    async with database.begin() as tx:
+        await take_aip(tx, catalogue.message)
+    (slow,) = await lease(database, [CATALOGUE], 1, seconds=0)
+    (successor,) = await lease(database, [CATALOGUE], 1)
+
+    with pytest.raises(StaleLease):
+        await catalogue_aip(database, catalogue.fetch(), slow)
+    assert await rows_of(database, catalogue, tables.aip) == []
+
+    await catalogue_aip(database, catalogue.fetch(), successor)
+    assert len(await said(database, catalogue)) == 1
+
+
+async def forget_work(database: RoomDatabase) -> None:
+    async with database.begin() as tx:
+        await tx.connection.execute(work.delete())
