@@ -6,7 +6,7 @@ import json
 import logging
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import uvloop
@@ -24,16 +24,17 @@ from services.storage.wiring import build as build_storage
 from shared.database.engine import role_of
 from shared.database.migrations import upgrade_all
 from shared.messaging.local import LocalTransport
+from shared.messaging.transport import Transport
 from shared.observability import configure_logging
 from shared.problems import answer, not_found
 from shared.room import Room, running
-from shared.serving import Build, listen
+from shared.serving import listen
 from shared.settings import RoomSettings
 
 log = logging.getLogger(__name__)
 
 # Admin first: it makes the first client. The others ask it for keys only when a request comes.
-ROOMS: Mapping[str, Build] = {
+ROOMS: Mapping[str, Callable[[RoomSettings, Transport], Awaitable[Room]]] = {
     "admin": build_admin,
     "proof": build_proof,
     "storage": build_storage,

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 PROBLEM_TYPE = "application/problem+json"
 
 
-@dataclass(frozen=True)
+# Not frozen: whoever raises an exception on sets its traceback.
+@dataclass
 class Problem(Exception):
     """What went wrong, for the caller: `code` is stable, the texts are for people."""
 

@@ -93,7 +93,7 @@ def assemble(
     database = foundation.database
 
     async def ask_database() -> None:
-        async with database.engine.connect() as connection:
+        async with database.reading() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def measure() -> None:
@@ -133,7 +133,7 @@ async def refresh_gauges(database: RoomDatabase) -> None:
     """Set the gauges of queues that live in the room's database; one query, no listing of rows."""
     oldest = extract("epoch", func.now() - func.min(outbox.c.created_at))
     work_oldest = extract("epoch", func.now() - func.min(work.c.created_at))
-    async with database.engine.connect() as connection:
+    async with database.reading() as connection:
         rows, age = (await connection.execute(select(func.count(), oldest).select_from(outbox))).one()
         dead = await connection.scalar(select(func.count()).select_from(dead_letter))
         kinds = (await connection.execute(select(work.c.kind, func.count(), work_oldest).group_by(work.c.kind))).all()

@@ -47,7 +47,7 @@ async def agreement_for(
 
 async def known_agreement(database: RoomDatabase, calls: RoomCalls, wanted: str) -> AgreementV1 | None:
     """Return an agreement by id or identifier, asking admin for one that we have not heard of yet."""
-    async with database.engine.connect() as connection:
+    async with database.reading() as connection:
         found = await queries.find_agreement(connection, wanted)
     if found is not None:
         return found

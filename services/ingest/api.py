@@ -113,7 +113,7 @@ async def list_transfers(
 ) -> dict[str, Any]:
     """List the transfers of the caller's establishments, newest first."""
     scope = caller.scope(Permission.TRANSFER_READ)
-    async with ingest.database.engine.connect() as connection:
+    async with ingest.database.reading() as connection:
         found = await queries.list_transfers(
             connection,
             establishments=scope.establishments,
@@ -193,7 +193,7 @@ async def _within(ingest: Ingest, caller: Caller, permission: Permission, transf
         wanted = UUID(transfer_id)
     except ValueError as error:
         raise not_found() from error
-    async with ingest.database.engine.connect() as connection:
+    async with ingest.database.reading() as connection:
         transfer = await queries.get_transfer(connection, wanted)
     if transfer is None or transfer.establishment not in caller.scope(permission):
         raise not_found()

@@ -77,8 +77,7 @@ async def record_deposit(tx: Transaction, message: AipCataloguedV1) -> None:
         return
     if transfer.state is TransferState.STORING:
         # Data management was faster than storage's message to us; the order of news is nobody's promise.
-        await queries.move(tx.connection, transfer, TransferState.CATALOGUING)
-        transfer = await _found(tx, message.transfer_id)
+        transfer = await queries.move(tx.connection, transfer, TransferState.CATALOGUING)
     await queries.move(tx.connection, transfer, TransferState.RECORDING)
     tx.journal(
         line(
@@ -111,7 +110,7 @@ async def grant(staging: ObjectStore, tx: Transaction, message: DepositRecordedV
         reply_key=key,
         inventory=None,
     )
-    await enqueue(tx, SWEEP, str(transfer.id))
+    await _sweep(tx, transfer)
     tx.post(
         TransferCompletedV1(
             transfer_id=transfer.id,
@@ -129,12 +128,12 @@ async def reject(
     transfer: Transfer,
     findings: Sequence[Finding],
     columns: Mapping[str, Any],
-) -> None:
+) -> Transfer:
     """Refuse a transfer, locked before: state, reply, trace; staging is swept. `columns` are set with it."""
     header = columns.get("header", transfer.header)
     refused = replace(transfer, findings=findings_to_json(findings), header=header)
     key = await write_reply(staging, refused, None)
-    await queries.move(
+    moved = await queries.move(
         tx.connection,
         transfer,
         TransferState.REJECTED,
@@ -144,11 +143,19 @@ async def reject(
         inventory=None,
         **columns,
     )
-    await enqueue(tx, SWEEP, str(transfer.id))
+    await _sweep(tx, transfer)
     codes = _codes(refused.findings)
     tx.post(SipRejectedV1(transfer_id=transfer.id, establishment=transfer.establishment, finding_codes=codes))
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
+    return moved
+
+
+async def _sweep(tx: Transaction, transfer: Transfer) -> None:
+    keys = [transfer.staging_key, package_key(transfer.id)]
+    if transfer.aip_id is not None:
+        keys.append(aip_key(transfer.aip_id))
+    await enqueue(tx, SWEEP, str(transfer.id), {"keys": keys})
 
 
 async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: bool, reason: str) -> None:

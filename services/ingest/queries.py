@@ -111,12 +111,15 @@ async def list_transfers(
     return [_transfer(row) for row in await connection.execute(query)]
 
 
-async def move(connection: AsyncConnection, current: Transfer, following: TransferState, **values: object) -> None:
-    """Take a transfer, locked before, to its next state and set columns with it."""
+async def move(
+    connection: AsyncConnection, current: Transfer, following: TransferState, **values: object
+) -> Transfer:
+    """Take a transfer, locked before, to its next state, set columns with it, and return it as it is then."""
     check_step(current.state, following)
     steps = [*current.steps, _step(following)]
     change = {"state": following, "steps": steps, "changed_at": func.now(), **values}
-    await connection.execute(update(transfer).where(transfer.c.id == current.id).values(change))
+    moved = update(transfer).where(transfer.c.id == current.id).values(change).returning(*transfer.c)
+    return _transfer((await connection.execute(moved)).one())
 
 
 async def record(connection: AsyncConnection, transfer_id: UUID, **values: object) -> None:

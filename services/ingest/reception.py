@@ -86,7 +86,7 @@ async def receive(
             tx.journal(_line("transfer.received", agreement.establishment, transfer_id, depositor, written))
     if not new:
         await staging.delete(key)
-    async with database.engine.connect() as connection:
+    async with database.reading() as connection:
         transfer = await queries.transfer_of_bytes(connection, agreement.establishment, written.measure.sha512)
         # Refused between the two transactions: then the caller's own row is what there is to show.
         transfer = transfer or await queries.get_transfer(connection, transfer_id)

@@ -1,8 +1,5 @@
 """What ingest's child processes do: check one SIP, build one AIP. Plain values in, plain values out."""
 
-import shutil
-import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,12 +13,10 @@ from services.ingest.domain.findings import Finding
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import pack_inventory, unpack_inventory
-from services.ingest.domain.sip import Header, Inventory, Manifest
+from services.ingest.domain.sip import Header
 from services.ingest.pipeline.aip.builder import AipSummary, build_aip
-from services.ingest.pipeline.container.package import SipPackage
-from services.ingest.pipeline.judge import Verdict, judge, with_paths
-from services.ingest.pipeline.locating import locate
-from services.ingest.pipeline.manifest.reader import read_manifest
+from services.ingest.pipeline.judge import Verdict, judge
+from services.ingest.pipeline.judged import open_judged
 from services.ingest.pipeline.reply import write_reply_package
 
 LIMITS = Limits()
@@ -91,8 +86,7 @@ def build(order: BuildOrder) -> AipSummary:
     Raises `AipMismatch` when the SIP is no longer the one that was checked.
     """
     inventory = unpack_inventory(order.inventory)
-    package = SipPackage(order.sip, inventory.manifest_path, inventory.prefix, LIMITS)
-    manifest = _manifest_again(package, inventory)
+    package, manifest = open_judged(order.sip, inventory, LIMITS)
     with order.package.open("wb") as out:
         write_reply_package(manifest, order.plan, out)
     with order.aip.open("wb") as out:
@@ -103,22 +97,6 @@ def build(order: BuildOrder) -> AipSummary:
 def _siegfried() -> Siegfried:
     # Loaded on first use, once a process: the signatures take a while.
     return Siegfried()
-
-
-def _manifest_again(package: SipPackage, inventory: Inventory) -> Manifest:
-    name = inventory.manifest_path.removeprefix(inventory.prefix)
-    with tempfile.NamedTemporaryFile(prefix="manifest-") as copy:
-        with package.open_manifest() as stream:
-            shutil.copyfileobj(stream, copy)
-        copy.flush()
-        reading = read_manifest(Path(copy.name), name, LIMITS)
-    if reading.manifest is None:
-        raise AssertionError(f"{name} was read before and cannot be read again")
-    return with_paths(reading.manifest, locate(reading.manifest.objects, _paths(inventory)))
-
-
-def _paths(inventory: Inventory) -> Iterable[str]:
-    return tuple(file.path for file in inventory.files)
 
 
 def _counts(verdict: Verdict) -> dict[str, int]:

@@ -62,8 +62,7 @@ class Workshop:
             transfer = await _locked(tx, held)
             if transfer.state is not TransferState.RECEIVED:
                 return transfer
-            await queries.move(tx.connection, transfer, TransferState.CHECKING)
-            return await _locked(tx, held)
+            return await queries.move(tx.connection, transfer, TransferState.CHECKING)
 
     async def _check(self, held: Lease, transfer: Transfer) -> Transfer:
         agreement = await known_agreement(self._ingest.database, self._ingest.calls, str(transfer.agreement))
@@ -76,19 +75,19 @@ class Workshop:
         async with self._ingest.database.begin() as tx:
             await confirm(tx, held)
             transfer = await _locked(tx, held)
-            await self._conclude(tx, transfer, agreement, checked)
-            return await _locked(tx, held)
+            return await self._conclude(tx, transfer, agreement, checked)
 
-    async def _conclude(self, tx: Transaction, transfer: Transfer, agreement: AgreementV1, checked: Checked) -> None:
+    async def _conclude(
+        self, tx: Transaction, transfer: Transfer, agreement: AgreementV1, checked: Checked
+    ) -> Transfer:
         """Record the verdict: refused, awaiting an archivist, or on to storage with a committed plan."""
         named = _names(checked)
         findings = (*checked.findings, *await _same_message(tx, transfer, checked))
         if is_refused(findings) or checked.inventory is None:
-            await reject(self._ingest.staging, tx, transfer, findings, named)
-            return
+            return await reject(self._ingest.staging, tx, transfer, findings, named)
         plan = _plan(transfer, agreement, findings, checked.software)
         automatic = agreement.decision == "automatic"
-        await queries.move(
+        moved = await queries.move(
             tx.connection,
             transfer,
             TransferState.STORING if automatic else TransferState.AWAITING_DECISION,
@@ -100,6 +99,7 @@ class Workshop:
         )
         codes = " ".join(sorted({finding.code for finding in findings}))
         tx.journal(line(transfer, "transfer.checked", "room:ingest", {"findings": codes}))
+        return moved
 
     async def _in_child(self, function: Callable[[Order], Answer], order: Order) -> Answer:
         try:
@@ -149,14 +149,8 @@ class Workshop:
 
     async def sweep(self, held: Lease) -> None:
         """Remove from staging what a finished transfer no longer needs; its reply stays."""
-        transfer_id = UUID(held.key)
-        async with self._ingest.database.engine.connect() as connection:
-            transfer = await queries.get_transfer(connection, transfer_id)
-        if transfer is not None:
-            await self._ingest.staging.delete(transfer.staging_key)
-            await self._ingest.staging.delete(package_key(transfer_id))
-            if transfer.aip_id is not None:
-                await self._ingest.staging.delete(aip_key(transfer.aip_id))
+        for key in held.payload["keys"]:
+            await self._ingest.staging.delete(key)
         async with self._ingest.database.begin() as tx:
             await finish(tx, held)
 

@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 
 from services.storage import queries
 from services.storage.queries import Holding
+from services.storage.reading import content
 from services.storage.sites import OpenSite
-from services.storage.worker import content
 from shared.byte_ranges import UnsatisfiableRange, byte_range
 from shared.clock import rfc3339
 from shared.identity.caller import Caller
@@ -46,7 +46,7 @@ async def get_copies(
 ) -> dict[str, Any]:
     """Say where each copy of an AIP is, and when it was last read back."""
     holding = await _within(storage, caller, Permission.COPIES_READ, aip_id)
-    async with storage.database.engine.connect() as connection:
+    async with storage.database.reading() as connection:
         copies = await queries.copies_of(connection, holding)
     return {
         "aip_id": str(holding.id),
@@ -83,7 +83,7 @@ async def get_content(
     except UnsatisfiableRange:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{holding.size}"})
     offset, length = wanted or (0, holding.size)
-    async with storage.database.engine.connect() as connection:
+    async with storage.database.reading() as connection:
         copies = await queries.copies_of(connection, holding)
     try:
         chunks = await content(holding, copies, storage.sites, offset, length)
@@ -112,7 +112,7 @@ async def _within(storage: Storage, caller: Caller, permission: Permission, aip_
         wanted = UUID(aip_id)
     except ValueError as error:
         raise not_found() from error
-    async with storage.database.engine.connect() as connection:
+    async with storage.database.reading() as connection:
         holding = await queries.newest(connection, wanted)
     if holding is None or holding.kind != "aip" or holding.establishment is None:
         raise not_found()

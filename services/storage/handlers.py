@@ -14,7 +14,7 @@ from shared.messages.ingest import AipBuiltV1
 from shared.messages.message import Message
 from shared.messaging.outcome import Rejected
 from shared.messaging.transaction import Transaction
-from shared.messaging.work import enqueue
+from shared.messaging.work import enqueue_all
 
 WRITE = "write"
 """Write one copy of a holding to one site."""
@@ -102,5 +102,4 @@ async def _take_record(
 
 async def _take(tx: Transaction, values: dict[str, Any], sites: Sequence[str]) -> None:
     if await queries.add_holding(tx.connection, values, sites):
-        for site in sites:
-            await enqueue(tx, WRITE, work_key(values["id"], values["version"], site))
+        await enqueue_all(tx, WRITE, {work_key(values["id"], values["version"], site): {} for site in sites})

@@ -1,7 +1,7 @@
 """The long work of storage: write each copy, read each copy back, tell when every one was found whole."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -170,27 +170,12 @@ class Keeper:
         holding_id, version, site = held.key.split("/", 2)
         if site not in self._sites:
             raise TryAgain(f"site {site} is no longer declared")
-        async with self._database.engine.connect() as connection:
+        async with self._database.reading() as connection:
             holding = await queries.get_holding(connection, UUID(holding_id), int(version))
             if holding is None:
                 raise AssertionError(f"work on a holding that does not exist: {held.key}")
             copies = {copy.site: copy for copy in await queries.copies_of(connection, holding)}
         return holding, copies[site], self._sites[site]
-
-
-async def content(
-    holding: Holding, copies: list[Copy], sites: Mapping[str, OpenSite], offset: int, length: int
-) -> AsyncIterator[bytes]:
-    """Open a range of a holding from the first site that can give it; `StoreUnavailable` if none can."""
-    reasons = []
-    for copy in copies:
-        if copy.state is not CopyState.VERIFIED or copy.site not in sites:
-            continue
-        try:
-            return await sites[copy.site].store.open_range(holding.key, copy.version_id, offset, length)
-        except (StoreUnavailable, NoSuchObject) as error:
-            reasons.append(f"{copy.site}: {error}")
-    raise StoreUnavailable(f"no site gives {holding.key}: {'; '.join(reasons)}")
 
 
 def _write_line(holding: Holding, copy: Copy) -> JournalLineV1:

@@ -30,7 +30,9 @@ def room_engine(url: str, room: str, *, pool: int = 8) -> AsyncEngine:
         pool_size=pool,
         max_overflow=4,
         pool_timeout=30,
-        pool_pre_ping=True,
+        # No ping before each use: it would double the round trips. A lost connection fails one statement, the
+        # pool then drops its older ones, and whoever called tries again (an HTTP caller hears 503).
+        pool_pre_ping=False,
         connect_args={
             "timeout": 10,
             "server_settings": {

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared.identity.caller import Caller
 from shared.identity.rights import Permission
@@ -53,9 +53,16 @@ def permission_of(route: APIRoute) -> Permission | None:
 
 def refuse_unguarded(app: FastAPI) -> None:
     """Raise RuntimeError if any route of `app` names no permission: such an app must not start."""
-    bare = [route.path for route in app.routes if isinstance(route, APIRoute) and permission_of(route) is None]
+    bare = [path for path, route in guarded_routes(app) if permission_of(route) is None]
     if bare:
         raise RuntimeError(f"routes without a permission: {', '.join(sorted(bare))}")
+
+
+def guarded_routes(app: FastAPI) -> Iterator[tuple[str, APIRoute]]:
+    """Yield path and route of everything `app` answers, but its own description (OpenAPI)."""
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield context.path or "", context.original_route
 
 
 def _guards(dependant: Dependant) -> Iterator[Guard]:

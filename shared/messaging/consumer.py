@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
+from sqlalchemy import ARRAY, Text, bindparam, func, select
+from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.plumbing import dead_letter, inbox
@@ -15,6 +17,17 @@ from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
 from shared.messaging.transaction import RoomDatabase, Transaction, cause
 
 log = logging.getLogger(__name__)
+
+# One statement however many messages, so that its plan is made once.
+_CLAIM = (
+    insert(inbox)
+    .from_select(
+        ["message_id", "consumer"],
+        select(func.unnest(bindparam("ids", type_=ARRAY(UUID_TYPE))), bindparam("queue", type_=Text)),
+    )
+    .on_conflict_do_nothing()
+    .returning(inbox.c.message_id)
+)
 
 Handler = Callable[[Transaction, Any], Awaitable[None]]
 """Takes the open transaction and one message of the class it was declared for."""
@@ -79,10 +92,9 @@ class Consumer:
         return DONE
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> None:
-        rows = [{"message_id": delivery.message_id, "consumer": self.queue} for delivery in deliveries]
-        claim = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.message_id)
+        ids = list({delivery.message_id for delivery in deliveries})
         async with self.database.begin() as tx:
-            new = set((await tx.connection.scalars(claim)).all())
+            new = set((await tx.connection.scalars(_CLAIM, {"ids": ids, "queue": self.queue})).all())
             for delivery in deliveries:
                 if delivery.message_id not in new:
                     continue

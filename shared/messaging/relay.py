@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, delete, func, select, text, update
 
 from shared.database.plumbing import outbox
 from shared.messaging.consumer import Delivery
@@ -49,26 +49,29 @@ class Relay:
 
     async def publish_batch(self) -> int:
         """Publish what is due, oldest first; return how many rows were taken."""
-        due = (
-            select(outbox.c.id, outbox.c.message_id, outbox.c.topic, outbox.c.body, outbox.c.attempts)
-            .where(outbox.c.not_before <= func.now())
-            .order_by(outbox.c.id)
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
         async with self._database.engine.begin() as connection:
-            rows = (await connection.execute(due)).all()
+            rows = (await connection.execute(_DUE)).all()
             if not rows:
                 return 0
             deliveries = [Delivery(row.message_id, row.topic, row.body, row.attempts + 1) for row in rows]
             outcomes = await self._transport.publish(deliveries)
             sent, failed = _sorted(rows, outcomes)
             if sent:
-                await connection.execute(delete(outbox).where(outbox.c.id.in_(sent)))
+                await connection.execute(_FORGET, {"sent": sent})
             if failed:
                 await connection.execute(_POSTPONE, failed)
         return len(rows)
 
+
+_DUE = (
+    select(outbox.c.id, outbox.c.message_id, outbox.c.topic, outbox.c.body, outbox.c.attempts)
+    .where(outbox.c.not_before <= func.now())
+    .order_by(outbox.c.id)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+
+_FORGET = delete(outbox).where(outbox.c.id == any_(bindparam("sent", type_=ARRAY(BigInteger))))
 
 _POSTPONE = (
     update(outbox)

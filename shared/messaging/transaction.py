@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import rfc8785
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -48,6 +48,8 @@ class RoomDatabase:
     def __init__(self, engine: AsyncEngine, room: str) -> None:
         self.engine = engine
         self.room = room
+        # The same pool, without BEGIN and ROLLBACK around every question.
+        self._readers = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._posted: list[Callable[[], None]] = []
         self._enqueued: list[Callable[[], None]] = []
 
@@ -58,6 +60,12 @@ class RoomDatabase:
     def when_enqueued(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each commit that left work to do."""
         self._enqueued.append(listener)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection on which each statement stands alone: for what needs no transaction around it."""
+        async with self._readers.connect() as connection:
+            yield connection
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
@@ -80,23 +88,30 @@ def _row(message: Message) -> dict[str, object]:
     return {"message_id": message.message_id, "topic": message.topic, "body": body}
 
 
+_HEAD = (
+    select(journal_head.c.batch, journal_head.c.sha512)
+    .where(journal_head.c.sender == bindparam("of"))
+    .with_for_update()
+)
+
+_FIRST_HEAD = upsert(journal_head).on_conflict_do_nothing()
+
+_MOVE_HEAD = update(journal_head).where(journal_head.c.sender == bindparam("of"))
+
+
 async def _numbered(connection: AsyncConnection, sender: str, lines: tuple[JournalLineV1, ...]) -> JournalLinesV1:
     """Give the batch its number and link it to the one before; holds the room's head row until commit.
 
     Taken last in the transaction, so the row is held for the commit only and cannot deadlock.
     """
-    head = journal_head
-    row = (
-        await connection.execute(select(head.c.batch, head.c.sha512).where(head.c.sender == sender).with_for_update())
-    ).one_or_none()
+    row = (await connection.execute(_HEAD, {"of": sender})).one_or_none()
     if row is None:
-        first = upsert(head).values(sender=sender, batch=0, sha512=ZERO_DIGEST).on_conflict_do_nothing()
-        await connection.execute(first)
+        await connection.execute(_FIRST_HEAD, {"sender": sender, "batch": 0, "sha512": ZERO_DIGEST})
         return await _numbered(connection, sender, lines)
 
     batch, previous = row.batch + 1, row.sha512
     digest = batch_digest(sender, batch, previous, lines)
-    await connection.execute(head.update().where(head.c.sender == sender).values(batch=batch, sha512=digest))
+    await connection.execute(_MOVE_HEAD, {"of": sender, "batch": batch, "sha512": digest})
     return JournalLinesV1(sender=sender, batch=batch, previous=previous, sha512=digest, lines=lines)
 
 

@@ -5,7 +5,7 @@
                   └── postpone ────┤  (failure of the world: later, without limit)
                   └── lease runs out (the worker died or hangs): epoch + 1 for whoever takes it next
 
-A worker whose epoch is no longer the row's can record nothing: `finish` and `postpone` raise
+A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish` and `postpone` raise
 `StaleLease`, which rolls its transaction back.
 """
 
@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Interval, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Interval,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.plumbing import work
@@ -43,10 +53,71 @@ class Lease:
     payload: Mapping[str, Any]
 
 
+def _seconds(parameter: str) -> ColumnElement[timedelta]:
+    one_second = literal_column("interval '1 second'", Interval)
+    return bindparam(parameter, type_=Float) * one_second
+
+
+# Built once: these run for every piece of work, and building a statement costs as much as running it.
+_ENQUEUE = insert(work).on_conflict_do_nothing()
+
+_READY = (
+    select(work.c.id)
+    .where(
+        work.c.kind.in_(bindparam("kinds", expanding=True)),
+        work.c.not_before <= func.now(),
+        (work.c.leased_until.is_(None)) | (work.c.leased_until < func.now()),
+    )
+    .order_by(work.c.not_before)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+
+_LEASE = (
+    update(work)
+    .where(work.c.id.in_(_READY.scalar_subquery()))
+    .values(
+        epoch=work.c.epoch + 1,
+        attempts=work.c.attempts + 1,
+        leased_until=func.clock_timestamp() + _seconds("lease_seconds"),
+    )
+    .returning(work.c.id, work.c.kind, work.c.key, work.c.epoch, work.c.attempts, work.c.payload)
+)
+
+_OURS = (work.c.id == bindparam("row_id")) & (work.c.epoch == bindparam("row_epoch"))
+
+_RENEW = (
+    update(work)
+    .where(_OURS)
+    .values(leased_until=func.clock_timestamp() + _seconds("lease_seconds"), progressed_at=func.now())
+    .returning(work.c.id)
+)
+
+_CONFIRM = select(work.c.id).where(_OURS).with_for_update()
+
+_FINISH = delete(work).where(_OURS).returning(work.c.id)
+
+_POSTPONE = (
+    update(work)
+    .where(_OURS)
+    .values(
+        leased_until=None,
+        not_before=func.clock_timestamp() + _seconds("delay_seconds"),
+        last_error=bindparam("reason"),
+    )
+    .returning(work.c.id)
+)
+
+
 async def enqueue(tx: Transaction, kind: str, key: str, payload: Mapping[str, Any] | None = None) -> None:
     """Ask for work; the same kind and key asked twice while pending is one piece of work."""
-    row = {"kind": kind, "key": key, "payload": dict(payload or {})}
-    await tx.connection.execute(insert(work).values(row).on_conflict_do_nothing())
+    await enqueue_all(tx, kind, {key: payload or {}})
+
+
+async def enqueue_all(tx: Transaction, kind: str, payloads: Mapping[str, Mapping[str, Any]]) -> None:
+    """Ask for several pieces of work at once, by key."""
+    rows = [{"kind": kind, "key": key, "payload": dict(payload)} for key, payload in payloads.items()]
+    await tx.connection.execute(_ENQUEUE, rows)
     tx.enqueued = True
 
 
@@ -54,82 +125,42 @@ async def lease(
     database: RoomDatabase, kinds: Sequence[str], limit: int, *, seconds: float = LEASE_SECONDS
 ) -> list[Lease]:
     """Take up to `limit` pieces of ready work, oldest first; no two workers take the same."""
-    ready = (
-        select(work.c.id)
-        .where(
-            work.c.kind.in_(kinds),
-            work.c.not_before <= func.now(),
-            (work.c.leased_until.is_(None)) | (work.c.leased_until < func.now()),
-        )
-        .order_by(work.c.not_before)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = (
-        update(work)
-        .where(work.c.id.in_(ready.scalar_subquery()))
-        .values(
-            epoch=work.c.epoch + 1,
-            attempts=work.c.attempts + 1,
-            leased_until=func.clock_timestamp() + _seconds("lease_seconds"),
-        )
-        .returning(work.c.id, work.c.kind, work.c.key, work.c.epoch, work.c.attempts, work.c.payload)
-    )
-    async with database.engine.begin() as connection:
-        rows = (await connection.execute(taken, {"lease_seconds": seconds})).all()
-    return [Lease(row.id, row.kind, row.key, row.epoch, row.attempts, row.payload) for row in rows]
+    wanted = {"kinds": list(kinds), "most": limit, "lease_seconds": seconds}
+    async with database.reading() as connection:
+        rows = (await connection.execute(_LEASE, wanted)).all()
+    return [Lease(*row) for row in rows]
 
 
 async def renew(database: RoomDatabase, leases: Sequence[Lease], *, seconds: float = LEASE_SECONDS) -> set[int]:
     """Prolong leases that are still ours; return the ids of those."""
-    if not leases:
-        return set()
-    ours = (
-        update(work)
-        .where(work.c.id == bindparam("row_id"), work.c.epoch == bindparam("row_epoch"))
-        .values(leased_until=func.clock_timestamp() + _seconds("lease_seconds"), progressed_at=func.now())
-        .returning(work.c.id)
-    )
     kept: set[int] = set()
-    async with database.engine.begin() as connection:
+    async with database.reading() as connection:
         for held in leases:
-            row = {"row_id": held.id, "row_epoch": held.epoch, "lease_seconds": seconds}
-            if (await connection.execute(ours, row)).one_or_none() is not None:
+            row = await connection.execute(_RENEW, {**_named(held), "lease_seconds": seconds})
+            if row.one_or_none() is not None:
                 kept.add(held.id)
     return kept
 
 
 async def confirm(tx: Transaction, held: Lease) -> None:
     """Make sure, until the transaction ends, that the work is still ours. Raises `StaleLease`."""
-    ours = select(work.c.id).where(work.c.id == held.id, work.c.epoch == held.epoch).with_for_update()
-    if (await tx.connection.execute(ours)).one_or_none() is None:
+    if (await tx.connection.execute(_CONFIRM, _named(held))).one_or_none() is None:
         raise StaleLease(f"{held.kind} {held.key}")
 
 
 async def finish(tx: Transaction, held: Lease) -> None:
     """Close the work together with its effects. Raises `StaleLease` when it is no longer ours."""
-    ours = delete(work).where(work.c.id == held.id, work.c.epoch == held.epoch).returning(work.c.id)
-    if (await tx.connection.execute(ours)).one_or_none() is None:
+    if (await tx.connection.execute(_FINISH, _named(held))).one_or_none() is None:
         raise StaleLease(f"{held.kind} {held.key}")
 
 
 async def postpone(tx: Transaction, held: Lease, reason: str) -> None:
     """Give the work back for later. Raises `StaleLease` when it is no longer ours."""
     delay = BACKOFF_SECONDS[min(held.attempts, len(BACKOFF_SECONDS)) - 1]
-    ours = (
-        update(work)
-        .where(work.c.id == held.id, work.c.epoch == held.epoch)
-        .values(
-            leased_until=None,
-            not_before=func.clock_timestamp() + _seconds("delay_seconds"),
-            last_error=reason[:500],
-        )
-        .returning(work.c.id)
-    )
-    if (await tx.connection.execute(ours, {"delay_seconds": delay})).one_or_none() is None:
+    values = {**_named(held), "delay_seconds": delay, "reason": reason[:500]}
+    if (await tx.connection.execute(_POSTPONE, values)).one_or_none() is None:
         raise StaleLease(f"{held.kind} {held.key}")
 
 
-def _seconds(parameter: str) -> ColumnElement[timedelta]:
-    one_second = literal_column("interval '1 second'", Interval)
-    return bindparam(parameter, type_=Float) * one_second
+def _named(held: Lease) -> dict[str, int]:
+    return {"row_id": held.id, "row_epoch": held.epoch}

@@ -35,6 +35,7 @@ class WorkLoop:
         self._held: dict[int, Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._more = False
         database.when_enqueued(self.wake)
 
     def wake(self) -> None:
@@ -67,15 +68,17 @@ class WorkLoop:
             task = asyncio.create_task(self._do(held), name=f"{held.kind} {held.key}")
             self._tasks.add(task)
             task.add_done_callback(self._ended)
-        if not taken or len(taken) == free:
-            # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the wake-up.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await self._wake.wait()
+        # Slots left over mean that nothing more was ready; a full hand, that its end is worth another look.
+        self._more = len(taken) == free
+        # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the wake-up.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._wake.wait()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._wake.set()
+        if self._more:
+            self._wake.set()
 
     async def _do(self, held: Lease) -> None:
         try:

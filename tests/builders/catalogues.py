@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias, cast
 from uuid import UUID, uuid5
 
 from shared.identifiers import new_id
@@ -14,12 +14,14 @@ from shared.messages.ingest import MemberV1
 from shared.messages.storage import AipStoredV1, ReceiptV1
 
 STORED_AT = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+Fetch: TypeAlias = Callable[[AipStoredV1], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 SHA512 = hashlib.sha512(b"%PDF").hexdigest()
 
 
-def a_unit(xml_id: str, title: str = "Délibération", **fields: Any) -> dict[str, Any]:
+def a_unit(xml_id: str, title: str = "Délibération", **fields: object) -> dict[str, Any]:
     """Describe a unit; `parents` and `objects` are XML ids here, `a_catalogue` turns them into ours."""
-    content = {"DescriptionLevel": "Item", "Title": title, **fields.pop("content", {})}
+    content: dict[str, object] = {"DescriptionLevel": "Item", "Title": title}
+    content |= cast("dict[str, object]", fields.pop("content", {}))
     return {
         "type": "unit",
         "xml_id": xml_id,
@@ -36,7 +38,7 @@ def a_unit(xml_id: str, title: str = "Délibération", **fields: Any) -> dict[st
     } | fields
 
 
-def an_object(xml_id: str, filename: str = "deliberation.pdf", **fields: Any) -> dict[str, Any]:
+def an_object(xml_id: str, filename: str = "deliberation.pdf", **fields: object) -> dict[str, Any]:
     """Describe a binary data object."""
     return {
         "type": "object",
@@ -69,7 +71,7 @@ class Catalogue:
     def object_id(self, xml_id: str) -> UUID:
         return uuid5(self.message.aip_id, f"object:{xml_id}")
 
-    def fetch(self, chunk: int = 1000) -> "Callable[[AipStoredV1], AbstractAsyncContextManager[AsyncIterator[bytes]]]":
+    def fetch(self, chunk: int = 1000) -> Fetch:
         """Give the bytes as storage would, in chunks that respect no line."""
 
         @asynccontextmanager
@@ -91,7 +93,7 @@ def a_catalogue(
     establishment: UUID | None = None,
     aip_id: UUID | None = None,
     version: int = 1,
-    **head: Any,
+    **head: object,
 ) -> Catalogue:
     """Write a catalogue and the message that tells of it; one unit when none is given."""
     aip, place = aip_id or new_id(), establishment or new_id()

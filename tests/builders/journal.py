@@ -42,6 +42,4 @@ class Sender:
     def says(self, *lines: JournalLineV1) -> JournalLinesV1:
         previous, self.batch = self.sha512, self.batch + 1
         self.sha512 = batch_digest(self.name, self.batch, previous, lines)
-        return JournalLinesV1(
-            sender=self.name, batch=self.batch, previous=previous, sha512=self.sha512, lines=lines
-        )
+        return JournalLinesV1(sender=self.name, batch=self.batch, previous=previous, sha512=self.sha512, lines=lines)

@@ -44,7 +44,7 @@ def test_a_deposit_becomes_an_archive(town: Town, tmp_path: Path) -> None:
             load_schema("2.2").assertValid(answer)
             assert etree.QName(answer).localname == root
             assert answer.nsmap == {None: "fr:gouv:culture:archivesdefrance:seda:v2.2"}
-        assert read_reply(reply_bytes).code in {"OK", "WARNING"}
+        assert read_reply(reply_bytes).reply_code in {"OK", "WARNING"}
 
         # Found by French words, whatever their accents and number.
         found = list(client.search("parcelles tilleul", transfer=transfer_id))
@@ -191,14 +191,14 @@ def test_an_archivist_decides_where_the_agreement_asks_for_it(archive: Archive, 
 
     assert early.status_code == 409
     assert (accepted.state, refused.state) == ("accepted", "rejected")
-    assert read_reply(reply).code == "KO"
+    assert read_reply(reply).reply_code == "KO"
     assert "Déjà versé en 2019." in reply.decode()
 
 
 def test_journals_keep_the_deposit_and_verify(archive: Archive, town: Town, tmp_path: Path) -> None:
     with town.client() as client:
         transfer = client.wait(client.deposit(a_package(tmp_path / "sip.zip"), town.agreement), 120)
-    journal = f"archives:{town.establishment}"
+    journal = f"archives.{town.establishment}"
     headers = {"Authorization": f"Bearer {archive.admin_token()}"}
     with httpx.Client(base_url=archive.base_url, headers=headers) as http:
         lines = http.get(f"/proof/v1/journals/{journal}/lines", params={"limit": 500}).json()["items"]

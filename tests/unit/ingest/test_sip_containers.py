@@ -1,21 +1,16 @@
 """Containers: the four of them read alike, and malice or damage is a finding, never a crash."""
 
 import io
-import struct
 import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.sip import ContainerFormat
 from services.ingest.pipeline.container.archive import open_container
-from services.ingest.pipeline.container.entries import EntryKind
-from services.ingest.pipeline.container.faults import ContainerFault
 from services.ingest.pipeline.container.names import clean_path
 from services.ingest.pipeline.container.package import SipPackage
 from services.ingest.pipeline.container.survey import Survey, survey
@@ -81,7 +76,9 @@ def test_a_manifest_may_bear_a_prefix(tmp_path: Path, name: str) -> None:
     assert (found.manifest, found.findings) == (name, ())
 
 
-@pytest.mark.parametrize("name", ["$_manifest.xml", "Manifest.XML", "manifest.xml.txt", "é_manifest.xml", "a/b/manifest.xml"])
+@pytest.mark.parametrize(
+    "name", ["$_manifest.xml", "Manifest.XML", "manifest.xml.txt", "é_manifest.xml", "a/b/manifest.xml"]
+)
 def test_no_other_name_is_that_of_a_manifest(tmp_path: Path, name: str) -> None:
     found = surveyed(a_sip(tmp_path / "sip", ASip(manifest_name=name)))
 
@@ -111,9 +108,7 @@ def test_a_file_named_manifest_in_a_folder_is_a_file_like_another(tmp_path: Path
         ("manifest.xml/x", "CONTAINER_NAME_CONFLICT"),
     ],
 )
-def test_a_dangerous_name_is_refused(
-    tmp_path: Path, container: ContainerFormat, name: str, code: str
-) -> None:
+def test_a_dangerous_name_is_refused(tmp_path: Path, container: ContainerFormat, name: str, code: str) -> None:
     found = surveyed(a_sip_with_entry(tmp_path / "sip", name, container))
 
     assert codes(found.findings) == [code]
@@ -162,7 +157,7 @@ def test_a_sparse_tar_entry_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("container", [ContainerFormat.ZIP, ContainerFormat.TAR_GZ, ContainerFormat.TAR_BZ2])
 def test_a_bomb_is_refused_for_its_ratio(tmp_path: Path, container: ContainerFormat) -> None:
-    found = surveyed(a_bomb(tmp_path / "sip", 512 * MIB, container))
+    found = surveyed(a_bomb(tmp_path / "sip", 300 * MIB, container))
 
     assert codes(found.findings) == ["CONTAINER_RATIO"]
 
@@ -216,106 +211,5 @@ def test_a_tar_that_ends_in_a_zip_is_a_tar(tmp_path: Path) -> None:
     assert open_container(sip, Limits()).format is ContainerFormat.TAR
 
 
-def test_a_zip_entry_that_is_encrypted_or_compressed_otherwise_is_refused(tmp_path: Path) -> None:
-    sip = tmp_path / "sip"
-    with zipfile.ZipFile(a_sip(sip), "a") as package:
-        package.writestr("Content/b.txt", b"text", zipfile.ZIP_BZIP2)
-    assert codes(surveyed(sip).findings) == ["CONTAINER_COMPRESSION"]
-
-    sip.write_bytes(with_central_field(a_sip(sip).read_bytes(), 8, 1))
-    assert codes(surveyed(sip).findings)[0] == "CONTAINER_ENCRYPTED"
-
-
-def with_central_field(package: bytes, offset: int, value: int) -> bytes:
-    """Change a 16-bit field of the first central header."""
-    position = package.index(b"PK\x01\x02") + offset
-    return package[:position] + struct.pack("<H", value) + package[position + 2 :]
-
-
-def test_zip_headers_that_disagree_are_refused(tmp_path: Path) -> None:
-    sip = a_sip(tmp_path / "sip")
-    package = bytearray(sip.read_bytes())
-    package[package.index(b"manifest.xml")] = ord("M")
-    sip.write_bytes(package)
-
-    assert codes(surveyed(sip).findings) == ["CONTAINER_HEADERS_DISAGREE"]
-
-
-def test_zip_entries_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
-    """The best bombs are ZIPs whose thousand entries overlap on the same bytes."""
-    sip = a_container(tmp_path / "sip", [("manifest.xml", b"a" * 1000), ("manifest.xmm", b"a" * 1000)])
-    package = bytearray(sip.read_bytes())
-    second = package.rindex(b"PK\x01\x02")
-    package[second + 42 : second + 46] = bytes(4)
-    sip.write_bytes(package)
-
-    assert codes(surveyed(sip).findings) == ["CONTAINER_CORRUPT"]
-
-
-@EVERY
-def test_a_damaged_file_is_found_while_it_is_read(tmp_path: Path, container: ContainerFormat) -> None:
-    if container is ContainerFormat.TAR:
-        pytest.skip("a TAR has no checksum of its contents: the depositor's digest tells")
-    content = bytes(range(256)) * 400
-    sip = a_sip(tmp_path / "sip", ASip((AFile("a.bin", content),)), container)
-    package = bytearray(sip.read_bytes())
-    middle = len(package) // 2
-    package[middle] ^= 0xFF
-    sip.write_bytes(package)
-
-    with pytest.raises(ContainerFault):
-        read_again(sip)
-
-
-def read_again(sip: Path) -> None:
-    for entry in open_container(sip, Limits()).entries():
-        if entry.kind is EntryKind.FILE:
-            entry.open().read()
-
-
-def test_a_zip_with_64_bit_sizes_is_read(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "sip", "w") as package:
-        for name in ("manifest.xml", "Content/a.txt"):
-            with package.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
-                entry.write(name.encode())
-
-    assert read_all(tmp_path / "sip") == {"Content/a.txt": b"Content/a.txt"}
-
-
-def test_names_of_old_writers_are_understood(tmp_path: Path) -> None:
-    """Python marks UTF-8 names as such; many tools do not, and older ones write the code page of DOS."""
-    for encoding in ("utf-8", "cp437"):
-        sip = a_container(tmp_path / encoding, [("manifest.xml", b"m"), ("Content/e_e_.txt", b"x")])
-        raw = "Content/éé.txt".encode(encoding)
-        plain = raw if encoding == "cp437" else "Content/é_.txt".encode()
-        sip.write_bytes(sip.read_bytes().replace(b"Content/e_e_.txt", plain.ljust(16, b"_")))
-
-        assert surveyed(sip).paths[0].startswith("Content/é")
-
-
 def test_folders_and_dots_are_no_part_of_paths() -> None:
     assert clean_path("./Content//a/./b.pdf") == "Content/a/b.pdf"
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    container=st.sampled_from(ContainerFormat),
-    damages=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),
-    kept=st.floats(0.2, 1),
-)
-def test_a_damaged_package_is_never_a_crash(
-    tmp_path: Path, container: ContainerFormat, damages: list[tuple[float, int]], kept: float
-) -> None:
-    sip = a_sip(tmp_path / "sip", ASip(message_identifier="m"), container)
-    package = bytearray(sip.read_bytes())
-    for where, value in damages:
-        package[int(where * (len(package) - 1))] = value
-    sip.write_bytes(package[: int(len(package) * kept)])
-
-    found = surveyed(sip)
-
-    if not found.findings and found.manifest:
-        try:
-            read_all(sip)
-        except ContainerFault as fault:
-            assert fault.finding.code.startswith("CONTAINER_")

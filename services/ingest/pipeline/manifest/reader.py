@@ -1,6 +1,6 @@
 """Read one manifest from disk: never more than one unit of it in memory, every error with its line."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +14,7 @@ from services.ingest.pipeline.manifest.builder import ManifestBuilder, TooManyUn
 from services.ingest.pipeline.manifest.content import TooDeep, local_name
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
 from services.ingest.pipeline.manifest.prolog import HEAD, prolog_fault
-from services.ingest.pipeline.manifest.schema_errors import locate_errors, schema_findings
+from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_findings
 from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
 
 
@@ -24,21 +24,6 @@ class ManifestReading:
 
     manifest: Manifest | None
     findings: tuple[Finding, ...]
-
-
-@dataclass(slots=True)
-class _Watch:
-    """What is counted while chunks go by, and how far each may go."""
-
-    limits: Limits
-    chunks: int = 0
-    silent: int = 0
-    errors: int = 0
-    suspects: set[int] = field(default_factory=set)
-
-
-class _EnoughErrors(Exception):
-    """There are more schema errors than the depositor will be told: validating further is of no use."""
 
 
 class _Stop(Exception):
@@ -58,25 +43,11 @@ def read_manifest(path: Path, place: str, limits: Limits) -> ManifestReading:
         return ManifestReading(None, (fault,))
     try:
         version, namespace = _version(head, place)
-        manifest, suspects = _parse_validated(path, place, (version, namespace), limits)
+        manifest = _parse(path, place, ManifestBuilder(version, namespace, limits), limits)
     except _Stop as stop:
         return ManifestReading(None, (stop.finding,))
-    if not suspects:
-        return ManifestReading(manifest, ())
-    with path.open("rb") as file:
-        errors = locate_errors(file, load_schema(version), namespace, suspects, limits.max_schema_errors)
-        return ManifestReading(manifest, tuple(schema_findings(errors, place, version)))
-
-
-def _parse_validated(path: Path, place: str, seda: tuple[str, str], limits: Limits) -> tuple[Manifest, set[int]]:
-    """Return the model, and the numbers of the chunks in which schema errors appeared."""
-    watch = _Watch(limits)
-    try:
-        return _parse(path, place, ManifestBuilder(*seda, limits), watch, load_schema(seda[0])), watch.suspects
-    except _EnoughErrors:
-        # Still worth a reading: the depositor learns of his other mistakes in the same reply.
-        manifest = _parse(path, place, ManifestBuilder(*seda, limits), _Watch(limits), None)
-        return manifest, watch.suspects
+    errors = schema_errors(path, load_schema(version), namespace, limits.max_schema_errors)
+    return ManifestReading(manifest, tuple(schema_findings(errors, place, version)))
 
 
 def _version(head: bytes, place: str) -> tuple[str, str]:
@@ -103,14 +74,13 @@ def _version(head: bytes, place: str) -> tuple[str, str]:
     return version, namespace
 
 
-def _parse(
-    path: Path, place: str, builder: ManifestBuilder, watch: _Watch, schema: etree.XMLSchema | None
-) -> Manifest:
-    parser = pull_parser(("start", "end"), builder.tags(), schema)
+def _parse(path: Path, place: str, builder: ManifestBuilder, limits: Limits) -> Manifest:
+    """Return the model of a manifest. Raises `_Stop` if it is not well-formed, or beyond a limit."""
+    parser = pull_parser(("start", "end"), builder.tags(), None)
     try:
         with path.open("rb") as file:
-            _feed(file, place, parser, builder, watch)
-        _close(parser, watch, place)
+            _feed(file, place, parser, builder, limits)
+        parser.close()
     except etree.XMLSyntaxError as error:
         raise _Stop(_xml_error(error, place)) from error
     except TooDeep as error:
@@ -120,35 +90,16 @@ def _parse(
     return builder.manifest()
 
 
-def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: ManifestBuilder, watch: _Watch) -> None:
+def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: ManifestBuilder, limits: Limits) -> None:
+    silent = 0
     while chunk := file.read(CHUNK):
         parser.feed(chunk)
-        watch.silent += len(chunk)
+        silent += len(chunk)
         for event, element in parser.read_events():
-            watch.silent = 0
+            silent = 0
             builder.take(event, element)
-        if watch.silent > watch.limits.max_manifest_gap:
+        if silent > limits.max_manifest_gap:
             raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_gap"))
-        _note_errors(parser, watch)
-        watch.chunks += 1
-
-
-def _note_errors(parser: etree.XMLPullParser, watch: _Watch) -> None:
-    errors = len(parser.feed_error_log)
-    if errors > watch.errors:
-        watch.suspects.add(watch.chunks)
-        watch.errors = errors
-    if errors > watch.limits.max_schema_errors:
-        raise _EnoughErrors
-
-
-def _close(parser: etree.XMLPullParser, watch: _Watch, place: str) -> None:
-    """End the parsing; lxml raises for a document that is only against the schema, which is not an end for us."""
-    try:
-        parser.close()
-    except etree.XMLSyntaxError as error:
-        if not watch.suspects or any(entry.domain_name == "PARSER" for entry in parser.feed_error_log):
-            raise _Stop(_xml_error(error, place)) from error
 
 
 def _xml_error(error: etree.XMLSyntaxError, place: str) -> Finding:

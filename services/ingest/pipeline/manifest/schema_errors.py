@@ -1,12 +1,16 @@
-"""Place what libxml2 says against the schema, and say it in French too.
+"""Validate a well-formed manifest as a stream, place what libxml2 says, and say it in French too.
 
-libxml2 gives no line when it validates a stream. So the few chunks in which errors were seen are fed again,
-tag by tag: an error belongs to the tag after which it appeared.
+Two traps of lxml 6: a parser with a schema no longer tells of malformed XML, so well-formedness is another pass's
+business (`reader.py`); and it gives no line. So the few chunks in which errors were seen are fed again, tag by
+tag: an error belongs to the tag after which it appeared.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 
 from lxml import etree
@@ -61,7 +65,7 @@ class SchemaError:
     message: str
 
 
-def schema_findings(errors: Iterator[SchemaError], place: str, version: str) -> Iterator[Finding]:
+def schema_findings(errors: Iterable[SchemaError], place: str, version: str) -> Iterator[Finding]:
     """Turn errors into findings. A later issue adds here what `xmlschema` explains of the first ones."""
     for error in errors:
         where = f"{place}:{error.line} {error.identifier}".strip()
@@ -76,28 +80,51 @@ def french(message: str) -> str:
     return message
 
 
-def locate_errors(
-    manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, suspects: set[int], limit: int
+def schema_errors(path: Path, schema: etree.XMLSchema, namespace: str, limit: int) -> list[SchemaError]:
+    """Return the first `limit` errors of the well-formed manifest at `path` against `schema`."""
+    with path.open("rb") as manifest:
+        suspects = _suspects(manifest, schema, namespace, limit)
+    if not suspects:
+        return []
+    with path.open("rb") as manifest:
+        return list(islice(_located(manifest, schema, namespace, suspects), limit))
+
+
+def _suspects(manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, limit: int) -> set[int]:
+    """Return the numbers of the chunks in which errors appear, until there are more than `limit` errors."""
+    parser = _validating(schema, namespace)
+    suspects, known = set(), 0
+    for number, chunk in enumerate(iter(partial(manifest.read, CHUNK), b"")):
+        parser.feed(chunk)
+        _latest(parser, "")
+        errors = len(parser.feed_error_log)
+        if errors > known:
+            suspects.add(number)
+        known = errors
+        if known > limit:
+            break
+    return suspects
+
+
+def _located(
+    manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, suspects: set[int]
 ) -> Iterator[SchemaError]:
-    """Yield the first `limit` schema errors; `suspects` are the numbers of the chunks that hold them."""
-    tags = [f"{{{namespace}}}{name}" for name in _NAMED]
-    parser = pull_parser(("start", "end"), tags, schema)
+    parser = _validating(schema, namespace)
     known, line, identifier = 0, 1, ""
     for number in range(max(suspects) + 1):
         chunk = manifest.read(CHUNK)
         for piece in _TAGS.findall(chunk) if number in suspects else (chunk,):
-            try:
-                parser.feed(piece)
-            except etree.XMLSyntaxError:
-                return
+            parser.feed(piece)
             line += piece.count(b"\n")
             identifier = _latest(parser, identifier)
             if number in suspects:
-                for entry in list(parser.feed_error_log)[known:]:
-                    known += 1
-                    yield SchemaError(line, identifier, entry.message)
-                    if known >= limit:
-                        return
+                errors = list(parser.feed_error_log)
+                yield from (SchemaError(line, identifier, entry.message) for entry in errors[known:])
+                known = len(errors)
+
+
+def _validating(schema: etree.XMLSchema, namespace: str) -> etree.XMLPullParser:
+    return pull_parser(("start", "end"), [f"{{{namespace}}}{name}" for name in _NAMED], schema)
 
 
 def _latest(parser: etree.XMLPullParser, identifier: str) -> str:

@@ -1,0 +1,23 @@
+"""Give bytes back: from the first site that can, whose copy was verified."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from services.storage.domain.copies import Copy, CopyState
+from services.storage.queries import Holding
+from services.storage.sites import OpenSite
+from shared.object_store.errors import NoSuchObject, StoreUnavailable
+
+
+async def content(
+    holding: Holding, copies: list[Copy], sites: Mapping[str, OpenSite], offset: int, length: int
+) -> AsyncIterator[bytes]:
+    """Open a range of a holding from the first site that can give it; `StoreUnavailable` if none can."""
+    reasons = []
+    for copy in copies:
+        if copy.state is not CopyState.VERIFIED or copy.site not in sites:
+            continue
+        try:
+            return await sites[copy.site].store.open_range(holding.key, copy.version_id, offset, length)
+        except (StoreUnavailable, NoSuchObject) as error:
+            reasons.append(f"{copy.site}: {error}")
+    raise StoreUnavailable(f"no site gives {holding.key}: {'; '.join(reasons)}")

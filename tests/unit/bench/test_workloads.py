@@ -1,0 +1,53 @@
+"""The SIPs of the bench."""
+
+import zipfile
+from pathlib import Path
+
+from bench.baseline import digest_of
+from bench.workloads import KIB, MIB, Series, large_file, large_sip, many_files, many_sip, small_sip
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    once = small_sip(Series("small", 1), 7, tmp_path / "a.zip")
+    again = small_sip(Series("small", 1), 7, tmp_path / "b.zip")
+    another_seed = small_sip(Series("small", 2), 7, tmp_path / "c.zip")
+    another_number = small_sip(Series("small", 1), 8, tmp_path / "d.zip")
+
+    assert digest_of(once) == digest_of(again)
+    assert len({digest_of(sip) for sip in (once, another_seed, another_number)}) == 3
+
+
+def test_a_small_sip_has_about_the_size_asked_for(tmp_path: Path) -> None:
+    for size in (64 * KIB, 256 * KIB):
+        sip = small_sip(Series("small", 1), 1, tmp_path / f"{size}.zip", size)
+        assert 0.95 * size < sip.stat().st_size < 1.05 * size
+
+
+def test_two_small_sips_never_share_their_message_identifier(tmp_path: Path) -> None:
+    manifests = set()
+    for name, number in (("small", 1), ("small", 2), ("half", 1)):
+        sip = small_sip(Series(name, 1), number, tmp_path / "sip.zip")
+        with zipfile.ZipFile(sip) as package:
+            manifests.add(package.read("manifest.xml").split(b"<MessageIdentifier>")[1].split(b"<")[0])
+    assert len(manifests) == 3
+
+
+def test_the_sip_of_many_files_holds_every_one_of_them(tmp_path: Path) -> None:
+    files = many_files(Series("many", 1), 250, 4 * KIB, tmp_path)
+    sip = many_sip(Series("many", 1), files, tmp_path / "many.zip")
+
+    assert {file.stat().st_size for file in files} == {4 * KIB}
+    with zipfile.ZipFile(sip) as package:
+        content = [entry for entry in package.infolist() if entry.filename.startswith("Content/")]
+        assert len(content) == 250
+        assert package.read(content[41]) == files[41].read_bytes()
+
+
+def test_the_large_file_is_stored_in_its_sip_not_deflated(tmp_path: Path) -> None:
+    size = 3 * MIB + 17
+    file = large_file(Series("large", 1), size, tmp_path / "large.bin")
+    sip = large_sip(Series("large", 1), file, tmp_path / "large.zip")
+
+    with zipfile.ZipFile(sip) as package:
+        (entry,) = (found for found in package.infolist() if found.filename.startswith("Content/"))
+        assert (entry.compress_type, entry.compress_size, entry.file_size) == (zipfile.ZIP_STORED, size, size)
