@@ -153,16 +153,16 @@ def settings_classes() -> Iterator[type[BaseSettings]]:
     """Every class that reads the environment, found in whatever module defines one."""
     for top in ("services", "shared"):
         for module in sorted((ROOT / top).rglob("*.py")):
-            names = [node.name for node in tree_of(module).body if reads_the_environment(node)]
+            classes = [node for node in tree_of(module).body if isinstance(node, ast.ClassDef)]
+            names = [node.name for node in classes if reads_the_environment(node)]
             if names:
                 path = module.relative_to(ROOT).with_suffix("")
                 loaded = importlib.import_module(".".join(path.parts))
                 yield from (getattr(loaded, name) for name in names)
 
 
-def reads_the_environment(node: ast.stmt) -> bool:
-    bases = node.bases if isinstance(node, ast.ClassDef) else []
-    return any(isinstance(base, ast.Name) and base.id == "BaseSettings" for base in bases)
+def reads_the_environment(node: ast.ClassDef) -> bool:
+    return any(isinstance(base, ast.Name) and base.id == "BaseSettings" for base in node.bases)
 
 
 def settable() -> set[str]:
