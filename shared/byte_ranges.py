@@ -2,7 +2,8 @@
 
 import re
 
-_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+# No size has more digits; and Python refuses to read numbers of thousands of them.
+_ONE_RANGE = re.compile(r"bytes=([0-9]{0,20})-([0-9]{0,20})", re.IGNORECASE)
 
 
 class UnsatisfiableRange(Exception):
@@ -14,7 +15,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
 
     Several ranges, other units and malformed headers ask for nothing we must honour: the whole.
     """
-    match = _ONE_RANGE.fullmatch((header or "").replace(" ", ""))
+    match = _ONE_RANGE.fullmatch((header or "").strip(" \t"))
     if match is None or match[1] == match[2] == "":
         return None
     if match[1] == "":

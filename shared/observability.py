@@ -48,7 +48,18 @@ class JsonLines(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _PLAIN}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        try:
+            return json.dumps(line, ensure_ascii=False, default=_told)
+        except (TypeError, ValueError):
+            # A circle, or a mapping whose keys are no texts: a line told badly is better than none.
+            return json.dumps({name: _told(value) for name, value in line.items()}, ensure_ascii=False)
+
+
+def _told(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 (whatever is logged, logging goes on)
+        return f"<{type(value).__name__}>"
 
 
 def configure_logging(room: str, level: str) -> None:

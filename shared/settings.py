@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.messaging.work import LEASE_SECONDS
+
 
 class RoomSettings(BaseSettings):
     """Where a room finds its database, its broker, the other rooms; read once, then passed down."""
@@ -29,6 +31,10 @@ class RoomSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     database_pool: int = 8
+
+    lease_seconds: float = Field(default=LEASE_SECONDS, gt=0)
+    """How long work stays with a worker that no longer says it lives; renewed every third of it."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def url_of(self, room: str) -> str:

@@ -21,15 +21,16 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     foundation = lay("access", settings, transport)
     staging = open_store(own.staging_url)
     await staging.prepare()
-    database = foundation.database
+    database, lasts = foundation.database, settings.lease_seconds
     access = Access(database, Rooms(foundation.calls), staging, own)
+    build_one = partial(build_dip, access, sources_of(access.rooms))
     room = assemble(
         foundation,
         router,
         consumers=[Consumer("access.build_dip", database, {DipOrderedV1: enqueue_dip})],
         loops=[
-            WorkLoop(database, {BUILD: partial(build_dip, access, sources_of(access.rooms))}, slots=own.dip_slots),
-            WorkLoop(database, {EXPIRE: partial(expire_dip, access)}, slots=1),
+            WorkLoop(database, {BUILD: build_one}, slots=own.dip_slots, lease_seconds=lasts),
+            WorkLoop(database, {EXPIRE: partial(expire_dip, access)}, slots=1, lease_seconds=lasts),
         ],
         probes={"staging": staging.probe},
         close=[staging.close],

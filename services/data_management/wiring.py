@@ -22,7 +22,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     foundation = lay("data_management", settings, transport)
     database = foundation.database
     job = partial(catalogue_aip, database, partial(fetch_catalogue, foundation.calls))
-    loop = WorkLoop(database, {CATALOGUE: job}, slots=own.catalogue_slots)
+    loop = WorkLoop(database, {CATALOGUE: job}, slots=own.catalogue_slots, lease_seconds=settings.lease_seconds)
     consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aip})
     room = assemble(foundation, router, consumers=[consumer], loops=[loop])
     room.app.state.database = database

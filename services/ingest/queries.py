@@ -72,14 +72,15 @@ async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sh
 
 
 async def transfer_of_message(
-    connection: AsyncConnection, agency: str, message_identifier: str, besides: UUID
+    connection: AsyncConnection, besides: Transfer, agency: str, message_identifier: str
 ) -> UUID | None:
-    """Return another transfer, pending or accepted, that bears an agency's message identifier."""
+    """Return another transfer of an establishment, pending or accepted, that bears an agency's message identifier."""
     query = select(transfer.c.id).where(
+        transfer.c.establishment == besides.establishment,
         transfer.c.transferring_agency == agency,
         transfer.c.message_identifier == message_identifier,
         transfer.c.state != TransferState.REJECTED,
-        transfer.c.id != besides,
+        transfer.c.id != besides.id,
     )
     found: UUID | None = await connection.scalar(query)
     return found

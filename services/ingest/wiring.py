@@ -27,7 +27,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     foundation = lay("ingest", settings, transport)
     staging = open_store(own.staging_url)
     await staging.prepare()
-    database = foundation.database
+    database, lasts = foundation.database, settings.lease_seconds
     ingest = handlers.Ingest(database, foundation.calls, staging, own)
     children = Children(own.ingest_processes)
     workshop = Workshop(ingest, children, RuleReferential(foundation.calls))
@@ -51,8 +51,8 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
             ),
         ),
         loops=(
-            WorkLoop(database, {handlers.PROCESS: workshop.process}, slots=own.ingest_slots),
-            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=2),
+            WorkLoop(database, {handlers.PROCESS: workshop.process}, slots=own.ingest_slots, lease_seconds=lasts),
+            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=2, lease_seconds=lasts),
         ),
         probes={"staging": staging.probe},
         close=(children.close, staging.close),

@@ -190,7 +190,7 @@ async def _same_message(tx: Transaction, transfer: Transfer, checked: Checked) -
     if header is None or not header.message_identifier or not header.transferring_agency:
         return ()
     earlier = await queries.transfer_of_message(
-        tx.connection, header.transferring_agency, header.message_identifier, transfer.id
+        tx.connection, transfer, header.transferring_agency, header.message_identifier
     )
     if earlier is None:
         return ()

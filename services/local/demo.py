@@ -72,6 +72,6 @@ def _launch(home: Path, port: int, start: tuple[str, ...]) -> processes.Mark:
 
 
 def _tell(story: tuple[str, ...], home: Path, base_url: str) -> None:
-    words = (*story, base_url, str(home / "admin-client.json"))
+    words = (*story, "--base-url", base_url, "--admin-client", str(home / "admin-client.json"))
     if subprocess.run(words, check=False).returncode != 0:
         raise DemoError(f"The tour stopped before its end; the archive's log is {home / 'all-in-one.log'}.")

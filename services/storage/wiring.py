@@ -28,7 +28,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     sites = open_sites(own.sites)
     foundation = lay("storage", settings, transport)
     staging = open_store(own.staging_url)
-    database = foundation.database
+    database, lasts = foundation.database, settings.lease_seconds
     for site in sites.values():
         await _prepare(site)
     keeper = Keeper(database, sites, staging, own)
@@ -53,8 +53,8 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
         ),
         # Apart, so that a site that hangs in writing never keeps another's copies from being read back.
         loops=(
-            WorkLoop(database, {WRITE: keeper.write}, slots=own.storage_slots),
-            WorkLoop(database, {VERIFY: keeper.verify}, slots=own.storage_slots),
+            WorkLoop(database, {WRITE: keeper.write}, slots=own.storage_slots, lease_seconds=lasts),
+            WorkLoop(database, {VERIFY: keeper.verify}, slots=own.storage_slots, lease_seconds=lasts),
         ),
         probes={"a_site": some_site},
         close=(staging.close, *(site.store.close for site in sites.values())),

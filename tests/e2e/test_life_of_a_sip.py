@@ -204,7 +204,7 @@ def test_journals_keep_the_deposit_and_verify(archive: Archive, town: Town, tmp_
         lines = http.get(f"/proof/v1/journals/{journal}/lines", params={"limit": 500}).json()["items"]
         verified = http.get(f"/proof/v1/journals/{journal}/verification").json()
 
-    mine = [line["action"] for line in lines if line.get("transfer") == transfer.id]
+    mine = [item["line"]["action"] for item in lines if item["line"]["transfer"] == transfer.id]
     assert {"transfer.received", "transfer.checked", "aip.built", "aip.stored", "transfer.accepted"} <= set(mine)
-    assert [line["number"] for line in lines] == list(range(1, len(lines) + 1))
-    assert verified["intact"] is True
+    assert [item["number"] for item in lines] == list(range(1, len(lines) + 1))
+    assert verified["valid"] is True

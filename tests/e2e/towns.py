@@ -34,6 +34,11 @@ class Archive:
     base_url: str
     admin_file: Path
 
+    @property
+    def home(self) -> Path:
+        """The folder that CHARTRIER_HOME named."""
+        return self.admin_file.parent
+
     @contextmanager
     def administrator(self) -> Iterator[Client]:
         known = json.loads(self.admin_file.read_text(encoding="utf-8"))
@@ -53,6 +58,11 @@ class Archive:
         known = json.loads(self.admin_file.read_text(encoding="utf-8"))
         return self.token(known["client_id"], known["client_secret"])
 
+    def http(self, token: str | None) -> httpx.Client:
+        """A plain HTTP client with a token, for what no well-behaved client would send."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.base_url, headers=headers, timeout=60)
+
 
 @dataclass(frozen=True)
 class Town:
@@ -70,8 +80,7 @@ class Town:
 
     def http(self) -> httpx.Client:
         """A plain HTTP client with the town's token, for what no well-behaved client would send."""
-        token = self.archive.token(self.client_id, self.client_secret)
-        return httpx.Client(base_url=self.archive.base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        return self.archive.http(self.archive.token(self.client_id, self.client_secret))
 
 
 def a_town(archive: Archive, **terms: Any) -> Town:  # noqa: ANN401 (any of the terms)

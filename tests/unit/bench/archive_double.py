@@ -14,10 +14,14 @@ ACCEPTED = "2026-01-05T09:00:01.500000Z"
 
 @dataclass
 class ArchiveDouble:
-    """Every transfer ends in `ends`, at once; `bodies` keeps what was posted, `tokens` how many were asked."""
+    """Every transfer ends in `ends`, at once; `bodies` keeps what was posted, `tokens` how many were asked.
+
+    Not `listed`, it is known only to those who ask for it by its id.
+    """
 
     ends: str = "accepted"
     answer: int = 202
+    listed: bool = True
     bodies: list[bytes] = field(default_factory=list)
     tokens: int = 0
 
@@ -42,7 +46,7 @@ class ArchiveDouble:
 
     async def _list(self, request: Request) -> JSONResponse:
         asked = request.query_params["state"]
-        numbers = range(1, len(self.bodies) + 1) if asked == self.ends else ()
+        numbers = range(1, len(self.bodies) + 1) if asked == self.ends and self.listed else ()
         return JSONResponse({"items": [self._transfer(str(number)) for number in numbers]})
 
     async def _show(self, request: Request) -> JSONResponse:
@@ -50,4 +54,11 @@ class ArchiveDouble:
 
     def _transfer(self, number: str) -> dict[str, Any]:
         steps = [{"state": "received", "at": RECEIVED}, {"state": self.ends, "at": ACCEPTED}]
-        return {"id": number, "state": self.ends, "received_at": RECEIVED, "changed_at": ACCEPTED, "steps": steps}
+        return {
+            "id": number,
+            "state": self.ends,
+            "received_at": RECEIVED,
+            "changed_at": ACCEPTED,
+            "steps": steps,
+            "findings": [{"code": "MANIFEST_SCHEMA"}],
+        }

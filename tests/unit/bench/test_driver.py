@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench import driver
 from bench.archives import Archive
 from bench.driver import DepositFailed, Depositor, Load, Turns, depositing, sustain
 from tests.unit.bench.archive_double import ArchiveDouble
@@ -47,10 +48,21 @@ async def test_the_delay_is_told_by_the_archive_and_one_token_serves_many_deposi
     assert [step["state"] for step in steps] == ["received", "accepted"]
 
 
-async def test_a_rejected_deposit_stops_the_measure_and_says_which(tmp_path: Path) -> None:
+async def test_a_rejected_deposit_stops_the_measure_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "LONG", 0.0)
     async with _talking_to(ArchiveDouble(ends="rejected")) as depositor:
-        with pytest.raises(DepositFailed, match="transfer 1 was rejected"):
+        with pytest.raises(DepositFailed, match="transfer 1 was rejected: MANIFEST_SCHEMA"):
             await depositor.deposit(_make(0, tmp_path), patience=30)
+
+
+async def test_an_accepted_deposit_that_others_overtook_is_found_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "LONG", 0.0)
+    async with _talking_to(ArchiveDouble(listed=False)) as depositor:
+        assert (await depositor.deposit(_make(0, tmp_path), patience=30)).transfer_id == "1"
 
 
 async def test_a_deposit_never_accepted_is_given_up_with_the_state_it_is_in(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ ROOMS = ("ingest", "storage")
         (("/opt/pginstall/bin/postgres", "-D", "/data"), DEPOSITOR, "postgres server"),
         (("/usr/lib/erlang/erts/bin/beam.smp", "-W", "w"), "sh", "rabbitmq"),
         (("/opt/weed", "mini"), DEPOSITOR, "seaweedfs"),
+        ((), "postgres server", "postgres server"),
         ((), DEPOSITOR, "?"),
     ],
 )

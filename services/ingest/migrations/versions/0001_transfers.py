@@ -40,8 +40,9 @@ STATEMENTS = (
     TRANSFERS,
     # The same bytes of the same establishment are one transfer, unless it was refused.
     "CREATE UNIQUE INDEX uq_transfer_bytes ON transfer (establishment, sha512) WHERE state <> 'rejected'",
-    # An agency's message identifier names one transfer, unless it was refused.
-    """CREATE UNIQUE INDEX uq_transfer_message ON transfer (transferring_agency, message_identifier)
+    # An agency's message identifier names one transfer of an establishment, unless it was refused. Not one of
+    # all: agencies are what a manifest says, and one town's word must not stand in another's way.
+    """CREATE UNIQUE INDEX uq_transfer_message ON transfer (establishment, transferring_agency, message_identifier)
        WHERE state <> 'rejected' AND message_identifier IS NOT NULL""",
     "CREATE INDEX ix_transfer_establishment_id ON transfer (establishment, id)",
     """CREATE TABLE agreement (
