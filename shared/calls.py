@@ -1,5 +1,6 @@
 """Questions to another room over HTTP: with the caller's own token, or with ours when nobody waits."""
 
+import contextlib
 from typing import Any
 
 import httpx
@@ -55,7 +56,10 @@ class RoomCalls:
             raise _passed_on(answer)
         if answer.status_code != 200:
             raise RoomUnavailable(f"{room}: {answer.status_code} for {path}")
-        return answer.json()
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise RoomUnavailable(f"{room}: no JSON for {path}") from error
 
     def stream(
         self, room: str, path: str, *, caller: Caller | None = None, headers: dict[str, str] | None = None
@@ -69,7 +73,11 @@ class RoomCalls:
 
 
 def _passed_on(answer: httpx.Response) -> Problem:
-    body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+    body: dict[str, Any] = {}
+    # A proxy between the rooms may answer in words of its own.
+    if "json" in answer.headers.get("content-type", ""):
+        with contextlib.suppress(ValueError, TypeError):
+            body = dict(answer.json())
     detail = str(body.get("detail", ""))
     known = {"type", "title", "status", "code", "detail"}
     extra = {key: value for key, value in body.items() if key not in known}

@@ -71,12 +71,21 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
     return answer(error, _language(request))
 
 
+# What the framework refuses by itself; its own phrases change with the version of Python.
+_BY_STATUS = {
+    400: ("malformed_request", "Requête illisible.", "The request cannot be read."),
+    404: ("not_found", "Introuvable.", "Not found."),
+    405: ("method_not_allowed", "Cette méthode n'est pas permise ici.", "This method is not allowed here."),
+    413: ("too_large", "Le corps de la requête est trop long.", "The body of the request is too long."),
+}
+
+
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     phrase = HTTPStatus(status).phrase
+    code, fr, en = _BY_STATUS.get(status, (phrase.lower().replace(" ", "_"), phrase, phrase))
     headers = dict(getattr(error, "headers", None) or {})
-    problem = Problem(status, phrase.lower().replace(" ", "_"), phrase, phrase, headers=headers)
-    return answer(not_found() if status == 404 else problem, _language(request))
+    return answer(Problem(status, code, fr, en, headers=headers), _language(request))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -8,7 +8,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import problems
+from shared import outages, problems
+from shared.bodies import Bounded
 from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
 from shared.identity.rights import Permission
@@ -38,7 +39,9 @@ def room_app(
     app.include_router(router)
     app.include_router(_health(room, probes, refresh_metrics))
     problems.install(app)
+    outages.install(app)
     refuse_unguarded(app)
+    app.add_middleware(Bounded)
     app.add_middleware(Measured, room=room)
     return app
 

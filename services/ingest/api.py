@@ -19,6 +19,7 @@ from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
 from services.ingest.queries import Transfer
 from services.ingest.reception import Parcel, announced_digests, receive
 from services.ingest.views import links, summary_view, transfer_view
+from shared.bodies import stream_of
 from shared.clock import now, rfc3339
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
@@ -70,7 +71,7 @@ def _parcel(request: Request, limit: int) -> Parcel:
     """Read from the request's headers what it announces; the body is not touched yet."""
     announced = request.headers.get("content-length")
     size = int(announced) if announced and announced.isdecimal() else None
-    chunks = _limited(request.stream(), limit)
+    chunks = _limited(stream_of(request), limit)
     content_type = request.headers.get("content-type", "")
     digests = announced_digests(request.headers.get("content-digest"))
     filename = request.query_params.get("filename")

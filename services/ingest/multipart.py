@@ -20,6 +20,7 @@ class _Part:
     headers: dict[str, bytes] = field(default_factory=dict)
     wanted: bool = False
     seen: int = 0
+    ended: bool = False
     ready: list[bytes] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -45,6 +46,9 @@ class _Part:
         if self.wanted:
             self.ready.append(data[start:end])
 
+    def on_end(self) -> None:
+        self.ended = True
+
 
 def boundary_of(content_type: str) -> bytes:
     """Return the boundary of a multipart content type. Raises a 400 `Problem` when there is none."""
@@ -67,6 +71,7 @@ async def sip_part(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator
             "on_header_end": part.on_header_end,
             "on_headers_finished": part.on_headers_finished,
             "on_part_data": part.on_data,
+            "on_end": part.on_end,
         },
     )
     try:
@@ -78,6 +83,9 @@ async def sip_part(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator
         parser.finalize()
     except MultipartParseError as error:
         raise _malformed() from error
+    if not part.ended:
+        # Without its last boundary the form was cut, wherever on its way, and the package with it.
+        raise _malformed()
     if part.seen != 1:
         raise Problem(
             400,

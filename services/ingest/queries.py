@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingest.domain.transfer import TransferState, check_step
+from services.ingest.domain.transfer import IllegalStep, TransferState, check_step
 from services.ingest.tables import agreement, transfer
 from shared.clock import now, rfc3339
 from shared.messages.admin import AgreementV1
@@ -19,7 +19,7 @@ from shared.messages.admin import AgreementV1
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One transfer as the database holds it; JSON columns are plain values."""
+    """One transfer as the database holds it, but for what only its building needs (see `recipe`)."""
 
     id: UUID
     establishment: UUID
@@ -38,8 +38,6 @@ class Transfer:
     transferring_agency: str | None
     findings: list[dict[str, Any]]
     steps: list[dict[str, Any]]
-    plan: dict[str, Any] | None
-    inventory: bytes | None
     aip_id: UUID | None
     counts: dict[str, int] | None
     built: dict[str, Any] | None
@@ -48,21 +46,34 @@ class Transfer:
     reply_key: str | None
 
 
+_SHOWN = [transfer.c[name] for name in Transfer.__dataclass_fields__]
+
+# Built once: these run several times for each transfer.
+_BY_ID = select(*_SHOWN).where(transfer.c.id == bindparam("wanted"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_MOVE = (
+    update(transfer)
+    .where(transfer.c.id == bindparam("wanted"), transfer.c.state == bindparam("current"))
+    .returning(*_SHOWN)
+)
+
+
 def _transfer(row: Row[Any]) -> Transfer:
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
     return Transfer(**values | {"state": TransferState(values["state"])})
 
 
-async def add_transfer(connection: AsyncConnection, values: Mapping[str, Any]) -> bool:
-    """Add a transfer unless the same bytes of the same establishment are pending or accepted."""
+async def add_transfer(connection: AsyncConnection, values: Mapping[str, Any]) -> Transfer | None:
+    """Add a transfer and return it; None if the same bytes of the same establishment are pending or accepted."""
     first = {"state": TransferState.RECEIVED, "steps": [_step(TransferState.RECEIVED)]}
     row = upsert(transfer).values({**first, **values}).on_conflict_do_nothing()
-    return (await connection.execute(row.returning(transfer.c.id))).one_or_none() is not None
+    added = (await connection.execute(row.returning(*_SHOWN))).one_or_none()
+    return None if added is None else _transfer(added)
 
 
 async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sha512: str) -> Transfer | None:
     """Return the pending or accepted transfer of these bytes."""
-    query = select(transfer).where(
+    query = select(*_SHOWN).where(
         transfer.c.establishment == establishment,
         transfer.c.sha512 == sha512,
         transfer.c.state != TransferState.REJECTED,
@@ -88,8 +99,7 @@ async def transfer_of_message(
 
 async def get_transfer(connection: AsyncConnection, transfer_id: UUID, *, lock: bool = False) -> Transfer | None:
     """Return a transfer, locked until the transaction ends if asked."""
-    query = select(transfer).where(transfer.c.id == transfer_id)
-    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (await connection.execute(_BY_ID_LOCKED if lock else _BY_ID, {"wanted": transfer_id})).one_or_none()
     return None if row is None else _transfer(row)
 
 
@@ -102,7 +112,7 @@ async def list_transfers(
     limit: int,
 ) -> list[Transfer]:
     """Return transfers of some establishments (None: all), newest first, from before an id."""
-    query = select(transfer).order_by(transfer.c.id.desc()).limit(limit)
+    query = select(*_SHOWN).order_by(transfer.c.id.desc()).limit(limit)
     if establishments is not None:
         query = query.where(transfer.c.establishment.in_(list(establishments)))
     if state is not None:
@@ -115,12 +125,25 @@ async def list_transfers(
 async def move(
     connection: AsyncConnection, current: Transfer, following: TransferState, **values: object
 ) -> Transfer:
-    """Take a transfer, locked before, to its next state, set columns with it, and return it as it is then."""
+    """Take a transfer to its next state, set columns with it, and return it as it is then.
+
+    Raises `IllegalStep` if it is not, or no longer, where `current` says.
+    """
     check_step(current.state, following)
     steps = [*current.steps, _step(following)]
-    change = {"state": following, "steps": steps, "changed_at": func.now(), **values}
-    moved = update(transfer).where(transfer.c.id == current.id).values(change).returning(*transfer.c)
-    return _transfer((await connection.execute(moved)).one())
+    change = {"state": following, "steps": steps, "changed_at": now(), **values}
+    named = {"wanted": current.id, "current": current.state}
+    moved = (await connection.execute(_MOVE.values(change), named)).one_or_none()
+    if moved is None:
+        raise IllegalStep(f"transfer {current.id} is no longer {current.state}")
+    return _transfer(moved)
+
+
+async def recipe(connection: AsyncConnection, transfer_id: UUID) -> tuple[dict[str, Any], bytes] | None:
+    """Return the committed plan and packed inventory of a transfer that is to be stored; None without them."""
+    query = select(transfer.c.plan, transfer.c.inventory).where(transfer.c.id == transfer_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None or row.plan is None or row.inventory is None else (row.plan, row.inventory)
 
 
 async def record(connection: AsyncConnection, transfer_id: UUID, **values: object) -> None:

@@ -81,23 +81,22 @@ async def receive(
         "sha512": written.measure.sha512,
     }
     async with database.begin() as tx:
-        if new := await queries.add_transfer(tx.connection, values):
+        if (new := await queries.add_transfer(tx.connection, values)) is not None:
             tx.post(_received(agreement.establishment, transfer_id, key, written))
             tx.journal(_line("transfer.received", agreement.establishment, transfer_id, depositor, written))
-    if not new:
-        await staging.delete(key)
+    if new is not None:
+        return new, True
+    await staging.delete(key)
     async with database.reading() as connection:
-        transfer = await queries.transfer_of_bytes(connection, agreement.establishment, written.measure.sha512)
-        # Refused between the two transactions: then the caller's own row is what there is to show.
-        transfer = transfer or await queries.get_transfer(connection, transfer_id)
-    if transfer is None:
+        earlier = await queries.transfer_of_bytes(connection, agreement.establishment, written.measure.sha512)
+    if earlier is None:
         raise Problem(
             409,
             "try_again",
             "Le même contenu vient d'être refusé ; déposez-le à nouveau.",
             "The same bytes were just refused; deposit them again.",
         )
-    return transfer, new
+    return earlier, False
 
 
 async def _stage(staging: ObjectStore, key: str, parcel: Parcel) -> Written:

@@ -33,6 +33,8 @@ from shared.messaging.transaction import Transaction
 from shared.messaging.work import Lease, confirm, finish
 from shared.object_store.port import ObjectStore
 
+OUR_VERSION = version("chartrier")
+
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
 
@@ -50,6 +52,8 @@ class Workshop:
         transfer = await self._begin(held)
         if transfer.state is TransferState.CHECKING:
             transfer = await self._check(held, transfer)
+            if transfer.state is not TransferState.STORING:
+                return
         if transfer.state is TransferState.STORING and transfer.built is None:
             await self._build(held, transfer)
             return
@@ -57,11 +61,14 @@ class Workshop:
             await finish(tx, held)
 
     async def _begin(self, held: Lease) -> Transfer:
+        async with self._ingest.database.reading() as connection:
+            transfer = await queries.get_transfer(connection, UUID(held.key))
+        if transfer is None:
+            raise AssertionError(f"work for a transfer that does not exist: {held.key}")
+        if transfer.state is not TransferState.RECEIVED:
+            return transfer
         async with self._ingest.database.begin() as tx:
             await confirm(tx, held)
-            transfer = await _locked(tx, held)
-            if transfer.state is not TransferState.RECEIVED:
-                return transfer
             return await queries.move(tx.connection, transfer, TransferState.CHECKING)
 
     async def _check(self, held: Lease, transfer: Transfer) -> Transfer:
@@ -73,9 +80,13 @@ class Workshop:
             order = CheckOrder(sip, _judged_by(agreement), rules, self._ingest.settings.clamd)
             checked = await self._in_child(check, order)
         async with self._ingest.database.begin() as tx:
+            # Nobody else moves a transfer that is being checked: the lease is its lock.
             await confirm(tx, held)
-            transfer = await _locked(tx, held)
-            return await self._conclude(tx, transfer, agreement, checked)
+            concluded = await self._conclude(tx, transfer, agreement, checked)
+            if concluded.state is not TransferState.STORING:
+                # Closed with the verdict: a decision taken right after it must find no work in its way.
+                await finish(tx, held)
+            return concluded
 
     async def _conclude(
         self, tx: Transaction, transfer: Transfer, agreement: AgreementV1, checked: Checked
@@ -108,21 +119,22 @@ class Workshop:
             raise TryAgain(str(error)) from error
 
     async def _build(self, held: Lease, transfer: Transfer) -> None:
-        if transfer.plan is None or transfer.inventory is None:
+        async with self._ingest.database.reading() as connection:
+            recipe = await queries.recipe(connection, transfer.id)
+        if recipe is None:
             raise AssertionError(f"transfer {transfer.id} is to be stored and has no plan")
-        plan = plan_of_json(transfer.plan)
+        plan, inventory = plan_of_json(recipe[0]), recipe[1]
         staging = self._ingest.staging
         async with local_copy(staging, transfer.staging_key) as sip, scratch_folder(staging) as folder:
-            order = BuildOrder(sip, transfer.inventory, plan, folder / "aip.tar", folder / "package.xml")
+            order = BuildOrder(sip, inventory, plan, folder / "aip.tar", folder / "package.xml")
             summary = await self._in_child(build, order)
             await staging.put(package_key(transfer.id), order.package)
             await staging.adopt(aip_key(plan.aip_id), order.aip, size=summary.size, sha512=summary.sha512)
-        await self._hand_over(held, plan, summary)
+        await self._hand_over(held, transfer, plan, summary)
 
-    async def _hand_over(self, held: Lease, plan: BuildPlan, summary: AipSummary) -> None:
+    async def _hand_over(self, held: Lease, transfer: Transfer, plan: BuildPlan, summary: AipSummary) -> None:
         async with self._ingest.database.begin() as tx:
             await finish(tx, held)
-            transfer = await _locked(tx, held)
             built = {"sha512": summary.sha512, "size": summary.size}
             await queries.record(tx.connection, transfer.id, built=built)
             tx.post(
@@ -172,16 +184,9 @@ def _plan(
         sip_sha512=transfer.sha512,
         sip_size=transfer.size,
         depositor=transfer.depositor,
-        software={"chartrier": version("chartrier"), **software},
+        software={"chartrier": OUR_VERSION, **software},
         findings=findings,
     )
-
-
-async def _locked(tx: Transaction, held: Lease) -> Transfer:
-    transfer = await queries.get_transfer(tx.connection, UUID(held.key), lock=True)
-    if transfer is None:
-        raise AssertionError(f"work for a transfer that does not exist: {held.key}")
-    return transfer
 
 
 async def _same_message(tx: Transaction, transfer: Transfer, checked: Checked) -> tuple[Finding, ...]:

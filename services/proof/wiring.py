@@ -11,11 +11,14 @@ from shared.messaging.transport import Transport
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
+LINGER_SECONDS = 0.05
+
 
 async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
     """Return proof, ready to run."""
     own = ProofSettings()
     foundation = lay("proof", settings, transport)
     router = routes(foundation.database, timedelta(minutes=own.journal_gap_minutes))
-    consumer = Consumer(QUEUE, foundation.database, {JournalLinesV1: keep_lines})
+    # Lines may wait a moment for others: one transaction then keeps them all.
+    consumer = Consumer(QUEUE, foundation.database, {JournalLinesV1: keep_lines}, linger=LINGER_SECONDS)
     return assemble(foundation, router, consumers=[consumer])

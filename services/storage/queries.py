@@ -1,12 +1,12 @@
 """Every question storage asks its database, and every line it writes there. Callers own the transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -75,34 +75,67 @@ async def set_state(connection: AsyncConnection, held: Holding, state: str) -> N
     await connection.execute(update(holding).where(ours).values(change))
 
 
+_SUBJECT = (
+    select(*holding.c, *(column.label(f"copy_{column.name}") for column in copy.c))
+    .join_from(holding, copy, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version))
+    .where(
+        holding.c.id == bindparam("of"),
+        holding.c.version == bindparam("in_version"),
+        copy.c.site == bindparam("on_site"),
+    )
+)
+
+
+async def subject(
+    connection: AsyncConnection, holding_id: UUID, version: int, site: str
+) -> tuple[Holding, Copy] | None:
+    """Return a holding and its copy on one site, in one question."""
+    wanted = {"of": holding_id, "in_version": version, "on_site": site}
+    row = (await connection.execute(_SUBJECT, wanted)).one_or_none()
+    if row is None:
+        return None
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
+    held = Holding(**{name: value for name, value in values.items() if not name.startswith("copy_")})
+    return held, _copy(held, {name.removeprefix("copy_"): value for name, value in values.items()})
+
+
 async def copies_of(connection: AsyncConnection, held: Holding) -> list[Copy]:
     """Return every copy of a holding, by site."""
     ours = (copy.c.holding == held.id) & (copy.c.version == held.version)
     rows = await connection.execute(select(copy).where(ours).order_by(copy.c.site))
-    return [_copy(held, row) for row in rows]
+    return [_copy(held, dict(row)) for row in rows.mappings()]
 
 
-def _copy(held: Holding, row: Row[Any]) -> Copy:
+def _copy(held: Holding, row: Mapping[str, Any]) -> Copy:
     return Copy(
-        site=row.site,
+        site=row["site"],
         key=held.key,
         expected=Measure(sha512=held.sha512, size=held.size),
-        state=CopyState(row.state),
-        version_id=row.version_id,
-        written_by=row.written_by,
-        written_at=row.written_at,
-        verified_at=row.verified_at,
+        state=CopyState(row["state"]),
+        version_id=row["version_id"],
+        written_by=row["written_by"],
+        written_at=row["written_at"],
+        verified_at=row["verified_at"],
     )
+
+
+_PUT_COPY = update(copy).where(
+    copy.c.holding == bindparam("of"),
+    copy.c.version == bindparam("in_version"),
+    copy.c.site == bindparam("on_site"),
+)
 
 
 async def put_copy(connection: AsyncConnection, held: Holding, now: Copy) -> None:
     """Write down where a copy stands now."""
-    ours = (copy.c.holding == held.id) & (copy.c.version == held.version) & (copy.c.site == now.site)
     values = {
+        "of": held.id,
+        "in_version": held.version,
+        "on_site": now.site,
         "state": now.state.value,
         "version_id": now.version_id,
         "written_by": now.written_by,
         "written_at": now.written_at,
         "verified_at": now.verified_at,
     }
-    await connection.execute(update(copy).where(ours).values(values))
+    await connection.execute(_PUT_COPY, values)

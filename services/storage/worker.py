@@ -171,11 +171,10 @@ class Keeper:
         if site not in self._sites:
             raise TryAgain(f"site {site} is no longer declared")
         async with self._database.reading() as connection:
-            holding = await queries.get_holding(connection, UUID(holding_id), int(version))
-            if holding is None:
-                raise AssertionError(f"work on a holding that does not exist: {held.key}")
-            copies = {copy.site: copy for copy in await queries.copies_of(connection, holding)}
-        return holding, copies[site], self._sites[site]
+            found = await queries.subject(connection, UUID(holding_id), int(version), site)
+        if found is None:
+            raise AssertionError(f"work on a holding that does not exist: {held.key}")
+        return *found, self._sites[site]
 
 
 def _write_line(holding: Holding, copy: Copy) -> JournalLineV1:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import ARRAY, Text, bindparam, func, select
@@ -13,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.plumbing import dead_letter, inbox
 from shared.messages.message import Message
+from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
 from shared.messaging.transaction import RoomDatabase, Transaction, cause
 
@@ -33,26 +33,18 @@ Handler = Callable[[Transaction, Any], Awaitable[None]]
 """Takes the open transaction and one message of the class it was declared for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One message as it arrives: its bytes and how often it has been delivered to this consumer."""
-
-    message_id: UUID
-    topic: str
-    body: bytes
-    attempts: int = 1
-
-
 @dataclass(frozen=True)
 class Consumer:
     """A queue of one room: `handlers` maps each message class it hears to the function that handles it.
 
-    Handlers must be short: long work becomes a row of `work`.
+    Handlers must be short: long work becomes a row of `work`. A consumer that may `linger` waits so many
+    seconds for more messages to handle in the same transaction.
     """
 
     queue: str
     database: RoomDatabase
     handlers: dict[type[Message], Handler]
+    linger: float = 0.0
     by_topic: dict[str, type[Message]] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -4,7 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DELIVERY_LIMIT, DONE, Outcome, Verdict
 
 

@@ -21,7 +21,8 @@ from aio_pika.abc import (
 )
 from pamqp.commands import Basic
 
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import (
     DELIVERY_LIMIT,
     DONE,
@@ -179,6 +180,8 @@ class _Feed:
         if first is None:
             return None
         batch = [first]
+        if self._consumer.linger:
+            await asyncio.sleep(self._consumer.linger)
         while len(batch) < BATCH and not self._waiting.empty():
             message = self._waiting.get_nowait()
             if message is None:

@@ -1,15 +1,25 @@
-"""Carry the outbox to the transport: publish with confirms, then forget."""
+"""Carry the outbox to the transport: publish with confirms, then forget.
+
+    commit ──► fresh (in memory) ──► publish ──► delete the rows
+                                        │ not confirmed, or we died
+                                        ▼
+                 the rows stay, and the sweep publishes what has been left behind
+
+A row may so be published twice, by a sweep beside a slow publication; its consumers' inboxes see to that.
+"""
 
 import asyncio
 import contextlib
 import logging
+import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from itertools import islice
 
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, UUID, Float, any_, bindparam, delete, func, literal_column, select, update
 
 from shared.database.plumbing import outbox
-from shared.messaging.consumer import Delivery
+from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import Outcome, Verdict, retry_delay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
@@ -19,77 +29,107 @@ log = logging.getLogger(__name__)
 BATCH = 200
 """Messages published in one go."""
 
-IDLE_SECONDS = 1.0
-"""How often the outbox is looked at when nobody said anything: catches what a crash left behind."""
+SWEEP_SECONDS = 1.0
+"""How often the outbox is looked at for what was left behind."""
+
+LEFT_BEHIND_SECONDS = 2.0
+"""How old a row must be for the sweep to take it: its own process publishes it long before."""
+
+FRESH_LIMIT = 10_000
+"""Messages kept in memory at most; beyond, the sweep takes them from the table."""
 
 
 class Relay:
-    """Empties one room's outbox for as long as it runs. Several may run at once: rows are locked."""
+    """Empties one room's outbox for as long as it runs. Several may run at once."""
 
     def __init__(self, database: RoomDatabase, transport: Transport) -> None:
         self._database = database
         self._transport = transport
+        self._fresh: deque[Delivery] = deque(maxlen=FRESH_LIMIT)
         self._posted = asyncio.Event()
-        database.when_posted(self._posted.set)
+        self._swept_at = -SWEEP_SECONDS
+        database.when_posted(self._take)
+
+    def _take(self, deliveries: Sequence[Delivery]) -> None:
+        self._fresh.extend(deliveries)
+        self._posted.set()
 
     async def run(self) -> None:
         """Publish until cancelled; a transport or database that is away only delays."""
         while True:
-            self._posted.clear()
             try:
-                while await self.publish_batch() == BATCH:
-                    pass
-            except Exception as error:  # noqa: BLE001 (the next round tries again whatever it was)
+                await self._publish_fresh()
+                if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
+                    while await self.sweep() == BATCH:
+                        pass
+                    self._swept_at = time.monotonic()
+            except Exception as error:  # noqa: BLE001 (the rows are still there, the sweep comes back to them)
+                self._fresh.clear()
                 log.warning("relay waits", extra={"room": self._database.room, "reason": str(error)[:300]})
-                await asyncio.sleep(IDLE_SECONDS)
+                await asyncio.sleep(SWEEP_SECONDS)
             # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the wake-up.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):
+                async with asyncio.timeout(SWEEP_SECONDS):
                     await self._posted.wait()
 
-    async def publish_batch(self) -> int:
-        """Publish what is due, oldest first; return how many rows were taken."""
-        async with self._database.engine.begin() as connection:
-            rows = (await connection.execute(_DUE)).all()
-            if not rows:
-                return 0
-            deliveries = [Delivery(row.message_id, row.topic, row.body, row.attempts + 1) for row in rows]
-            outcomes = await self._transport.publish(deliveries)
-            sent, failed = _sorted(rows, outcomes)
+    async def _publish_fresh(self) -> None:
+        self._posted.clear()
+        while self._fresh:
+            batch = list(islice(self._fresh, BATCH))
+            await self._publish(batch)
+            for _ in batch:
+                self._fresh.popleft()
+
+    async def sweep(self) -> int:
+        """Publish what is due and was left behind, oldest first; return how many rows there were."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_LEFT_BEHIND)).all()
+        if rows:
+            await self._publish([Delivery(row.message_id, row.topic, row.body, row.attempts + 1) for row in rows])
+        return len(rows)
+
+    async def _publish(self, deliveries: Sequence[Delivery]) -> None:
+        outcomes = await self._transport.publish(deliveries)
+        sent, failed = _sorted(deliveries, outcomes)
+        async with self._database.reading() as connection:
             if sent:
                 await connection.execute(_FORGET, {"sent": sent})
             if failed:
                 await connection.execute(_POSTPONE, failed)
-        return len(rows)
 
 
-_DUE = (
-    select(outbox.c.id, outbox.c.message_id, outbox.c.topic, outbox.c.body, outbox.c.attempts)
-    .where(outbox.c.not_before <= func.now())
-    .order_by(outbox.c.id)
+_LEFT_BEHIND = (
+    select(outbox.c.message_id, outbox.c.topic, outbox.c.body, outbox.c.attempts)
+    .where(
+        outbox.c.not_before <= func.now(),
+        outbox.c.created_at < func.now() - literal_column(f"interval '{LEFT_BEHIND_SECONDS} seconds'"),
+    )
+    .order_by(outbox.c.message_id)
     .limit(BATCH)
-    .with_for_update(skip_locked=True)
 )
 
-_FORGET = delete(outbox).where(outbox.c.id == any_(bindparam("sent", type_=ARRAY(BigInteger))))
+_FORGET = delete(outbox).where(outbox.c.message_id == any_(bindparam("sent", type_=ARRAY(UUID))))
 
 _POSTPONE = (
     update(outbox)
-    .where(outbox.c.id == bindparam("row_id"))
+    .where(outbox.c.message_id == bindparam("row_id"))
     .values(
         attempts=outbox.c.attempts + 1,
-        not_before=func.now() + bindparam("delay") * text("interval '1 second'"),
+        not_before=func.now() + bindparam("delay", type_=Float) * literal_column("interval '1 second'"),
         last_error=bindparam("reason"),
     )
 )
 
 
-def _sorted(rows: Sequence[Any], outcomes: Sequence[Outcome]) -> tuple[list[int], list[dict[str, object]]]:
-    sent, failed = [], []
-    for row, outcome in zip(rows, outcomes, strict=True):
+def _sorted(
+    deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
+) -> tuple[list[object], list[dict[str, object]]]:
+    sent: list[object] = []
+    failed: list[dict[str, object]] = []
+    for delivery, outcome in zip(deliveries, outcomes, strict=True):
         if outcome.verdict is Verdict.DONE:
-            sent.append(row.id)
+            sent.append(delivery.message_id)
         else:
-            delay = retry_delay(row.attempts + 1)
-            failed.append({"row_id": row.id, "delay": delay, "reason": outcome.reason})
+            delay = retry_delay(delivery.attempts)
+            failed.append({"row_id": delivery.message_id, "delay": delay, "reason": outcome.reason})
     return sent, failed

@@ -1,7 +1,7 @@
 """One request or one message is one transaction: its writes, its messages and its journal lines."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,6 +16,7 @@ from shared.clock import rfc3339
 from shared.database.plumbing import journal_head, outbox
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messages.message import Message
+from shared.messaging.delivery import Delivery
 
 ZERO_DIGEST = "0" * 128
 """What the first batch or line of a chain names as the digest before it."""
@@ -50,11 +51,11 @@ class RoomDatabase:
         self.room = room
         # The same pool, without BEGIN and ROLLBACK around every question.
         self._readers = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._posted: list[Callable[[], None]] = []
+        self._posted: list[Callable[[Sequence[Delivery]], None]] = []
         self._enqueued: list[Callable[[], None]] = []
 
-    def when_posted(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each commit that left messages in the outbox."""
+    def when_posted(self, listener: Callable[[Sequence[Delivery]], None]) -> None:
+        """Hand `listener` the messages of each commit, once they are in the outbox."""
         self._posted.append(listener)
 
     def when_enqueued(self, listener: Callable[[], None]) -> None:
@@ -75,17 +76,28 @@ class RoomDatabase:
             yield tx
             if tx.lines:
                 tx.post(await _numbered(connection, self.room, tuple(tx.lines)))
-            if tx.messages:
-                await connection.execute(insert(outbox), [_row(message) for message in tx.messages])
-        for listener in (*self._posted * bool(tx.messages), *self._enqueued * tx.enqueued):
-            listener()
+            posted = [_delivery(message) for message in tx.messages]
+            if posted:
+                await connection.execute(insert(outbox), [_row(delivery) for delivery in posted])
+        self._tell(posted, enqueued=tx.enqueued)
+
+    def _tell(self, posted: Sequence[Delivery], *, enqueued: bool) -> None:
+        if posted:
+            for listener in self._posted:
+                listener(posted)
+        if enqueued:
+            for waker in self._enqueued:
+                waker()
 
 
-def _row(message: Message) -> dict[str, object]:
+def _delivery(message: Message) -> Delivery:
     if message.causation_id is None and cause.get() is not None:
         message = message.model_copy(update={"causation_id": cause.get()})
-    body = message.model_dump_json().encode()
-    return {"message_id": message.message_id, "topic": message.topic, "body": body}
+    return Delivery(message.message_id, message.topic, message.model_dump_json().encode())
+
+
+def _row(delivery: Delivery) -> dict[str, object]:
+    return {"message_id": delivery.message_id, "topic": delivery.topic, "body": delivery.body}
 
 
 _HEAD = (

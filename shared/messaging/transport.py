@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import Outcome
 
 

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from services.ingest.domain.errors import TryAgain
@@ -60,7 +63,17 @@ def _open_pool(count: int) -> ProcessPoolExecutor:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to end this child when its parent goes, so that kill -9 leaves nobody behind."""
+    """End this child when the process it works for is gone, so that kill -9 leaves nobody behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
+        # For the fork server, which is our parent to the kernel. It lives as long as any of us does: we hold
+        # the pipe whose end would tell it to go.
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_watch_parent, daemon=True).start()
+
+
+def _watch_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -63,7 +63,7 @@ class House:
 
     async def lines_about(self, subject: str) -> list[dict[str, Any]]:
         """Return the journal lines that access said of a subject, in order."""
-        asked = select(outbox.c.body).where(outbox.c.topic == "journal.lines.v1").order_by(outbox.c.id)
+        asked = select(outbox.c.body).where(outbox.c.topic == "journal.lines.v1").order_by(outbox.c.message_id)
         async with self.access.foundation.database.engine.connect() as connection:
             bodies = (await connection.scalars(asked)).all()
         lines = [line for body in bodies for line in json.loads(body)["lines"]]

@@ -95,7 +95,7 @@ class House:
 
     async def told(self, topic: str) -> list[bytes]:
         async with self.database.engine.connect() as connection:
-            query = select(outbox.c.body).where(outbox.c.topic == topic).order_by(outbox.c.id)
+            query = select(outbox.c.body).where(outbox.c.topic == topic).order_by(outbox.c.message_id)
             return list(await connection.scalars(query))
 
     async def lines(self) -> list[JournalLineV1]:

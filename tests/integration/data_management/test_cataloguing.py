@@ -14,7 +14,8 @@ from services.data_management.queries.scope import look_within
 from shared.database.plumbing import outbox, work
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.storage import AipStoredV1
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import StaleLease, lease
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
@@ -39,7 +40,7 @@ async def rows_of(database: RoomDatabase, catalogue: Catalogue, table: Table) ->
 async def said(database: RoomDatabase, catalogue: Catalogue) -> list[AipCataloguedV1]:
     async with database.engine.connect() as connection:
         bodies = await connection.scalars(
-            select(outbox.c.body).where(outbox.c.topic == AipCataloguedV1.topic).order_by(outbox.c.id)
+            select(outbox.c.body).where(outbox.c.topic == AipCataloguedV1.topic).order_by(outbox.c.message_id)
         )
         messages = [AipCataloguedV1.model_validate_json(body) for body in bodies]
     return [message for message in messages if message.aip_id == catalogue.message.aip_id]

@@ -24,7 +24,7 @@ def a_dip_ordered() -> DipOrderedV1:
 
 
 async def batches(database: RoomDatabase) -> list[JournalLinesV1]:
-    query = select(outbox.c.body).where(outbox.c.topic == JournalLinesV1.topic).order_by(outbox.c.id)
+    query = select(outbox.c.body).where(outbox.c.topic == JournalLinesV1.topic).order_by(outbox.c.message_id)
     async with database.engine.connect() as connection:
         return [JournalLinesV1.model_validate_json(body) for body in await connection.scalars(query)]
 
@@ -41,7 +41,7 @@ async def test_a_rolled_back_transaction_leaves_no_message_and_no_number(databas
     with pytest.raises(RuntimeError, match="on purpose"):
         await fails()
     async with database.engine.connect() as connection:
-        assert (await connection.execute(select(outbox.c.id))).all() == []
+        assert (await connection.execute(select(outbox.c.message_id))).all() == []
     await database.engine.dispose()
 
 
@@ -68,7 +68,7 @@ async def test_concurrent_transactions_number_and_chain_their_batches_without_a_
 async def test_listeners_hear_of_commits_only(databases: Databases) -> None:
     database = databases.room("proof")
     heard: list[str] = []
-    database.when_posted(lambda: heard.append("posted"))
+    database.when_posted(lambda posted: heard.extend(delivery.topic for delivery in posted))
 
     async with database.begin() as tx:
         tx.post(a_dip_ordered())
@@ -76,7 +76,7 @@ async def test_listeners_hear_of_commits_only(databases: Databases) -> None:
     async with database.begin():
         pass
 
-    assert heard == ["posted"]
+    assert heard == [DipOrderedV1.topic]
     await database.engine.dispose()
 
 

@@ -15,7 +15,8 @@ from shared.database.plumbing import dead_letter, inbox, outbox
 from shared.identifiers import new_id
 from shared.messages.access import DipOrderedV1
 from shared.messaging import outcome
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.local import LocalTransport
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.rabbitmq import RabbitTransport
@@ -244,4 +245,4 @@ async def test_a_consumer_that_hears_other_than_its_route_is_refused(
 
 async def rows_of_outbox(sender: RoomDatabase) -> int:
     async with sender.engine.connect() as connection:
-        return len((await connection.execute(select(outbox.c.id))).all())
+        return len((await connection.execute(select(outbox.c.message_id))).all())

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from services.proof.wiring import build
 from shared.identity.tokens import room_token
 from shared.messages.journal import JournalLinesV1
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.local import LocalTransport
 from shared.messaging.transaction import RoomDatabase
 from shared.settings import RoomSettings

@@ -17,7 +17,8 @@ from shared.identity.caller import Mandate, mandates_claim
 from shared.identity.rights import Role
 from shared.identity.tokens import AUDIENCE, TokenVerifier, room_token
 from shared.messages.journal import JournalLineV1
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.local import LocalTransport
 from shared.settings import RoomSettings
 from tests.builders.journal import Sender, a_line

@@ -16,7 +16,8 @@ from shared.database.plumbing import outbox
 from shared.identity.caller import Scope
 from shared.messages.journal import TRANSFER_ACCEPTED, JournalKind, JournalLinesV1
 from shared.messages.proof import DepositRecordedV1
-from shared.messaging.consumer import Consumer, Delivery
+from shared.messaging.consumer import Consumer
+from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Verdict
 from shared.messaging.transaction import RoomDatabase
 from tests.builders.journal import Sender, a_line

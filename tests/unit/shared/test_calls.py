@@ -22,6 +22,7 @@ SECRET = "rooms-under-test-" + "s" * 32
 CALLER = Caller("client:tests", (), "their-own-token")
 
 Ask = Callable[..., Awaitable[Any]]
+"""Asks the other room for a thing by name; `caller` and `params` as `RoomCalls.get_json` takes them."""
 
 
 def other_room() -> FastAPI:
@@ -31,9 +32,7 @@ def other_room() -> FastAPI:
     async def thing(request: Request, name: str) -> Response:
         refusal = Problem(409, "suspended", "Suspendu.", "Suspended.", extra={"since": "2026"})
         answers: dict[str, Response] = {
-            "known": JSONResponse(
-                {"token": request.headers["authorization"], "asked": dict(request.query_params)}
-            ),
+            "known": JSONResponse({"token": request.headers["authorization"], "asked": dict(request.query_params)}),
             "absent": Response(status_code=404),
             "refused": answer(refusal, "fr"),
             "teapot": Response("<html>", 418, media_type="text/html"),
@@ -53,8 +52,8 @@ async def ask(serve: Serve) -> AsyncIterator[Ask]:
     async with serve(other_room()) as origin:
         calls = calls_to(origin)
 
-        async def get(name: str, **options: Any) -> Any:
-            return await calls.get_json("other", f"/other/v1/things/{name}", **options)
+        async def get(name: str, caller: Caller | None = None, params: dict[str, Any] | None = None) -> object:
+            return await calls.get_json("other", f"/other/v1/things/{name}", caller=caller, params=params)
 
         yield get
         await calls.close()
@@ -112,9 +111,7 @@ async def test_a_refusal_without_a_caller_is_no_ones_fault_but_the_worlds(ask: A
 
 @pytest.mark.parametrize("name", ["broken", "busy", "moved", "garbled"])
 @pytest.mark.parametrize("caller", [CALLER, None])
-async def test_an_answer_that_makes_no_sense_is_worth_another_try(
-    ask: Ask, name: str, caller: Caller | None
-) -> None:
+async def test_an_answer_that_makes_no_sense_is_worth_another_try(ask: Ask, name: str, caller: Caller | None) -> None:
     with pytest.raises(RoomUnavailable):
         await ask(name, caller=caller)
 

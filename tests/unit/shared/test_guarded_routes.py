@@ -149,7 +149,11 @@ async def test_metrics_count_requests_by_route_and_never_by_identifier() -> None
             await client.get(DEPOSIT.format(town))
         metrics = (await client.get("/counting/metrics")).text
 
-    ours = [line for line in metrics.splitlines() if line.startswith("chartrier_http_requests_total{") and "counting" in line]
+    ours = [
+        line
+        for line in metrics.splitlines()
+        if line.startswith("chartrier_http_requests_total{") and "counting" in line
+    ]
     assert sorted(line.partition("status=")[2] for line in ours) == ['"200"} 1.0', '"404"} 1.0']
     assert all('route="/room/v1/towns/{town}/deposit"' in line for line in ours)
     assert str(TOWN) not in metrics

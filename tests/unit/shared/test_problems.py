@@ -5,13 +5,16 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Query
+from sqlalchemy.exc import DBAPIError
 
+from shared import outages
 from shared.messaging.outcome import TryAgain
 from shared.object_store.errors import StoreFull
 from shared.problems import Problem, install, language_of, not_found
 
 app = FastAPI()
 install(app)
+outages.install(app)
 
 
 @app.get("/refused")
@@ -49,6 +52,21 @@ async def away() -> None:
 @app.get("/full")
 async def full() -> None:
     raise StoreFull("/srv/staging: No space left on device")
+
+
+@app.get("/refused-by-the-system")
+async def refused_by_the_system() -> None:
+    raise ConnectionRefusedError("10.0.0.7:5432")
+
+
+@app.get("/gone")
+async def gone() -> None:
+    raise DBAPIError("SELECT secret", {}, Exception(), connection_invalidated=True)
+
+
+@app.get("/misused")
+async def misused() -> None:
+    raise DBAPIError("SELECT secret", {}, Exception())
 
 
 async def ask(path: str, method: str = "GET", **headers: str) -> httpx.Response:
@@ -124,16 +142,18 @@ async def test_an_invalid_request_says_what_is_wrong_where() -> None:
     assert [fault["place"] for fault in answer.json()["errors"]] == ["query.limit"]
 
 
-async def test_a_bug_is_a_500_that_tells_nothing_of_it() -> None:
-    answer = await ask("/broken")
+@pytest.mark.parametrize("path", ["/broken", "/misused"])
+async def test_a_bug_is_a_500_that_tells_nothing_of_it(path: str) -> None:
+    answer = await ask(path)
 
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert answer.headers["content-type"] == "application/problem+json"
     assert "hunter2" not in answer.text
     assert "RuntimeError" not in answer.text
+    assert "secret" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/away", "/full"])
+@pytest.mark.parametrize("path", ["/away", "/full", "/refused-by-the-system", "/gone"])
 async def test_a_failure_of_the_world_is_a_503_that_says_to_come_back(path: str) -> None:
     answer = await ask(path)
 
@@ -141,3 +161,4 @@ async def test_a_failure_of_the_world_is_a_503_that_says_to_come_back(path: str)
     assert int(answer.headers["retry-after"]) > 0
     assert "10.0.0.7" not in answer.text
     assert "/srv" not in answer.text
+    assert "secret" not in answer.text

@@ -37,7 +37,9 @@ class Published:
         self.asked += 1
         algorithm = jwt.algorithms.ECAlgorithm
         return {
-            "keys": [{**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid} for kid, key in self.keys.items()]
+            "keys": [
+                {**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid} for kid, key in self.keys.items()
+            ]
         }
 
 
@@ -111,7 +113,7 @@ async def test_keys_once_known_are_not_asked_for_again() -> None:
     ],
     ids=str,
 )
-async def test_a_token_that_is_expired_or_not_for_us_is_refused(changes: dict[str, object]) -> None:
+async def test_a_token_that_is_expired_or_not_for_us_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidToken):
         await a_verifier().verify(signed(**changes))
 

@@ -1,0 +1,304 @@
+"""From received to handed over: what the work on a transfer leaves, whatever interrupts it."""
+
+import asyncio
+import tarfile
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from services.ingest import handlers, queries
+from services.ingest.domain.transfer import TransferState
+from services.ingest.handlers import aip_key, package_key
+from services.ingest.worker import Workshop
+from shared.checksums import sha512_of
+from shared.messages.ingest import AipBuiltV1, SipRejectedV1
+from shared.messaging.outcome import TryAgain
+from shared.messaging.work import StaleLease, enqueue, lease
+from shared.problems import Problem
+from tests.builders.sips import AFile, ASip
+from tests.integration.ingest.bench import Bench, Fuse, PowerCut, WatchedDatabase
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_good_sip_becomes_an_aip_that_is_handed_over_once(bench: Bench) -> None:
+    deposited = await bench.deposit()
+
+    await bench.process()
+
+    transfer = await bench.transfer(deposited.id)
+    message = await bench.built(deposited.id)
+    aip = await bench.staged(message.staging_key)
+    assert transfer.state is TransferState.STORING
+    assert [step["state"] for step in transfer.steps] == ["received", "checking", "storing"]
+    assert (message.aip_id, message.sha512, message.size) == (transfer.aip_id, sha512_of(aip), len(aip))
+    assert sha512_of(aip[message.catalogue.offset :][: message.catalogue.length]) == message.catalogue.sha512
+    with tarfile.open(fileobj=BytesIO(aip)) as opened:
+        assert opened.getnames()[0].startswith(str(transfer.aip_id))
+    assert await bench.work() == set()
+    assert bench.staged_keys() == {
+        transfer.staging_key,
+        aip_key(message.aip_id),
+        package_key(transfer.id),
+    }
+    assert [line.details["aip_sha512"] for line in await bench.lines("aip.built")] == [message.sha512]
+    assert len(await bench.lines("transfer.checked")) == 1
+
+
+async def test_work_that_is_already_done_changes_nothing(bench: Bench) -> None:
+    deposited = await bench.deposit()
+    await bench.process()
+    before = await bench.transfer(deposited.id)
+    async with bench.database.begin() as tx:
+        await enqueue(tx, handlers.PROCESS, str(deposited.id))
+
+    await bench.process()
+
+    assert await bench.transfer(deposited.id) == before
+    assert len(await bench.told(AipBuiltV1)) == 1
+    assert await bench.work() == set()
+
+
+async def crash_then_go_on(bench: Bench, at: int) -> list[str] | None:
+    """Cut the power before step `at`, then let another worker go on; None when there was no such step."""
+    agreement = await bench.agreement()
+    deposited = await bench.deposit(agreement=agreement)
+    fuse = Fuse(at)
+    try:
+        await bench.process(bench.fused_workshop(fuse))
+    except PowerCut:
+        pass
+    else:
+        return None
+    left = await bench.transfer(deposited.id)
+    key = left.aip_id and aip_key(left.aip_id)
+    half_done = await bench.staged(key) if key in bench.staged_keys() else None
+
+    await bench.release()
+    if await bench.work():
+        await bench.process()
+
+    done = await bench.transfer(deposited.id)
+    message = await bench.built(deposited.id)
+    assert done.state is TransferState.STORING, fuse.steps
+    assert left.plan in (None, done.plan), fuse.steps
+    aip = await bench.staged(message.staging_key)
+    assert half_done in (None, aip), fuse.steps
+    assert sha512_of(aip) == message.sha512, fuse.steps
+    assert await bench.work() == set(), fuse.steps
+    assert len(await bench.lines("transfer.checked")) == at + 1
+    return fuse.steps
+
+
+async def test_a_crash_before_any_step_is_gone_on_from_to_the_same_end(bench: Bench) -> None:
+    steps: list[str] = []
+    while (passed := await crash_then_go_on(bench, at=len(steps))) is not None:
+        steps = passed
+
+    # The walk did pass by what must survive a crash: verdict, build, both files, hand-over.
+    assert [step for step in steps if step in {"commit", "call", "put", "adopt"}] == [
+        "commit",
+        "call",
+        "commit",
+        "call",
+        "put",
+        "adopt",
+        "commit",
+    ]
+
+
+async def test_the_aip_of_a_plan_has_the_same_bytes_in_another_worker_at_another_time(bench: Bench) -> None:
+    deposited = await bench.deposit()
+    await bench.process()
+    first = await bench.built(deposited.id)
+    await bench.staging.delete(first.staging_key)
+    await bench.staging.delete(package_key(deposited.id))
+    async with bench.database.begin() as tx:
+        await queries.record(tx.connection, deposited.id, built=None)
+        await enqueue(tx, handlers.PROCESS, str(deposited.id))
+
+    await bench.process()
+
+    _, second = await bench.told(AipBuiltV1)
+    assert (second.sha512, second.catalogue) == (first.sha512, first.catalogue)
+    assert sha512_of(await bench.staged(second.staging_key)) == first.sha512
+
+
+class LosesItsLease:
+    """Children that take so long over one call that the lease runs out and somebody else takes it."""
+
+    def __init__(self, bench: Bench, at: int) -> None:
+        self._bench = bench
+        self._at = at
+        self.calls = 0
+
+    async def call(self, *arguments: Any) -> Any:  # noqa: ANN401 (whatever the children answer)
+        self.calls += 1
+        if self.calls == self._at:
+            await self._bench.release()
+            await self._bench.lease()
+        function, *rest = arguments
+        return await self._bench.children.call(function, *rest)
+
+
+@pytest.mark.parametrize(
+    ("at", "state"), [(1, TransferState.CHECKING), (2, TransferState.STORING)], ids=["checking", "building"]
+)
+async def test_a_worker_that_lost_its_lease_records_nothing(bench: Bench, at: int, state: TransferState) -> None:
+    deposited = await bench.deposit()
+    slow: Any = LosesItsLease(bench, at)
+
+    with pytest.raises(StaleLease):
+        await bench.process(Workshop(bench.ingest, slow, bench.rules))
+
+    left = await bench.transfer(deposited.id)
+    assert (left.state, left.built) == (state, None)
+    assert await bench.told(AipBuiltV1) == []
+    await bench.release()
+    await bench.process()
+    assert (await bench.transfer(deposited.id)).plan is not None
+    await bench.built(deposited.id)
+
+
+async def test_a_bad_sip_is_refused_with_all_its_findings_and_a_reply(bench: Bench) -> None:
+    deposited = await bench.deposit(bench.sip(ASip((AFile("Content/a.txt", b"a\n", digest="0" * 128),))))
+
+    await bench.process()
+
+    transfer = await bench.transfer(deposited.id)
+    assert (transfer.state, transfer.plan, transfer.inventory) == (TransferState.REJECTED, None, None)
+    assert [finding["code"] for finding in transfer.findings if finding["severity"] == "error"] == [
+        "OBJECT_DIGEST_MISMATCH"
+    ]
+    assert transfer.reply_key is not None
+    assert b"<ReplyCode>KO</ReplyCode>" in await bench.staged(transfer.reply_key)
+    assert [message.transfer_id for message in await bench.told(SipRejectedV1)] == [transfer.id]
+    assert [line.outcome for line in await bench.lines("transfer.rejected")] == ["ko"]
+    assert await bench.told(AipBuiltV1) == []
+    await bench.sweep()
+    assert bench.staged_keys() == {transfer.reply_key}
+
+
+async def test_what_is_no_package_at_all_is_refused_without_a_reply(bench: Bench) -> None:
+    deposited = await bench.deposit(b"neither ZIP nor TAR")
+
+    await bench.process()
+
+    transfer = await bench.transfer(deposited.id)
+    assert (transfer.state, transfer.reply_key) == (TransferState.REJECTED, None)
+    assert len(transfer.findings) >= 1
+    await bench.sweep()
+    assert bench.staged_keys() == set()
+
+
+async def test_a_message_identifier_used_twice_is_refused_naming_the_earlier_transfer(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    first = await bench.deposit(bench.sip(ASip(message_identifier="versement-1")), agreement)
+    await bench.process()
+    second = await bench.deposit(
+        bench.sip(ASip((AFile("Content/b.txt", b"b\n"),), message_identifier="versement-1")), agreement
+    )
+
+    await bench.process()
+
+    refused = await bench.transfer(second.id)
+    (finding,) = [finding for finding in refused.findings if finding["code"] == "DUPLICATE_MESSAGE"]
+    assert refused.state is TransferState.REJECTED
+    assert finding["params"] == {"message_identifier": "versement-1", "transfer": str(first.id)}
+
+
+async def test_two_deposits_of_one_message_at_once_are_not_both_taken(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    deposits = []
+    for content in (b"a\n", b"b\n"):
+        sip = ASip((AFile("Content/a.txt", content),), message_identifier="versement-1")
+        deposits.append(await bench.deposit(bench.sip(sip), agreement))
+    held = await lease(bench.database, [handlers.PROCESS], 10)
+
+    await asyncio.gather(*(bench.workshop.process(one) for one in held), return_exceptions=True)
+    await bench.release()
+    for one in await lease(bench.database, [handlers.PROCESS], 10):
+        await bench.workshop.process(one)
+
+    states = {(await bench.transfer(deposit.id)).state for deposit in deposits}
+    assert states == {TransferState.STORING, TransferState.REJECTED}
+    assert len(await bench.told(AipBuiltV1)) == 1
+
+
+async def test_a_refused_message_may_be_sent_anew(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    wrong = AFile("Content/b.txt", b"b\n", digest="0" * 128)
+    first = await bench.deposit(bench.sip(ASip((wrong,), message_identifier="versement-1")), agreement)
+    await bench.process()
+    assert (await bench.transfer(first.id)).state is TransferState.REJECTED
+
+    again = await bench.deposit(
+        bench.sip(ASip((replace(wrong, digest=""),), message_identifier="versement-1")), agreement
+    )
+    await bench.process()
+
+    assert (await bench.transfer(again.id)).state is TransferState.STORING
+    await bench.built(again.id)
+
+
+async def test_with_the_scanner_down_nothing_is_accepted_nor_refused(without_scanner: Bench, bench: Bench) -> None:
+    deposited = await without_scanner.deposit()
+
+    with pytest.raises(TryAgain, match="clamd at"):
+        await without_scanner.process()
+
+    waiting = await bench.transfer(deposited.id)
+    assert (waiting.state, waiting.findings, waiting.plan) == (TransferState.CHECKING, [], None)
+    assert await bench.told(AipBuiltV1) == []
+    await bench.release()
+    await bench.process()
+    assert (await bench.transfer(deposited.id)).state is TransferState.STORING
+
+
+async def test_an_archivist_accepts_and_the_aip_is_built_from_what_was_checked(bench: Bench) -> None:
+    deposited = await bench.deposit(agreement=await bench.agreement(decision="archivist"))
+    await bench.process()
+    waiting = await bench.transfer(deposited.id)
+    assert (waiting.state, await bench.work()) == (TransferState.AWAITING_DECISION, set())
+    assert await bench.told(AipBuiltV1) == []
+
+    await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+    await bench.process()
+
+    assert (await bench.transfer(deposited.id)).plan == waiting.plan
+    assert (await bench.built(deposited.id)).aip_id == waiting.aip_id
+    (line,) = await bench.lines("transfer.decided")
+    assert (line.actor, line.details) == ("client:archivist", {"decision": "accepted"})
+
+
+async def test_an_archivist_refuses_with_a_reason_the_depositor_reads(bench: Bench) -> None:
+    deposited = await bench.deposit(agreement=await bench.agreement(decision="archivist"))
+    await bench.process()
+
+    await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=False, reason="Déjà versé.")
+
+    refused = await bench.transfer(deposited.id)
+    assert (refused.state, refused.reason) == (TransferState.REJECTED, "Déjà versé.")
+    assert "Déjà versé." in (await bench.staged(str(refused.reply_key))).decode()
+    with pytest.raises(Problem) as late:
+        await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+    assert (late.value.status, late.value.code) == (409, "no_decision_awaited")
+    await bench.sweep()
+    assert bench.staged_keys() == {refused.reply_key}
+
+
+async def test_a_decision_taken_the_moment_it_is_awaited_is_not_lost(bench: Bench) -> None:
+    deposited = await bench.deposit(agreement=await bench.agreement(decision="archivist"))
+
+    async def decide() -> None:
+        if (await bench.transfer(deposited.id)).state is TransferState.AWAITING_DECISION:
+            await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+
+    prompt = replace(bench.ingest, database=WatchedDatabase(bench.database, decide))
+    await bench.process(Workshop(prompt, bench.children, bench.rules))
+
+    await bench.process()
+    assert (await bench.transfer(deposited.id)).state is TransferState.STORING
+    await bench.built(deposited.id)
