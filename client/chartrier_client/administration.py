@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from chartrier_client.answers import text
+from chartrier_client.description import RuleCategory
 from chartrier_client.http import Client
 
 
@@ -25,6 +26,16 @@ class AgreementTerms:
     max_units: int | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCode:
+    """One code of the rule referential; `duration` as ``P10Y``, ``P6M``… or ``unlimited``."""
+
+    code: str
+    category: RuleCategory
+    duration: str
+    final_action: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,24 @@ def create_establishment(
     """Create an establishment and return its identifier in the archive."""
     body = {"identifier": identifier, "name": name, "siret": siret, "department": department}
     return text(client.post("/admin/v1/establishments", _given(body)), "id")
+
+
+def publish_rules(client: Client, rules: Iterable[RuleCode]) -> None:
+    """Add codes to the rule referential; those already there with the same form stay as they are."""
+    body = {
+        "rules": [
+            _given(
+                {
+                    "code": rule.code,
+                    "category": rule.category.value,
+                    "duration": rule.duration,
+                    "final_action": rule.final_action,
+                }
+            )
+            for rule in rules
+        ]
+    }
+    client.put("/admin/v1/rules", body)
 
 
 def create_agreement(client: Client, terms: AgreementTerms) -> str:
@@ -77,9 +106,7 @@ def create_client(
     body = {
         "name": name,
         "organisation": organisation,
-        "mandates": [
-            {"establishment": mandate.establishment, "roles": list(mandate.roles)} for mandate in mandates
-        ],
+        "mandates": [{"establishment": mandate.establishment, "roles": list(mandate.roles)} for mandate in mandates],
     }
     answer = client.post("/admin/v1/clients", _given(body))
     return NewClient(text(answer, "client_id"), text(answer, "client_secret"))

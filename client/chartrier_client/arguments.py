@@ -23,9 +23,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--client-id", help="identifiant du client")
     top.add_argument("--client-secret", help="secret du client (visible dans la liste des processus)")
     top.add_argument("--client-file", type=Path, help="fichier JSON : base_url, client_id, client_secret")
-    top.add_argument(
-        "--language", choices=["fr", "en"], default="fr", help="langue des messages de l'archive"
-    )
+    top.add_argument("--language", choices=["fr", "en"], default="fr", help="langue des messages de l'archive")
     top.add_argument("--json", action="store_true", help="répondre en JSON")
     actions = top.add_subparsers(dest="action", required=True, metavar="COMMANDE")
     _transfer_actions(actions)
@@ -50,9 +48,7 @@ def _transfer_actions(actions: "argparse._SubParsersAction[argparse.ArgumentPars
 def _access_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     search = actions.add_parser("search", help="chercher des unités d'archives")
     search.add_argument("words", nargs="*", help="mots recherchés")
-    search.add_argument(
-        "--filter", action="append", default=[], metavar="NOM=VALEUR", help="filtre, répétable"
-    )
+    search.add_argument("--filter", action="append", default=[], metavar="NOM=VALEUR", help="filtre, répétable")
     search.add_argument("--limit", type=int, default=20, help="nombre de réponses (20 ; 0 : toutes)")
     get = actions.add_parser("get", help="télécharger un objet, empreinte vérifiée")
     get.add_argument("object", help="identifiant de l'objet")
@@ -73,9 +69,7 @@ def _build_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]
     build.add_argument("--archival-agency", required=True, help="identifiant du service d'archives")
     build.add_argument("--transferring-agency", required=True, help="identifiant du service versant")
     build.add_argument("--originating-agency", help="identifiant du service producteur")
-    build.add_argument(
-        "--message-id", required=True, help="identifiant du message, unique par service versant"
-    )
+    build.add_argument("--message-id", required=True, help="identifiant du message, unique par service versant")
     build.add_argument("--agreement", help="accord de versement à écrire dans le message")
     _seda(build)
     demo = actions.add_parser("demo-sip", help="écrire un petit paquet municipal d'exemple")

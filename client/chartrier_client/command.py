@@ -167,9 +167,7 @@ def _tell(chosen: argparse.Namespace, body: Mapping[str, Any], *lines: str) -> N
     print(json.dumps(body, ensure_ascii=False, indent=2) if chosen.json else "\n".join(lines))
 
 
-def _complain(
-    chosen: argparse.Namespace, message: str, findings: Sequence[Finding] = (), *, code: str
-) -> None:
+def _complain(chosen: argparse.Namespace, message: str, findings: Sequence[Finding] = (), *, code: str) -> None:
     if chosen.json:
         rows = [
             {"code": row.code, "severity": row.severity, "place": row.place, "message": row.message}

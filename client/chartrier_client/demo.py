@@ -20,12 +20,13 @@ from chartrier_client.administration import (
     create_agreement,
     create_client,
     create_establishment,
+    publish_rules,
 )
 from chartrier_client.answers import ArchivedObject, Transfer
 from chartrier_client.errors import DigestMismatch, Problem, StillRunning, UnexpectedAnswer, Unreachable
 from chartrier_client.http import Client
 from chartrier_client.replies import read_reply
-from chartrier_client.samples.deposit import DemoDeposit, demo_deposit
+from chartrier_client.samples.deposit import DEMO_RULES, DemoDeposit, demo_deposit
 from chartrier_client.samples.town_hall import SIRET, TOWN
 from chartrier_client.screen import Screen, french_number, never_choke
 from chartrier_client.settings import SettingsError, read_client_file
@@ -121,6 +122,8 @@ def _prepare(demo: Demo, admin: Client) -> Prepared:
         lambda free: create_establishment(admin, free, TOWN, siret=SIRET, department="99"),
     )
     demo.screen.done(f"établissement {identifier} : {TOWN}")
+    publish_rules(admin, DEMO_RULES)
+    demo.screen.done(f"{len(DEMO_RULES)} règles de durée d'utilité administrative au référentiel")
     name, agreement = _named_freely(
         "DEMO-ACCORD",
         lambda free: create_agreement(

@@ -25,9 +25,7 @@ class Finding:
 class Problem(Exception):
     """The archive refused the request; `code` is stable, `title` and `detail` are for people."""
 
-    def __init__(
-        self, status: int, code: str, title: str, detail: str, findings: tuple[Finding, ...] = ()
-    ) -> None:
+    def __init__(self, status: int, code: str, title: str, detail: str, findings: tuple[Finding, ...] = ()) -> None:
         super().__init__(f"{detail or title} ({status} {code})")
         self.status = status
         self.code = code

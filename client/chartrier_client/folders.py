@@ -26,9 +26,7 @@ def build_from_folder(
 def _add_folder(builder: SipBuilder, folder: Path, unit: str) -> None:
     for entry in sorted(folder.iterdir()):
         if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
-            raise DescriptionError(
-                f"{entry} is neither a file nor a folder: take it out or copy what it names"
-            )
+            raise DescriptionError(f"{entry} is neither a file nor a folder: take it out or copy what it names")
         if entry.is_dir():
             _add_folder(builder, entry, builder.add_unit(Unit(entry.name, Level.RECORD_GROUP), unit))
         else:

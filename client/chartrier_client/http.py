@@ -63,6 +63,10 @@ class Client:
         """Send JSON to any route of the archive and return the object answered."""
         return self._session.json("POST", path, lambda: {"json": body})
 
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Put JSON to any route of the archive and return the object answered."""
+        return self._session.json("PUT", path, lambda: {"json": body})
+
     def deposit(self, path: Path, agreement: str) -> str:
         """Deposit a package under an agreement (id or identifier) and return the transfer's identifier.
 

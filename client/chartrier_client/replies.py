@@ -20,6 +20,4 @@ def read_reply(document: bytes) -> Reply:
         root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
         raise ValueError(f"not an XML message: {error}") from error
-    return Reply(
-        etree.QName(root).localname, root.findtext("{*}MessageIdentifier"), root.findtext("{*}ReplyCode")
-    )
+    return Reply(etree.QName(root).localname, root.findtext("{*}MessageIdentifier"), root.findtext("{*}ReplyCode"))

@@ -24,7 +24,7 @@ class SettingsError(Exception):
 
 def process_environment() -> Mapping[str, str]:
     """Return the environment of this process."""
-    return os.environ  # noqa: TID251  the one place that reads it
+    return os.environ
 
 
 def read_client_file(path: Path) -> dict[str, str]:

@@ -73,9 +73,7 @@ class SipBuilder:
             raise DescriptionError("a package needs at least one archive unit")
         part = path.with_name(path.name + ".part")
         try:
-            with zipfile.ZipFile(
-                part, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-            ) as package:
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as package:
                 files = tuple(
                     self._add_content(package, number, unit, source)
                     for number, (unit, source) in enumerate(self._sources, start=1)
@@ -93,9 +91,7 @@ class SipBuilder:
         except KeyError:
             raise DescriptionError(f"no unit {identifier} was added to this package") from None
 
-    def _add_content(
-        self, package: zipfile.ZipFile, number: int, unit: str, source: SourceFile
-    ) -> WrittenFile:
+    def _add_content(self, package: zipfile.ZipFile, number: int, unit: str, source: SourceFile) -> WrittenFile:
         identifier = f"OBJ{number}"
         uri = f"Content/{identifier}{_plain_extension(source.name)}"
         entry = self._entry(package, uri)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from chartrier_client.administration import RuleCode
 from chartrier_client.description import (
     Envelope,
     Keyword,
@@ -31,6 +32,13 @@ PAYMENT_DAY = date(2026, 4, 2)
 CONTRACT_DAY = date(2026, 4, 1)
 AGENT_BIRTH = date(1994, 9, 14)
 DEFAULT_DATE = datetime(2026, 4, 15, 9, 30, tzinfo=UTC)
+
+DEMO_RULES = (
+    RuleCode("APP-DELIBERATION-01A", RuleCategory.APPRAISAL, "P1Y", "Keep"),
+    RuleCode("APP-COMPTABILITE-10A", RuleCategory.APPRAISAL, "P10Y", "Destroy"),
+    RuleCode("APP-DOSSIER-AGENT-80A", RuleCategory.APPRAISAL, "P80Y", "Destroy"),
+)
+"""The appraisal codes the papers below bear; the access codes (AR038, AR048) every archive knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ def _deliberation_unit() -> Unit:
         start_date=COUNCIL_DAY,
         end_date=COUNCIL_DAY,
         keywords=(Keyword("conseil municipal", "corpname"), Keyword("acquisition foncière", "subject")),
-        rules=_rules("APP-DELIBERATION-01A", "Keep", "ACC-IMMEDIAT", COUNCIL_DAY),
+        rules=_rules("APP-DELIBERATION-01A", "Keep", "AR038", COUNCIL_DAY),
     )
 
 
@@ -107,7 +115,7 @@ def _flow_unit() -> Unit:
         start_date=PAYMENT_DAY,
         end_date=PAYMENT_DAY,
         keywords=(Keyword("comptabilité publique", "subject"),),
-        rules=_rules("APP-COMPTABILITE-10A", "Destroy", "ACC-VIE-PRIVEE-50A", PAYMENT_DAY),
+        rules=_rules("APP-COMPTABILITE-10A", "Destroy", "AR048", PAYMENT_DAY),
     )
 
 
@@ -123,7 +131,7 @@ def _contract_unit() -> Unit:
         rules=(
             # Agents' files are kept until eighty years after birth.
             Rule(RuleCategory.APPRAISAL, "APP-DOSSIER-AGENT-80A", AGENT_BIRTH, "Destroy"),
-            Rule(RuleCategory.ACCESS, "ACC-VIE-PRIVEE-50A", CONTRACT_DAY),
+            Rule(RuleCategory.ACCESS, "AR048", CONTRACT_DAY),
         ),
     )
 

@@ -62,9 +62,7 @@ def _document(kind: str, body: str) -> str:
 def _content(letter: Letter) -> str:
     title = f'<text:h text:outline-level="1">{escape(letter.title)}</text:h>'
     paragraphs = "".join(f"<text:p>{escape(paragraph)}</text:p>" for paragraph in letter.paragraphs)
-    return _document(
-        "document-content", f"<office:body><office:text>{title}{paragraphs}</office:text></office:body>"
-    )
+    return _document("document-content", f"<office:body><office:text>{title}{paragraphs}</office:text></office:body>")
 
 
 def _metadata(letter: Letter) -> str:

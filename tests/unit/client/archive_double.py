@@ -90,6 +90,9 @@ class ArchiveDouble:
             def do_POST(self) -> None:
                 self._answer()
 
+            def do_PUT(self) -> None:
+                self._answer()
+
             def _answer(self) -> None:
                 where = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -31,6 +31,7 @@ def ready(archive: ArchiveDouble) -> ArchiveDouble:
     unit = {"id": "u-1", "title": DELIBERATION_TITLE, "objects": [file]}
     copy = {"site": "nord", "place": "Lille", "state": "verified", "verified_at": "2026-01-01T00:00:00Z"}
     archive.says("POST", "/admin/v1/establishments", said({"id": "e-1"}, 201))
+    archive.says("PUT", "/admin/v1/rules", said({"changed": 3}))
     archive.says("POST", "/admin/v1/agreements", said({"id": "a-1"}, 201))
     archive.says("POST", "/admin/v1/clients", said({"client_id": "demo", "client_secret": "shh"}, 201))
     archive.says("POST", "/ingest/v1/transfers", said({"id": "tr-1", "state": "received"}, 202))
