@@ -52,6 +52,7 @@ async def test_a_rejected_deposit_stops_the_measure_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver, "LONG", 0.0)
+    monkeypatch.setattr(driver, "ONE_BY_ONE_EVERY", 1)
     async with _talking_to(ArchiveDouble(ends="rejected")) as depositor:
         with pytest.raises(DepositFailed, match="transfer 1 was rejected: MANIFEST_SCHEMA"):
             await depositor.deposit(_make(0, tmp_path), patience=30)
@@ -61,6 +62,7 @@ async def test_an_accepted_deposit_that_others_overtook_is_found_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver, "LONG", 0.0)
+    monkeypatch.setattr(driver, "ONE_BY_ONE_EVERY", 1)
     async with _talking_to(ArchiveDouble(listed=False)) as depositor:
         assert (await depositor.deposit(_make(0, tmp_path), patience=30)).transfer_id == "1"
 
