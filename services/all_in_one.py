@@ -1,7 +1,6 @@
 """Every room in one process, on an embedded PostgreSQL, the local transport and two filesystem sites."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import secrets
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 from pydantic import SecretStr
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.access.wiring import build as build_access
@@ -26,7 +26,7 @@ from shared.database.migrations import upgrade_all
 from shared.messaging.local import LocalTransport
 from shared.messaging.transport import Transport
 from shared.observability import configure_logging
-from shared.problems import answer, not_found
+from shared.problems import answer, language_of, not_found
 from shared.room import Room, running
 from shared.serving import listen
 from shared.settings import RoomSettings
@@ -54,20 +54,31 @@ def run(settings: LocalSettings) -> int:
     if not ports.is_free(settings.port):
         print(f"Port {settings.port} is taken: stop what listens there, or set CHARTRIER_PORT.", file=sys.stderr)
         return 1
-    with files.held(state / "lock"):
-        server = postgres.start(state / "postgres")
-        try:
-            asyncio.run(postgres_roles.provision(server.superuser_url))
-            upgrade_all(server.url(postgres_roles.OWNER))
-            tell(state, _surroundings(state))
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, state, server))
-        finally:
-            postgres.stop(state / "postgres")
+    try:
+        with files.held(state / "lock", wait=False):
+            _run(settings, state)
+    except files.HeldError:
+        print(f"The archive in {state.parent} is open in another process: stop that one first.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        # Ctrl-C before the archive was open, or again while it closed.
+        return 130
     return 0
 
 
-def _surroundings(state: Path) -> dict[str, str]:
+def _run(settings: LocalSettings, state: Path) -> None:
+    try:
+        server = postgres.start(state / "postgres")
+        asyncio.run(postgres_roles.provision(server.superuser_url))
+        upgrade_all(server.url(postgres_roles.OWNER))
+        tell(state, surroundings(state))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, state, server))
+    finally:
+        postgres.stop(state / "postgres")
+
+
+def surroundings(state: Path) -> dict[str, str]:
     """Return what the rooms are told, as in the full stack."""
     sites = [
         {"name": f"site-{letter}", "kind": "filesystem", "place": place, "path": str(state / f"site-{letter}")}
@@ -76,6 +87,8 @@ def _surroundings(state: Path) -> dict[str, str]:
     return {
         "CHARTRIER_STAGING_URL": (state / "staging").as_uri(),
         "CHARTRIER_SITES": json.dumps(sites),
+        # Here a newcomer tries everything with the first client; in production it is not given that much.
+        "CHARTRIER_BOOTSTRAP_FULL": "true",
     }
 
 
@@ -96,13 +109,10 @@ def _secret(place: Path) -> str:
 
 async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres) -> None:
     transport = LocalTransport()
-    async with contextlib.AsyncExitStack() as stack:
-        rooms: dict[str, Room] = {}
-        for name, build in ROOMS.items():
-            room = await build(_room_settings(settings, state, server, name), transport)
-            rooms[name] = room
-        for room in rooms.values():
-            await stack.enter_async_context(running(room))
+    rooms: dict[str, Room] = {}
+    for name, build in ROOMS.items():
+        rooms[name] = await build(_room_settings(settings, state, server, name), transport)
+    async with running(*rooms.values()):
         base_url = f"http://127.0.0.1:{settings.port}"
         place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
         log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
@@ -117,6 +127,11 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the room does; a 404 problem where there is none."""
-        room = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
-        target = self._rooms.get(room, answer(not_found(), "fr"))
+        # A path may be empty, or “*” (OPTIONS, RFC 9112 section 3.2.4).
+        _, _, path = scope["path"].partition("/")
+        target = self._rooms.get(path.partition("/")[0]) or answer(not_found(), _language(scope))
         await target(scope, receive, send)
+
+
+def _language(scope: Scope) -> str:
+    return language_of(Headers(scope=scope).get("accept-language"))

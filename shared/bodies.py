@@ -33,8 +33,9 @@ class Bounded:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > LONGEST and _STREAMED not in scope:
-                # What is left is not read: the connection cannot serve another request.
-                raise HTTPException(413, headers={"Connection": "close"})
+                # The server throws away what is left. It does not close the connection: whoever is still
+                # sending would find it reset, and not read why.
+                raise HTTPException(413)
             return message
 
         await self._app(scope, counted if scope["type"] == "http" else receive, send)

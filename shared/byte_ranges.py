@@ -19,10 +19,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     if match is None or match[1] == match[2] == "":
         return None
     if match[1] == "":
-        length = min(int(match[2]), size)
-        if length == 0:
-            raise UnsatisfiableRange
-        return size - length, length
+        return _last(int(match[2]), size)
     start = int(match[1])
     end = min(int(match[2]) if match[2] else size - 1, size - 1)
     if match[2] and int(match[2]) < start:
@@ -30,3 +27,10 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     if start >= size:
         raise UnsatisfiableRange
     return start, end - start + 1
+
+
+def _last(length: int, size: int) -> tuple[int, int] | None:
+    if length == 0:
+        raise UnsatisfiableRange
+    # The last bytes of nothing are the whole, and no 206 can say so.
+    return None if size == 0 else (max(0, size - length), min(length, size))

@@ -2,29 +2,18 @@
 
 import logging
 
-from asyncpg.exceptions import CannotConnectNowError, PostgresConnectionError, TooManyConnectionsError
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared.database.outage import UNREACHABLE, is_outage
 from shared.messaging.outcome import TryAgain
 from shared.object_store.errors import StoreUnavailable
-from shared.problems import Problem, answer, language_of
+from shared.problems import Problem, answer, language_of, try_again
 
 log = logging.getLogger(__name__)
 
-OUTAGES: tuple[type[Exception], ...] = (
-    TryAgain,
-    StoreUnavailable,
-    PoolTimeout,
-    # What a database that is away, full or just starting says before there is a connection.
-    CannotConnectNowError,
-    PostgresConnectionError,
-    TooManyConnectionsError,
-    OSError,
-)
-
+OUTAGES: tuple[type[Exception], ...] = (TryAgain, StoreUnavailable, *UNREACHABLE)
 
 UNREADABLE = ("22021", "22P05", "22000")
 """What PostgreSQL says of text with U+0000 or half a surrogate, and its driver of numbers beyond its types."""
@@ -39,18 +28,11 @@ def install(app: FastAPI) -> None:
 
 async def _outage(request: Request, error: Exception) -> JSONResponse:
     log.warning("request refused for now", extra={"reason": f"{type(error).__name__}: {error}"[:300]})
-    problem = Problem(
-        503,
-        "try_again",
-        "Le service ne peut pas répondre pour le moment ; réessayez dans quelques instants.",
-        "The service cannot answer for the moment; try again shortly.",
-        headers={"Retry-After": "5"},
-    )
-    return answer(problem, language_of(request.headers.get("accept-language")))
+    return answer(try_again(), language_of(request.headers.get("accept-language")))
 
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
+    if is_outage(error):
         return await _outage(request, error)
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in UNREADABLE:
         log.info("request refused", extra={"reason": f"{type(error.orig).__name__}: {error.orig}"[:300]})

@@ -1,5 +1,6 @@
 """Errors of the HTTP surface: RFC 9457 problem documents with a stable code, in French or English."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from typing_extensions import override
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -31,6 +33,17 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "Introuvable.", "Not found.")
 
 
+def try_again() -> Problem:
+    """Return the answer when the world fails: the request may be right, and is to be sent again."""
+    return Problem(
+        503,
+        "try_again",
+        "Le service ne peut pas répondre pour le moment ; réessayez dans quelques instants.",
+        "The service cannot answer for the moment; try again shortly.",
+        headers={"Retry-After": "5"},
+    )
+
+
 def language_of(accept_language: str | None) -> str:
     """Choose between French (default) and English by the order of ``Accept-Language``."""
     for choice in (accept_language or "").lower().split(","):
@@ -51,7 +64,16 @@ def answer(problem: Problem, language: str) -> JSONResponse:
         **problem.extra,
     }
     headers = {"Content-Language": language, **problem.headers}
-    return JSONResponse(body, problem.status, headers, media_type=PROBLEM_TYPE)
+    return _ProblemDocument(body, problem.status, headers)
+
+
+class _ProblemDocument(JSONResponse):
+    media_type = PROBLEM_TYPE
+
+    @override
+    def render(self, content: Any) -> bytes:
+        # Half a surrogate, quoted back to whoever sent it, has no UTF-8; as a JSON escape it has.
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def install(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -45,6 +46,7 @@ def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -
     """Open a room's database, transport, calls and token verifier; nothing connects yet.
 
     `transport` is given when rooms share one process; otherwise the settings name the broker.
+    Raises RuntimeError when they do not.
     """
     engine = room_engine(settings.database_url.get_secret_value(), name, pool=settings.database_pool)
     calls = RoomCalls(settings, name)
@@ -58,10 +60,18 @@ def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -
         name,
         settings,
         RoomDatabase(engine, name),
-        transport or RabbitTransport(settings.broker_url.get_secret_value(), f"chartrier {name}", ROUTES),
+        transport or _broker(settings, name),
         calls,
         verifier,
     )
+
+
+def _broker(settings: RoomSettings, name: str) -> Transport:
+    url = settings.broker_url.get_secret_value()
+    if not url.startswith(("amqp://", "amqps://")):
+        # Delivery in process would take what is meant for the other rooms for delivered.
+        raise RuntimeError(f"{name} is a process of its own: CHARTRIER_BROKER_URL must be amqp://… or amqps://…")
+    return RabbitTransport(url, f"chartrier {name}", ROUTES)
 
 
 @dataclass(frozen=True)
@@ -105,28 +115,43 @@ def assemble(
 
 
 @contextlib.asynccontextmanager
-async def running(room: Room) -> AsyncIterator[None]:
-    """Run a room's relay, consumers and work while the block lasts; then let it finish and close."""
+async def running(*rooms: Room) -> AsyncIterator[None]:
+    """Run the relay, consumers and work of rooms while the block lasts; then let them finish and close.
+
+    Rooms of one process stop together: none closes while another may still deliver to it.
+    """
+    tasks: list[asyncio.Task[None]] = []
+    for room in rooms:
+        tasks += await _set_going(room)
+        log.info("room open", extra={"of": room.name})
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for room in rooms:
+            await room.foundation.transport.stop()
+        for room in rooms:
+            await _close(room)
+            log.info("room closed", extra={"of": room.name})
+
+
+async def _set_going(room: Room) -> list[asyncio.Task[None]]:
     foundation = room.foundation
     relay = Relay(foundation.database, foundation.transport)
     await foundation.transport.start()
     for consumer in room.consumers:
         await foundation.transport.subscribe(consumer)
     tasks = [asyncio.create_task(relay.run(), name=f"{room.name} relay")]
-    tasks += [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
-    log.info("room open", extra={"of": room.name})
-    try:
-        yield
-    finally:
-        await foundation.transport.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for close in room.close:
-            await close()
-        await foundation.calls.close()
-        await foundation.database.engine.dispose()
-        log.info("room closed", extra={"of": room.name})
+    return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
+
+
+async def _close(room: Room) -> None:
+    for close in room.close:
+        await close()
+    await room.foundation.calls.close()
+    await room.foundation.database.engine.dispose()
 
 
 async def refresh_gauges(database: RoomDatabase) -> None:
@@ -140,6 +165,14 @@ async def refresh_gauges(database: RoomDatabase) -> None:
     OUTBOX_ROWS.labels(database.room).set(rows)
     OUTBOX_AGE.labels(database.room).set(age or 0)
     DEAD_LETTERS.labels(database.room).set(dead or 0)
-    for kind, count, kind_age in kinds:
+    told = _TOLD_KINDS[database.room]
+    told.update(kind for kind, _, _ in kinds)
+    waiting = {kind: (count, kind_age) for kind, count, kind_age in kinds}
+    for kind in told:
+        count, kind_age = waiting.get(kind, (0, 0))
         WORK_ROWS.labels(database.room, kind).set(count)
         WORK_AGE.labels(database.room, kind).set(kind_age or 0)
+
+
+_TOLD_KINDS: dict[str, set[str]] = defaultdict(set)
+"""Kinds of work that a room once had: a gauge stays where it is until it is told that nothing is left."""

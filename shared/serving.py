@@ -2,18 +2,23 @@
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from typing_extensions import override
 
 from shared.observability import configure_logging
 from shared.room import Room, running
 from shared.settings import RoomSettings
 
-SHUTDOWN_SECONDS = 20
+SHUTDOWN_SECONDS = 10
 """How long requests in hand may take to end once we are told to stop."""
 
 Build = Callable[[RoomSettings], Awaitable[Room]]
@@ -29,6 +34,9 @@ def main(name: str, build: Build, arguments: Sequence[str] | None = None) -> Non
     configure_logging(name, settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(build, settings, role))
+    # All is closed. A thread that still waits for a store that hangs would keep us for as long as it hangs.
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _serve(build: Build, settings: RoomSettings, role: str) -> None:
@@ -54,4 +62,21 @@ async def listen(app: ASGIApp, host: str, port: int) -> None:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
-    await uvicorn.Server(config).serve()
+    await _Server(config).serve()
+
+
+class _Server(uvicorn.Server):
+    """Returns when told to stop: uvicorn's own would raise the signal again, and end us before we have closed."""
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals that mean "stop" for as long as the block lasts."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)

@@ -30,7 +30,7 @@ class RoomSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8000
-    database_pool: int = 8
+    database_pool: int = 12
 
     lease_seconds: float = Field(default=LEASE_SECONDS, gt=0)
     """How long work stays with a worker that no longer says it lives; renewed every third of it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.local import postgres
-from shared.database.migrations import ROOMS
+from shared.rooms import ROOMS
 from tests.servers import Databases, fresh
 
 

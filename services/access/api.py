@@ -115,7 +115,7 @@ async def create_dip(caller: Fetcher, access: Parts, body: DipOrder) -> JSONResp
             raise not_found()
         establishments.add(place)
     if len(establishments) > 1:
-        raise not_found()
+        raise _several(establishments)
     dip = await order_dip(access, caller, establishments.pop(), units)
     return JSONResponse(_dip_view(dip), 202, {"Location": _links(dip)["self"]})
 
@@ -200,6 +200,16 @@ def _dip_view(dip: Dip) -> dict[str, Any]:
 def _links(dip: Dip) -> dict[str, str]:
     place = f"/access/v1/dips/{dip.id}"
     return {"self": place, "content": f"{place}/content"}
+
+
+def _several(establishments: set[UUID]) -> Problem:
+    return Problem(
+        422,
+        "several_establishments",
+        "Une commande porte sur un seul établissement : faites-en une pour chacun.",
+        "An order is for one establishment: make one for each.",
+        extra={"establishments": sorted(str(place) for place in establishments)},
+    )
 
 
 def _no_package(dip: Dip) -> Problem:

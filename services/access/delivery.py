@@ -12,7 +12,6 @@ from typing_extensions import override
 
 from services.access.domain.representation import (
     Part,
-    RangeNotSatisfiable,
     Representation,
     attachment,
     digest_field,
@@ -20,6 +19,7 @@ from services.access.domain.representation import (
     may_be_partial,
     part_asked,
 )
+from shared.byte_ranges import UnsatisfiableRange
 from shared.problems import Problem
 
 OpenPart = Callable[[int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
@@ -78,7 +78,7 @@ def _part(request: Request, representation: Representation) -> Part:
         asked = None
     try:
         return part_asked(asked, representation.size)
-    except RangeNotSatisfiable as error:
+    except UnsatisfiableRange as error:
         raise Problem(
             416,
             "range_not_satisfiable",

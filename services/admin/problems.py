@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from services.admin.domain.faults import Fault
+from shared.identity.rights import Role
 from shared.problems import Problem
 
 
@@ -52,6 +53,18 @@ def everywhere_only() -> Problem:
         "platform_only",
         "Ce droit doit vous être donné pour tous les établissements (« * »).",
         "You need this right for all establishments (“*”).",
+    )
+
+
+def roles_above(roles: Sequence[Role]) -> Problem:
+    """Return the answer to somebody who gives, or touches a client with, roles that are not theirs to give."""
+    named = ", ".join(roles)
+    return Problem(
+        403,
+        "roles_above",
+        f"Vos mandats ne permettent pas de donner ces rôles là où ils vaudraient : {named}.",
+        f"Your mandates do not let you give these roles where they would hold: {named}.",
+        extra={"roles": list(roles)},
     )
 
 

@@ -13,5 +13,5 @@ class AdminSettings(BaseSettings):
     home: Path | None = None
     """Folder in which the first start leaves ``admin-client.json``; without it, see `create-client`."""
 
-    bootstrap_full: bool = True
+    bootstrap_full: bool = False
     """Whether the first client may also deposit and read: so that a newcomer can try everything with it."""

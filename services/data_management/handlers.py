@@ -43,8 +43,8 @@ class CataloguedMeanwhile(TryAgain):
 
 
 async def take_aip(tx: Transaction, message: AipStoredV1) -> None:
-    """Ask for the AIP to be catalogued; the same one asked twice is one piece of work."""
-    await enqueue(tx, CATALOGUE, str(message.aip_id), message.model_dump(mode="json"))
+    """Ask for the AIP to be catalogued; the same version asked twice is one piece of work."""
+    await enqueue(tx, CATALOGUE, f"{message.aip_id}/{message.version}", message.model_dump(mode="json"))
 
 
 async def catalogue_aip(database: RoomDatabase, fetch: Fetch, held: Lease) -> None:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import httpx
+
 from services.data_management.api import router
 from services.data_management.handlers import CATALOGUE, catalogue_aip, take_aip
 from services.data_management.settings import DataManagementSettings
@@ -35,7 +37,10 @@ async def fetch_catalogue(calls: RoomCalls, message: AipStoredV1) -> AsyncIterat
     first = message.catalogue.offset
     last = first + message.catalogue.length - 1
     path = f"/storage/v1/aips/{message.aip_id}/content"
-    async with calls.stream("storage", path, headers={"Range": f"bytes={first}-{last}"}) as answer:
-        if answer.status_code != 206:
-            raise RoomUnavailable(f"storage: {answer.status_code} for the catalogue of {message.aip_id}")
-        yield answer.aiter_raw()
+    try:
+        async with calls.stream("storage", path, headers={"Range": f"bytes={first}-{last}"}) as answer:
+            if answer.status_code != 206:
+                raise RoomUnavailable(f"storage: {answer.status_code} for the catalogue of {message.aip_id}")
+            yield answer.aiter_raw()
+    except httpx.HTTPError as error:
+        raise RoomUnavailable(f"storage: {type(error).__name__}") from error

@@ -4,6 +4,7 @@ from datetime import date
 from urllib.parse import quote
 
 from services.ingest import queries
+from services.ingest.refusals import note_refusal, refusals_noted
 from shared.calls import RoomCalls
 from shared.identity.caller import Caller
 from shared.identity.rights import Permission
@@ -18,16 +19,24 @@ async def agreement_for(
     """Return the agreement the caller may deposit under today.
 
     Raises a 403 `Problem` for one that does not exist or is not theirs (the same answer), 409 for one that is
-    suspended or out of its dates.
+    suspended or out of its dates; either is journaled.
     """
     found = await known_agreement(database, calls, wanted)
     if found is None or found.establishment not in caller.scope(Permission.TRANSFER_DEPOSIT):
+        # Nothing of it may stand in the journal of an establishment with which the caller has no dealings.
+        await note_refusal(database, caller.subject, "agreement_unknown", None)
         raise Problem(
             403,
             "agreement_unknown",
             "Cet accord de versement n'existe pas, ou ne vous est pas ouvert.",
             "This agreement does not exist, or is not open to you.",
         )
+    async with refusals_noted(database, caller.subject, found):
+        _refuse_closed(found, today)
+    return found
+
+
+def _refuse_closed(found: AgreementV1, today: date) -> None:
     if found.state != "active":
         raise Problem(
             409,
@@ -42,7 +51,6 @@ async def agreement_for(
             f"Cet accord de versement vaut du {found.valid_from or '…'} au {found.valid_to or '…'}.",
             f"This agreement is valid from {found.valid_from or '…'} to {found.valid_to or '…'}.",
         )
-    return found
 
 
 async def known_agreement(database: RoomDatabase, calls: RoomCalls, wanted: str) -> AgreementV1 | None:

@@ -17,7 +17,8 @@ from services.ingest.handlers import Ingest, decide
 from services.ingest.multipart import boundary_of, sip_part
 from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
 from services.ingest.queries import Transfer
-from services.ingest.reception import Parcel, announced_digests, receive
+from services.ingest.reception import Parcel, announced_digests, matching, receive
+from services.ingest.refusals import refusals_noted
 from services.ingest.views import links, summary_view, transfer_view
 from shared.bodies import stream_of
 from shared.clock import now, rfc3339
@@ -31,6 +32,8 @@ router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
 
 PAGE = 50
 XML = "application/xml"
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""A name without control characters."""
 
 
 def _ingest(request: Request) -> Ingest:
@@ -50,6 +53,7 @@ async def create_transfer(
     caller: Depositor,
     ingest: Parts,
     agreement: Annotated[str, Query(min_length=1, max_length=200)],
+    filename: Annotated[str | None, Query(max_length=255, pattern=PRINTABLE)] = None,
 ) -> JSONResponse:
     """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``."""
     if "dry_run" in request.query_params:
@@ -57,27 +61,23 @@ async def create_transfer(
         raise Problem(400, "dry_run_unknown", "Le mode dry_run n'est pas offert.", "dry_run is not offered.")
     chosen = await agreement_for(ingest.database, ingest.calls, caller, agreement, now().date())
     limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
-    try:
-        transfer, new = await receive(
-            ingest.database, ingest.staging, chosen, caller.subject, _parcel(request, limit)
-        )
-    except ClientDisconnect as error:
-        raise Problem(400, "truncated", "Le corps s'est interrompu.", "The body was cut short.") from error
+    async with refusals_noted(ingest.database, caller.subject, chosen):
+        parcel = _parcel(request, limit, filename)
+    transfer, new = await receive(ingest.database, ingest.staging, chosen, caller.subject, parcel)
     body = {"id": str(transfer.id), "state": transfer.state, "links": links(transfer)}
     return JSONResponse(body, 202 if new else 200, {"Location": links(transfer)["self"]})
 
 
-def _parcel(request: Request, limit: int) -> Parcel:
+def _parcel(request: Request, limit: int, filename: str | None) -> Parcel:
     """Read from the request's headers what it announces; the body is not touched yet."""
     announced = request.headers.get("content-length")
     size = int(announced) if announced and announced.isdecimal() else None
     chunks = _limited(stream_of(request), limit)
     content_type = request.headers.get("content-type", "")
-    digests = announced_digests(request.headers.get("content-digest"))
-    filename = request.query_params.get("filename")
+    digests = announced_digests(request.headers.getlist("content-digest"))
     if content_type.lower().startswith("multipart/form-data"):
         # Length and digest announced are those of the form, not of the part.
-        return Parcel(sip_part(chunks, boundary_of(content_type)), None, {}, filename)
+        return Parcel(sip_part(matching(chunks, digests), boundary_of(content_type)), None, {}, filename)
     if size is not None and size > limit:
         raise _too_large(limit)
     return Parcel(chunks, size, digests, filename)
@@ -85,11 +85,14 @@ def _parcel(request: Request, limit: int) -> Parcel:
 
 async def _limited(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
     taken = 0
-    async for chunk in chunks:
-        taken += len(chunk)
-        if taken > limit:
-            raise _too_large(limit)
-        yield chunk
+    try:
+        async for chunk in chunks:
+            taken += len(chunk)
+            if taken > limit:
+                raise _too_large(limit)
+            yield chunk
+    except ClientDisconnect as error:
+        raise Problem(400, "truncated", "Le corps s'est interrompu.", "The body was cut short.") from error
 
 
 def _too_large(limit: int) -> Problem:
@@ -98,9 +101,9 @@ def _too_large(limit: int) -> Problem:
         "too_large",
         f"Le versement dépasse la limite de {limit} octets.",
         f"The deposit exceeds the limit of {limit} bytes.",
+        # The connection stays open and what is left of the body is thrown away as it comes: closed at once, it
+        # would be reset, and a client or proxy that is still sending would not read why.
         extra={"limit": limit},
-        # What is left of the body is not read: the connection cannot serve another request.
-        headers={"Connection": "close"},
     )
 
 

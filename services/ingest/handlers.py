@@ -25,6 +25,7 @@ from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.outcome import Rejected
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue
+from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 from shared.problems import Problem
 
@@ -191,7 +192,13 @@ async def write_reply(staging: ObjectStore, transfer: Transfer, granted_at: date
     grant_date = None if granted_at is None else rfc3339(granted_at)
     before, _, after = compose_reply(letter, findings, _french, grant_date, (b"",))
     key = f"replies/{transfer.id}.xml"
-    await staging.put(key, _enclosed(staging, transfer, before, after, accepted=granted_at is not None))
+    accepted = granted_at is not None
+    try:
+        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
+    except KeyTaken:
+        # Left by a transaction that never committed, before the verdict changed: nobody was given it.
+        await staging.delete(key)
+        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
     return key
 
 

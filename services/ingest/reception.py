@@ -2,23 +2,27 @@
 
 import base64
 import binascii
+import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
 from services.ingest import queries
 from services.ingest.queries import Transfer
+from services.ingest.refusals import refusals_noted
 from shared.identifiers import new_id
 from shared.messages.admin import AgreementV1
 from shared.messages.ingest import SipReceivedV1
 from shared.messages.journal import JournalLineV1
-from shared.messaging.transaction import RoomDatabase
-from shared.object_store.errors import WrongBytes
+from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.object_store.errors import StoreError, WrongBytes
 from shared.object_store.port import ObjectStore, Written
 from shared.problems import Problem
 
-_DIGEST_ITEM = re.compile(r"\s*(sha-256|sha-512)\s*=\s*:([A-Za-z0-9+/=]*):\s*")
+_DIGEST = re.compile(r":([A-Za-z0-9+/=]*):\s*(?:;.*)?")
+_ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +35,33 @@ class Parcel:
     filename: str | None
 
 
-def announced_digests(content_digest: str | None) -> dict[str, str]:
-    """Read a ``Content-Digest`` header (RFC 9530); algorithms we do not know are ignored, as it asks."""
+def announced_digests(content_digest: Sequence[str]) -> dict[str, str]:
+    """Read every line of ``Content-Digest`` (RFC 9530); algorithms we do not know are ignored, as it asks."""
     digests = {}
-    for item in (content_digest or "").split(","):
-        match = _DIGEST_ITEM.fullmatch(item)
-        if match is None:
+    for item in ",".join(content_digest).split(","):
+        name, _, value = (part.strip() for part in item.partition("="))
+        if (algorithm := _ALGORITHMS.get(name.lower())) is None:
             continue
+        # One that cannot be read is refused: its sender counts on our comparing it.
+        match = _DIGEST.fullmatch(value)
         try:
-            value = base64.b64decode(match[2], validate=True)
+            digests[algorithm] = base64.b64decode(match[1] if match else "?", validate=True).hex()
         except binascii.Error as error:
             raise Problem(
                 400, "digest_malformed", "Content-Digest illisible.", "Content-Digest cannot be read."
             ) from error
-        digests[match[1].replace("-", "")] = value.hex()
     return digests
+
+
+async def matching(chunks: AsyncIterator[bytes], digests: Mapping[str, str]) -> AsyncIterator[bytes]:
+    """Pass a stream on, hashing it; after its last byte a 400 `Problem` if it has another digest than announced."""
+    running = {name: hashlib.new(name) for name in digests}
+    async for chunk in chunks:
+        for digest in running.values():
+            digest.update(chunk)
+        yield chunk
+    if any(digest.hexdigest() != digests[name].lower() for name, digest in running.items()):
+        raise _mismatch()
 
 
 async def receive(
@@ -54,20 +70,12 @@ async def receive(
     """Take a parcel in; return its transfer and whether it is a new one.
 
     The same bytes of the same establishment, pending or accepted, are the same transfer.
-    Raises `Problem` when the bytes are not those announced; nothing of them is kept then.
+    Raises `Problem` when the bytes are not those announced; nothing of them is kept then, and it is journaled.
     """
     transfer_id = new_id()
     key = f"sips/{transfer_id}"
-    try:
+    async with refusals_noted(database, depositor, agreement):
         written = await _stage(staging, key, parcel)
-    except WrongBytes as error:
-        await _note_refusal(database, agreement, depositor)
-        raise Problem(
-            400,
-            "digest_mismatch",
-            "Le contenu reçu n'a pas l'empreinte ou la taille annoncées ; rien n'a été conservé.",
-            "The bytes received do not have the announced digest or size; nothing was kept.",
-        ) from error
 
     values = {
         "id": transfer_id,
@@ -80,10 +88,17 @@ async def receive(
         "size": written.measure.size,
         "sha512": written.measure.sha512,
     }
-    async with database.begin() as tx:
-        if (new := await queries.add_transfer(tx.connection, values)) is not None:
-            tx.post(_received(agreement.establishment, transfer_id, key, written))
-            tx.journal(_line("transfer.received", agreement.establishment, transfer_id, depositor, written))
+    sure = False
+    try:
+        async with database.begin() as tx:
+            new = await _enter(tx, values, written)
+            sure = True
+    except BaseException:
+        # Once the commit is on its way it may have taken place although we were told otherwise: then a row
+        # counts on these bytes.
+        if not sure:
+            await _forget(staging, key)
+        raise
     if new is not None:
         return new, True
     await staging.delete(key)
@@ -99,47 +114,58 @@ async def receive(
     return earlier, False
 
 
+async def _enter(tx: Transaction, values: Mapping[str, Any], written: Written) -> Transfer | None:
+    new = await queries.add_transfer(tx.connection, values)
+    if new is not None:
+        tx.post(_received(new, written))
+        tx.journal(_line("transfer.received", new, written))
+    return new
+
+
+async def _forget(staging: ObjectStore, key: str) -> None:
+    with suppress(StoreError):
+        await staging.delete(key)
+
+
 async def _stage(staging: ObjectStore, key: str, parcel: Parcel) -> Written:
     also = tuple(name for name in parcel.digests if name != "sha512")
-    async with staging.writer(key, size=parcel.size, also=also) as writer:
-        async for chunk in parcel.chunks:
-            await writer.write(chunk)
-        if writer.size == 0:
-            raise Problem(400, "empty_body", "Le corps de la requête est vide.", "The request has no body.")
-        return await writer.commit(size=parcel.size, digests=parcel.digests)
+    try:
+        async with staging.writer(key, size=parcel.size, also=also) as writer:
+            async for chunk in parcel.chunks:
+                await writer.write(chunk)
+            if writer.size == 0:
+                raise Problem(400, "empty_body", "Le corps de la requête est vide.", "The request has no body.")
+            return await writer.commit(size=parcel.size, digests=parcel.digests)
+    except WrongBytes as error:
+        raise _mismatch() from error
 
 
-def _received(establishment: UUID, transfer_id: UUID, key: str, written: Written) -> SipReceivedV1:
+def _mismatch() -> Problem:
+    return Problem(
+        400,
+        "digest_mismatch",
+        "Le contenu reçu n'a pas l'empreinte ou la taille annoncées ; rien n'a été conservé.",
+        "The bytes received do not have the announced digest or size; nothing was kept.",
+    )
+
+
+def _received(new: Transfer, written: Written) -> SipReceivedV1:
     return SipReceivedV1(
-        transfer_id=transfer_id,
-        establishment=establishment,
-        staging_key=key,
+        transfer_id=new.id,
+        establishment=new.establishment,
+        staging_key=new.staging_key,
         size=written.measure.size,
         sha512=written.measure.sha512,
     )
 
 
-def _line(action: str, establishment: UUID, transfer_id: UUID, depositor: str, written: Written) -> JournalLineV1:
+def _line(action: str, new: Transfer, written: Written) -> JournalLineV1:
     return JournalLineV1(
         kind="archives",
         action=action,
-        actor=depositor,
-        object=f"transfer:{transfer_id}",
-        establishment=establishment,
-        transfer_id=transfer_id,
+        actor=new.depositor,
+        object=f"transfer:{new.id}",
+        establishment=new.establishment,
+        transfer_id=new.id,
         details={"sha512": written.measure.sha512, "size": written.measure.size},
     )
-
-
-async def _note_refusal(database: RoomDatabase, agreement: AgreementV1, depositor: str) -> None:
-    async with database.begin() as tx:
-        tx.journal(
-            JournalLineV1(
-                kind="events",
-                action="transfer.refused",
-                actor=depositor,
-                outcome="ko",
-                establishment=agreement.establishment,
-                details={"reason": "digest_mismatch", "agreement": str(agreement.id)},
-            )
-        )

@@ -1,5 +1,6 @@
 """What an operator may set for ingest."""
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,6 +17,9 @@ class IngestSettings(BaseSettings):
 
     clamd: str | None = None
     """``host:port`` or the path of a Unix socket; None: no antivirus."""
+
+    clamd_stream_max: int = Field(default=25 * 1024**2, gt=0)
+    """Bytes of a file that are sent to it: at most clamd's own StreamMaxLength."""
 
     ingest_processes: int = 2
     """Child processes that check and build."""

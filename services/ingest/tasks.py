@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from services.ingest.adapters.clamav import Clamd
+from services.ingest.adapters.clamav import STREAM_MAX, Clamd
 from services.ingest.adapters.siegfried import Siegfried
 from services.ingest.domain.agreement import Agreement
 from services.ingest.domain.findings import Finding
@@ -30,6 +30,7 @@ class CheckOrder:
     agreement: Agreement
     rules: dict[str, str]
     clamd: str | None
+    clamd_stream_max: int = STREAM_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class BuildOrder:
 
 def check(order: CheckOrder) -> Checked:
     """Judge a SIP. Raises `ScannerUnavailable` when the antivirus is down: nothing is said of the deposit then."""
-    scanner = None if order.clamd is None else Clamd(order.clamd)
+    scanner = None if order.clamd is None else Clamd(order.clamd, order.clamd_stream_max)
     software = _siegfried().software() | {"libxml2": ".".join(map(str, etree.LIBXML_VERSION))}
     if scanner is not None:
         software["clamav"] = scanner.version()

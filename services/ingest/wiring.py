@@ -1,9 +1,11 @@
 """Ingest put together: the one place where its real parts are chosen."""
 
+import asyncio
 from functools import partial
 
 from services.ingest import handlers
 from services.ingest.adapters.children import Children
+from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
 from services.ingest.settings import IngestSettings
@@ -19,6 +21,10 @@ from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import open_store
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
+from shared.web import Probe
+
+SCANNER_SECONDS = 5.0
+"""How long the antivirus may take to say its version when readiness is asked for."""
 
 
 async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
@@ -54,8 +60,20 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
             WorkLoop(database, {handlers.PROCESS: workshop.process}, slots=own.ingest_slots, lease_seconds=lasts),
             WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=2, lease_seconds=lasts),
         ),
-        probes={"staging": staging.probe},
+        probes={"staging": staging.probe, **_scanner(own)},
         close=(children.close, staging.close),
     )
     room.app.state.ingest = ingest
     return room
+
+
+def _scanner(own: IngestSettings) -> dict[str, Probe]:
+    """Return the probe of the antivirus, where there is one."""
+    if own.clamd is None:
+        return {}
+    scanner = Clamd(own.clamd, timeout=SCANNER_SECONDS)
+
+    async def answers() -> None:
+        await asyncio.to_thread(scanner.version)
+
+    return {"antivirus": answers}

@@ -20,7 +20,7 @@ from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import findings_to_json, header_to_json, plan_of_json, plan_to_json
 from services.ingest.domain.transfer import TransferState
-from services.ingest.handlers import Ingest, aip_key, line, package_key, reject
+from services.ingest.handlers import SWEEP, Ingest, aip_key, line, package_key, reject
 from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import Transfer
 from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check
@@ -30,7 +30,8 @@ from shared.messages.admin import AgreementV1
 from shared.messages.ingest import AipBuiltV1, MemberV1
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import Transaction
-from shared.messaging.work import Lease, confirm, finish
+from shared.messaging.work import Lease, StaleLease, confirm, enqueue, finish
+from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 
 OUR_VERSION = version("chartrier")
@@ -77,7 +78,8 @@ class Workshop:
             raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
         rules = await self._rules.categories()
         async with local_copy(self._ingest.staging, transfer.staging_key) as sip:
-            order = CheckOrder(sip, _judged_by(agreement), rules, self._ingest.settings.clamd)
+            settings = self._ingest.settings
+            order = CheckOrder(sip, _judged_by(agreement), rules, settings.clamd, settings.clamd_stream_max)
             checked = await self._in_child(check, order)
         async with self._ingest.database.begin() as tx:
             # Nobody else moves a transfer that is being checked: the lease is its lock.
@@ -98,7 +100,7 @@ class Workshop:
             return await reject(self._ingest.staging, tx, transfer, findings, named)
         plan = _plan(transfer, agreement, findings, checked.software)
         automatic = agreement.decision == "automatic"
-        moved = await queries.move(
+        return await queries.move(
             tx.connection,
             transfer,
             TransferState.STORING if automatic else TransferState.AWAITING_DECISION,
@@ -108,9 +110,6 @@ class Workshop:
             aip_id=plan.aip_id,
             **named,
         )
-        codes = " ".join(sorted({finding.code for finding in findings}))
-        tx.journal(line(transfer, "transfer.checked", "room:ingest", {"findings": codes}))
-        return moved
 
     async def _in_child(self, function: Callable[[Order], Answer], order: Order) -> Answer:
         try:
@@ -128,9 +127,23 @@ class Workshop:
         async with local_copy(staging, transfer.staging_key) as sip, scratch_folder(staging) as folder:
             order = BuildOrder(sip, inventory, plan, folder / "aip.tar", folder / "package.xml")
             summary = await self._in_child(build, order)
-            await staging.put(package_key(transfer.id), order.package)
-            await staging.adopt(aip_key(plan.aip_id), order.aip, size=summary.size, sha512=summary.sha512)
-        await self._hand_over(held, transfer, plan, summary)
+            await self._stage(transfer, order, summary)
+        try:
+            await self._hand_over(held, transfer, plan, summary)
+        except StaleLease:
+            await self._leave_nothing(transfer, plan)
+            raise
+
+    async def _stage(self, transfer: Transfer, order: BuildOrder, summary: AipSummary) -> None:
+        staging, package, aip = self._ingest.staging, package_key(transfer.id), aip_key(order.plan.aip_id)
+        try:
+            await staging.put(package, order.package)
+            await staging.adopt(aip, order.aip, size=summary.size, sha512=summary.sha512)
+        except KeyTaken as error:
+            # A plan has one outcome: what lies there was spoiled since (storage may have said so). Make room.
+            await staging.delete(package)
+            await staging.delete(aip)
+            raise TryAgain(f"spoiled in staging: {error}") from error
 
     async def _hand_over(self, held: Lease, transfer: Transfer, plan: BuildPlan, summary: AipSummary) -> None:
         async with self._ingest.database.begin() as tx:
@@ -156,8 +169,17 @@ class Workshop:
                 "aip": str(plan.aip_id),
                 "aip_sha512": summary.sha512,
                 "mets_sha512": summary.mets_sha512,
+                "findings": " ".join(sorted({finding.code for finding in plan.findings})),
             }
             tx.journal(line(transfer, "aip.built", "room:ingest", details))
+
+    async def _leave_nothing(self, transfer: Transfer, plan: BuildPlan) -> None:
+        """Have removed what we put in staging after somebody else had finished, and swept, the transfer."""
+        async with self._ingest.database.begin() as tx:
+            current = await queries.get_transfer(tx.connection, transfer.id, lock=True)
+            if current is not None and current.state in {TransferState.ACCEPTED, TransferState.REJECTED}:
+                keys = [package_key(transfer.id), aip_key(plan.aip_id)]
+                await enqueue(tx, SWEEP, str(transfer.id), {"keys": keys})
 
     async def sweep(self, held: Lease) -> None:
         """Remove from staging what a finished transfer no longer needs; its reply stays."""

@@ -14,6 +14,10 @@ import httpx
 
 from services.local import files, processes
 from services.local.settings import server_environment
+from shared.problems import Problem, answer, not_found, try_again
+
+NOWHERE = not_found()
+ABSENT = try_again()
 
 
 class CaddyError(Exception):
@@ -63,14 +67,14 @@ def _answers(port: int) -> bool:
 
 def _configuration(port: int, rooms: Mapping[str, int]) -> dict[str, object]:
     routes = [_route(room, at) for room, at in rooms.items()]
-    nowhere = _problem(404, "NOT_FOUND", "Page inconnue", "Aucun service ne répond à cette adresse.")
-    absent = _problem(503, "ROOM_UNAVAILABLE", "Service indisponible", "Réessayez dans quelques instants.")
+    nowhere = _routes(NOWHERE)
+    absent = _routes(ABSENT)
     server = {
         "listen": [f"127.0.0.1:{port}"],
         "protocols": ["h1"],
         "automatic_https": {"disable": True},
-        "routes": [*routes, {"handle": [nowhere]}],
-        "errors": {"routes": [{"handle": [absent]}]},
+        "routes": [*routes, *nowhere],
+        "errors": {"routes": absent},
     }
     return {
         "admin": {"disabled": True, "config": {"persist": False}},
@@ -83,12 +87,17 @@ def _route(room: str, port: int) -> dict[str, object]:
     return {"match": [{"path": [f"/{room}", f"/{room}/*"]}], "handle": [proxy], "terminal": True}
 
 
-def _problem(status: int, code: str, title: str, detail: str) -> dict[str, object]:
-    """Compose a page in the form of the rooms' own errors (RFC 9457)."""
-    body = {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail}
-    headers = {
-        "Content-Type": ["application/problem+json"],
-        **({"Retry-After": ["5"]} if status == 503 else {}),
-    }
-    text = json.dumps(body, ensure_ascii=False)
-    return {"handler": "static_response", "status_code": status, "headers": headers, "body": text}
+def _routes(problem: Problem) -> list[dict[str, object]]:
+    """Answer with a problem as the rooms do: in English where that is asked for first, else in French."""
+    english = {"header_regexp": {"Accept-Language": {"pattern": r"(?i)^\s*en"}}}
+    return [
+        {"match": [english], "handle": [_page(problem, "en")], "terminal": True},
+        {"handle": [_page(problem, "fr")]},
+    ]
+
+
+def _page(problem: Problem, language: str) -> dict[str, object]:
+    written = answer(problem, language)
+    headers = {name.title(): [value] for name, value in written.headers.items() if name != "content-length"}
+    text = bytes(written.body).decode()
+    return {"handler": "static_response", "status_code": problem.status, "headers": headers, "body": text}

@@ -34,10 +34,20 @@ def tail(path: Path, lines: int) -> str:
         return ""
 
 
+class HeldError(Exception):
+    """Another process holds the lock."""
+
+
 @contextmanager
-def held(lock_file: Path) -> Iterator[None]:
-    """One holder at a time among all processes; released by the system if the holder dies."""
+def held(lock_file: Path, *, wait: bool = True) -> Iterator[None]:
+    """One holder at a time among all processes; released by the system if the holder dies.
+
+    Without `wait`, `HeldError` where another process has it.
+    """
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HeldError(str(lock_file)) from error
         yield

@@ -196,6 +196,7 @@ def _launch(server: Postgres, guise: unprivileged.Guise, patience: float) -> Non
     data, log = server.folder / "data", server.folder / "postgres.log"
     # The old pid names nobody of ours (see _postmaster); if a stranger has it now PostgreSQL would not start.
     (data / "postmaster.pid").unlink(missing_ok=True)
+    (server.socket_dir / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
     files.write_private(data / "postgresql.conf", _CONFIGURATION.format(socket=server.socket_dir, port=PORT))
     files.write_private(data / "pg_hba.conf", "local all all trust\n")
     for place in (server.folder, data, server.socket_dir, data / "postgresql.conf", data / "pg_hba.conf"):

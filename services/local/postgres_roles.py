@@ -39,9 +39,8 @@ async def _open(superuser_url: str, database: str) -> None:
         await inside.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
         for room in ROOMS:
             await inside.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO "{role_of(room)}"')
-        # Only a superuser may create these in every version of PostgreSQL we meet; search needs both.
+        # Only a superuser may create it in every version of PostgreSQL we meet; search needs it.
         await inside.execute("CREATE EXTENSION IF NOT EXISTS unaccent")
-        await inside.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     finally:
         await inside.close()
 

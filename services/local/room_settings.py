@@ -39,6 +39,8 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
             {name: f"http://127.0.0.1:{port}" for name, port in around.room_ports.items()}
         ),
         "CHARTRIER_HOME": str(around.home),
+        # Here a newcomer tries everything with the first client; in production it is not given that much.
+        "CHARTRIER_BOOTSTRAP_FULL": "true",
         "CHARTRIER_PORT": str(around.room_ports[room]),
     }
     return told if around.clamd is None else {**told, "CHARTRIER_CLAMD": around.clamd}

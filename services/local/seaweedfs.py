@@ -169,7 +169,7 @@ def _spawn(folder: Path, state: _State) -> None:
         "server",
         *(f"-{name}={value}" for name, value in options.items()),
     )
-    environment = {**server_environment(folder), "GOMEMLIMIT": "256MiB", "GOGC": "50"}
+    environment = {**server_environment(folder), "GOMEMLIMIT": "512MiB"}
     pid_file, log_file = folder / "seaweedfs.pid", folder / "seaweedfs.log"
     processes.spawn(processes.Launch(command, environment, folder, pid_file, log_file))
 

@@ -36,10 +36,23 @@ def _holding(row: Row[Any]) -> Holding:
     return Holding(**row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
 
 
+# Built once: they run several times for each AIP.
+_NEWEST = select(holding).where(holding.c.id == bindparam("of")).order_by(holding.c.version.desc()).limit(1)
+_NEWEST_LOCKED = _NEWEST.with_for_update()
+_ONE = select(holding).where(holding.c.id == bindparam("of"), holding.c.version == bindparam("in_version"))
+_ONE_LOCKED = _ONE.with_for_update()
+_ADD = upsert(holding).on_conflict_do_nothing().returning(holding.c.id)
+_ADD_COPIES = insert(copy)
+_COPIES = (
+    select(copy)
+    .where(copy.c.holding == bindparam("of"), copy.c.version == bindparam("in_version"))
+    .order_by(copy.c.site)
+)
+
+
 async def newest(connection: AsyncConnection, holding_id: UUID, *, lock: bool = False) -> Holding | None:
     """Return the newest version of a holding, locked until the transaction ends if asked."""
-    query = select(holding).where(holding.c.id == holding_id).order_by(holding.c.version.desc()).limit(1)
-    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (await connection.execute(_NEWEST_LOCKED if lock else _NEWEST, {"of": holding_id})).one_or_none()
     return None if row is None else _holding(row)
 
 
@@ -47,22 +60,20 @@ async def get_holding(
     connection: AsyncConnection, holding_id: UUID, version: int, *, lock: bool = False
 ) -> Holding | None:
     """Return one version of a holding."""
-    query = select(holding).where(holding.c.id == holding_id, holding.c.version == version)
-    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    wanted = {"of": holding_id, "in_version": version}
+    row = (await connection.execute(_ONE_LOCKED if lock else _ONE, wanted)).one_or_none()
     return None if row is None else _holding(row)
 
 
 async def add_holding(connection: AsyncConnection, values: dict[str, Any], sites: Iterable[str]) -> bool:
     """Add a holding with a copy to write on each site; False when that version is there already."""
-    added = await connection.execute(
-        upsert(holding).values(state="storing", **values).on_conflict_do_nothing().returning(holding.c.id)
-    )
+    added = await connection.execute(_ADD, {"state": "storing", **values})
     if added.one_or_none() is None:
         return False
     to_write = [
         {"holding": values["id"], "version": values["version"], "site": site, "state": "to_write"} for site in sites
     ]
-    await connection.execute(insert(copy), to_write)
+    await connection.execute(_ADD_COPIES, to_write)
     return True
 
 
@@ -101,8 +112,7 @@ async def subject(
 
 async def copies_of(connection: AsyncConnection, held: Holding) -> list[Copy]:
     """Return every copy of a holding, by site."""
-    ours = (copy.c.holding == held.id) & (copy.c.version == held.version)
-    rows = await connection.execute(select(copy).where(ours).order_by(copy.c.site))
+    rows = await connection.execute(_COPIES, {"of": held.id, "in_version": held.version})
     return [_copy(held, dict(row)) for row in rows.mappings()]
 
 

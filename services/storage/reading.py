@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.queries import Holding
 from services.storage.sites import OpenSite
-from shared.object_store.errors import NoSuchObject, StoreUnavailable
+from shared.object_store.errors import NoSuchObject, NoSuchRange, StoreUnavailable
 
 
 async def content(
@@ -18,6 +18,7 @@ async def content(
             continue
         try:
             return await sites[copy.site].store.open_range(holding.key, copy.version_id, offset, length)
-        except (StoreUnavailable, NoSuchObject) as error:
+        except (StoreUnavailable, NoSuchObject, NoSuchRange) as error:
+            # A range that the holding has and the object has not: that copy was cut short.
             reasons.append(f"{copy.site}: {error}")
     raise StoreUnavailable(f"no site gives {holding.key}: {'; '.join(reasons)}")

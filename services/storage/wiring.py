@@ -56,7 +56,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
             WorkLoop(database, {WRITE: keeper.write}, slots=own.storage_slots, lease_seconds=lasts),
             WorkLoop(database, {VERIFY: keeper.verify}, slots=own.storage_slots, lease_seconds=lasts),
         ),
-        probes={"a_site": some_site},
+        probes={"a_site": some_site, "staging": staging.probe},
         close=(staging.close, *(site.store.close for site in sites.values())),
     )
     room.app.state.storage = Storage(database, sites)

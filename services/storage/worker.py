@@ -21,7 +21,7 @@ from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, ReceiptV1
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import Lease, enqueue, finish
-from shared.object_store.errors import NoSuchObject, StoreError, StoreUnavailable, WrongBytes
+from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError, StoreUnavailable, WrongBytes
 from shared.object_store.port import ObjectStore, Receipt
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,10 @@ class Keeper:
         except (NoSuchObject, WrongBytes) as error:
             await self._refuse(held, holding, str(error))
             return
-        except StoreUnavailable as error:
+        except (StoreUnavailable, KeyTaken) as error:
             raise TryAgain(f"site {copy.site}: {error}") from error
+        if copy.state is CopyState.LOST and receipt.already_there:
+            await self._require_whole(holding, opened, receipt)
         async with self._database.begin() as tx:
             await finish(tx, held)
             await queries.put_copy(tx.connection, holding, written(copy, receipt, new_id(), now()))
@@ -88,7 +90,8 @@ class Keeper:
     async def _conclude(self, tx: Transaction, holding: Holding) -> None:
         """Tell that the holding is stored, if this was the last copy to be verified."""
         copies = await queries.copies_of(tx.connection, holding)
-        if not is_stored(copies, self._sites):
+        # The sites it was taken in for: one declared since is filled by other means.
+        if not is_stored(copies, [copy.site for copy in copies]):
             return
         await queries.set_state(tx.connection, holding, "stored")
         tx.journal(_stored_line(holding, len(copies)))
@@ -111,7 +114,7 @@ class Keeper:
             raise AssertionError(f"{holding.key} on {copy.site} was not read back")
         return ReceiptV1(
             site=copy.site,
-            place=self._sites[copy.site].site.place,
+            place=self._sites[copy.site].site.place if copy.site in self._sites else "",
             key=holding.key,
             version_id=copy.version_id,
             sha512=copy.expected.sha512,
@@ -125,7 +128,12 @@ class Keeper:
             return await put(holding.facts["body"].encode())
         staged = holding.facts["staging_key"]
         path = self._staging.path_of(staged)
-        return await put(path if path is not None else await self._staging.open_range(staged))
+        try:
+            return await put(path if path is not None else await self._staging.open_range(staged))
+        except FileNotFoundError:
+            # Sites speak of themselves otherwise: let staging say whether the file is gone, or staging itself.
+            await self._staging.stat(staged)
+            raise
 
     async def _not_whole(self, held: Lease, holding: Holding, judged: Copy) -> None:
         """Decide whose fault other bytes are: the staged ones' (refuse) or the site's (never counts)."""
@@ -138,6 +146,15 @@ class Keeper:
             await enqueue(tx, WRITE, work_key(holding.id, holding.version, judged.site))
             tx.journal(_write_line(holding, judged).model_copy(update={"outcome": "ko"}))
         log.error("a site gave back other bytes", extra={"site": judged.site, "key": holding.key})
+
+    async def _require_whole(self, holding: Holding, opened: OpenSite, receipt: Receipt) -> None:
+        """Take over what lies under the key of a lost copy only if it is whole; else a person must remove it."""
+        try:
+            found = await opened.store.sha512(holding.key, receipt.version_id, cold=True)
+        except StoreError as error:
+            raise TryAgain(f"site {opened.site.name}: {error}") from error
+        if (found.sha512, found.size) != (holding.sha512, holding.size):
+            raise TryAgain(f"site {opened.site.name} still holds other bytes under {holding.key}")
 
     async def _staged_whole(self, holding: Holding) -> bool:
         try:

@@ -1,6 +1,9 @@
 """Engines and table metadata: each room sees its own schema only, by search path and by right."""
 
-from sqlalchemy import MetaData
+from typing import Any
+
+from sqlalchemy import MetaData, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 NAMING = {
@@ -23,12 +26,13 @@ def role_of(room: str) -> str:
     return f"chartrier_{room}"
 
 
-def room_engine(url: str, room: str, *, pool: int = 8) -> AsyncEngine:
-    """Open an engine whose connections work in the room's schema; at most `pool` + 4 connections."""
-    return create_async_engine(
+def room_engine(url: str, room: str, *, pool: int = 12) -> AsyncEngine:
+    """Open an engine whose connections work in the room's schema; at most `pool` connections."""
+    engine = create_async_engine(
         url,
         pool_size=pool,
-        max_overflow=4,
+        # Connections beyond the pool would be opened and closed all the time under load.
+        max_overflow=0,
         pool_timeout=30,
         # No ping before each use: it would double the round trips. A lost connection fails one statement, the
         # pool then drops its older ones, and whoever called tries again (an HTTP caller hears 503).
@@ -45,3 +49,11 @@ def room_engine(url: str, room: str, *, pool: int = 8) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_lost)
+    return engine
+
+
+def _refuse_lost(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 (the driver's)
+    """Have the pool open another connection for one that the server has closed since: no round trip needed."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

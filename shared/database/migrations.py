@@ -10,9 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.database.engine import role_of
-
-ROOMS = ("admin", "ingest", "storage", "data_management", "access", "proof")
-"""Every room with a database schema."""
+from shared.rooms import ROOMS
 
 LOCK_TIMEOUT = "5s"
 """A migration that waits longer for a lock gives up rather than stop the traffic behind it."""

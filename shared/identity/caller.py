@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from shared.identity.rights import RIGHTS, Permission, Role
+from shared.identity.rights import RIGHTS, ROOM_RIGHTS, Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Caller:
     internal: bool = False
 
     def scope(self, permission: Permission) -> Scope:
-        """Return where the caller holds a permission; rooms hold every one, everywhere."""
+        """Return where the caller holds a permission; rooms hold theirs everywhere, and no other."""
         if self.internal:
-            return Scope(None)
+            return Scope(None if permission in ROOM_RIGHTS else frozenset())
         granting = [mandate for mandate in self.mandates if mandate.grants(permission)]
         if any(mandate.establishments is None for mandate in granting):
             return Scope(None)

@@ -31,10 +31,7 @@ class Guard:
             caller = await verifier.verify(_bearer(request))
         except InvalidToken as error:
             raise _unauthorised() from error
-        if self.permission is Permission.INTERNAL and not caller.internal:
-            raise _forbidden()
-        needs_scope = self.permission not in {Permission.INTERNAL, Permission.SELF}
-        if needs_scope and not caller.scope(self.permission):
+        if self.permission is not Permission.SELF and not caller.scope(self.permission):
             raise _forbidden()
         return caller
 

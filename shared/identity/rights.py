@@ -4,10 +4,9 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """One thing a route lets its caller do. `public` and `internal` routes say so too."""
+    """One thing a route lets its caller do. `public` routes say so too."""
 
     PUBLIC = "public"
-    INTERNAL = "internal"
     SELF = "self"
 
     TRANSFER_DEPOSIT = "transfer.deposit"
@@ -82,6 +81,9 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
     ),
 }
 """Version 1 of the matrix; an article of the archival policy will stand beside each right."""
+
+ROOM_RIGHTS: frozenset[Permission] = frozenset({_P.SELF, _P.AGREEMENT_READ, _P.CATALOGUE_READ, _P.CONTENT_READ})
+"""What a room may ask of another when nobody waits: agreements, rules, the catalogue, bytes; no change."""
 
 
 def roles_with(permission: Permission) -> frozenset[Role]:

@@ -10,6 +10,7 @@ import jwt
 
 from shared.clock import now
 from shared.identity.caller import Caller, mandates_of
+from shared.rooms import ROOMS
 
 AUDIENCE = "chartrier"
 INTERNAL_ISSUER = "chartrier-rooms"
@@ -34,7 +35,8 @@ class TokenVerifier:
         self._secret = internal_secret
         self._fetch = fetch_keys
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_at = 0.0
+        # The clock may start with the machine: zero would stand for a moment that is not yet long ago.
+        self._fetched_at = -REFRESH_SECONDS
         self._lock = asyncio.Lock()
 
     async def verify(self, token: str) -> Caller:
@@ -51,6 +53,8 @@ class TokenVerifier:
 
     def _room(self, token: str) -> Caller:
         claims = jwt.decode(token, self._secret, algorithms=["HS256"], issuer=INTERNAL_ISSUER, **_CHECKS)
+        if claims["sub"] not in ROOMS:
+            raise InvalidToken("no such room")
         return Caller(f"room:{claims['sub']}", (), token, internal=True)
 
     async def _key(self, key_id: str) -> jwt.PyJWK:

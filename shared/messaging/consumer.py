@@ -10,11 +10,13 @@ from sqlalchemy import ARRAY, Text, bindparam, func, select
 from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.database.outage import is_outage
 from shared.database.plumbing import dead_letter, inbox
 from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
 from shared.messaging.transaction import RoomDatabase, Transaction, cause
+from shared.observability import MESSAGES
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +59,27 @@ class Consumer:
         return tuple(self.by_topic)
 
     async def handle(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
-        """Handle a batch; outcomes stand in the order of the deliveries.
+        """Handle a batch and count what came of it; outcomes stand in the order of the deliveries.
 
-        The whole batch is tried in one transaction; if anything in it fails, each message is handled
-        alone, so that one bad message never holds the others back.
+        Raises what our own database says when it is away: no attempt of any message is spent on that.
+        """
+        outcomes = await self._outcomes(deliveries)
+        for outcome in outcomes:
+            MESSAGES.labels(self.queue, outcome.verdict.value).inc()
+        return outcomes
+
+    async def _outcomes(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        """Try the whole batch in one transaction; if anything in it fails, handle each message alone.
+
+        So one bad message never holds the others back.
         """
         if len(deliveries) > 1:
             try:
                 await self._apply(deliveries)
-            except Exception:  # noqa: BLE001 (whatever it was, it comes up again below, one by one)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                # Whatever it was, it comes up again below.
                 log.info("batch undone, handling one by one", extra={"queue": self.queue})
             else:
                 return [DONE] * len(deliveries)
@@ -77,8 +91,10 @@ class Consumer:
         except (Rejected, ValidationError) as error:
             return Outcome(Verdict.DEAD, _reason(error))
         except TryAgain as error:
-            return Outcome(Verdict.AGAIN, _reason(error))
+            return Outcome(Verdict.AGAIN, _reason(error), patient=True)
         except Exception as error:
+            if is_outage(error):
+                raise
             log.exception("handler failed", extra={"queue": self.queue, "message_id": delivery.message_id})
             return Outcome(Verdict.AGAIN, _reason(error))
         return DONE

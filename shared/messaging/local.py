@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
-from shared.messaging.outcome import DELIVERY_LIMIT, DONE, Outcome, Verdict
+from shared.messaging.outcome import DONE, Outcome, Verdict
 
 
 class LocalTransport:
@@ -54,8 +54,7 @@ class LocalTransport:
 async def _deliver(consumer: Consumer, deliveries: list[Delivery]) -> list[Outcome]:
     outcomes = await consumer.handle(deliveries)
     for index, (delivery, outcome) in enumerate(zip(deliveries, outcomes, strict=True)):
-        spent = outcome.verdict is Verdict.AGAIN and delivery.attempts >= DELIVERY_LIMIT
-        if spent or outcome.verdict is Verdict.DEAD:
+        if outcome.is_over(delivery.attempts):
             await consumer.bury(delivery, outcome.reason)
             outcomes[index] = DONE
     return outcomes

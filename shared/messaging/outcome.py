@@ -32,10 +32,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict and, when it is not `done`, why."""
+    """A verdict and, when it is not `done`, why. A `patient` one waits for the world without limit."""
 
     verdict: Verdict
     reason: str = ""
+    patient: bool = False
+
+    def is_over(self, attempts: int) -> bool:
+        """Say whether the message is dead after `attempts` deliveries; the world may take any number."""
+        spent = self.verdict is Verdict.AGAIN and not self.patient and attempts >= DELIVERY_LIMIT
+        return spent or self.verdict is Verdict.DEAD
 
 
 DONE = Outcome(Verdict.DONE)
@@ -44,7 +50,7 @@ RETRY_DELAYS = (1, 5, 30, 300)
 """Seconds before the second, third… delivery; the last one repeats."""
 
 DELIVERY_LIMIT = 12
-"""Deliveries of one message to one consumer before it is dead-lettered: about 40 minutes."""
+"""Deliveries of a message that trips over a bug of ours before it is dead-lettered: about 40 minutes."""
 
 
 def retry_delay(attempts: int) -> int:

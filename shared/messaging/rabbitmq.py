@@ -1,46 +1,29 @@
-"""RabbitMQ: one topic exchange, a quorum queue per consumer, confirms, delayed retries, dead letters.
-
-A retry is a publish to a delay queue whose messages fall back, when their time is over, into the
-consumer's own queue through the default exchange; its routing key is that queue's name.
-"""
+"""RabbitMQ: publishing with confirms, consuming in batches, delayed retries, dead letters."""
 
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import aio_pika
-from aio_pika.abc import (
-    AbstractChannel,
-    AbstractConnection,
-    AbstractExchange,
-    AbstractIncomingMessage,
-    AbstractQueue,
-)
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
 from pamqp.commands import Basic
 
 from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
-from shared.messaging.outcome import (
-    DELIVERY_LIMIT,
-    DONE,
-    RETRY_DELAYS,
-    Outcome,
-    Verdict,
-    retry_delay,
-)
+from shared.messaging.outcome import DONE, Outcome, Verdict, retry_delay
+from shared.messaging.topology import dead_letter_queue, declare, delay_exchange, topic_exchange
 
 log = logging.getLogger(__name__)
 
-EXCHANGE = "chartrier"
 PREFETCH = 64
 BATCH = 32
-CRASH_LIMIT = 20
-"""Deliveries that end without an answer (the consumer died) before the broker dead-letters."""
 
 RECONNECT_SECONDS = 1.0
+STOP_SECONDS = 3.0
+"""How long a batch in hand may take to end once we are told to stop."""
+
 CONFIRM_SECONDS = 30.0
 ATTEMPTS_HEADER = "x-chartrier-attempts"
 
@@ -56,7 +39,6 @@ class RabbitTransport:
         self._feeds: list[asyncio.Task[None]] = []
         self._publisher: _Publisher | None = None
         self._lock = asyncio.Lock()
-        self._fed: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def start(self) -> None:
         """Nothing yet: the first publish and each feed connect by themselves."""
@@ -67,10 +49,6 @@ class RabbitTransport:
             raise ValueError(f"{consumer.queue} does not hear what the routes say")
         self._consumers.append(consumer)
         self._feeds.append(asyncio.create_task(self._feed(consumer), name=f"feed {consumer.queue}"))
-
-    async def ready(self, queue: str) -> None:
-        """Wait until a queue is declared, bound and being consumed."""
-        await self._fed[queue].wait()
 
     async def stop(self) -> None:
         """End every feed after the batch in hand, then close the connections."""
@@ -105,18 +83,18 @@ class RabbitTransport:
     async def _feed(self, consumer: Consumer) -> None:
         while True:
             try:
-                await _Feed(self._url, self._name, consumer).run(self._fed[consumer.queue])
+                await _Feed(self._url, self._name, consumer).run()
             except Exception as error:  # noqa: BLE001 (whatever broke it, the feed starts again)
                 log.warning("feed lost", extra={"queue": consumer.queue, "reason": str(error)[:300]})
-            self._fed[consumer.queue].clear()
             await asyncio.sleep(RECONNECT_SECONDS)
 
 
 class _Publisher:
     """One connection and channel with confirms on."""
 
-    def __init__(self, connection: AbstractConnection, exchange: AbstractExchange) -> None:
+    def __init__(self, connection: AbstractConnection, channel: AbstractChannel, exchange: AbstractExchange) -> None:
         self._connection = connection
+        self._channel = channel
         self._exchange = exchange
 
     @classmethod
@@ -127,11 +105,12 @@ class _Publisher:
         channel = await connection.channel(publisher_confirms=True)
         for queue, topics in routes.items():
             await declare(channel, queue, topics)
-        return cls(connection, await _exchange(channel))
+        return cls(connection, channel, await topic_exchange(channel))
 
     @property
     def closed(self) -> bool:
-        return bool(self._connection.is_closed)
+        # Not the connection's own answer: it says only whether we have closed it ourselves.
+        return bool(self._channel.is_closed)
 
     async def close(self) -> None:
         with contextlib.suppress(aio_pika.exceptions.AMQPError, OSError):
@@ -155,7 +134,7 @@ class _Feed:
         self._consumer = consumer
         self._waiting: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
 
-    async def run(self, fed: asyncio.Event) -> None:
+    async def run(self) -> None:
         """Consume until the connection is lost or the task is cancelled."""
         connection = await aio_pika.connect(
             self._url,
@@ -170,10 +149,8 @@ class _Feed:
             await channel.set_qos(prefetch_count=PREFETCH)
             queue = await declare(channel, self._consumer.queue, self._consumer.topics)
             await queue.consume(self._waiting.put)
-            fed.set()
             while (batch := await self._next_batch()) is not None:
-                # A batch once taken is finished even when we are told to stop.
-                await asyncio.shield(self._work(channel, batch))
+                await _finish(asyncio.create_task(self._work(channel, batch)))
 
     async def _next_batch(self) -> list[AbstractIncomingMessage] | None:
         first = await self._waiting.get()
@@ -190,23 +167,52 @@ class _Feed:
         return batch
 
     async def _work(self, channel: AbstractChannel, batch: list[AbstractIncomingMessage]) -> None:
-        deliveries = [_delivery(message) for message in batch]
-        outcomes = await self._consumer.handle(deliveries)
-        for message, delivery, outcome in zip(batch, deliveries, outcomes, strict=True):
-            if outcome.verdict is Verdict.AGAIN and delivery.attempts < DELIVERY_LIMIT:
-                await self._send_back(channel, delivery)
+        readable = [pair for message in batch if (pair := await self._read(channel, message)) is not None]
+        outcomes = await self._outcomes([delivery for _, delivery in readable])
+        for (message, delivery), outcome in zip(readable, outcomes, strict=True):
+            if outcome.is_over(delivery.attempts):
+                await self._bury(channel, delivery, outcome.reason)
             elif outcome.verdict is not Verdict.DONE:
-                await self._consumer.bury(delivery, outcome.reason)
-                await self._send_to_dead_letters(channel, delivery, outcome.reason)
+                await self._send_back(channel, delivery)
             await message.ack()
+
+    async def _read(
+        self, channel: AbstractChannel, message: AbstractIncomingMessage
+    ) -> tuple[AbstractIncomingMessage, Delivery] | None:
+        """Return a message with what it carries; one that is not of our making goes to the dead letters."""
+        try:
+            return message, _delivery(message)
+        except (ValueError, TypeError) as error:
+            log.error("not a message of ours", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})  # noqa: TRY400 (the message is at fault, not our code)
+            stranger = aio_pika.Message(message.body, headers={"x-chartrier-reason": str(error)[:300]})
+            queue = dead_letter_queue(self._consumer.queue)
+            await channel.default_exchange.publish(stranger, routing_key=queue, timeout=CONFIRM_SECONDS)
+            await message.ack()
+            return None
+
+    async def _outcomes(self, deliveries: list[Delivery]) -> list[Outcome]:
+        """Wait for our database as long as it takes: given back, the batch would only come again at once."""
+        while deliveries:
+            try:
+                return await self._consumer.handle(deliveries)
+            except Exception as error:  # noqa: BLE001 (all that `handle` lets through is a database that is away)
+                log.warning("batch waits", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})
+                await asyncio.sleep(RECONNECT_SECONDS)
+        return []
 
     async def _send_back(self, channel: AbstractChannel, delivery: Delivery) -> None:
         delay = retry_delay(delivery.attempts)
-        exchange = await channel.get_exchange(_delay_name(delay), ensure=False)
+        exchange = await channel.get_exchange(delay_exchange(delay), ensure=False)
         again = _amqp(delivery, attempts=delivery.attempts)
         await exchange.publish(again, routing_key=self._consumer.queue, timeout=CONFIRM_SECONDS)
 
-    async def _send_to_dead_letters(self, channel: AbstractChannel, delivery: Delivery, reason: str) -> None:
+    async def _bury(self, channel: AbstractChannel, delivery: Delivery, reason: str) -> None:
+        try:
+            await self._consumer.bury(delivery, reason)
+        except Exception as error:  # noqa: BLE001 (whatever keeps it from the table, it is not lost: it comes again)
+            log.warning("not buried yet", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})
+            await self._send_back(channel, delivery)
+            return
         dead = _amqp(delivery, attempts=delivery.attempts)
         dead.headers["x-chartrier-reason"] = reason
         await channel.default_exchange.publish(
@@ -214,54 +220,14 @@ class _Feed:
         )
 
 
-def dead_letter_queue(queue: str) -> str:
-    """Return the name of a queue's dead-letter queue."""
-    return f"{queue}.dead"
-
-
-async def declare(channel: AbstractChannel, queue: str, topics: Sequence[str]) -> AbstractQueue:
-    """Declare a consumer's queues and bindings, and the delay queues all consumers share."""
-    exchange = await _exchange(channel)
-    for delay in RETRY_DELAYS:
-        name = _delay_name(delay)
-        fan = await channel.declare_exchange(name, aio_pika.ExchangeType.FANOUT, durable=True)
-        waiting = await channel.declare_queue(
-            name,
-            durable=True,
-            arguments={
-                "x-queue-type": "quorum",
-                "x-message-ttl": delay * 1000,
-                "x-dead-letter-exchange": "",
-                "x-dead-letter-strategy": "at-least-once",
-                "x-overflow": "reject-publish",
-            },
-        )
-        await waiting.bind(fan)
-    dead = dead_letter_queue(queue)
-    await channel.declare_queue(dead, durable=True, arguments={"x-queue-type": "quorum"})
-    declared = await channel.declare_queue(
-        queue,
-        durable=True,
-        arguments={
-            "x-queue-type": "quorum",
-            "x-delivery-limit": CRASH_LIMIT,
-            "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": dead,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
-        },
-    )
-    for topic in topics:
-        await declared.bind(exchange, routing_key=topic)
-    return declared
-
-
-async def _exchange(channel: AbstractChannel) -> AbstractExchange:
-    return await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
-
-
-def _delay_name(delay: int) -> str:
-    return f"{EXCHANGE}.delay.{delay}s"
+async def _finish(batch: asyncio.Task[None]) -> None:
+    """Wait for a batch; told to stop meanwhile, for a few seconds more, then leave it to the next delivery."""
+    try:
+        await asyncio.shield(batch)
+    except asyncio.CancelledError:
+        await asyncio.wait([batch], timeout=STOP_SECONDS)
+        batch.cancel()
+        raise
 
 
 def _amqp(delivery: Delivery, *, attempts: int) -> aio_pika.Message:

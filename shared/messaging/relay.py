@@ -14,7 +14,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 from sqlalchemy import ARRAY, UUID, Float, any_, bindparam, delete, func, literal_column, select, update
 
@@ -34,6 +33,9 @@ SWEEP_SECONDS = 1.0
 
 LEFT_BEHIND_SECONDS = 2.0
 """How old a row must be for the sweep to take it: its own process publishes it long before."""
+
+CLAIM_SECONDS = 30
+"""How long a sweep keeps to itself what it publishes."""
 
 FRESH_LIMIT = 10_000
 """Messages kept in memory at most; beyond, the sweep takes them from the table."""
@@ -59,7 +61,7 @@ class Relay:
         while True:
             try:
                 await self._publish_fresh()
-                if time.monotonic() - self._swept_at >= SWEEP_SECONDS:
+                if self._sweep_is_due():
                     while await self.sweep() == BATCH:
                         pass
                     self._swept_at = time.monotonic()
@@ -72,23 +74,39 @@ class Relay:
                 async with asyncio.timeout(SWEEP_SECONDS):
                     await self._posted.wait()
 
+    def _sweep_is_due(self) -> bool:
+        return time.monotonic() - self._swept_at >= SWEEP_SECONDS
+
     async def _publish_fresh(self) -> None:
         self._posted.clear()
-        while self._fresh:
-            batch = list(islice(self._fresh, BATCH))
-            await self._publish(batch)
-            for _ in batch:
-                self._fresh.popleft()
+        # However fast messages come, what was left behind has its turn.
+        while self._fresh and not self._sweep_is_due():
+            await self._publish([self._fresh.popleft() for _ in range(min(BATCH, len(self._fresh)))])
+        if self._fresh:
+            self._posted.set()
 
     async def sweep(self) -> int:
         """Publish what is due and was left behind, oldest first; return how many rows there were."""
         async with self._database.reading() as connection:
             rows = (await connection.execute(_LEFT_BEHIND)).all()
-        if rows:
-            await self._publish([Delivery(row.message_id, row.topic, row.body, row.attempts + 1) for row in rows])
+        waiting = {delivery.message_id for delivery in self._fresh}
+        left = [
+            Delivery(row.message_id, row.topic, row.body, row.attempts + 1)
+            for row in rows
+            if row.message_id not in waiting
+        ]
+        try:
+            await self._publish(left)
+        except Exception:
+            # The other side is away: whoever sweeps next may take them at once.
+            async with self._database.reading() as connection:
+                await connection.execute(_LET_GO, {"left": [row.message_id for row in rows]})
+            raise
         return len(rows)
 
     async def _publish(self, deliveries: Sequence[Delivery]) -> None:
+        if not deliveries:
+            return
         outcomes = await self._transport.publish(deliveries)
         sent, failed = _sorted(deliveries, outcomes)
         async with self._database.reading() as connection:
@@ -98,14 +116,30 @@ class Relay:
                 await connection.execute(_POSTPONE, failed)
 
 
-_LEFT_BEHIND = (
-    select(outbox.c.message_id, outbox.c.topic, outbox.c.body, outbox.c.attempts)
+_DUE = (
+    select(outbox.c.message_id)
     .where(
         outbox.c.not_before <= func.now(),
         outbox.c.created_at < func.now() - literal_column(f"interval '{LEFT_BEHIND_SECONDS} seconds'"),
     )
     .order_by(outbox.c.message_id)
     .limit(BATCH)
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+
+# Put off as they are taken: another process's sweep leaves them alone for as long as a publication may last.
+_LEFT_BEHIND = (
+    update(outbox)
+    .where(outbox.c.message_id == _DUE.c.message_id)
+    .values(not_before=func.now() + literal_column(f"interval '{CLAIM_SECONDS} seconds'"))
+    .returning(outbox.c.message_id, outbox.c.topic, outbox.c.body, outbox.c.attempts)
+)
+
+_LET_GO = (
+    update(outbox)
+    .where(outbox.c.message_id == any_(bindparam("left", type_=ARRAY(UUID))))
+    .values(not_before=func.now())
 )
 
 _FORGET = delete(outbox).where(outbox.c.message_id == any_(bindparam("sent", type_=ARRAY(UUID))))

@@ -93,6 +93,8 @@ _RENEW = (
     .returning(work.c.id)
 )
 
+_RELEASE = update(work).where(_OURS).values(leased_until=None, attempts=work.c.attempts - 1)
+
 _CONFIRM = select(work.c.id).where(_OURS).with_for_update()
 
 _FINISH = delete(work).where(_OURS).returning(work.c.id)
@@ -140,6 +142,13 @@ async def renew(database: RoomDatabase, leases: Sequence[Lease], *, seconds: flo
             if row.one_or_none() is not None:
                 kept.add(held.id)
     return kept
+
+
+async def release(database: RoomDatabase, leases: Sequence[Lease]) -> None:
+    """Let go of leases that are still ours: whoever comes next need not wait until they run out."""
+    async with database.reading() as connection:
+        for held in leases:
+            await connection.execute(_RELEASE, _named(held))
 
 
 async def confirm(tx: Transaction, held: Lease) -> None:

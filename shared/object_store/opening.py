@@ -33,14 +33,6 @@ def open_store(url: str) -> ObjectStore:
     raise StoreMisconfigured(f"a store is file:///folder, s3:// or s3+http://, not {parts.scheme}://…")
 
 
-def location_of(url: str) -> str:
-    """Say where a store's bytes lie, without secrets or options: two URLs of one place give one answer."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-    scheme = "file" if parts.scheme == "file" else "s3"
-    return f"{scheme}://{host}{parts.path.rstrip('/')}"
-
-
 def bucket_of(parts: SplitResult) -> Bucket:
     """Read a bucket's description from its URL; every mistake is named, no secret is."""
     name = parts.path.strip("/")

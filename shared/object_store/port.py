@@ -203,5 +203,5 @@ class ObjectStore(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let threads and connections go; calls under way finish first."""
+        """Let threads and connections go; calls under way have a moment to finish."""
         ...

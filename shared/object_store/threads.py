@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+CLOSE_SECONDS = 5.0
+"""How long calls under way may take to end when a store is closed."""
 
 
 class Threads:
@@ -15,16 +18,27 @@ class Threads:
     def __init__(self, name: str, short: int = 8, long: int = 4) -> None:
         self._short = ThreadPoolExecutor(short, f"{name}-short")
         self._long = ThreadPoolExecutor(long, f"{name}-long")
+        self._calls: set[Future[Any]] = set()
 
     async def short(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a call of milliseconds."""
-        return await asyncio.get_running_loop().run_in_executor(self._short, lambda: call(*args, **kwargs))
+        return await self._run(self._short, lambda: call(*args, **kwargs))
 
     async def long(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a call that may take minutes."""
-        return await asyncio.get_running_loop().run_in_executor(self._long, lambda: call(*args, **kwargs))
+        return await self._run(self._long, lambda: call(*args, **kwargs))
+
+    async def _run(self, lane: ThreadPoolExecutor, call: Callable[[], R]) -> R:
+        # Kept by ourselves: whoever awaits a call may be cancelled, and its thread goes on all the same.
+        future = lane.submit(call)
+        self._calls.add(future)
+        future.add_done_callback(self._calls.discard)
+        return await asyncio.wrap_future(future)
 
     async def close(self) -> None:
-        """Wait for the calls under way, then let the threads go."""
+        """Let calls under way end, for a moment: one that waits for a store that hangs is left to itself."""
         for lane in (self._short, self._long):
-            await asyncio.to_thread(lane.shutdown, cancel_futures=True)
+            lane.shutdown(wait=False, cancel_futures=True)
+        under_way = [asyncio.wrap_future(future) for future in self._calls.copy()]
+        if under_way:
+            await asyncio.wait(under_way, timeout=CLOSE_SECONDS)

@@ -1,5 +1,6 @@
 """Callers with mandates: real signed tokens, and the verifier that knows their key."""
 
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -23,9 +24,10 @@ def a_token(role: Role, *establishments: UUID, subject: str = "tests") -> str:
 
 def a_verifier() -> TokenVerifier:
     """Make the verifier that believes these tokens, and the rooms' own."""
-    return TokenVerifier(BASE, SECRET, _published)
+    return TokenVerifier(BASE, SECRET, published_key)
 
 
-async def _published() -> dict[str, object]:
+async def published_key() -> dict[str, Any]:
+    """Return the key of these tokens, as admin publishes its own."""
     jwk = jwt.algorithms.ECAlgorithm.to_jwk(_KEY.public_key(), as_dict=True)
     return {"keys": [{**jwk, "kid": "k"}]}

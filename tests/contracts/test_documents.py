@@ -14,10 +14,10 @@ from pydantic_settings import BaseSettings
 
 import shared.messages
 from chartrier_client.settings import VARIABLES
-from shared.database.migrations import ROOMS
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
 from shared.messages.routes import ROUTES
+from shared.rooms import ROOMS
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "CHARTRIER_"

@@ -20,6 +20,7 @@ class AllInOne:
         self.home = home
         (self.port,) = ports.free_ports(1)
         self.base_url = f"http://127.0.0.1:{self.port}"
+        self.told: dict[str, str] = {}
         self.mark: processes.Mark | None = None
 
     def start(self) -> None:
@@ -28,6 +29,7 @@ class AllInOne:
             "PYTHONPATH": str(Path(services.__file__).parents[1]),
             "CHARTRIER_HOME": str(self.home),
             "CHARTRIER_PORT": str(self.port),
+            **self.told,
         }
         log = self.home / "all-in-one.log"
         command = (sys.executable, "-m", "services", "all-in-one")

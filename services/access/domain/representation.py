@@ -6,16 +6,13 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from shared.byte_ranges import byte_range
+
 OCTETS = "application/octet-stream"
 
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
-_RANGE = re.compile(r"(\d*)-(\d*)", re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\/:*?<>|]')
-
-
-class RangeNotSatisfiable(Exception):
-    """The range begins beyond the last byte (416)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +44,12 @@ class Part:
 
 
 def part_asked(header: str | None, size: int) -> Part:
-    """Return what ``Range`` asks for (RFC 9110 §14); several ranges, or nonsense, are answered with the whole.
+    """Return what ``Range`` asks for; several ranges, or nonsense, are answered with the whole.
 
-    Raises `RangeNotSatisfiable`.
+    Raises `UnsatisfiableRange`.
     """
-    whole = Part(0, size, whole=True)
-    unit, _, asked = (header or "").partition("=")
-    match = _RANGE.fullmatch(asked.strip())
-    if unit.strip().lower() != "bytes" or match is None:
-        return whole
-    first_text, last_text = match.groups()
-    if not first_text:
-        return whole if not last_text else _suffix(int(last_text), size)
-    first = int(first_text)
-    last = min(int(last_text), size - 1) if last_text else size - 1
-    if last_text and int(last_text) < first:
-        return whole
-    if first >= size:
-        raise RangeNotSatisfiable
-    return Part(first, last - first + 1, whole=False)
-
-
-def _suffix(length: int, size: int) -> Part:
-    if length == 0:
-        raise RangeNotSatisfiable
-    if size == 0:
-        # No 206 can say "the last bytes of nothing".
-        return Part(0, 0, whole=True)
-    return Part(max(0, size - length), min(length, size), whole=False)
+    asked = byte_range(header, size)
+    return Part(0, size, whole=True) if asked is None else Part(*asked, whole=False)
 
 
 def may_be_partial(if_range: str | None, representation: Representation) -> bool:

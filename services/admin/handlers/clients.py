@@ -1,4 +1,4 @@
-"""Create, disable and re-key clients; nobody can hand out more than the scope of their own right."""
+"""Create, disable and re-key clients; nobody hands out more than their own right, in scope or in kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,9 +6,10 @@ from uuid import UUID
 
 from services.admin.domain import faults
 from services.admin.domain.client import MANY, Client, Grant, mandates_of
+from services.admin.domain.granting import beyond
 from services.admin.domain.secret import keep, new_secret
 from services.admin.handlers.journal import event
-from services.admin.problems import everywhere_only, refuse, unknown_establishment
+from services.admin.problems import everywhere_only, refuse, roles_above, unknown_establishment
 from services.admin.queries import clients, organisations
 from shared.clock import now
 from shared.identifiers import new_id
@@ -43,6 +44,7 @@ async def create(tx: Transaction, caller: Caller, new: NewClient) -> Credentials
     refuse(faults.found([faults.name_fault(new.name)]))
     scope = caller.scope(Permission.CLIENT_MANAGE)
     grants = await _grants(tx, scope, new.mandates)
+    _refuse_above(caller, grants)
     organisation = None
     if new.organisation is not None:
         found = await organisations.find(tx.connection, scope, new.organisation)
@@ -73,7 +75,7 @@ async def enter(
 
 
 async def set_state(tx: Transaction, caller: Caller, client_id: UUID, state: str) -> Client:
-    """Enable or disable a client; tokens it has already run out by themselves. Raises 404."""
+    """Enable or disable a client; tokens it has already run out by themselves. Raises 404, 403."""
     client = await _found(tx, caller, client_id)
     if client.state != state:
         await clients.set_state(tx.connection, client_id, state)
@@ -83,7 +85,7 @@ async def set_state(tx: Transaction, caller: Caller, client_id: UUID, state: str
 
 
 async def rotate(tx: Transaction, caller: Caller, client_id: UUID) -> Credentials:
-    """Give a client another secret at once. Raises 404."""
+    """Give a client another secret at once. Raises 404, and 403 for a client above the caller."""
     client = await _found(tx, caller, client_id)
     return await re_key(tx, caller.subject, client.id)
 
@@ -100,7 +102,14 @@ async def _found(tx: Transaction, caller: Caller, client_id: UUID) -> Client:
     found = await clients.find(tx.connection, caller.scope(Permission.CLIENT_MANAGE), client_id)
     if found is None:
         raise not_found()
+    # Whoever learns a client's secret holds its roles.
+    _refuse_above(caller, found.grants)
     return found
+
+
+def _refuse_above(caller: Caller, grants: tuple[Grant, ...]) -> None:
+    if refused := beyond(caller.mandates, grants):
+        raise roles_above(refused)
 
 
 async def _grants(

@@ -51,7 +51,7 @@ class Children:
             return
         for process in list((self._pool._processes or {}).values()):  # noqa: SLF001 (3.11 has no other way to end them)
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                process.kill()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = None
 

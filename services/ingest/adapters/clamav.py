@@ -13,6 +13,9 @@ from services.ingest.domain.errors import ScannerUnavailable
 from services.ingest.domain.instruments import ScanReport
 from services.ingest.domain.limits import MIB
 
+STREAM_MAX = 25 * MIB
+"""clamd's own limit where its configuration says nothing."""
+
 _LENGTH: Final = struct.Struct("!L")
 _LONGEST_ANSWER = 4096
 
@@ -24,7 +27,7 @@ class Clamd:
     looked at, and the report says so.
     """
 
-    def __init__(self, address: str, stream_max: int = 25 * MIB, timeout: float = 120.0) -> None:
+    def __init__(self, address: str, stream_max: int = STREAM_MAX, timeout: float = 120.0) -> None:
         self._address = address
         self._stream_max = stream_max
         self._timeout = timeout

@@ -1,10 +1,10 @@
-"""The rule referential, asked of admin and remembered for a minute."""
+"""The rule referential, asked of admin and remembered for a moment."""
 
 import time
 
-from shared.calls import RoomCalls
+from shared.calls import RoomCalls, RoomUnavailable
 
-REMEMBERED_SECONDS = 60.0
+REMEMBERED_SECONDS = 10.0
 
 
 class RuleReferential:
@@ -20,6 +20,9 @@ class RuleReferential:
         fresh = self._asked_at is not None and time.monotonic() - self._asked_at < REMEMBERED_SECONDS
         if not fresh:
             answer = await self._calls.get_json("admin", "/admin/v1/rules")
-            self._rules = {rule["code"]: rule["category"] for rule in answer or ()}
+            if answer is None:
+                # A referential may be empty, and admin says so by a list; a 404 comes from something else.
+                raise RoomUnavailable("admin: no rule referential")
+            self._rules = {rule["code"]: rule["category"] for rule in answer}
             self._asked_at = time.monotonic()
         return self._rules

@@ -1,5 +1,6 @@
 """PRONOM identification by Siegfried, in process (`pygfried`)."""
 
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,10 +14,15 @@ class Siegfried:
 
     def __init__(self) -> None:
         self._scanner = pygfried.Scanner()
+        # What a PUID is called is told by the detailed answer only, which takes twice as long: asked once each.
+        self._known: dict[str, Identification] = {}
 
     def identify(self, path: Path) -> Identification:
         """Return PRONOM's answer for the file at `path`: by signature, then by extension; the first of several."""
         try:
+            puid = self._scanner.identify(str(path))
+            if puid in self._known:
+                return self._known[puid]
             result = self._scanner.identify(str(path), detailed=True)
         except pygfried.EmptySourceError:
             return Identification(None)
@@ -25,9 +31,13 @@ class Siegfried:
             return Identification(None)
         match = matches[0]
         name = f"{match['format']} {match['version']}".strip()
-        return Identification(match["id"], name or None, match["mime"] or None)
+        identified = Identification(match["id"], name or None, match["mime"] or None)
+        if puid == match["id"]:
+            self._known[match["id"]] = identified
+        return identified
 
     @staticmethod
+    @cache
     def software() -> dict[str, str]:
         """Return the names and versions of what identifies, as a build plan records them."""
         return {"siegfried": pygfried.version(), "pygfried": version("pygfried")}

@@ -86,7 +86,11 @@ async def test_an_order_is_of_one_establishment(house: House, deposit: Catalogue
     units = wanted(deposit, "u")["units"] + wanted(other, "u1")["units"]
 
     async with house.seen_by(Role.READER, deposit.message.establishment, other.message.establishment) as reader:
-        assert (await reader.post("/access/v1/dips", json={"units": units})).status_code == 404
+        answer = await reader.post("/access/v1/dips", json={"units": units})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "several_establishments")
+    places = {str(catalogue.message.establishment) for catalogue in (deposit, other)}
+    assert set(answer.json()["establishments"]) == places
 
 
 async def test_a_package_is_nobody_elses(house: House, deposit: Catalogue, working: Built) -> None:

@@ -14,16 +14,17 @@ from sqlalchemy import select
 from services.admin.wiring import build
 from services.local.postgres import Postgres
 from shared.database.plumbing import outbox
-from shared.identity.tokens import TokenVerifier, room_token
+from shared.identity.rights import Role
+from shared.identity.tokens import TokenVerifier
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messaging.local import LocalTransport
 from shared.messaging.transaction import RoomDatabase
 from shared.room import Room
 from shared.settings import RoomSettings
+from tests.builders.callers import BASE, a_token, published_key
 from tests.servers import Databases, fresh
 
 SECRET = "admin-tests-" + "s" * 32
-BASE = "http://archive.test"
 
 
 @dataclass
@@ -50,8 +51,8 @@ class House:
 
     @property
     def root(self) -> httpx.AsyncClient:
-        """A room's own token: every right, everywhere."""
-        return self.caller(room_token("tests", SECRET))
+        """An administrator of all establishments."""
+        return self.caller(a_token(Role.ADMINISTRATOR))
 
     async def establishment(self, identifier: str | None = None, **fields: str) -> dict[str, Any]:
         body = {"identifier": identifier or f"COMMUNE-{uuid4()}"[:20], "name": "Valombreuse", **fields}
@@ -123,7 +124,8 @@ async def open_house(databases: Databases) -> House:
 
     async def keys() -> dict[str, Any]:
         published: dict[str, Any] = (await house.everybody.get("/admin/v1/jwks.json")).json()
-        return published
+        of_tests = await published_key()
+        return {"keys": [*published["keys"], *of_tests["keys"]]}
 
     room.app.state.verifier = TokenVerifier(BASE, SECRET, keys)
     return house

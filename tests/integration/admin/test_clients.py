@@ -148,3 +148,31 @@ async def test_clients_are_paged_to_the_end(house: House) -> None:
 
     assert listed[-3:] == [one["client_id"] for one in made]
     assert len(set(listed)) == len(listed)
+
+
+@pytest.mark.parametrize("role", ["administrator", "security_officer"])
+async def test_a_security_officer_makes_nobody_who_manages_clients(house: House, role: str) -> None:
+    town = await house.establishment()
+    officer = await house.client((town["id"], ["security_officer"]))
+    body = {"name": "C", "mandates": [{"establishment": town["id"], "roles": ["reader", role]}]}
+
+    answer = await officer.post("/admin/v1/clients", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "roles_above")
+    assert answer.json()["roles"] == [role]
+    assert (await house.root.post("/admin/v1/clients", json=body)).status_code == 201
+
+
+async def test_a_security_officer_takes_over_no_administrator(house: House) -> None:
+    above = await house.credentials(("*", ["administrator"]))
+    officer = await house.client(("*", ["security_officer"]))
+    path = f"/admin/v1/clients/{above['client_id']}"
+
+    answers = [
+        await officer.post(f"{path}/secret"),
+        await officer.delete(path),
+        await officer.patch(path, json={"state": "active"}),
+    ]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "roles_above")] * 3
+    assert (await house.ask_token(above)).status_code == 200

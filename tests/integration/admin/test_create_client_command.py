@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.integration.admin.conftest import BASE, SECRET, House
+from tests.builders.callers import BASE
+from tests.integration.admin.conftest import SECRET, House
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,8 @@ from services.admin.bootstrap import FILE, first_client
 from services.admin.queries import clients
 from services.local.postgres import Postgres
 from shared.identity.caller import Scope
-from tests.integration.admin.conftest import BASE, House, open_house
+from tests.builders.callers import BASE
+from tests.integration.admin.conftest import House, open_house
 from tests.servers import Databases, fresh
 
 pytestmark = pytest.mark.integration

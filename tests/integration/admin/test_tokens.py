@@ -13,7 +13,8 @@ import pytest
 from services.admin.signing import Signer
 from shared.identity.caller import Mandate, mandates_of
 from shared.identity.rights import Role
-from tests.integration.admin.conftest import BASE, SECRET, House
+from tests.builders.callers import BASE
+from tests.integration.admin.conftest import SECRET, House
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration

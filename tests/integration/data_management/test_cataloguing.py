@@ -11,6 +11,9 @@ from services.data_management import tables
 from services.data_management.domain.catalogue import UnreadableCatalogue
 from services.data_management.handlers import CATALOGUE, WrongCatalogue, catalogue_aip, take_aip
 from services.data_management.queries.scope import look_within
+from services.data_management.wiring import fetch_catalogue
+from services.local.ports import free_ports
+from shared.calls import RoomCalls, RoomUnavailable
 from shared.database.plumbing import outbox, work
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.storage import AipStoredV1
@@ -18,6 +21,8 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import StaleLease, lease
+from shared.settings import RoomSettings
+from tests.builders.callers import SECRET
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
 from tests.integration.data_management.conftest import Load
 
@@ -112,7 +117,7 @@ async def test_the_message_delivered_twice_is_one_piece_of_work(database: RoomDa
     await consumer.handle([Delivery(again.message_id, again.topic, again.model_dump_json().encode())])
 
     async with database.begin() as tx:
-        asked = select(func.count()).select_from(work).where(work.c.key == str(message.aip_id))
+        asked = select(func.count()).select_from(work).where(work.c.key == f"{message.aip_id}/{message.version}")
         assert await tx.connection.scalar(asked) == 1
         await tx.connection.execute(work.delete())
 
@@ -169,6 +174,32 @@ async def test_a_worker_whose_lease_was_taken_over_records_nothing(database: Roo
 
     await catalogue_aip(database, catalogue.fetch(), successor)
     assert len(await said(database, catalogue)) == 1
+
+
+async def test_another_version_is_another_piece_of_work(database: RoomDatabase) -> None:
+    await forget_work(database)
+    message = a_small_tree().message
+    async with database.begin() as tx:
+        for version in (1, 2, 1):
+            await take_aip(tx, message.model_copy(update={"version": version}))
+
+    held = await lease(database, [CATALOGUE], 10)
+
+    assert sorted(one.payload["version"] for one in held) == [1, 2]
+    await forget_work(database)
+
+
+async def test_a_storage_that_breaks_off_is_a_failure_of_the_world() -> None:
+    (port,) = free_ports(1)
+    settings = RoomSettings.model_validate(
+        {"database_url": "unused", "internal_secret": SECRET, "base_url": f"http://127.0.0.1:{port}"}
+    )
+    calls = RoomCalls(settings, "data_management")
+
+    with pytest.raises(RoomUnavailable, match="storage: ConnectError"):
+        async with fetch_catalogue(calls, a_small_tree().message):
+            pass
+    await calls.close()
 
 
 async def forget_work(database: RoomDatabase) -> None:

@@ -39,13 +39,14 @@ class PowerCut(Exception):
 class Fuse:
     """Counts the steps of some work, and cuts the power before the one asked for."""
 
-    def __init__(self, at: int | None = None) -> None:
-        self.at = at
+    def __init__(self, at: int | None = None, *, after: str | None = None) -> None:
+        self._at = at
+        self._after = after
         self.steps: list[str] = []
 
     def step(self, name: str) -> None:
         self.steps.append(name)
-        if len(self.steps) - 1 == self.at:
+        if len(self.steps) - 1 == self._at or self._after in self.steps[:-1]:
             raise PowerCut(name)
 
     def on(self, thing: object) -> Any:  # noqa: ANN401 (it stands for whatever it is given)
@@ -108,6 +109,8 @@ class Bench:
     children: Children
     rules: RuleReferential
     folder: Path
+    admin: str = ""
+    """Where admin answers."""
 
     @property
     def database(self) -> RoomDatabase:
@@ -176,6 +179,12 @@ class Bench:
             found = await queries.get_transfer(connection, transfer_id)
         assert found is not None
         return found
+
+    async def plan(self, transfer_id: UUID) -> dict[str, Any] | None:
+        """Return the committed plan of a transfer's AIP."""
+        async with self.database.reading() as connection:
+            recipe = await queries.recipe(connection, transfer_id)
+        return None if recipe is None else recipe[0]
 
     async def told(self, kind: type[M]) -> list[M]:
         """Return what waits in the outbox, oldest first."""

@@ -20,7 +20,7 @@ from shared.calls import RoomCalls
 from shared.messaging.local import LocalTransport
 from shared.object_store.filesystem import FilesystemStore
 from shared.settings import RoomSettings
-from tests.builders.callers import SECRET
+from tests.builders.callers import SECRET, a_verifier
 from tests.integration.ingest.bench import Bench
 from tests.servers import Databases, fresh
 
@@ -39,8 +39,8 @@ async def children() -> AsyncIterator[Children]:
 
 
 @pytest.fixture(scope="session")
-async def calls(databases: Databases) -> AsyncIterator[RoomCalls]:
-    """Ingest's calls, answered by admin on loopback."""
+async def admin_settings(databases: Databases) -> AsyncIterator[RoomSettings]:
+    """Admin as it is, on loopback: where it answers, and the secret that rooms share."""
     (port,) = free_ports(1)
     settings = RoomSettings(
         database_url=SecretStr(databases.url("admin")),
@@ -48,13 +48,12 @@ async def calls(databases: Databases) -> AsyncIterator[RoomCalls]:
         base_url=f"http://127.0.0.1:{port}",
     )
     admin = await build_admin(settings, LocalTransport())
+    admin.app.state.verifier = a_verifier()
     server = uvicorn.Server(uvicorn.Config(admin.app, port=port, lifespan="off", log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    asking = RoomCalls(settings, "ingest")
-    yield asking
-    await asking.close()
+    yield settings
     server.should_exit = True
     await serving
     await admin.foundation.calls.close()
@@ -63,7 +62,7 @@ async def calls(databases: Databases) -> AsyncIterator[RoomCalls]:
 
 @pytest.fixture
 async def bench(
-    databases: Databases, children: Children, calls: RoomCalls, tmp_path: Path
+    databases: Databases, children: Children, admin_settings: RoomSettings, tmp_path: Path
 ) -> AsyncIterator[Bench]:
     """Nothing was deposited yet; no work, no messages, an empty staging."""
     await databases.as_superuser(
@@ -73,9 +72,10 @@ async def bench(
     folder = tmp_path / "staging"
     staging = FilesystemStore(folder)
     await staging.prepare()
-    database = databases.room("ingest")
+    database, calls = databases.room("ingest"), RoomCalls(admin_settings, "ingest")
     ingest = Ingest(database, calls, staging, IngestSettings(staging_url=folder.as_uri(), clamd=None))
-    yield Bench(databases, ingest, children, RuleReferential(calls), tmp_path)
+    yield Bench(databases, ingest, children, RuleReferential(calls), tmp_path, admin_settings.base_url)
+    await calls.close()
     await staging.close()
     await database.engine.dispose()
 

@@ -40,13 +40,16 @@ def test_each_path_goes_to_its_room_unchanged(door: httpx.Client) -> None:
 
 def test_a_path_of_no_room_is_a_problem_with_status_404(door: httpx.Client) -> None:
     answer = door.get("/ingester/v1")
-    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == "Introuvable."
+    english = door.get("/ingester/v1", headers={"Accept-Language": "en-GB, fr;q=0.5"})
+    assert (english.json()["detail"], english.headers["content-language"]) == ("Not found.", "en")
 
 
 def test_a_room_that_is_down_is_a_problem_with_status_503_and_a_time_to_retry(door: httpx.Client) -> None:
     answer = door.get("/proof/v1")
-    assert (answer.status_code, answer.json()["code"]) == (503, "ROOM_UNAVAILABLE")
+    assert (answer.status_code, answer.json()["code"]) == (503, "try_again")
     assert answer.headers["retry-after"] == "5"
 
 

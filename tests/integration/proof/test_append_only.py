@@ -10,26 +10,26 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.proof.wiring import build
-from shared.identity.tokens import room_token
+from shared.identity.rights import Role
 from shared.messages.journal import JournalLinesV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
 from shared.messaging.local import LocalTransport
 from shared.messaging.transaction import RoomDatabase
 from shared.settings import RoomSettings
+from tests.builders.callers import SECRET, a_token, a_verifier
 from tests.builders.journal import Sender, a_line
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration
-
-SECRET = "proof-tests-" + "s" * 32
 
 
 @pytest.fixture
 async def client(databases: Databases) -> AsyncIterator[httpx.AsyncClient]:
     settings = RoomSettings(database_url=SecretStr(databases.url("proof")), internal_secret=SecretStr(SECRET))
     room = await build(settings, LocalTransport())
-    headers = {"Authorization": f"Bearer {room_token('tests', SECRET)}"}
+    room.app.state.verifier = a_verifier()
+    headers = {"Authorization": f"Bearer {a_token(Role.AUDITOR)}"}
     transport = httpx.ASGITransport(room.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://room", headers=headers) as client:
         yield client

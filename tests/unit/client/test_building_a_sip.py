@@ -63,9 +63,7 @@ def texts(manifest: etree._Element, name: str) -> list[str | None]:
 
 
 @pytest.mark.parametrize("version", list(SedaVersion))
-def test_a_package_using_every_field_is_valid_against_the_schema(
-    tmp_path: Path, version: SedaVersion
-) -> None:
+def test_a_package_using_every_field_is_valid_against_the_schema(tmp_path: Path, version: SedaVersion) -> None:
     builder = SipBuilder(an_envelope(), version)
     root = builder.add_unit(a_full_unit())
     for name in ("a.pdf", "b.xml"):

@@ -19,9 +19,7 @@ def a_transfer(state: str, **more: object) -> Said:
     return said({"id": "tr-1", "state": state, "findings": [], **more})
 
 
-def test_waiting_tells_each_new_state_once_and_ends_on_a_final_one(
-    client: Client, archive: ArchiveDouble
-) -> None:
+def test_waiting_tells_each_new_state_once_and_ends_on_a_final_one(client: Client, archive: ArchiveDouble) -> None:
     states = ["received", "checking", "checking", "storing", "accepted"]
     archive.says("GET", f"{TRANSFERS}/tr-1", *(a_transfer(state, aip_id="aip-1") for state in states))
     seen: list[str] = []

@@ -143,9 +143,7 @@ def test_a_question_is_asked_again_when_the_network_fails(
     assert pauses == [0.5, 1.0]
 
 
-def test_a_question_is_not_asked_for_ever(
-    client: Client, archive: ArchiveDouble, pauses: list[float]
-) -> None:
+def test_a_question_is_not_asked_for_ever(client: Client, archive: ArchiveDouble, pauses: list[float]) -> None:
     archive.says("GET", f"{TRANSFERS}/tr-1", HANG_UP)
 
     with pytest.raises(Unreachable):
@@ -186,9 +184,7 @@ def test_a_refusal_tells_its_code_its_text_and_its_findings(client: Client, arch
     assert [(row.code, row.place) for row in problem.findings] == [("HEADER_AGREEMENT", "manifest.xml:5")]
 
 
-def test_a_page_that_is_not_ours_is_not_mistaken_for_an_answer(
-    client: Client, archive: ArchiveDouble
-) -> None:
+def test_a_page_that_is_not_ours_is_not_mistaken_for_an_answer(client: Client, archive: ArchiveDouble) -> None:
     archive.says("GET", f"{TRANSFERS}/tr-1", Said(200, b"<html>Bienvenue</html>"))
     archive.says("GET", f"{TRANSFERS}/tr-2", Said(403, b"<html>Proxy</html>"))
     archive.says("GET", f"{TRANSFERS}/tr-3", said({"state": "accepted"}))

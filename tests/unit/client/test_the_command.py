@@ -112,9 +112,7 @@ def test_an_object_is_fetched_to_a_file(
     assert (tmp_path / "d.pdf").read_bytes() == b"content"
 
 
-def test_a_failed_order_leaves_with_1(
-    archive: ArchiveDouble, environment: Mapping[str, str], tmp_path: Path
-) -> None:
+def test_a_failed_order_leaves_with_1(archive: ArchiveDouble, environment: Mapping[str, str], tmp_path: Path) -> None:
     archive.says("POST", "/access/v1/dips", said({"id": "d-1", "state": "ordered"}, 202))
     archive.says("GET", "/access/v1/dips/d-1", said({"id": "d-1", "state": "failed"}))
 

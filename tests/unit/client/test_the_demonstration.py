@@ -45,9 +45,7 @@ def ready(archive: ArchiveDouble) -> ArchiveDouble:
         ("acknowledgement", "<Acknowledgement xmlns='{ns}'/>"),
         ("reply", "<ArchiveTransferReply xmlns='{ns}'><ReplyCode>OK</ReplyCode></ArchiveTransferReply>"),
     ):
-        archive.says(
-            "GET", f"/ingest/v1/transfers/tr-1/{message}", Said(200, inside.format(ns=SEDA).encode())
-        )
+        archive.says("GET", f"/ingest/v1/transfers/tr-1/{message}", Said(200, inside.format(ns=SEDA).encode()))
     archive.says("GET", "/access/v1/units", said({"items": [unit], "next": None, "total": 1}))
     archive.says("GET", "/access/v1/objects/o-1/content", said_bytes(content))
     archive.says("GET", "/storage/v1/aips/aip-1/copies", said({"copies": [copy]}))
@@ -138,9 +136,7 @@ def test_one_changed_bit_is_seen(ready: ArchiveDouble, admin_file: Path) -> None
         run_demo(ready.url, admin_file, io.StringIO())
 
 
-def test_an_archive_that_finds_nothing_fails_the_demonstration(
-    ready: ArchiveDouble, admin_file: Path
-) -> None:
+def test_an_archive_that_finds_nothing_fails_the_demonstration(ready: ArchiveDouble, admin_file: Path) -> None:
     ready.says("GET", "/access/v1/units", said({"items": [], "next": None, "total": 0}))
 
     with pytest.raises(DemoFailed, match="parcelles tilleuls"):

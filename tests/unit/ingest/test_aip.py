@@ -110,9 +110,7 @@ def test_gnu_tar_unpacks_it(tmp_path: Path) -> None:
         pytest.fail("the tar command is missing")
     content, _ = a_checked_transfer().build()
 
-    done = subprocess.run(  # noqa: S603
-        [tar, "-xf", "-", "-C", str(tmp_path)], input=content, capture_output=True, check=True
-    )
+    done = subprocess.run([tar, "-xf", "-", "-C", str(tmp_path)], input=content, capture_output=True, check=True)
 
     assert done.stderr == b""
     written = tmp_path / ROOT / "representations/original/data"

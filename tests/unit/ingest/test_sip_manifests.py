@@ -10,6 +10,7 @@ import pytest
 from services.ingest.domain.finding_texts import text
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.sip import Manifest
+from services.ingest.pipeline.manifest.prolog import prolog_fault
 from services.ingest.pipeline.manifest.reader import ManifestReading, read_manifest
 from tests.builders.sips import AFile, ASip, AUnit, a_manifest, codes
 
@@ -142,6 +143,15 @@ def test_a_doctype_is_refused_wherever_it_hides(tmp_path: Path, before: str) -> 
     for encoding in ("utf-8", "utf-16"):
         encoded = manifest.replace("UTF-8", encoding).encode(encoding)
         assert codes(reading(tmp_path, encoded).findings) == ["MANIFEST_DOCTYPE"]
+
+
+def test_markup_in_an_encoding_that_only_the_parser_knows_is_refused_before_it_is_parsed() -> None:
+    hidden = '<?xml version="1.0" encoding="IBM037"?><!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'
+
+    for head in (hidden.encode("cp037"), b"\xa0<a/>", b"\x00", b"a<a/>"):
+        fault = prolog_fault(head, "manifest.xml")
+        assert fault is not None
+        assert fault.code in {"MANIFEST_XML", "MANIFEST_ENCODING"}
 
 
 def test_an_entity_of_the_network_is_never_asked_for(tmp_path: Path) -> None:

@@ -44,5 +44,9 @@ def test_the_two_sites_have_distinct_names_places_and_stores_under_object_lock()
     assert {site["lock_mode"] for site in sites} == {"GOVERNANCE"}
 
 
+def test_a_newcomers_first_client_may_try_everything() -> None:
+    assert of_room("proof", AROUND)["CHARTRIER_BOOTSTRAP_FULL"] == "true"
+
+
 def test_staging_is_a_file_address_even_with_a_space_in_the_path() -> None:
     assert of_room("ingest", AROUND)["CHARTRIER_STAGING_URL"] == "file:///srv/chartrier/full%20stack/staging"

@@ -59,8 +59,12 @@ def test_what_is_not_one_plain_range_asks_for_the_whole(header: str | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("header", "size"), [("bytes=10-", 10), ("bytes=10-20", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-5", 0)]
+    ("header", "size"), [("bytes=10-", 10), ("bytes=10-20", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-0", 0)]
 )
 def test_a_range_wholly_outside_is_unsatisfiable(header: str, size: int) -> None:
     with pytest.raises(UnsatisfiableRange):
         byte_range(header, size)
+
+
+def test_the_last_bytes_of_nothing_are_the_whole_of_it() -> None:
+    assert byte_range("bytes=-5", 0) is None

@@ -56,11 +56,18 @@ def test_without_a_granting_mandate_the_scope_is_empty_and_false(mandates: tuple
     assert A not in scope
 
 
-def test_a_room_may_act_everywhere() -> None:
-    scope = a_caller(internal=True).scope(Permission.TRANSFER_READ)
+def test_a_room_reads_everywhere_what_rooms_need_and_may_do_nothing_else() -> None:
+    room = a_caller(internal=True)
 
-    assert scope
-    assert A in scope
+    held = {permission for permission in Permission if room.scope(permission)}
+
+    assert held == {
+        Permission.SELF,
+        Permission.AGREEMENT_READ,
+        Permission.CATALOGUE_READ,
+        Permission.CONTENT_READ,
+    }
+    assert A in room.scope(Permission.CONTENT_READ)
 
 
 def test_mandates_survive_the_way_through_a_token() -> None:

@@ -17,7 +17,7 @@ from shared.web import room_app
 from tests.builders.callers import BASE, SECRET, a_token, a_verifier
 
 TOWN, OTHER = uuid4(), uuid4()
-DEPOSIT, SELF, INTERNAL = "/room/v1/towns/{}/deposit", "/room/v1/self", "/room/v1/internal"
+DEPOSIT, SELF, CONTENT = "/room/v1/towns/{}/deposit", "/room/v1/self", "/room/v1/content"
 
 router = APIRouter(prefix="/room/v1")
 
@@ -34,8 +34,8 @@ async def myself(caller: Annotated[Caller, requires(Permission.SELF)]) -> str:
     return caller.subject
 
 
-@router.get("/internal")
-async def internal(caller: Annotated[Caller, requires(Permission.INTERNAL)]) -> str:
+@router.get("/content")
+async def content(caller: Annotated[Caller, requires(Permission.CONTENT_READ)]) -> str:
     return caller.subject
 
 
@@ -91,12 +91,13 @@ async def test_a_mandate_that_grants_something_else_is_a_403_without_a_challenge
     assert "www-authenticate" not in answer.headers
 
 
-async def test_what_rooms_say_among_themselves_is_closed_to_every_client() -> None:
-    client = await ask(INTERNAL, bearer(Role.ADMINISTRATOR))
-    room = await ask(INTERNAL, f"Bearer {room_token('storage', SECRET)}")
+async def test_a_room_is_let_through_to_what_rooms_need_and_refused_elsewhere() -> None:
+    room = f"Bearer {room_token('storage', SECRET)}"
 
-    assert client.status_code == 403
-    assert (room.status_code, room.json()) == (200, "room:storage")
+    within, beyond = await ask(CONTENT, room), await ask(DEPOSIT.format(TOWN), room)
+
+    assert (within.status_code, within.json()) == (200, "room:storage")
+    assert (beyond.status_code, beyond.json()["code"]) == (403, "forbidden")
 
 
 async def test_any_known_caller_may_ask_about_themselves() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -148,6 +149,17 @@ async def test_a_token_signed_with_the_rooms_secret_names_a_room_and_never_a_cli
         await a_verifier().verify(jwt.encode(claims(), SECRET, algorithm="HS256"))
     with pytest.raises(InvalidToken):
         await a_verifier().verify(room_token("storage", "another-secret-" + "x" * 32))
+
+
+async def test_only_a_room_that_exists_is_known_by_the_rooms_secret() -> None:
+    with pytest.raises(InvalidToken):
+        await a_verifier().verify(room_token("kitchen", SECRET))
+
+
+async def test_keys_are_asked_for_even_when_the_clock_has_just_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: 0.5))
+
+    assert (await a_verifier().verify(signed())).subject == "client:pastell"
 
 
 async def test_a_rooms_token_is_short_lived() -> None:

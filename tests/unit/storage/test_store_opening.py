@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from shared.object_store.errors import StoreMisconfigured
-from shared.object_store.opening import bucket_of, location_of, open_store
+from shared.object_store.opening import bucket_of, open_store
 
 
 def test_a_buckets_url_says_everything() -> None:
@@ -38,15 +38,3 @@ def test_a_mistaken_url_is_refused_without_telling_its_secret(url: str) -> None:
 
 def test_a_bucket_shown_in_a_log_keeps_its_secret() -> None:
     assert "hush" not in repr(bucket_of(urlsplit("s3://key:hush@host/bucket")))
-
-
-@pytest.mark.parametrize(
-    ("url", "location"),
-    [
-        ("file:///srv/a/", "file:///srv/a"),
-        ("s3://key:hush@S3.example.org/bucket?lock=yes", "s3://s3.example.org/bucket"),
-        ("s3+http://other:hush@127.0.0.1:8333/bucket/", "s3://127.0.0.1:8333/bucket"),
-    ],
-)
-def test_a_location_is_the_same_whoever_asks(url: str, location: str) -> None:
-    assert location_of(url) == location

@@ -14,7 +14,7 @@ HEAD = 64 * 1024
 # ASCII-compatible ones, in which "<!DOCTYPE" can only be written one way; UTF-16 goes by its mark.
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
 _DECLARED = re.compile(r"""\A<\?xml\b[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
-_PASSED_OVER = re.compile(r"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_PASSED_OVER = re.compile(r"[ \t\r\n]+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 
 
 def prolog_fault(head: bytes, place: str) -> Finding | None:
@@ -28,7 +28,8 @@ def prolog_fault(head: bytes, place: str) -> Finding | None:
         position = passed.end()
     if text.startswith("<!DOCTYPE", position):
         return found("MANIFEST_DOCTYPE", f"{place}:{text.count(chr(10), 0, position) + 1}")
-    if position >= len(text) or text.startswith(("<!", "<?"), position):
+    # Anything but “<” may still be markup to libxml2, which knows encodings that we do not (EBCDIC).
+    if not text.startswith("<", position) or text.startswith(("<!", "<?"), position):
         return found("MANIFEST_XML", f"{place}:1", reason="no root element near the beginning")
     return None
 

@@ -1,0 +1,3 @@
+"""The rooms there are, by name; in the order in which their tables are made."""
+
+ROOMS = ("admin", "ingest", "storage", "data_management", "access", "proof")

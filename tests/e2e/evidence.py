@@ -1,0 +1,161 @@
+"""What must be true of deposits after any mishap: each accepted once, nothing lost, nothing twice, no trace left."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.local import room_settings, seaweedfs
+from shared.rooms import ROOMS
+from tests.e2e.levers import PATIENCE, Levers, until
+from tests.e2e.towns import Town
+
+ONCE = ("transfer.received", "aip.built", "aip.stored", "aip.catalogued", "transfer.accepted")
+"""The lines of a deposit's life, each of which must be there once."""
+
+
+def assert_accepted_once(levers: Levers, town: Town, transfers: Sequence[str], *, patience: float = PATIENCE) -> None:
+    """Wait until these deposits, all that the town ever made, are accepted; then look everywhere for a second."""
+    until_all(levers, transfers, "accepted", patience=patience)
+    until_idle(levers)
+    aips = _aips(levers, transfers)
+    _one_copy_a_site(levers, town, aips)
+    _one_catalogue_each(levers, town, transfers)
+    _one_thread_each(levers, transfers)
+    _journals_whole(levers, town)
+    _nothing_left(levers, transfers, aips)
+
+
+def until_all(levers: Levers, transfers: Sequence[str], state: str, *, patience: float = PATIENCE) -> None:
+    """Wait until every transfer is in a state."""
+
+    def there() -> bool:
+        seen = states(levers, transfers)
+        if set(seen) <= {state, "rejected"} and len(seen) > 1:
+            raise AssertionError(f"{seen}")
+        return seen == {state: len(transfers)}
+
+    try:
+        until(there, patience=patience)
+    except AssertionError as error:
+        raise AssertionError(f"{dict(states(levers, transfers))}, not all {state}: {_stuck(levers)}") from error
+
+
+def states(levers: Levers, transfers: Sequence[str]) -> Counter[str]:
+    """Count the transfers by state."""
+    found = levers.ask("SELECT state FROM ingest.transfer WHERE id = ANY($1::uuid[])", _uuids(transfers))
+    return Counter(row["state"] for row in found)
+
+
+def until_idle(levers: Levers) -> None:
+    """Wait until no room has anything to say or to do, save for another day, and proof holds every line."""
+
+    def is_idle() -> bool:
+        waiting = any(levers.ask(query, room=room) for room in ROOMS for query in (_OUTBOX, _WORK))
+        said = {tuple(row) for room in ROOMS for row in levers.ask(_HEADS, room=room)}
+        kept = {tuple(row) for row in levers.ask("SELECT name, batch, encode(sha512, 'hex') FROM proof.sender")}
+        return not waiting and said <= kept
+
+    until(is_idle)
+
+
+_OUTBOX = "SELECT topic, attempts, last_error FROM outbox"
+_WORK = """SELECT kind, key, epoch, attempts, not_before - now() AS wait, leased_until - now() AS lease, last_error
+    FROM work WHERE not_before < now() + interval '1 hour'"""
+_DEAD = "SELECT topic, reason FROM dead_letter"
+_HEADS = "SELECT sender, batch, sha512 FROM journal_head"
+
+
+def _stuck(levers: Levers) -> str:
+    rows = [
+        (room, row) for room in ROOMS for query in (_WORK, _OUTBOX, _DEAD) for row in levers.ask(query, room=room)
+    ]
+    return "\n".join(f"{room}: {row!r}" for room, row in rows)
+
+
+def _aips(levers: Levers, transfers: Sequence[str]) -> dict[str, str]:
+    rows = levers.ask("SELECT id, aip_id FROM ingest.transfer WHERE id = ANY($1::uuid[])", _uuids(transfers))
+    aips = {str(row["aip_id"]): str(row["id"]) for row in rows}
+    assert len(aips) == len(transfers)
+    return aips
+
+
+def _one_copy_a_site(levers: Levers, town: Town, aips: dict[str, str]) -> None:
+    holdings = levers.ask(
+        "SELECT id, version, key, sha512, state FROM storage.holding WHERE kind = 'aip' AND establishment = $1",
+        UUID(town.establishment),
+    )
+    assert {str(row["id"]) for row in holdings} == set(aips)
+    assert {(row["version"], row["state"]) for row in holdings} == {(1, "stored")}
+    copies = levers.ask("SELECT site, state FROM storage.copy WHERE holding = ANY($1::uuid[])", _uuids(list(aips)))
+    assert Counter((row["site"], row["state"]) for row in copies) == {
+        (site, "verified"): len(aips) for site in ("site-a", "site-b")
+    }
+    expected = {row["key"]: row["sha512"] for row in holdings}
+    for number in (0, 1):
+        client = seaweedfs.start(levers.stack.site_folder(number)).client()
+        prefix = f"{town.establishment}/aips/"
+        found = list(client.list_objects(room_settings.BUCKET, prefix, recursive=True, include_version=True))
+        # One object a key, and one version an object: no second writer, no marker.
+        assert Counter(found_one.object_name for found_one in found) == dict.fromkeys(expected, 1)
+        for key, sha512 in expected.items():
+            answer = client.get_object(room_settings.BUCKET, key)
+            try:
+                assert hashlib.sha512(answer.data).hexdigest() == sha512
+            finally:
+                answer.close()
+                answer.release_conn()
+
+
+def _one_catalogue_each(levers: Levers, town: Town, transfers: Sequence[str]) -> None:
+    aips = levers.ask(
+        "SELECT transfer_id, units, objects FROM data_management.aip WHERE establishment = $1",
+        UUID(town.establishment),
+    )
+    assert sorted(str(row["transfer_id"]) for row in aips) == sorted(transfers)
+    units = "SELECT count(*) FROM data_management.unit WHERE establishment = $1"
+    objects = "SELECT count(*) FROM data_management.object WHERE establishment = $1"
+    for query, wanted in ((units, "units"), (objects, "objects")):
+        assert levers.count(query, UUID(town.establishment)) == sum(row[wanted] for row in aips)
+
+
+def _one_thread_each(levers: Levers, transfers: Sequence[str]) -> None:
+    of_these = "SELECT transfer_id, body FROM proof.line WHERE transfer_id = ANY($1::uuid[])"
+    rows = levers.ask(of_these, _uuids(transfers))
+    lines = Counter((str(row["transfer_id"]), json.loads(row["body"])["action"]) for row in rows)
+    assert {key: times for key, times in lines.items() if key[1] in ONCE} == {
+        (transfer, action): 1 for transfer in transfers for action in ONCE
+    }
+
+
+def _journals_whole(levers: Levers, town: Town) -> None:
+    headers = {"Authorization": f"Bearer {town.archive.admin_token()}"}
+    with httpx.Client(base_url=town.archive.base_url, headers=headers, timeout=60) as http:
+        for kind in ("archives", "writes"):
+            verdict = _json(http, f"/proof/v1/journals/{kind}.{town.establishment}/verification")
+            assert verdict["anomalies"] == []
+            assert verdict["lines"] > 0
+        senders = _json(http, "/proof/v1/journals/senders")["items"]
+    heads = {tuple(row) for room in ROOMS for row in levers.ask(_HEADS, room=room)}
+    assert heads <= {(row["sender"], row["batch"], row["sha512"]) for row in senders}
+    assert [row for row in senders if row["gap"] is not None] == []
+
+
+def _nothing_left(levers: Levers, transfers: Sequence[str], aips: dict[str, str]) -> None:
+    assert {room: levers.ask(_DEAD, room=room) for room in ROOMS} == {room: [] for room in ROOMS}
+    staging = levers.stack.folder / "staging"
+    names = {name for transfer in transfers for name in (transfer, f"{transfer}.package")} | set(aips)
+    assert [path for path in staging.rglob("*") if path.name in names] == []
+
+
+def _json(http: httpx.Client, path: str) -> dict[str, Any]:
+    answer: dict[str, Any] = http.get(path).raise_for_status().json()
+    return answer
+
+
+def _uuids(texts: Sequence[str]) -> list[UUID]:
+    return [UUID(text) for text in texts]

@@ -1,0 +1,138 @@
+"""Values no honest program sends, in every place where a value goes: each is told so, none is a bug of ours."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from chartrier_client.administration import Mandate, create_client
+from shared.bodies import LONGEST
+from shared.identity.rights import Role
+from tests.e2e.towns import Archive, a_town
+from tests.e2e.traces import described
+
+pytestmark = pytest.mark.e2e
+
+# As they stand in a URL.
+VALUES = ("%00", "a%00b", "%ED%A0%80", "%FF", "9" * 40, "-1", "1e9", "%C3%A9" * 200, "%27%22%3B--", "..%2F..", "%20")
+JSON_VALUES: tuple[Any, ...] = (
+    "\x00",
+    "\ud800",
+    "x" * 100_000,
+    10**40,
+    -1,
+    1e308,
+    None,
+    True,
+    [],
+    {},
+    [[]] * 50,
+    [{}],
+)
+BODIES: tuple[bytes, ...] = (b"", b"{", b"\xff", b"[" * 100_000, b'"\\ud800"', b"NaN", b"1" * 5000, b"{}" * 3)
+
+
+@pytest.fixture(scope="module")
+def tokens(archive: Archive) -> list[str]:
+    """An administrator's, and that of a client with every role in one town."""
+    town = a_town(archive)
+    with archive.administrator() as admin:
+        made = create_client(admin, "tous les rôles", [Mandate(town.establishment, tuple(Role))])
+    return [archive.admin_token(), archive.token(made.client_id, made.client_secret)]
+
+
+def urls(archive: Archive) -> Iterator[tuple[str, str]]:
+    """Every operation with each nonsense in its path, then in each of its parameters."""
+    for (method, path), operation in described(archive):
+        if "{" in path:
+            for value in VALUES:
+                yield method, f"{path.partition('{')[0]}{value}{path.partition('}')[2]}"
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "query":
+                for value in VALUES:
+                    yield method, f"{path}?{parameter['name']}={value}"
+
+
+def faults(answers: dict[Any, httpx.Response]) -> dict[Any, str]:
+    return {asked: answer.text for asked, answer in answers.items() if answer.status_code >= 500}
+
+
+def test_nonsense_in_a_url_is_never_our_bug(archive: Archive, tokens: list[str]) -> None:
+    with archive.http(tokens[1]) as http:
+        answers = {(method, url): http.request(method, url) for method, url in urls(archive)}
+    assert faults(answers) == {}
+    assert len(answers) > 300
+
+
+def schema_fields(archive: Archive, operation: dict[str, Any], room: str) -> dict[str, Any]:
+    body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    with archive.http(None) as http:
+        schemas = http.get(f"/{room}/openapi.json").json()["components"]["schemas"]
+    fields: dict[str, Any] = schemas[body]["properties"]
+    return fields
+
+
+def test_nonsense_in_a_body_is_never_our_bug(archive: Archive, tokens: list[str]) -> None:
+    answers: dict[Any, httpx.Response] = {}
+    with archive.http(tokens[0]) as http:
+        for (method, path), operation in described(archive):
+            if "requestBody" not in operation:
+                continue
+            url = path.partition("{")[0] + "personne" + path.partition("}")[2] if "{" in path else path
+            http.headers["Content-Type"] = "application/json"
+            for content in BODIES:
+                answers[method, path, content[:20]] = http.request(method, url, content=content)
+            fields = schema_fields(archive, operation, path.split("/")[1])
+            for field in fields:
+                for number, value in enumerate(JSON_VALUES):
+                    # The others are plausible, so that the one under test is reached.
+                    body = {name: plausible(name) for name in fields} | {field: value}
+                    content = json.dumps(body).encode()
+                    answers[method, path, f"{field} {number}"] = http.request(method, url, content=content)
+    assert faults(answers) == {}
+    assert len(answers) > 300
+
+
+def plausible(field: str) -> Any:  # noqa: ANN401 (JSON)
+    known: dict[str, Any] = {
+        "mandates": [],
+        "rules": [],
+        "formats": [],
+        "units": ["00000000-0000-0000-0000-000000000000"],
+        "kind": "control_authority",
+        "match_header": "record",
+        "unknown_rules": "warn",
+        "usages": "lenient",
+        "decision": "automatic",
+        "state": "active",
+    }
+    nothing = ("siret", "department", "max_bytes", "max_units", "valid_from", "valid_to", "organisation")
+    return None if field in nothing else known.get(field, "un-nom")
+
+
+def test_a_body_beyond_measure_is_not_read_whoever_sends_it(archive: Archive) -> None:
+    def endless() -> Iterator[bytes]:
+        yield b'{"name": "'
+        for _ in range(8 * LONGEST // 2**20):
+            yield b"x" * 2**20
+
+    for token in (None, archive.admin_token()):
+        for language, words in (("fr", "trop long"), ("en", "too long")):
+            with archive.http(token) as http:
+                headers = {"Accept-Language": language, "Content-Type": "application/json"}
+                answer = http.post("/admin/v1/establishments", content=endless(), headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+            assert words in answer.json()["detail"]
+
+
+def test_a_method_that_is_not_offered_is_said_so(archive: Archive) -> None:
+    with archive.http(None) as http:
+        for language, words in (("fr", "n'est pas permise"), ("en", "not allowed")):
+            answer = http.delete("/ingest/v1/transfers", headers={"Accept-Language": language})
+            assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+            assert words in answer.json()["detail"]
+            unknown = http.get("/nowhere/v1/x", headers={"Accept-Language": language})
+            assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+            assert unknown.json()["detail"] == {"fr": "Introuvable.", "en": "Not found."}[language]

@@ -1,0 +1,105 @@
+"""Transfers as HTTP shows them: what is known, in the reader's language, and links to what exists."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from services.ingest.domain.transfer import TransferState
+from services.ingest.queries import Transfer
+from services.ingest.views import links, summary_view, transfer_view
+
+HERE = "/ingest/v1/transfers/01890a5d-ac96-774b-bcce-b302099a8001"
+AT = datetime(2026, 3, 2, 9, 15, 0, 120000, UTC)
+RECEIVED = Transfer(
+    id=UUID("01890a5d-ac96-774b-bcce-b302099a8001"),
+    establishment=UUID("01890a5d-ac96-774b-bcce-b302099a8002"),
+    agreement=UUID("01890a5d-ac96-774b-bcce-b302099a8003"),
+    agreement_version=1,
+    depositor="client:pastell",
+    state=TransferState.RECEIVED,
+    received_at=AT,
+    changed_at=AT,
+    filename="versement.zip",
+    staging_key="sips/x",
+    size=1234,
+    sha512="ab" * 64,
+    header=None,
+    message_identifier=None,
+    transferring_agency=None,
+    findings=[],
+    steps=[{"state": "received", "at": "2026-03-02T09:15:00.120Z"}],
+    aip_id=None,
+    counts=None,
+    built=None,
+    reason=None,
+    granted_at=None,
+    reply_key=None,
+)
+AIP = UUID("01890a5d-ac96-774b-bcce-b302099a8004")
+CHECKED = replace(RECEIVED, state=TransferState.STORING, header={"seda_version": "2.1"}, aip_id=AIP)
+ACCEPTED = replace(CHECKED, state=TransferState.ACCEPTED, granted_at=AT, reply_key="replies/x.xml")
+REJECTED = replace(CHECKED, state=TransferState.REJECTED, reply_key="replies/x.xml")
+
+
+@pytest.mark.parametrize(
+    ("transfer", "names"),
+    [
+        (RECEIVED, {"self", "report"}),
+        (CHECKED, {"self", "report", "acknowledgement"}),
+        (REJECTED, {"self", "report", "acknowledgement", "reply"}),
+        (ACCEPTED, {"self", "report", "acknowledgement", "reply", "units", "copies"}),
+    ],
+    ids=["received", "storing", "rejected", "accepted"],
+)
+def test_there_are_links_to_what_there_is(transfer: Transfer, names: set[str]) -> None:
+    assert set(links(transfer)) == names
+
+
+def test_links_lead_to_the_rooms_that_answer() -> None:
+    found = links(ACCEPTED)
+
+    assert (found["self"], found["reply"]) == (HERE, f"{HERE}/reply")
+    assert found["units"] == f"/access/v1/units?transfer={ACCEPTED.id}"
+    assert found["copies"] == f"/storage/v1/aips/{AIP}/copies"
+
+
+def test_a_refused_transfer_names_no_aip() -> None:
+    assert summary_view(CHECKED)["aip_id"] == str(AIP)
+    assert summary_view(REJECTED)["aip_id"] is None
+    assert summary_view(RECEIVED)["aip_id"] is None
+
+
+def test_times_are_told_in_their_one_form() -> None:
+    shown = summary_view(ACCEPTED)
+
+    assert (shown["received_at"], shown["granted_at"]) == ("2026-03-02T09:15:00.120Z", "2026-03-02T09:15:00.120Z")
+    assert summary_view(CHECKED)["granted_at"] is None
+
+
+def test_where_things_lie_inside_is_nobodys_business() -> None:
+    shown = transfer_view(ACCEPTED, "fr")
+
+    assert not {"staging_key", "reply_key", "header", "built", "inventory", "plan"} & set(shown)
+    assert "sips/x" not in str(shown)
+
+
+@pytest.mark.parametrize(("language", "word"), [("fr", "refusé"), ("en", "refused")])
+def test_a_finding_is_told_in_the_readers_language_under_a_code_that_stays(language: str, word: str) -> None:
+    finding = {
+        "code": "DECISION_REFUSED",
+        "severity": "error",
+        "place": "decision",
+        "params": {"reason": "Déjà versé."},
+    }
+
+    (shown,) = transfer_view(replace(REJECTED, findings=[finding]), language)["findings"]
+
+    assert {name: shown[name] for name in ("code", "severity", "place")} == {
+        "code": "DECISION_REFUSED",
+        "severity": "error",
+        "place": "decision",
+    }
+    assert word in shown["message"]
+    assert "Déjà versé." in shown["message"]
