@@ -71,11 +71,13 @@ _READY = (
     .order_by(work.c.not_before)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
+    # As a table of its own it is read once; as a subquery a plan might read it again, and lease too many.
+    .cte("ready")
 )
 
 _LEASE = (
     update(work)
-    .where(work.c.id.in_(_READY.scalar_subquery()))
+    .where(work.c.id == _READY.c.id)
     .values(
         epoch=work.c.epoch + 1,
         attempts=work.c.attempts + 1,
