@@ -35,6 +35,7 @@ from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 
 OUR_VERSION = version("chartrier")
+LEAVING_SECONDS = 3.0
 
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
@@ -124,13 +125,13 @@ class Workshop:
             raise AssertionError(f"transfer {transfer.id} is to be stored and has no plan")
         plan, inventory = plan_of_json(recipe[0]), recipe[1]
         staging = self._ingest.staging
-        async with local_copy(staging, transfer.staging_key) as sip, scratch_folder(staging) as folder:
-            order = BuildOrder(sip, inventory, plan, folder / "aip.tar", folder / "package.xml")
-            summary = await self._in_child(build, order)
-            await self._stage(transfer, order, summary)
         try:
+            async with local_copy(staging, transfer.staging_key) as sip, scratch_folder(staging) as folder:
+                order = BuildOrder(sip, inventory, plan, folder / "aip.tar", folder / "package.xml")
+                summary = await self._in_child(build, order)
+                await self._stage(transfer, order, summary)
             await self._hand_over(held, transfer, plan, summary)
-        except StaleLease:
+        except (StaleLease, asyncio.CancelledError):
             await self._leave_nothing(transfer, plan)
             raise
 
@@ -175,11 +176,13 @@ class Workshop:
 
     async def _leave_nothing(self, transfer: Transfer, plan: BuildPlan) -> None:
         """Have removed what we put in staging after somebody else had finished, and swept, the transfer."""
-        async with self._ingest.database.begin() as tx:
-            current = await queries.get_transfer(tx.connection, transfer.id, lock=True)
-            if current is not None and current.state in {TransferState.ACCEPTED, TransferState.REJECTED}:
-                keys = [package_key(transfer.id), aip_key(plan.aip_id)]
-                await enqueue(tx, SWEEP, str(transfer.id), {"keys": keys})
+        # Nothing depends on it but the place it takes: whoever stops us need not wait for it.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(LEAVING_SECONDS), self._ingest.database.begin() as tx:
+                current = await queries.get_transfer(tx.connection, transfer.id, lock=True)
+                if current is not None and current.state in {TransferState.ACCEPTED, TransferState.REJECTED}:
+                    keys = [package_key(transfer.id), aip_key(plan.aip_id)]
+                    await enqueue(tx, SWEEP, str(transfer.id), {"keys": keys})
 
     async def sweep(self, held: Lease) -> None:
         """Remove from staging what a finished transfer no longer needs; its reply stays."""

@@ -130,4 +130,5 @@ class WorkLoop:
                 for task, lease_of_task in held.items():
                     if lease_of_task.id not in kept:
                         # Finished meanwhile, or another has it: what we would still do could not be recorded.
+                        log.info("work let go", extra={"kind": lease_of_task.kind, "key": lease_of_task.key})
                         task.cancel()
