@@ -14,9 +14,10 @@ ARCHIVE = (sys.executable, str(Path(__file__).parent / "stand_in_archive.py"))
 # Tells what it was given in a file of the folder where the credentials lie.
 TELL = (
     "import pathlib, sys\n"
-    "credentials = pathlib.Path(sys.argv[2])\n"
+    "told = dict(zip(sys.argv[1::2], sys.argv[2::2]))\n"
+    "credentials = pathlib.Path(told['--admin-client'])\n"
     "assert credentials.is_file()\n"
-    "(credentials.parent / 'told').write_text(sys.argv[1])\n"
+    "(credentials.parent / 'told').write_text(told['--base-url'])\n"
 )
 STORY = (sys.executable, "-c", TELL)
 FAILING = (sys.executable, "-c", "raise SystemExit('no disk left')")

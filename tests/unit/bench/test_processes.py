@@ -45,7 +45,11 @@ def test_the_peak_and_the_cpu_of_a_process_below_us_are_seen_even_when_both_are_
         child.stdout.readline()
     child.communicate(b"\n")
 
-    (seen,) = (usage for usage in watch.result.usages if usage.label.startswith("python"))
+    # Idle helpers that other tests left to this process may be seen beside it.
+    seen = max(
+        (usage for usage in watch.result.usages if usage.label.startswith("python")),
+        key=lambda usage: usage.cpu_seconds,
+    )
     assert seen.max_rss > 96 << 20
     assert seen.cpu_seconds > 0.05
     assert watch.result.cpu_seconds == pytest.approx(
