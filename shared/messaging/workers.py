@@ -124,11 +124,16 @@ class WorkLoop:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            with contextlib.suppress(Exception):
-                held = dict(self._held)
-                kept = await renew(self._database, list(held.values()), seconds=self._lease_seconds)
-                for task, lease_of_task in held.items():
-                    if lease_of_task.id not in kept:
-                        # Finished meanwhile, or another has it: what we would still do could not be recorded.
-                        log.info("work let go", extra={"kind": lease_of_task.kind, "key": lease_of_task.key})
-                        task.cancel()
+            try:
+                await self._renew_all()
+            except Exception as error:  # noqa: BLE001 (a missed beat is made up by the next, or the leases run out)
+                log.warning("no heartbeat", extra={"room": self._database.room, "reason": str(error)[:300]})
+
+    async def _renew_all(self) -> None:
+        held = dict(self._held)
+        kept = await renew(self._database, list(held.values()), seconds=self._lease_seconds)
+        for task, lease_of_task in held.items():
+            if lease_of_task.id not in kept:
+                # Finished meanwhile, or another has it: what we would still do could not be recorded.
+                log.info("work let go", extra={"kind": lease_of_task.kind, "key": lease_of_task.key})
+                task.cancel()
