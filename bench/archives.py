@@ -19,8 +19,9 @@ from chartrier_client.administration import (
     create_establishment,
 )
 from chartrier_client.http import Client
-from services.local import ports, postgres_roles, processes, stack
+from services.local import ports, processes, stack
 from services.local.settings import room_environment
+from shared.rooms import ROOMS
 
 START_PATIENCE = 90.0
 
@@ -76,7 +77,7 @@ def _full_stack(home: Path) -> Iterator[Archive]:
 def _is_ready(base_url: str, home: Path) -> bool:
     try:
         with httpx.Client(base_url=base_url, timeout=5.0, trust_env=False) as door:
-            ready = all(door.get(f"/{room}/health/ready").is_success for room in postgres_roles.ROOMS)
+            ready = all(door.get(f"/{room}/health/ready").is_success for room in ROOMS)
     except httpx.HTTPError:
         return False
     return ready and (home / "admin-client.json").exists()

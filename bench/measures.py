@@ -17,7 +17,7 @@ from bench.figures import Figure, Outcome, Verdict, memory_figures, percentile, 
 from bench.options import Options
 from bench.processes import Watch
 from bench.workloads import Series
-from services.local.postgres_roles import ROOMS
+from shared.rooms import ROOMS
 
 MIB = 1 << 20
 HUNDRED = 100

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 
 import services
-from services.local import files, ports, postgres_roles, processes
+from services.local import files, ports, processes
 from services.local.settings import room_environment
+from shared.rooms import ROOMS
 
 _START = (sys.executable, "-m", "services", "all-in-one")
 _STORY = (sys.executable, "-m", "chartrier_client.demo")
@@ -52,7 +53,7 @@ def _running(home: Path) -> str | None:
 
 def _is_ready(base_url: str) -> bool:
     with suppress(httpx.HTTPError), httpx.Client(base_url=base_url, timeout=5.0) as door:
-        return all(door.get(f"/{room}/health/ready").status_code == 200 for room in postgres_roles.ROOMS)
+        return all(door.get(f"/{room}/health/ready").status_code == 200 for room in ROOMS)
     return False
 
 

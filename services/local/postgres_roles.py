@@ -5,13 +5,10 @@ from contextlib import suppress
 import asyncpg
 from sqlalchemy import make_url
 
-ROOMS = ("ingest", "storage", "data_management", "access", "admin", "proof")
+from shared.database.engine import role_of
+from shared.rooms import ROOMS
+
 OWNER = "chartrier_owner"
-
-
-def role_of(room: str) -> str:
-    """Name the login role of one room; it will have rights on that room's schema and on no other."""
-    return f"chartrier_{room}"
 
 
 async def provision(superuser_url: str, database: str = "chartrier") -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.local import postgres, postgres_roles, rabbitmq, seaweedfs
+from shared.database.engine import role_of
 
 BUCKET = "chartrier-aips"
 # Two stores on one machine are two places in name only, and their names say so to whoever reads a receipt.
@@ -29,7 +30,7 @@ class Surroundings:
 def of_room(room: str, around: Surroundings) -> dict[str, str]:
     """Return the variables of one room; its database address is that of its own role."""
     told = {
-        "CHARTRIER_DATABASE_URL": around.database.url(postgres_roles.role_of(room)),
+        "CHARTRIER_DATABASE_URL": around.database.url(role_of(room)),
         "CHARTRIER_BROKER_URL": around.broker.url,
         "CHARTRIER_STAGING_URL": (around.home / "staging").as_uri(),
         "CHARTRIER_SITES": _sites(around.sites),

@@ -30,6 +30,7 @@ from services.local import (
 )
 from services.local.rooms import Room
 from services.local.settings import room_environment
+from shared.rooms import ROOMS
 
 
 class StackError(Exception):
@@ -40,7 +41,7 @@ class StackError(Exception):
 class Plan:
     """Which processes make the stack. In the command, {room} and {port} stand for a room's name and port."""
 
-    rooms: tuple[str, ...] = postgres_roles.ROOMS
+    rooms: tuple[str, ...] = ROOMS
     command: tuple[str, ...] = (sys.executable, "-m", "services.{room}", "serve")
     migrate: tuple[str, ...] = (sys.executable, "-m", "services", "migrate")
     clamd: str | None = None

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 import services
-from services.local import ports, postgres_roles, processes, stack
+from services.local import ports, processes, stack
 from services.local.settings import room_environment
+from shared.rooms import ROOMS
 from tests.e2e.towns import Archive
 
 
@@ -41,7 +42,7 @@ class AllInOne:
     def is_ready(self) -> bool:
         try:
             with httpx.Client(base_url=self.base_url, timeout=5.0) as door:
-                rooms = postgres_roles.ROOMS
+                rooms = ROOMS
                 ready = all(door.get(f"/{room}/health/ready").status_code == 200 for room in rooms)
                 return ready and (self.home / "admin-client.json").exists()
         except httpx.HTTPError:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.local import postgres, postgres_roles, processes
+from shared.rooms import ROOMS
 
 pytestmark = pytest.mark.integration
 
@@ -101,7 +102,7 @@ async def test_rooms_log_in_as_themselves_and_may_create_nothing(folder: Path) -
     server = await started(folder)
     await postgres_roles.provision(server.superuser_url)
     await postgres_roles.provision(server.superuser_url)
-    for room in postgres_roles.ROOMS:
+    for room in ROOMS:
         assert await ask(server.url(f"chartrier_{room}"), "SELECT current_user") == f"chartrier_{room}"
     for forbidden in ("CREATE TABLE public.mine (n int)", "CREATE SCHEMA mine"):
         with pytest.raises(DBAPIError, match="permission denied"):
