@@ -30,6 +30,7 @@ from shared.problems import answer, language_of, not_found
 from shared.room import Room, running
 from shared.serving import listen
 from shared.settings import RoomSettings
+from shared.stopping import StopRequest, heeding_signals
 
 log = logging.getLogger(__name__)
 
@@ -55,25 +56,29 @@ def run(settings: LocalSettings) -> int:
         print(f"Port {settings.port} is taken: stop what listens there, or set CHARTRIER_PORT.", file=sys.stderr)
         return 1
     try:
-        with files.held(state / "lock", wait=False):
-            _run(settings, state)
+        with heeding_signals() as stop, files.held(state / "lock", wait=False):
+            _run(settings, state, stop)
     except files.HeldError:
         print(f"The archive in {state.parent} is open in another process: stop that one first.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        # Ctrl-C before the archive was open, or again while it closed.
+        # Ctrl-C before we took heed of it, or again while the archive closed.
         return 130
     return 0
 
 
-def _run(settings: LocalSettings, state: Path) -> None:
+def _run(settings: LocalSettings, state: Path, stop: StopRequest) -> None:
     try:
         server = postgres.start(state / "postgres")
         asyncio.run(postgres_roles.provision(server.superuser_url))
+        if stop.asked():
+            return
         upgrade_all(server.url(postgres_roles.OWNER))
+        if stop.asked():
+            return
         tell(state, surroundings(state))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, state, server))
+            runner.run(_serve(settings, state, server, stop))
     finally:
         postgres.stop(state / "postgres")
 
@@ -107,7 +112,7 @@ def _secret(place: Path) -> str:
     return place.read_text(encoding="utf-8")
 
 
-async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres) -> None:
+async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres, stop: StopRequest) -> None:
     transport = LocalTransport()
     rooms: dict[str, Room] = {}
     for name, build in ROOMS.items():
@@ -116,7 +121,8 @@ async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres
         base_url = f"http://127.0.0.1:{settings.port}"
         place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
         log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
-        await listen(FrontDoor({name: room.app for name, room in rooms.items()}), "127.0.0.1", settings.port)
+        front = FrontDoor({name: room.app for name, room in rooms.items()})
+        await listen(front, "127.0.0.1", settings.port, stop)
 
 
 class FrontDoor:

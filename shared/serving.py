@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from typing_extensions import override
 from shared.observability import configure_logging
 from shared.room import Room, running
 from shared.settings import RoomSettings
+from shared.stopping import StopRequest, heeding_signals
 
 SHUTDOWN_SECONDS = 10
 """How long requests in hand may take to end once we are told to stop."""
@@ -32,24 +32,24 @@ def main(name: str, build: Build, arguments: Sequence[str] | None = None) -> Non
 
     settings = RoomSettings()
     configure_logging(name, settings.log_level)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(build, settings, role))
+    with heeding_signals() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(build, settings, role, stop))
     # All is closed. A thread that still waits for a store that hangs would keep us for as long as it hangs.
     logging.shutdown()
     os._exit(0)
 
 
-async def _serve(build: Build, settings: RoomSettings, role: str) -> None:
+async def _serve(build: Build, settings: RoomSettings, role: str, stop: StopRequest) -> None:
     room = await build(settings)
     if role == "api":
         room = replace(room, consumers=(), loops=())
     async with running(room):
         # A worker keeps its HTTP face: probes and metrics are asked there.
-        await listen(room.app, settings.host, settings.port)
+        await listen(room.app, settings.host, settings.port, stop)
 
 
-async def listen(app: ASGIApp, host: str, port: int) -> None:
-    """Serve HTTP until SIGINT or SIGTERM, then let requests in hand end."""
+async def listen(app: ASGIApp, host: str, port: int, stop: StopRequest) -> None:
+    """Serve HTTP until told to stop, then let requests in hand end."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -62,21 +62,23 @@ async def listen(app: ASGIApp, host: str, port: int) -> None:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
-    await _Server(config).serve()
+    await _Server(config, stop).serve()
 
 
 class _Server(uvicorn.Server):
     """Returns when told to stop: uvicorn's own would raise the signal again, and end us before we have closed."""
 
+    def __init__(self, config: uvicorn.Config, stop: StopRequest) -> None:
+        super().__init__(config)
+        self._stop = stop
+
     @override
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take the signals that mean "stop" for as long as the block lasts."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+        """Leave the signals to whoever heeds them already."""
+        yield
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        """Say whether to end: asked ten times a second."""
+        return self._stop.asked() or await super().on_tick(counter)

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import outages, problems
-from shared.bodies import Bounded
+from shared.bodies import Bounded, Drained
 from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
 from shared.identity.rights import Permission
@@ -42,6 +42,7 @@ def room_app(
     outages.install(app)
     refuse_unguarded(app)
     app.add_middleware(Bounded)
+    app.add_middleware(Drained)
     app.add_middleware(Measured, room=room)
     return app
 

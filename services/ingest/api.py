@@ -101,8 +101,6 @@ def _too_large(limit: int) -> Problem:
         "too_large",
         f"Le versement dépasse la limite de {limit} octets.",
         f"The deposit exceeds the limit of {limit} bytes.",
-        # The connection stays open and what is left of the body is thrown away as it comes: closed at once, it
-        # would be reset, and a client or proxy that is still sending would not read why.
         extra={"limit": limit},
     )
 

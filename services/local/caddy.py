@@ -73,6 +73,9 @@ def _configuration(port: int, rooms: Mapping[str, int]) -> dict[str, object]:
         "listen": [f"127.0.0.1:{port}"],
         "protocols": ["h1"],
         "automatic_https": {"disable": True},
+        # Without it an answer that comes while the body is still on its way may be cut: Go closes the body as it
+        # writes the answer's head, whoever sends that body on finds it closed, and gives the connection up.
+        "enable_full_duplex": True,
         "routes": [*routes, *nowhere],
         "errors": {"routes": absent},
     }
