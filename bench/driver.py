@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from bench.archives import Archive
+from bench.workloads import MakeSip
 
 TRANSFERS = "/ingest/v1/transfers"
 CHUNK = 1 << 20
@@ -24,9 +25,6 @@ ONE_BY_ONE_EVERY = 8
 LONG = 5.0
 # Tokens live ten minutes (design: short-lived); renewed well before.
 TOKEN_LIFE = 300.0
-
-# Writes the SIP of a number in a folder that nobody else uses at that time.
-MakeSip = Callable[[int, Path], Path]
 
 
 class DepositFailed(Exception):

@@ -16,13 +16,14 @@ from bench.driver import Deposit, Depositor, Load, depositing, sustain
 from bench.figures import Figure, Outcome, Verdict, memory_figures, percentile, rate
 from bench.options import Options
 from bench.processes import Watch
-from bench.workloads import Series
+from bench.workloads import MakeSip, Series
 from shared.rooms import ROOMS
 
 MIB = 1 << 20
 HUNDRED = 100
 RAW_SAMPLES = 100  # small SIPs that the raw baseline is measured on
 STEPS_SAMPLES = 100
+STOCK_A_SECOND = 40  # small SIPs made beforehand for each second of load
 
 # Budgets of the first milestone; the design's own, further, are in docs (its table of budgets).
 SMALL_RATE = 15.0
@@ -42,6 +43,8 @@ def small(archive: Archive, options: Options, folder: Path) -> Outcome:
     """Small SIPs sustained; then at half the rate reached, for the delay a depositor sees."""
     make = _small_maker(Series("small", options.seed), options.small_bytes)
     raw_rate = _raw_rate(make, folder)
+    count = min(options.small_count, int(options.small_seconds * STOCK_A_SECOND))
+    make = workloads.Stock(make, count, folder / "stock").take
     _settle()
     load = Load(options.small_count, options.small_seconds, options.window, options.patience)
     with Watch(ROOMS) as watch:
@@ -71,6 +74,7 @@ def _at_half_load(archive: Archive, options: Options, per_second: float, folder:
     load = Load(options.small_count, options.half_seconds, options.window * 2, options.patience, pace=2 / per_second)
     place = folder / "half"
     place.mkdir()
+    make = workloads.Stock(make, int(options.half_seconds * per_second / 2), place / "stock").take
     done, _ = asyncio.run(_deposit_all(archive, make, load, place, 0))
     return _delays("at half that load", done)
 
@@ -114,6 +118,8 @@ def growth(archive: Archive, options: Options, folder: Path) -> Outcome:
     asyncio.run(
         _deposit_all(archive, _small_maker(Series("warm", options.seed), options.small_bytes), warm, place, 0)
     )
+    make = workloads.Stock(make, options.growth_count, folder / "stock").take
+    _settle()
     with Watch(ROOMS) as watch:
         done, _ = asyncio.run(_deposit_all(archive, make, load, folder, 0))
     accepted = sorted(deposit.accepted_at.timestamp() for deposit in done)
@@ -163,7 +169,7 @@ def _single(archive: Archive, options: Options, sip: Path, raw: baseline.Baselin
 
 
 async def _deposit_all(
-    archive: Archive, make: Callable[[int, Path], Path], load: Load, folder: Path, sampled: int
+    archive: Archive, make: MakeSip, load: Load, folder: Path, sampled: int
 ) -> tuple[list[Deposit], list[Figure]]:
     async with depositing(archive) as depositor:
         done = await sustain(depositor, make, load, folder)
@@ -188,15 +194,14 @@ async def _states(depositor: Depositor, deposits: Sequence[Deposit]) -> list[Fig
     return [Figure(f"  {state}", median(times), "s") for state, times in spent.items()]
 
 
-def _small_maker(series: Series, size: int) -> Callable[[int, Path], Path]:
-    # One name a lane, written over: a folder of thousands of files to delete would slow the disk afterwards.
+def _small_maker(series: Series, size: int) -> MakeSip:
     def make(number: int, folder: Path) -> Path:
         return workloads.small_sip(series, number, folder / "sip.zip", size)
 
     return make
 
 
-def _raw_rate(make: Callable[[int, Path], Path], folder: Path) -> float:
+def _raw_rate(make: MakeSip, folder: Path) -> float:
     """Measure the raw baseline on SIPs of the same make; how many a second it does."""
     place = folder / "raw"
     place.mkdir()

@@ -1,7 +1,7 @@
 """The SIPs of the bench: made from a seed, so that two runs deposit the same bytes."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,6 +30,10 @@ _FLOW_SIZE = 8 * KIB
 _AROUND = 4 * KIB  # the flow and the manifest, deflated, and the ZIP's own records
 
 
+MakeSip = Callable[[int, Path], Path]
+"""Writes the SIP of a number in a folder that nobody else uses at that time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """A family of SIPs that differ in everything from those of another name or seed."""
@@ -40,6 +44,35 @@ class Series:
     def draw(self, number: int) -> random.Random:
         """Return the source of chance of the SIP of this number."""
         return random.Random(f"{self.name}/{self.seed}/{number}")  # noqa: S311 (test data, not secrets)
+
+
+class Stock:
+    """SIPs made before anything is measured; making them is no part of any archive's work.
+
+    They lie one after the other in one file: thousands of files would slow the disk when they go.
+    """
+
+    def __init__(self, make: MakeSip, count: int, folder: Path) -> None:
+        folder.mkdir()
+        self._make = make
+        self._path = folder / "stock"
+        self._ends = [0]
+        with self._path.open("xb") as stock:
+            for number in range(count):
+                stock.write(make(number, folder).read_bytes())
+                self._ends.append(stock.tell())
+
+    def take(self, number: int, folder: Path) -> Path:
+        """Return the SIP of a number, written in a folder; one that is not in stock is made now."""
+        if number + 1 >= len(self._ends):
+            return self._make(number, folder)
+        begins, ends = self._ends[number : number + 2]
+        with self._path.open("rb") as stock:
+            stock.seek(begins)
+            content = stock.read(ends - begins)
+        sip = folder / "sip.zip"
+        sip.write_bytes(content)
+        return sip
 
 
 def small_sip(series: Series, number: int, path: Path, size: int = 64 * KIB) -> Path:

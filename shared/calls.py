@@ -1,12 +1,13 @@
 """Questions to another room over HTTP: with the caller's own token, or with ours when nobody waits."""
 
 import contextlib
+import time
 from typing import Any
 
 import httpx
 
 from shared.identity.caller import Caller
-from shared.identity.tokens import room_token
+from shared.identity.tokens import INTERNAL_SECONDS, room_token
 from shared.messaging.outcome import TryAgain
 from shared.problems import Problem
 from shared.settings import RoomSettings
@@ -26,6 +27,8 @@ class RoomCalls:
         self._room = room
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
         self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=limits)
+        self._token = ""
+        self._token_until = 0.0
 
     async def close(self) -> None:
         """Close every connection."""
@@ -34,8 +37,10 @@ class RoomCalls:
     def _headers(self, caller: Caller | None) -> dict[str, str]:
         if caller is not None:
             return {"Authorization": f"Bearer {caller.token}"}
-        token = room_token(self._room, self._settings.internal_secret.get_secret_value())
-        return {"Authorization": f"Bearer {token}"}
+        if time.monotonic() >= self._token_until:
+            self._token = room_token(self._room, self._settings.internal_secret.get_secret_value())
+            self._token_until = time.monotonic() + INTERNAL_SECONDS / 2
+        return {"Authorization": f"Bearer {self._token}"}
 
     async def get_json(
         self, room: str, path: str, *, caller: Caller | None = None, params: dict[str, Any] | None = None

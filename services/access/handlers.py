@@ -1,5 +1,6 @@
 """What access does: journal each communication, take orders of DIPs, build them, let them go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -14,9 +15,10 @@ from shared.identifiers import new_id
 from shared.identity.caller import Caller
 from shared.messages.access import DipOrderedV1
 from shared.messages.journal import JournalLineV1
+from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import Lease, enqueue, finish
+from shared.messaging.work import enqueue, finish
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.port import ObjectStore, Written
 
@@ -69,9 +71,10 @@ async def order_dip(access: Access, caller: Caller, establishment: UUID, units: 
     return dip
 
 
-async def enqueue_dip(tx: Transaction, message: DipOrderedV1) -> None:
-    """Have a worker build the package."""
-    await enqueue(tx, BUILD, str(message.dip_id))
+async def enqueue_dips(tx: Transaction, messages: Sequence[DipOrderedV1]) -> None:
+    """Have a worker build the packages."""
+    pieces = (Piece(str(message.dip_id), cause=message.message_id) for message in messages)
+    await enqueue(tx, BUILD, *pieces)
 
 
 async def build_dip(access: Access, sources: Sources, held: Lease) -> None:
@@ -120,8 +123,7 @@ async def _finish(database: RoomDatabase, held: Lease, ready: Dip) -> None:
         )
         details: dict[str, str | int] = {"size": ready.size or 0, "sha512": ready.sha512 or ""}
         tx.journal(line("dip.built", "room:access", f"dip:{ready.id}", ready.establishment, **details))
-        await enqueue(tx, EXPIRE, str(ready.id))
-        await queries.delay_work(tx.connection, EXPIRE, str(ready.id), ready.expires_at)
+        await enqueue(tx, EXPIRE, Piece(str(ready.id), not_before=ready.expires_at))
         await finish(tx, held)
 
 
@@ -131,7 +133,7 @@ async def _fail(database: RoomDatabase, held: Lease, dip: Dip, reason: str) -> N
         failed = line("dip.failed", "room:access", f"dip:{dip.id}", dip.establishment)
         tx.journal(failed.model_copy(update={"outcome": "ko"}))
         # What earlier attempts may have left goes at once.
-        await enqueue(tx, EXPIRE, str(dip.id))
+        await enqueue(tx, EXPIRE, Piece(str(dip.id)))
         await finish(tx, held)
 
 

@@ -1,7 +1,6 @@
 """Every question access asks its database. Callers own the transaction."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.access.domain.dip import Dip, DipState
 from services.access.tables import dip
-from shared.database.plumbing import work
 
 
 async def add_dip(connection: AsyncConnection, order: Dip) -> None:
@@ -39,11 +37,6 @@ async def begin_attempt(connection: AsyncConnection, dip_id: UUID, epoch: int) -
 async def attempts_of(connection: AsyncConnection, dip_id: UUID) -> int:
     """Return how many times the package was begun, one key each."""
     return int(await connection.scalar(select(dip.c.epoch).where(dip.c.id == dip_id)) or 0)
-
-
-async def delay_work(connection: AsyncConnection, kind: str, key: str, until: datetime) -> None:
-    """Let a piece of work just asked for wait until its time."""
-    await connection.execute(update(work).where(work.c.kind == kind, work.c.key == key).values(not_before=until))
 
 
 def _dip(row: Row[Any]) -> Dip:

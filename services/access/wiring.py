@@ -4,7 +4,7 @@ from functools import partial
 
 from services.access.adapters.rooms import Rooms
 from services.access.api import router
-from services.access.handlers import BUILD, EXPIRE, Access, build_dip, enqueue_dip, expire_dip, sources_of
+from services.access.handlers import BUILD, EXPIRE, Access, build_dip, enqueue_dips, expire_dip, sources_of
 from services.access.settings import AccessSettings
 from shared.messages.access import DipOrderedV1
 from shared.messaging.consumer import Consumer
@@ -27,7 +27,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     room = assemble(
         foundation,
         router,
-        consumers=[Consumer("access.build_dip", database, {DipOrderedV1: enqueue_dip})],
+        consumers=[Consumer("access.build_dip", database, {DipOrderedV1: enqueue_dips})],
         loops=[
             WorkLoop(database, {BUILD: build_one}, slots=own.dip_slots, lease_seconds=lasts),
             WorkLoop(database, {EXPIRE: partial(expire_dip, access)}, slots=1, lease_seconds=lasts),

@@ -8,5 +8,5 @@ class DataManagementSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    catalogue_slots: int = 4
+    catalogue_slots: int = 16
     """AIPs catalogued at once."""

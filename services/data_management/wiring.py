@@ -7,8 +7,9 @@ from functools import partial
 import httpx
 
 from services.data_management.api import router
-from services.data_management.handlers import CATALOGUE, catalogue_aip, take_aip
+from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.settings import DataManagementSettings
+from services.data_management.worker import Cataloguer
 from shared.calls import RoomCalls, RoomUnavailable
 from shared.messages.storage import AipStoredV1
 from shared.messaging.consumer import Consumer
@@ -23,9 +24,11 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     own = DataManagementSettings()
     foundation = lay("data_management", settings, transport)
     database = foundation.database
-    job = partial(catalogue_aip, database, partial(fetch_catalogue, foundation.calls))
-    loop = WorkLoop(database, {CATALOGUE: job}, slots=own.catalogue_slots, lease_seconds=settings.lease_seconds)
-    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aip})
+    cataloguer = Cataloguer(database, partial(fetch_catalogue, foundation.calls))
+    loop = WorkLoop(
+        database, {CATALOGUE: cataloguer.catalogue}, slots=own.catalogue_slots, lease_seconds=settings.lease_seconds
+    )
+    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aips})
     room = assemble(foundation, router, consumers=[consumer], loops=[loop])
     room.app.state.database = database
     return room

@@ -4,34 +4,31 @@ from datetime import date
 from urllib.parse import quote
 
 from services.ingest import queries
+from services.ingest.parts import Ingest
 from services.ingest.refusals import note_refusal, refusals_noted
-from shared.calls import RoomCalls
 from shared.identity.caller import Caller
 from shared.identity.rights import Permission
 from shared.messages.admin import AgreementV1
-from shared.messaging.transaction import RoomDatabase
 from shared.problems import Problem
 
 
-async def agreement_for(
-    database: RoomDatabase, calls: RoomCalls, caller: Caller, wanted: str, today: date
-) -> AgreementV1:
+async def agreement_for(ingest: Ingest, caller: Caller, wanted: str, today: date) -> AgreementV1:
     """Return the agreement the caller may deposit under today.
 
     Raises a 403 `Problem` for one that does not exist or is not theirs (the same answer), 409 for one that is
     suspended or out of its dates; either is journaled.
     """
-    found = await known_agreement(database, calls, wanted)
+    found = await known_agreement(ingest, wanted)
     if found is None or found.establishment not in caller.scope(Permission.TRANSFER_DEPOSIT):
         # Nothing of it may stand in the journal of an establishment with which the caller has no dealings.
-        await note_refusal(database, caller.subject, "agreement_unknown", None)
+        await note_refusal(ingest.database, caller.subject, "agreement_unknown", None)
         raise Problem(
             403,
             "agreement_unknown",
             "Cet accord de versement n'existe pas, ou ne vous est pas ouvert.",
             "This agreement does not exist, or is not open to you.",
         )
-    async with refusals_noted(database, caller.subject, found):
+    async with refusals_noted(ingest.database, caller.subject, found):
         _refuse_closed(found, today)
     return found
 
@@ -53,16 +50,15 @@ def _refuse_closed(found: AgreementV1, today: date) -> None:
         )
 
 
-async def known_agreement(database: RoomDatabase, calls: RoomCalls, wanted: str) -> AgreementV1 | None:
+async def known_agreement(ingest: Ingest, wanted: str) -> AgreementV1 | None:
     """Return an agreement by id or identifier, asking admin for one that we have not heard of yet."""
-    async with database.reading() as connection:
-        found = await queries.find_agreement(connection, wanted)
+    found = await ingest.agreements.add(wanted)
     if found is not None:
         return found
-    answer = await calls.get_json("admin", f"/admin/v1/agreements/{quote(wanted, safe='')}")
+    answer = await ingest.calls.get_json("admin", f"/admin/v1/agreements/{quote(wanted, safe='')}")
     if answer is None:
         return None
     asked = AgreementV1.model_validate(answer)
-    async with database.begin() as tx:
+    async with ingest.database.begin() as tx:
         await queries.keep_agreement(tx.connection, asked)
     return asked

@@ -13,8 +13,9 @@ from services.ingest import queries
 from services.ingest.agreements import agreement_for
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
-from services.ingest.handlers import Ingest, decide
+from services.ingest.handlers import decide
 from services.ingest.multipart import boundary_of, sip_part
+from services.ingest.parts import Ingest
 from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
 from services.ingest.queries import Transfer
 from services.ingest.reception import Parcel, announced_digests, matching, receive
@@ -59,11 +60,11 @@ async def create_transfer(
     if "dry_run" in request.query_params:
         # Silence would store what its sender only wanted judged.
         raise Problem(400, "dry_run_unknown", "Le mode dry_run n'est pas offert.", "dry_run is not offered.")
-    chosen = await agreement_for(ingest.database, ingest.calls, caller, agreement, now().date())
+    chosen = await agreement_for(ingest, caller, agreement, now().date())
     limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
     async with refusals_noted(ingest.database, caller.subject, chosen):
         parcel = _parcel(request, limit, filename)
-    transfer, new = await receive(ingest.database, ingest.staging, chosen, caller.subject, parcel)
+    transfer, new = await receive(ingest, chosen, caller.subject, parcel)
     body = {"id": str(transfer.id), "state": transfer.state, "links": links(transfer)}
     return JSONResponse(body, 202 if new else 200, {"Location": links(transfer)["self"]})
 
@@ -195,8 +196,7 @@ async def _within(ingest: Ingest, caller: Caller, permission: Permission, transf
         wanted = UUID(transfer_id)
     except ValueError as error:
         raise not_found() from error
-    async with ingest.database.reading() as connection:
-        transfer = await queries.get_transfer(connection, wanted)
+    transfer = await ingest.transfers.add(wanted)
     if transfer is None or transfer.establishment not in caller.scope(permission):
         raise not_found()
     return transfer

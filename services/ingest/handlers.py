@@ -1,31 +1,33 @@
-"""What ingest does when it hears something: one function a message, each deciding, writing, posting."""
+"""What ingest does when it hears something: one function a message, each deciding, writing, posting.
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+Each takes all the messages of its kind that came together, and locks their transfers first.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from services.ingest import queries
-from services.ingest.domain.finding_texts import found, text
+from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
-from services.ingest.domain.records import findings_of_json, findings_to_json, header_of_json
-from services.ingest.domain.transfer import TransferState, has_passed
-from services.ingest.pipeline.reply import Letter, can_answer, compose_reply
-from services.ingest.queries import Transfer
-from services.ingest.settings import IngestSettings
-from shared.calls import RoomCalls
-from shared.clock import rfc3339
+from services.ingest.domain.records import findings_of_json, findings_to_json
+from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
+from services.ingest.parts import Ingest
+from services.ingest.queries import Move, Transfer
+from services.ingest.replies import package_key, write_reply
 from shared.messages.admin import AgreementPublishedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import SipReceivedV1, SipRejectedV1, TransferCompletedV1
 from shared.messages.journal import TRANSFER_ACCEPTED, JournalLineV1
 from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
+from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected
-from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
-from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 from shared.problems import Problem
 
@@ -36,90 +38,93 @@ SWEEP = "sweep"
 """Remove from staging what a finished transfer no longer needs."""
 
 
-@dataclass(frozen=True)
-class Ingest:
-    """What ingest's edges work with."""
-
-    database: RoomDatabase
-    calls: RoomCalls
-    staging: ObjectStore
-    settings: IngestSettings
+async def start_checks(tx: Transaction, messages: Sequence[SipReceivedV1]) -> None:
+    """SIPs came in: have a worker check them."""
+    ids = [message.transfer_id for message in messages]
+    moved = await queries.step(tx.connection, ids, TransferState.RECEIVED, TransferState.CHECKING)
+    await _require_passed(tx, ids, moved, TransferState.RECEIVED)
+    await enqueue(tx, PROCESS, *(Piece(str(one.transfer_id), cause=one.message_id) for one in messages))
 
 
-async def start_checks(tx: Transaction, message: SipReceivedV1) -> None:
-    """A SIP came in: have a worker check it."""
-    await enqueue(tx, PROCESS, str(message.transfer_id))
+async def keep_agreements(tx: Transaction, messages: Sequence[AgreementPublishedV1]) -> None:
+    """Agreements were published: deposits are judged by them from now on."""
+    for message in messages:
+        await queries.keep_agreement(tx.connection, message.agreement)
 
 
-async def keep_agreement(tx: Transaction, message: AgreementPublishedV1) -> None:
-    """An agreement was published: deposits are judged by it from now on."""
-    await queries.keep_agreement(tx.connection, message.agreement)
+async def await_catalogue(tx: Transaction, messages: Sequence[AipStoredV1]) -> None:
+    """Every site holds the AIPs: the catalogue comes next."""
+    ids = [message.transfer_id for message in messages]
+    moved = await queries.step(tx.connection, ids, TransferState.STORING, TransferState.CATALOGUING)
+    await _require_passed(tx, ids, moved, TransferState.STORING)
 
 
-async def await_catalogue(tx: Transaction, message: AipStoredV1) -> None:
-    """Every site holds the AIP: the catalogue comes next."""
-    transfer = await _found(tx, message.transfer_id)
-    if not has_passed(transfer.state, TransferState.STORING):
-        await queries.move(tx.connection, transfer, TransferState.CATALOGUING)
-
-
-async def build_again(tx: Transaction, message: AipStorageRefusedV1) -> None:
+async def build_again(tx: Transaction, messages: Sequence[AipStorageRefusedV1]) -> None:
     """What lay in staging was not what we announced: build it again from the same plan."""
-    transfer = await _found(tx, message.transfer_id)
-    if transfer.state is TransferState.STORING:
-        await queries.record(tx.connection, transfer.id, built=None)
-        await enqueue(tx, PROCESS, str(transfer.id))
+    transfers = await _locked(tx, [message.transfer_id for message in messages])
+    for message in messages:
+        transfer = transfers[message.transfer_id]
+        if transfer.state is TransferState.STORING:
+            await queries.record_built(tx.connection, {transfer.id: None})
+            await enqueue(tx, PROCESS, Piece(str(transfer.id), cause=message.message_id))
 
 
-async def record_deposit(tx: Transaction, message: AipCataloguedV1) -> None:
-    """The units can be found: have proof write the line by which responsibility passes."""
-    transfer = await _found(tx, message.transfer_id)
-    if has_passed(transfer.state, TransferState.CATALOGUING):
-        return
-    if transfer.state is TransferState.STORING:
-        # Data management was faster than storage's message to us; the order of news is nobody's promise.
-        transfer = await queries.move(tx.connection, transfer, TransferState.CATALOGUING)
-    await queries.move(tx.connection, transfer, TransferState.RECORDING)
-    tx.journal(
-        line(
-            transfer,
-            TRANSFER_ACCEPTED,
-            "room:ingest",
-            {
-                "aip": str(transfer.aip_id),
-                "aip_sha512": (transfer.built or {}).get("sha512", ""),
-                "sip_sha512": transfer.sha512,
-                "units": message.units,
-                "objects": message.objects,
-            },
-        )
-    )
+async def record_deposit(tx: Transaction, messages: Sequence[AipCataloguedV1]) -> None:
+    """The units can be found: have proof write the lines by which responsibility passes."""
+    by_transfer = {message.transfer_id: message for message in messages}
+    recording = (TransferState.CATALOGUING, TransferState.RECORDING)
+    moved = await queries.step(tx.connection, by_transfer, *recording)
+    early = by_transfer.keys() - moved.keys()
+    if early:
+        # Data management may be faster than storage's message to us; the order of news is nobody's promise.
+        await queries.step(tx.connection, early, TransferState.STORING, TransferState.CATALOGUING)
+        moved |= await queries.step(tx.connection, early, *recording)
+    await _require_passed(tx, by_transfer, moved, TransferState.CATALOGUING)
+    for transfer in moved.values():
+        tx.journal(_acceptance(transfer, by_transfer[transfer.id]))
 
 
-async def grant(staging: ObjectStore, tx: Transaction, message: DepositRecordedV1) -> None:
-    """The journal holds the deposit: responsibility has passed, and the reply says since when."""
-    transfer = await _found(tx, message.transfer_id)
-    if transfer.state is TransferState.ACCEPTED:
-        return
+def _acceptance(transfer: Transfer, catalogued: AipCataloguedV1) -> JournalLineV1:
+    details = {
+        "aip": str(transfer.aip_id),
+        "aip_sha512": (transfer.built or {}).get("sha512", ""),
+        "sip_sha512": transfer.sha512,
+        "units": catalogued.units,
+        "objects": catalogued.objects,
+    }
+    return line(transfer, TRANSFER_ACCEPTED, "room:ingest", details)
+
+
+async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[DepositRecordedV1]) -> None:
+    """The journal holds the deposits: responsibility has passed, and the replies say so and since when."""
+    transfers = await _locked(tx, [message.transfer_id for message in messages])
+    due = {
+        message.transfer_id: message
+        for message in messages
+        if transfers[message.transfer_id].state is not TransferState.ACCEPTED
+    }
+    granted = [transfers[transfer_id] for transfer_id in due]
     # The date is the message's, not the clock's: handled twice, the reply has the same bytes.
-    key = await write_reply(staging, transfer, message.occurred_at)
-    await queries.move(
-        tx.connection,
-        transfer,
-        TransferState.ACCEPTED,
-        granted_at=message.occurred_at,
-        reply_key=key,
-        inventory=None,
-    )
-    await _sweep(tx, transfer)
-    tx.post(
-        TransferCompletedV1(
-            transfer_id=transfer.id,
-            establishment=transfer.establishment,
-            aip_id=_aip_of(transfer),
-            finding_codes=_codes(transfer.findings),
-            reply_key=key or "",
-        )
+    dates = [message.occurred_at for message in due.values()]
+    keys = await asyncio.gather(*map(partial(write_reply, staging), granted, dates))
+    moves = [
+        Move(transfer, TransferState.ACCEPTED, {"granted_at": date, "reply_key": key, "inventory": None})
+        for transfer, date, key in zip(granted, dates, keys, strict=True)
+    ]
+    for transfer in await queries.move(tx.connection, moves):
+        tx.post(_completed(transfer), cause=due[transfer.id].message_id)
+    await _sweep(tx, *granted)
+
+
+def _completed(transfer: Transfer) -> TransferCompletedV1:
+    if transfer.aip_id is None:
+        raise Rejected(f"transfer {transfer.id} has no AIP")
+    return TransferCompletedV1(
+        transfer_id=transfer.id,
+        establishment=transfer.establishment,
+        aip_id=transfer.aip_id,
+        finding_codes=_codes(transfer.findings),
+        reply_key=transfer.reply_key or "",
     )
 
 
@@ -129,40 +134,42 @@ async def reject(
     transfer: Transfer,
     findings: Sequence[Finding],
     columns: Mapping[str, Any],
+    cause: UUID | None = None,
 ) -> Transfer:
     """Refuse a transfer, locked before: state, reply, trace; staging is swept. `columns` are set with it."""
     header = columns.get("header", transfer.header)
     refused = replace(transfer, findings=findings_to_json(findings), header=header)
-    key = await write_reply(staging, refused, None)
-    moved = await queries.move(
-        tx.connection,
-        transfer,
-        TransferState.REJECTED,
-        findings=refused.findings,
-        reply_key=key,
-        plan=None,
-        inventory=None,
+    values = {
+        "findings": refused.findings,
+        "reply_key": await write_reply(staging, refused, None),
+        "plan": None,
+        "inventory": None,
         **columns,
-    )
+    }
+    (moved,) = await queries.move(tx.connection, [Move(transfer, TransferState.REJECTED, values)])
     await _sweep(tx, transfer)
     codes = _codes(refused.findings)
-    tx.post(SipRejectedV1(transfer_id=transfer.id, establishment=transfer.establishment, finding_codes=codes))
+    told = SipRejectedV1(transfer_id=transfer.id, establishment=transfer.establishment, finding_codes=codes)
+    tx.post(told, cause=cause)
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
     return moved
 
 
-async def _sweep(tx: Transaction, transfer: Transfer) -> None:
+async def _sweep(tx: Transaction, *transfers: Transfer) -> None:
+    await enqueue(tx, SWEEP, *(Piece(str(transfer.id), {"keys": staged_keys(transfer)}) for transfer in transfers))
+
+
+def staged_keys(transfer: Transfer) -> list[str]:
+    """Return what staging may hold of a transfer, besides its reply."""
     keys = [transfer.staging_key, package_key(transfer.id)]
-    if transfer.aip_id is not None:
-        keys.append(aip_key(transfer.aip_id))
-    await enqueue(tx, SWEEP, str(transfer.id), {"keys": keys})
+    return keys if transfer.aip_id is None else [*keys, aip_key(transfer.aip_id)]
 
 
 async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: bool, reason: str) -> None:
     """Do what an archivist decided. Raises a 409 `Problem` when the transfer awaits no decision."""
     async with ingest.database.begin() as tx:
-        transfer = await _found(tx, transfer_id)
+        transfer = (await _locked(tx, [transfer_id]))[transfer_id]
         if transfer.state is not TransferState.AWAITING_DECISION:
             raise Problem(
                 409,
@@ -173,49 +180,12 @@ async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: b
         verdict = "accepted" if accept else "refused"
         tx.journal(line(transfer, "transfer.decided", archivist, {"decision": verdict}))
         if accept:
-            await queries.move(tx.connection, transfer, TransferState.STORING, reason=reason or None)
-            await enqueue(tx, PROCESS, str(transfer.id))
+            await queries.move(tx.connection, [Move(transfer, TransferState.STORING, {"reason": reason or None})])
+            await enqueue(tx, PROCESS, Piece(str(transfer.id)))
             return
         refusal = found("DECISION_REFUSED", "decision", reason=reason)
         findings = (*findings_of_json(transfer.findings), refusal)
         await reject(ingest.staging, tx, transfer, findings, {"reason": reason})
-
-
-async def write_reply(staging: ObjectStore, transfer: Transfer, granted_at: datetime | None) -> str | None:
-    """Write the ArchiveTransferReply to staging and return its key; None when no header was read."""
-    header = None if transfer.header is None else header_of_json(transfer.header)
-    if header is None or not can_answer(header):
-        return None
-    findings = findings_of_json(transfer.findings)
-    written_at = granted_at or transfer.received_at
-    letter = Letter(header, f"{transfer.id}-atr", rfc3339(written_at))
-    grant_date = None if granted_at is None else rfc3339(granted_at)
-    before, _, after = compose_reply(letter, findings, _french, grant_date, (b"",))
-    key = f"replies/{transfer.id}.xml"
-    accepted = granted_at is not None
-    try:
-        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
-    except KeyTaken:
-        # Left by a transaction that never committed, before the verdict changed: nobody was given it.
-        await staging.delete(key)
-        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
-    return key
-
-
-async def _enclosed(
-    staging: ObjectStore, transfer: Transfer, before: bytes, after: bytes, *, accepted: bool
-) -> AsyncIterator[bytes]:
-    yield before
-    if accepted:
-        package = await staging.open_range(package_key(transfer.id))
-        async for chunk in package:
-            yield chunk
-    yield after
-
-
-def package_key(transfer_id: UUID) -> str:
-    """Return where the package part of a reply lies between build and grant."""
-    return f"replies/{transfer_id}.package"
 
 
 def aip_key(aip_id: UUID) -> str:
@@ -236,22 +206,29 @@ def line(transfer: Transfer, action: str, actor: str, details: Mapping[str, str 
     )
 
 
-def _aip_of(transfer: Transfer) -> UUID:
-    if transfer.aip_id is None:
-        raise Rejected(f"transfer {transfer.id} has no AIP")
-    return transfer.aip_id
-
-
-def _french(finding: Finding) -> str:
-    return text(finding, "fr")
-
-
 def _codes(findings: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(finding["code"] for finding in findings)
 
 
-async def _found(tx: Transaction, transfer_id: UUID) -> Transfer:
-    transfer = await queries.get_transfer(tx.connection, transfer_id, lock=True)
-    if transfer is None:
-        raise Rejected(f"no transfer {transfer_id}")
-    return transfer
+async def _locked(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Transfer]:
+    """Return these transfers, locked. Raises `Rejected` when one does not exist."""
+    found = await queries.lock_transfers(tx.connection, ids)
+    unknown = set(ids) - found.keys()
+    if unknown:
+        raise Rejected(f"no transfer {', '.join(map(str, sorted(unknown)))}")
+    return found
+
+
+async def _require_passed(
+    tx: Transaction, ids: Iterable[UUID], moved: Mapping[UUID, Transfer], state: TransferState
+) -> None:
+    """Make sure that those which were not moved had left `state` before: then the news was old.
+
+    Raises `Rejected` for one that does not exist, `IllegalStep` for one that is not there yet.
+    """
+    rest = set(ids) - moved.keys()
+    if not rest:
+        return
+    for transfer in (await _locked(tx, list(rest))).values():
+        if not has_passed(transfer.state, state):
+            raise IllegalStep(f"transfer {transfer.id} is {transfer.state}, not {state}")

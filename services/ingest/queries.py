@@ -1,17 +1,19 @@
 """Every question ingest asks its database, and every line it writes there. Callers own the transaction."""
 
-import contextlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, select, tuple_, update
+from sqlalchemy import UUID as UUID_TYPE
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingest.domain.transfer import IllegalStep, TransferState, check_step
+from services.ingest.domain.transfer import TransferState, check_step
 from services.ingest.tables import agreement, transfer
 from shared.clock import now, rfc3339
 from shared.messages.admin import AgreementV1
@@ -46,14 +48,39 @@ class Transfer:
     reply_key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A transfer, locked or under our lease, to be taken to its next state; `values` are columns set with it."""
+
+    current: Transfer
+    following: TransferState
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
 _SHOWN = [transfer.c[name] for name in Transfer.__dataclass_fields__]
 
 # Built once: these run several times for each transfer.
 _BY_ID = select(*_SHOWN).where(transfer.c.id == bindparam("wanted"))
-_BY_ID_LOCKED = _BY_ID.with_for_update()
-_MOVE = (
+_BY_IDS_LOCKED = (
+    select(*_SHOWN)
+    .where(transfer.c.id == any_(bindparam("wanted", type_=ARRAY(UUID_TYPE))))
+    # In one order, so that two transactions that lock the same ones never wait for each other.
+    .order_by(transfer.c.id)
+    .with_for_update()
+)
+_ADD = upsert(transfer).on_conflict_do_nothing().returning(*_SHOWN)
+_BY_IDS = select(*_SHOWN).where(transfer.c.id == any_(bindparam("wanted", type_=ARRAY(UUID_TYPE))))
+_CHANGE = update(transfer).where(transfer.c.id == bindparam("wanted"))
+_STEP = (
     update(transfer)
-    .where(transfer.c.id == bindparam("wanted"), transfer.c.state == bindparam("current"))
+    .where(
+        transfer.c.id == any_(bindparam("wanted", type_=ARRAY(UUID_TYPE))), transfer.c.state == bindparam("origin")
+    )
+    .values(
+        state=bindparam("following"),
+        steps=transfer.c.steps.concat(bindparam("step", type_=JSONB)),
+        changed_at=bindparam("at"),
+    )
     .returning(*_SHOWN)
 )
 
@@ -63,12 +90,11 @@ def _transfer(row: Row[Any]) -> Transfer:
     return Transfer(**values | {"state": TransferState(values["state"])})
 
 
-async def add_transfer(connection: AsyncConnection, values: Mapping[str, Any]) -> Transfer | None:
-    """Add a transfer and return it; None if the same bytes of the same establishment are pending or accepted."""
+async def add_transfers(connection: AsyncConnection, arrivals: Sequence[Mapping[str, Any]]) -> dict[UUID, Transfer]:
+    """Add transfers and return them by id; left out are those whose bytes their establishment deposited before."""
     first = {"state": TransferState.RECEIVED, "steps": [_step(TransferState.RECEIVED)]}
-    row = upsert(transfer).values({**first, **values}).on_conflict_do_nothing()
-    added = (await connection.execute(row.returning(*_SHOWN))).one_or_none()
-    return None if added is None else _transfer(added)
+    rows = await connection.execute(_ADD, [{**first, **values} for values in arrivals])
+    return {row.id: _transfer(row) for row in rows}
 
 
 async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sha512: str) -> Transfer | None:
@@ -82,25 +108,33 @@ async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sh
     return None if row is None else _transfer(row)
 
 
-async def transfer_of_message(
-    connection: AsyncConnection, besides: Transfer, agency: str, message_identifier: str
-) -> UUID | None:
-    """Return another transfer of an establishment, pending or accepted, that bears an agency's message identifier."""
-    query = select(transfer.c.id).where(
-        transfer.c.establishment == besides.establishment,
-        transfer.c.transferring_agency == agency,
-        transfer.c.message_identifier == message_identifier,
-        transfer.c.state != TransferState.REJECTED,
-        transfer.c.id != besides.id,
+MessageName = tuple[UUID, str, str]
+"""What a message is known by: establishment, transferring agency, message identifier."""
+
+
+async def transfers_of_messages(
+    connection: AsyncConnection, names: Collection[MessageName]
+) -> dict[MessageName, UUID]:
+    """Return the transfers, pending or accepted, that bear these names."""
+    if not names:
+        return {}
+    columns = (transfer.c.establishment, transfer.c.transferring_agency, transfer.c.message_identifier)
+    query = select(*columns, transfer.c.id).where(
+        tuple_(*columns).in_(list(names)), transfer.c.state != TransferState.REJECTED
     )
-    found: UUID | None = await connection.scalar(query)
-    return found
+    return {(row[0], row[1], row[2]): row.id for row in await connection.execute(query)}
 
 
-async def get_transfer(connection: AsyncConnection, transfer_id: UUID, *, lock: bool = False) -> Transfer | None:
-    """Return a transfer, locked until the transaction ends if asked."""
-    row = (await connection.execute(_BY_ID_LOCKED if lock else _BY_ID, {"wanted": transfer_id})).one_or_none()
+async def get_transfer(connection: AsyncConnection, transfer_id: UUID) -> Transfer | None:
+    """Return a transfer."""
+    row = (await connection.execute(_BY_ID, {"wanted": transfer_id})).one_or_none()
     return None if row is None else _transfer(row)
+
+
+async def lock_transfers(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Transfer]:
+    """Return transfers by id, locked until the transaction ends; those that do not exist are left out."""
+    rows = await connection.execute(_BY_IDS_LOCKED, {"wanted": list(ids)})
+    return {row.id: _transfer(row) for row in rows}
 
 
 async def list_transfers(
@@ -122,21 +156,36 @@ async def list_transfers(
     return [_transfer(row) for row in await connection.execute(query)]
 
 
-async def move(
-    connection: AsyncConnection, current: Transfer, following: TransferState, **values: object
-) -> Transfer:
-    """Take a transfer to its next state, set columns with it, and return it as it is then.
+async def find_transfers(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Transfer]:
+    """Return transfers by id, as they are; those that do not exist are left out."""
+    return {row.id: _transfer(row) for row in await connection.execute(_BY_IDS, {"wanted": list(ids)})}
 
-    Raises `IllegalStep` if it is not, or no longer, where `current` says.
-    """
-    check_step(current.state, following)
-    steps = [*current.steps, _step(following)]
-    change = {"state": following, "steps": steps, "changed_at": now(), **values}
-    named = {"wanted": current.id, "current": current.state}
-    moved = (await connection.execute(_MOVE.values(change), named)).one_or_none()
-    if moved is None:
-        raise IllegalStep(f"transfer {current.id} is no longer {current.state}")
-    return _transfer(moved)
+
+async def step(
+    connection: AsyncConnection, ids: Iterable[UUID], origin: TransferState, following: TransferState
+) -> dict[UUID, Transfer]:
+    """Take those of these transfers that stand at `origin` to the state after it, and return them by id."""
+    check_step(origin, following)
+    values = {"wanted": list(ids), "origin": origin, "following": following, "step": [_step(following)], "at": now()}
+    return {row.id: _transfer(row) for row in await connection.execute(_STEP, values)}
+
+
+async def move(connection: AsyncConnection, moves: Sequence[Move]) -> list[Transfer]:
+    """Take transfers to their next states and return them as they are then. Raises `IllegalStep`."""
+    at = now()
+    # One statement for all that set the same columns.
+    alike: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    moved = []
+    for one in moves:
+        check_step(one.current.state, one.following)
+        steps = [*one.current.steps, _step(one.following)]
+        change = {"state": one.following, "steps": steps, "changed_at": at, **one.values}
+        alike[frozenset(change)].append({"wanted": one.current.id, **change})
+        shown = {name: value for name, value in change.items() if name in Transfer.__dataclass_fields__}
+        moved.append(replace(one.current, **shown))
+    for changes in alike.values():
+        await connection.execute(_CHANGE, changes)
+    return moved
 
 
 async def recipe(connection: AsyncConnection, transfer_id: UUID) -> tuple[dict[str, Any], bytes] | None:
@@ -146,9 +195,9 @@ async def recipe(connection: AsyncConnection, transfer_id: UUID) -> tuple[dict[s
     return None if row is None or row.plan is None or row.inventory is None else (row.plan, row.inventory)
 
 
-async def record(connection: AsyncConnection, transfer_id: UUID, **values: object) -> None:
-    """Set columns of a transfer without moving it."""
-    await connection.execute(update(transfer).where(transfer.c.id == transfer_id).values(values))
+async def record_built(connection: AsyncConnection, built: Mapping[UUID, Mapping[str, Any] | None]) -> None:
+    """Note of transfers, without moving them, what was built (None: nothing that counts)."""
+    await connection.execute(_CHANGE, [{"wanted": of, "built": what} for of, what in built.items()])
 
 
 def _step(state: TransferState) -> dict[str, str]:
@@ -173,10 +222,24 @@ async def keep_agreement(connection: AsyncConnection, published: AgreementV1) ->
     )
 
 
-async def find_agreement(connection: AsyncConnection, wanted: str) -> AgreementV1 | None:
-    """Return the agreement with this id or identifier, as last published."""
-    query = select(agreement.c.body).where(agreement.c.identifier == wanted)
-    with contextlib.suppress(ValueError):
-        query = select(agreement.c.body).where(agreement.c.id == UUID(wanted))
-    body = await connection.scalar(query)
-    return None if body is None else AgreementV1.model_validate(body)
+_AGREEMENTS = select(agreement.c.id, agreement.c.identifier, agreement.c.body).where(
+    (agreement.c.identifier == any_(bindparam("names", type_=ARRAY(Text))))
+    | (agreement.c.id == any_(bindparam("ids", type_=ARRAY(UUID_TYPE))))
+)
+
+
+async def find_agreements(connection: AsyncConnection, wanted: Sequence[str]) -> list[AgreementV1 | None]:
+    """Return agreements as last published, each by its id or its identifier; None for one we do not know."""
+    ids = [found for name in wanted if (found := _uuid(name)) is not None]
+    rows = (await connection.execute(_AGREEMENTS, {"names": list(wanted), "ids": ids})).all()
+    # An id goes before an identifier that is spelt like one.
+    bodies: dict[object, Any] = {row.identifier: row.body for row in rows} | {row.id: row.body for row in rows}
+    known = [bodies.get(_uuid(name)) or bodies.get(name) for name in wanted]
+    return [None if body is None else AgreementV1.model_validate(body) for body in known]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

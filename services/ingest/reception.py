@@ -1,5 +1,6 @@
 """Receive a SIP: its bytes stream once to staging, measured as they pass; then one row and one message."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -7,16 +8,14 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from services.ingest import queries
+from services.ingest.arrivals import Arrival
+from services.ingest.parts import Ingest
 from services.ingest.queries import Transfer
 from services.ingest.refusals import refusals_noted
 from shared.identifiers import new_id
 from shared.messages.admin import AgreementV1
-from shared.messages.ingest import SipReceivedV1
-from shared.messages.journal import JournalLineV1
-from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.object_store.errors import StoreError, WrongBytes
 from shared.object_store.port import ObjectStore, Written
 from shared.problems import Problem
@@ -64,9 +63,7 @@ async def matching(chunks: AsyncIterator[bytes], digests: Mapping[str, str]) -> 
         raise _mismatch()
 
 
-async def receive(
-    database: RoomDatabase, staging: ObjectStore, agreement: AgreementV1, depositor: str, parcel: Parcel
-) -> tuple[Transfer, bool]:
+async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel: Parcel) -> tuple[Transfer, bool]:
     """Take a parcel in; return its transfer and whether it is a new one.
 
     The same bytes of the same establishment, pending or accepted, are the same transfer.
@@ -74,8 +71,8 @@ async def receive(
     """
     transfer_id = new_id()
     key = f"sips/{transfer_id}"
-    async with refusals_noted(database, depositor, agreement):
-        written = await _stage(staging, key, parcel)
+    async with refusals_noted(ingest.database, depositor, agreement):
+        written = await _stage(ingest.staging, key, parcel)
 
     values = {
         "id": transfer_id,
@@ -88,21 +85,12 @@ async def receive(
         "size": written.measure.size,
         "sha512": written.measure.sha512,
     }
-    sure = False
-    try:
-        async with database.begin() as tx:
-            new = await _enter(tx, values, written)
-            sure = True
-    except BaseException:
-        # Once the commit is on its way it may have taken place although we were told otherwise: then a row
-        # counts on these bytes.
-        if not sure:
-            await _forget(staging, key)
-        raise
+    # To its end even if the depositor hangs up meanwhile: what has come in whole is entered, or goes.
+    entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))
+    new = await asyncio.shield(entering)
     if new is not None:
         return new, True
-    await staging.delete(key)
-    async with database.reading() as connection:
+    async with ingest.database.reading() as connection:
         earlier = await queries.transfer_of_bytes(connection, agreement.establishment, written.measure.sha512)
     if earlier is None:
         raise Problem(
@@ -114,11 +102,19 @@ async def receive(
     return earlier, False
 
 
-async def _enter(tx: Transaction, values: Mapping[str, Any], written: Written) -> Transfer | None:
-    new = await queries.add_transfer(tx.connection, values)
-    if new is not None:
-        tx.post(_received(new, written))
-        tx.journal(_line("transfer.received", new, written))
+async def _enter(ingest: Ingest, arrival: Arrival) -> Transfer | None:
+    """Enter a transfer with those that arrive at the same moment; what is not entered leaves staging."""
+    key = arrival.values["staging_key"]
+    try:
+        new = await ingest.arrivals.add(arrival)
+    except BaseException:
+        # Once the commit is on its way it may have taken place although we were told otherwise: then a row
+        # counts on these bytes.
+        if not arrival.leaving:
+            await _forget(ingest.staging, key)
+        raise
+    if new is None:
+        await _forget(ingest.staging, key)
     return new
 
 
@@ -146,26 +142,4 @@ def _mismatch() -> Problem:
         "digest_mismatch",
         "Le contenu reçu n'a pas l'empreinte ou la taille annoncées ; rien n'a été conservé.",
         "The bytes received do not have the announced digest or size; nothing was kept.",
-    )
-
-
-def _received(new: Transfer, written: Written) -> SipReceivedV1:
-    return SipReceivedV1(
-        transfer_id=new.id,
-        establishment=new.establishment,
-        staging_key=new.staging_key,
-        size=written.measure.size,
-        sha512=written.measure.sha512,
-    )
-
-
-def _line(action: str, new: Transfer, written: Written) -> JournalLineV1:
-    return JournalLineV1(
-        kind="archives",
-        action=action,
-        actor=new.depositor,
-        object=f"transfer:{new.id}",
-        establishment=new.establishment,
-        transfer_id=new.id,
-        details={"sha512": written.measure.sha512, "size": written.measure.size},
     )

@@ -24,5 +24,5 @@ class IngestSettings(BaseSettings):
     ingest_processes: int = 2
     """Child processes that check and build."""
 
-    ingest_slots: int = 4
+    ingest_slots: int = 16
     """Transfers in hand at once."""

@@ -8,6 +8,7 @@ from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
+from services.ingest.parts import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Workshop
 from shared.messages.admin import AgreementPublishedV1
@@ -34,7 +35,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     staging = open_store(own.staging_url)
     await staging.prepare()
     database, lasts = foundation.database, settings.lease_seconds
-    ingest = handlers.Ingest(database, foundation.calls, staging, own)
+    ingest = Ingest(database, foundation.calls, staging, own)
     children = Children(own.ingest_processes)
     workshop = Workshop(ingest, children, RuleReferential(foundation.calls))
 
@@ -43,7 +44,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
         router,
         consumers=(
             Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
-            Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreement}),
+            Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreements}),
             # One queue for all the news of a transfer: they are handled in the order they come.
             Consumer(
                 "ingest.follow_aip",
@@ -58,7 +59,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
         ),
         loops=(
             WorkLoop(database, {handlers.PROCESS: workshop.process}, slots=own.ingest_slots, lease_seconds=lasts),
-            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=2, lease_seconds=lasts),
+            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
         ),
         probes={"staging": staging.probe, **_scanner(own)},
         close=(children.close, staging.close),

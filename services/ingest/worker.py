@@ -3,38 +3,36 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from importlib.metadata import version
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from services.ingest import queries
+from services.ingest import queries, recording
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.agreements import known_agreement
 from services.ingest.domain import errors
 from services.ingest.domain.agreement import Agreement, Decision, MatchHeader, UnknownRules, Usages
-from services.ingest.domain.finding_texts import found
-from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
-from services.ingest.domain.records import findings_to_json, header_to_json, plan_of_json, plan_to_json
+from services.ingest.domain.records import plan_of_json
 from services.ingest.domain.transfer import TransferState
-from services.ingest.handlers import SWEEP, Ingest, aip_key, line, package_key, reject
+from services.ingest.handlers import SWEEP, aip_key
+from services.ingest.parts import Ingest
 from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import Transfer
-from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check
-from shared.clock import now, rfc3339
-from shared.identifiers import new_id
+from services.ingest.recording import Built, Concluded, Judged, Recipe
+from services.ingest.replies import package_key
+from services.ingest.tasks import BuildOrder, CheckOrder, build, check
 from shared.messages.admin import AgreementV1
-from shared.messages.ingest import AipBuiltV1, MemberV1
+from shared.messaging.gathering import recorder
+from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
-from shared.messaging.transaction import Transaction
-from shared.messaging.work import Lease, StaleLease, confirm, enqueue, finish
+from shared.messaging.work import StaleLease, enqueue
 from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 
-OUR_VERSION = version("chartrier")
 LEAVING_SECONDS = 3.0
 
 Order = TypeVar("Order")
@@ -42,39 +40,36 @@ Answer = TypeVar("Answer")
 
 
 class Workshop:
-    """Takes a transfer from received to handed over to storage."""
+    """Takes a transfer from received to handed over to storage.
+
+    What many transfers write down at one moment is written in one transaction (`recording`).
+    """
 
     def __init__(self, ingest: Ingest, children: Children, rules: RuleReferential) -> None:
         self._ingest = ingest
         self._children = children
         self._rules = rules
+        database = ingest.database
+        self._concluded = recorder(database, partial(recording.conclude, ingest.staging))
+        self._handed_over = recorder(database, recording.hand_over)
+        self._closed = recorder(database, recording.close)
 
     async def process(self, held: Lease) -> None:
         """Do what the transfer's state asks for. Started again after any crash, it goes on from there."""
-        transfer = await self._begin(held)
-        if transfer.state is TransferState.CHECKING:
-            transfer = await self._check(held, transfer)
-            if transfer.state is not TransferState.STORING:
-                return
-        if transfer.state is TransferState.STORING and transfer.built is None:
-            await self._build(held, transfer)
-            return
-        async with self._ingest.database.begin() as tx:
-            await finish(tx, held)
-
-    async def _begin(self, held: Lease) -> Transfer:
-        async with self._ingest.database.reading() as connection:
-            transfer = await queries.get_transfer(connection, UUID(held.key))
+        transfer = await self._ingest.transfers.add(UUID(held.key))
         if transfer is None:
             raise AssertionError(f"work for a transfer that does not exist: {held.key}")
-        if transfer.state is not TransferState.RECEIVED:
-            return transfer
-        async with self._ingest.database.begin() as tx:
-            await confirm(tx, held)
-            return await queries.move(tx.connection, transfer, TransferState.CHECKING)
+        if transfer.state is TransferState.CHECKING:
+            verdict = await self._check(held, transfer)
+            if verdict.recipe is not None and verdict.transfer.state is TransferState.STORING:
+                await self._build(held, verdict.transfer, verdict.recipe)
+        elif transfer.state is TransferState.STORING and transfer.built is None:
+            await self._build(held, transfer, await self._recipe(transfer))
+        else:
+            await self._closed.add(held)
 
-    async def _check(self, held: Lease, transfer: Transfer) -> Transfer:
-        agreement = await known_agreement(self._ingest.database, self._ingest.calls, str(transfer.agreement))
+    async def _check(self, held: Lease, transfer: Transfer) -> Concluded:
+        agreement = await known_agreement(self._ingest, str(transfer.agreement))
         if agreement is None:
             raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
         rules = await self._rules.categories()
@@ -82,35 +77,7 @@ class Workshop:
             settings = self._ingest.settings
             order = CheckOrder(sip, _judged_by(agreement), rules, settings.clamd, settings.clamd_stream_max)
             checked = await self._in_child(check, order)
-        async with self._ingest.database.begin() as tx:
-            # Nobody else moves a transfer that is being checked: the lease is its lock.
-            await confirm(tx, held)
-            concluded = await self._conclude(tx, transfer, agreement, checked)
-            if concluded.state is not TransferState.STORING:
-                # Closed with the verdict: a decision taken right after it must find no work in its way.
-                await finish(tx, held)
-            return concluded
-
-    async def _conclude(
-        self, tx: Transaction, transfer: Transfer, agreement: AgreementV1, checked: Checked
-    ) -> Transfer:
-        """Record the verdict: refused, awaiting an archivist, or on to storage with a committed plan."""
-        named = _names(checked)
-        findings = (*checked.findings, *await _same_message(tx, transfer, checked))
-        if is_refused(findings) or checked.inventory is None:
-            return await reject(self._ingest.staging, tx, transfer, findings, named)
-        plan = _plan(transfer, agreement, findings, checked.software)
-        automatic = agreement.decision == "automatic"
-        return await queries.move(
-            tx.connection,
-            transfer,
-            TransferState.STORING if automatic else TransferState.AWAITING_DECISION,
-            findings=findings_to_json(findings),
-            plan=plan_to_json(plan),
-            inventory=checked.inventory,
-            aip_id=plan.aip_id,
-            **named,
-        )
+        return await self._concluded.add(Judged(held, transfer, agreement, checked))
 
     async def _in_child(self, function: Callable[[Order], Answer], order: Order) -> Answer:
         try:
@@ -118,19 +85,23 @@ class Workshop:
         except errors.TryAgain as error:
             raise TryAgain(str(error)) from error
 
-    async def _build(self, held: Lease, transfer: Transfer) -> None:
+    async def _recipe(self, transfer: Transfer) -> Recipe:
+        """Return the plan that was committed when the transfer passed, and what was measured then."""
         async with self._ingest.database.reading() as connection:
-            recipe = await queries.recipe(connection, transfer.id)
-        if recipe is None:
+            committed = await queries.recipe(connection, transfer.id)
+        if committed is None:
             raise AssertionError(f"transfer {transfer.id} is to be stored and has no plan")
-        plan, inventory = plan_of_json(recipe[0]), recipe[1]
-        staging = self._ingest.staging
+        plan, inventory = committed
+        return Recipe(plan_of_json(plan), inventory)
+
+    async def _build(self, held: Lease, transfer: Transfer, recipe: Recipe) -> None:
+        staging, plan = self._ingest.staging, recipe.plan
         try:
             async with local_copy(staging, transfer.staging_key) as sip, scratch_folder(staging) as folder:
-                order = BuildOrder(sip, inventory, plan, folder / "aip.tar", folder / "package.xml")
+                order = BuildOrder(sip, recipe.inventory, plan, folder / "aip.tar", folder / "package.xml")
                 summary = await self._in_child(build, order)
                 await self._stage(transfer, order, summary)
-            await self._hand_over(held, transfer, plan, summary)
+            await self._handed_over.add(Built(held, transfer, plan, summary))
         except (StaleLease, asyncio.CancelledError):
             await self._leave_nothing(transfer, plan)
             raise
@@ -146,98 +117,21 @@ class Workshop:
             await staging.delete(aip)
             raise TryAgain(f"spoiled in staging: {error}") from error
 
-    async def _hand_over(self, held: Lease, transfer: Transfer, plan: BuildPlan, summary: AipSummary) -> None:
-        async with self._ingest.database.begin() as tx:
-            await finish(tx, held)
-            built = {"sha512": summary.sha512, "size": summary.size}
-            await queries.record(tx.connection, transfer.id, built=built)
-            tx.post(
-                AipBuiltV1(
-                    aip_id=plan.aip_id,
-                    transfer_id=plan.transfer_id,
-                    establishment=plan.establishment,
-                    staging_key=aip_key(plan.aip_id),
-                    sha512=summary.sha512,
-                    size=summary.size,
-                    catalogue=MemberV1(
-                        offset=summary.catalogue_offset,
-                        length=summary.catalogue_length,
-                        sha512=summary.catalogue_sha512,
-                    ),
-                )
-            )
-            details = {
-                "aip": str(plan.aip_id),
-                "aip_sha512": summary.sha512,
-                "mets_sha512": summary.mets_sha512,
-                "findings": " ".join(sorted({finding.code for finding in plan.findings})),
-            }
-            tx.journal(line(transfer, "aip.built", "room:ingest", details))
-
     async def _leave_nothing(self, transfer: Transfer, plan: BuildPlan) -> None:
         """Have removed what we put in staging after somebody else had finished, and swept, the transfer."""
         # Nothing depends on it but the place it takes: whoever stops us need not wait for it.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(LEAVING_SECONDS), self._ingest.database.begin() as tx:
-                current = await queries.get_transfer(tx.connection, transfer.id, lock=True)
+                current = (await queries.lock_transfers(tx.connection, [transfer.id])).get(transfer.id)
                 if current is not None and current.state in {TransferState.ACCEPTED, TransferState.REJECTED}:
                     keys = [package_key(transfer.id), aip_key(plan.aip_id)]
-                    await enqueue(tx, SWEEP, str(transfer.id), {"keys": keys})
+                    await enqueue(tx, SWEEP, Piece(str(transfer.id), {"keys": keys}))
 
     async def sweep(self, held: Lease) -> None:
         """Remove from staging what a finished transfer no longer needs; its reply stays."""
         for key in held.payload["keys"]:
             await self._ingest.staging.delete(key)
-        async with self._ingest.database.begin() as tx:
-            await finish(tx, held)
-
-
-def _plan(
-    transfer: Transfer,
-    agreement: AgreementV1,
-    findings: tuple[Finding, ...],
-    software: Mapping[str, str],
-) -> BuildPlan:
-    return BuildPlan(
-        aip_id=new_id(),
-        transfer_id=transfer.id,
-        establishment=transfer.establishment,
-        agreement_identifier=agreement.identifier,
-        agreement_version=agreement.version,
-        received_at=rfc3339(transfer.received_at),
-        planned_at=rfc3339(now()),
-        sip_sha512=transfer.sha512,
-        sip_size=transfer.size,
-        depositor=transfer.depositor,
-        software={"chartrier": OUR_VERSION, **software},
-        findings=findings,
-    )
-
-
-async def _same_message(tx: Transaction, transfer: Transfer, checked: Checked) -> tuple[Finding, ...]:
-    """Find an earlier transfer with the same message identifier of the same transferring agency."""
-    header = checked.header
-    if header is None or not header.message_identifier or not header.transferring_agency:
-        return ()
-    earlier = await queries.transfer_of_message(
-        tx.connection, transfer, header.transferring_agency, header.message_identifier
-    )
-    if earlier is None:
-        return ()
-    params = {"message_identifier": header.message_identifier, "transfer": str(earlier)}
-    return (found("DUPLICATE_MESSAGE", "manifest.xml", **params),)
-
-
-def _names(checked: Checked) -> dict[str, object]:
-    header = checked.header
-    if header is None:
-        return {"counts": checked.counts}
-    return {
-        "header": header_to_json(header),
-        "message_identifier": header.message_identifier or None,
-        "transferring_agency": header.transferring_agency,
-        "counts": checked.counts,
-    }
+        await self._closed.add(held)
 
 
 def _judged_by(published: AgreementV1) -> Agreement:

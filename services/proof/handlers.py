@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from prometheus_client import Gauge
 from sqlalchemy.dialects.postgresql import insert
@@ -19,10 +18,10 @@ from services.proof.domain.line import FixedLine, Head, Origin, fix, journal_nam
 from shared.clock import now
 from shared.database.plumbing import dead_letter, inbox
 from shared.messages.journal import TRANSFER_ACCEPTED, JournalLinesV1, JournalLineV1
-from shared.messages.message import Message
 from shared.messages.proof import DepositRecordedV1
+from shared.messaging.chain import batch_digest
 from shared.messaging.outcome import Rejected
-from shared.messaging.transaction import Transaction, batch_digest
+from shared.messaging.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -43,57 +42,52 @@ WAITING_SINCE = Gauge(
 
 @dataclass(slots=True)
 class OpenBook:
-    """What we know of the chains during one transaction: nobody else writes before it ends."""
+    """What we know of the chains during one transaction: nobody else writes before it ends.
 
-    senders: dict[str, tuple[Head, bool]] = field(default_factory=dict)
+    `senders` has the head of each, and whether batches of it wait; `journals` the id and head of each.
+    """
+
+    senders: dict[str, tuple[Head, bool]]
     journals: dict[str, tuple[int, Head]] = field(default_factory=dict)
 
 
-_books: WeakKeyDictionary[Transaction, OpenBook] = WeakKeyDictionary()
-"""The book of each open transaction; several deliveries share one, and heads are read once for all."""
-
-
-async def keep_lines(tx: Transaction, message: Message) -> None:
-    """Keep a batch in its turn; one that comes too early waits, one that was kept already changes nothing.
+async def keep_lines(tx: Transaction, messages: Sequence[JournalLinesV1]) -> None:
+    """Keep batches in their turn; one that comes too early waits, one that was kept already changes nothing.
 
     Raises `Rejected` for a batch whose digest or predecessor is not what it should be.
     """
-    if not isinstance(message, JournalLinesV1):
-        raise Rejected(f"{QUEUE} keeps lines, not {message.topic}")
-    digest = batch_digest(message.sender, message.batch, message.previous, message.lines)
-    if message.batch < 1 or digest != message.sha512:
-        raise Rejected(f"batch {message.batch} of {message.sender} is not what its digest says")
+    by_sender: dict[str, list[JournalLinesV1]] = {}
+    for message in messages:
+        digest = batch_digest(message.sender, message.batch, message.previous, message.lines)
+        if message.batch < 1 or digest != message.sha512:
+            raise Rejected(f"batch {message.batch} of {message.sender} is not what its digest says")
+        by_sender.setdefault(message.sender, []).append(message)
 
-    book = await _open_book(tx)
-    head, waits = await _sender(tx, book, message.sender)
-    if message.batch <= head.number:
-        await _same_again(tx, message)
-    elif message.batch > head.number + 1:
-        await _put_aside(tx, book, message)
-    else:
-        _follows(message, head)
-        await _keep(tx, book, [message])
-        if waits:
-            await _take_up(tx, book, message.sender)
+    await queries.lock_writing(tx.connection)
+    book = OpenBook(await queries.sender_heads(tx.connection, list(by_sender)))
+    for sender, of_sender in by_sender.items():
+        await _take(tx, book, sender, of_sender)
 
 
-async def _open_book(tx: Transaction) -> OpenBook:
-    book = _books.get(tx)
-    if book is None:
-        await queries.lock_writing(tx.connection)
-        book = _books.setdefault(tx, OpenBook())
-    return book
-
-
-async def _sender(tx: Transaction, book: OpenBook, name: str) -> tuple[Head, bool]:
-    if name not in book.senders:
-        book.senders[name] = await queries.sender_head(tx.connection, name)
-    return book.senders[name]
-
-
-def _follows(message: JournalLinesV1, head: Head) -> None:
-    if message.previous != head.sha512:
-        raise Rejected(f"batch {message.batch} of {message.sender} does not follow from the one we hold")
+async def _take(tx: Transaction, book: OpenBook, sender: str, messages: Sequence[JournalLinesV1]) -> None:
+    head, waits = book.senders[sender]
+    ahead: dict[int, JournalLinesV1] = {}
+    for message in sorted(messages, key=lambda message: message.batch):
+        if message.batch <= head.number:
+            await _same_again(tx, message)
+        elif ahead.setdefault(message.batch, message).sha512 != message.sha512:
+            raise Rejected(f"two batches {message.batch} of {sender}")
+    ready, stranger = _run_from(head, list(ahead.values()))
+    if stranger is not None:
+        raise Rejected(f"batch {stranger.batch} of {sender} does not follow from the one we hold")
+    if ready:
+        await _keep(tx, book, ready)
+    early = list(ahead.values())[len(ready) :]
+    await _put_aside(tx, book, sender, early)
+    if ready and waits:
+        await _take_up(tx, book, sender)
+    elif early:
+        await show_waiting(tx, sender)
 
 
 async def _same_again(tx: Transaction, message: JournalLinesV1) -> None:
@@ -102,13 +96,13 @@ async def _same_again(tx: Transaction, message: JournalLinesV1) -> None:
         raise Rejected(f"another batch {message.batch} of {message.sender} was kept before")
 
 
-async def _put_aside(tx: Transaction, book: OpenBook, message: JournalLinesV1) -> None:
-    if await queries.put_aside(tx.connection, message) != message.sha512:
-        raise Rejected(f"another batch {message.batch} of {message.sender} waits already")
-    head, _ = book.senders[message.sender]
-    book.senders[message.sender] = (head, True)
-    log.info("batch waits", extra={"sender": message.sender, "batch": message.batch, "held": head.number})
-    await show_waiting(tx, message.sender)
+async def _put_aside(tx: Transaction, book: OpenBook, sender: str, messages: Sequence[JournalLinesV1]) -> None:
+    head, waits = book.senders[sender]
+    for message in messages:
+        if await queries.put_aside(tx.connection, message) != message.sha512:
+            raise Rejected(f"another batch {message.batch} of {sender} waits already")
+        log.info("batch waits", extra={"sender": sender, "batch": message.batch, "held": head.number})
+    book.senders[sender] = (head, waits or bool(messages))
 
 
 async def _take_up(tx: Transaction, book: OpenBook, sender: str) -> None:
@@ -184,17 +178,22 @@ async def _keep(tx: Transaction, book: OpenBook, messages: Sequence[JournalLines
     await queries.keep(tx.connection, origins, fixed, book.journals, recorded_at)
     _, waits = book.senders[origins[-1].sender]
     book.senders[origins[-1].sender] = (Head(origins[-1].batch, origins[-1].sha512), waits)
-    await _tell_deposits(tx, [line for message in messages for line in message.lines])
+    await _tell_deposits(tx, messages)
 
 
-async def _tell_deposits(tx: Transaction, lines: Sequence[JournalLineV1]) -> None:
-    accepted = {_deposit(line) for line in lines if line.action == TRANSFER_ACCEPTED and line.outcome == "ok"}
-    deposits = dict(pair for pair in accepted if pair is not None)
+async def _tell_deposits(tx: Transaction, messages: Sequence[JournalLinesV1]) -> None:
+    deposits = {
+        deposit: message.message_id
+        for message in messages
+        for line in message.lines
+        if line.action == TRANSFER_ACCEPTED and line.outcome == "ok" and (deposit := _deposit(line)) is not None
+    }
     if not deposits:
         return
-    places = await queries.positions(tx.connection, list(deposits))
-    for transfer, establishment in deposits.items():
-        tx.post(DepositRecordedV1(transfer_id=transfer, establishment=establishment, positions=places[transfer]))
+    places = await queries.positions(tx.connection, [transfer for transfer, _ in deposits])
+    for (transfer, establishment), cause in deposits.items():
+        told = DepositRecordedV1(transfer_id=transfer, establishment=establishment, positions=places[transfer])
+        tx.post(told, cause)
 
 
 def _deposit(line: JournalLineV1) -> tuple[UUID, UUID] | None:

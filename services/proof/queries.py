@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy import ARRAY, Row, Select, Text, any_, bindparam, func, select, text
+from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -52,16 +53,25 @@ async def lock_writing(connection: AsyncConnection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(WRITING)))
 
 
-async def sender_head(connection: AsyncConnection, name: str) -> tuple[Head, bool]:
-    """Return where we are with a sender (an empty head for a new one), and whether batches of it wait."""
-    row = (
-        await connection.execute(select(sender.c.batch, sender.c.sha512).where(sender.c.name == name))
-    ).one_or_none()
-    if row is None:
-        new = {"name": name, "batch": 0, "sha512": bytes.fromhex(Head().sha512)}
-        await connection.execute(insert(sender).values(new))
-    waits = await connection.scalar(select(select(pending_batch).where(pending_batch.c.sender == name).exists()))
-    return (Head() if row is None else Head(row.batch, row.sha512.hex())), bool(waits)
+_SENDERS = select(
+    sender.c.name,
+    sender.c.batch,
+    sender.c.sha512,
+    select(pending_batch).where(pending_batch.c.sender == sender.c.name).exists().label("waits"),
+).where(sender.c.name == any_(bindparam("names", type_=ARRAY(Text))))
+
+
+async def sender_heads(connection: AsyncConnection, names: Sequence[str]) -> dict[str, tuple[Head, bool]]:
+    """Return where we are with senders, and whether batches of them wait; a new one has an empty head."""
+    rows = await connection.execute(_SENDERS, {"names": list(names)})
+    found = {row.name: (Head(row.batch, row.sha512.hex()), bool(row.waits)) for row in rows}
+    fresh = [name for name in names if name not in found]
+    if fresh:
+        empty = Head()
+        rows_of_fresh = [{"name": name, "batch": 0, "sha512": bytes.fromhex(empty.sha512)} for name in fresh]
+        await connection.execute(insert(sender), rows_of_fresh)
+        found |= dict.fromkeys(fresh, (empty, False))
+    return found
 
 
 _OPEN_JOURNALS = text(
@@ -73,13 +83,16 @@ _OPEN_JOURNALS = text(
 )
 
 
+_JOURNALS = select(journal.c.name, journal.c.id, journal.c.number, journal.c.sha512).where(
+    journal.c.name == any_(bindparam("names", type_=ARRAY(Text)))
+)
+
+
 async def journal_heads(
     connection: AsyncConnection, wanted: dict[str, tuple[JournalKind, UUID | None]]
 ) -> dict[str, tuple[int, Head]]:
     """Return id and head of each journal by name, opening those that do not exist yet."""
-    known = select(journal.c.name, journal.c.id, journal.c.number, journal.c.sha512)
-    query = known.where(journal.c.name.in_(wanted))
-    found = {row.name: row for row in await connection.execute(query)}
+    found = {row.name: row for row in await connection.execute(_JOURNALS, {"names": list(wanted)})}
     fresh = [name for name in wanted if name not in found]
     if fresh:
         values = {
@@ -89,7 +102,7 @@ async def journal_heads(
             "genesis": bytes.fromhex(Head().sha512),
         }
         await connection.execute(_OPEN_JOURNALS, values)
-        found |= {row.name: row for row in await connection.execute(known.where(journal.c.name.in_(fresh)))}
+        found |= {row.name: row for row in await connection.execute(_JOURNALS, {"names": fresh})}
     return {name: (row.id, Head(row.number, row.sha512.hex())) for name, row in found.items()}
 
 
@@ -149,18 +162,20 @@ async def batch_sha512(connection: AsyncConnection, name: str, number: int) -> s
     return None if digest is None else digest.hex()
 
 
+_POSITIONS = (
+    select(line.c.transfer_id, journal.c.name, line.c.number, line.c.sha512)
+    .join(journal, journal.c.id == line.c.journal)
+    .where(line.c.transfer_id == any_(bindparam("transfers", type_=ARRAY(UUID_TYPE))))
+    .order_by(journal.c.name, line.c.number)
+)
+
+
 async def positions(
     connection: AsyncConnection, transfers: Sequence[UUID]
 ) -> dict[UUID, tuple[JournalPositionV1, ...]]:
     """Return where every line of these transfers stands."""
-    query = (
-        select(line.c.transfer_id, journal.c.name, line.c.number, line.c.sha512)
-        .join(journal, journal.c.id == line.c.journal)
-        .where(line.c.transfer_id.in_(transfers))
-        .order_by(journal.c.name, line.c.number)
-    )
     found: dict[UUID, list[JournalPositionV1]] = {}
-    for row in await connection.execute(query):
+    for row in await connection.execute(_POSITIONS, {"transfers": list(transfers)}):
         position = JournalPositionV1(journal=row.name, number=row.number, sha512=row.sha512.hex())
         found.setdefault(row.transfer_id, []).append(position)
     return {transfer: tuple(places) for transfer, places in found.items()}

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.storage import queries
+from services.storage.domain.copies import Copy
 from services.storage.queries import Holding
 from services.storage.reading import content
 from services.storage.sites import OpenSite
@@ -45,9 +46,7 @@ async def get_copies(
     aip_id: str, storage: Parts, caller: Annotated[Caller, requires(Permission.COPIES_READ)]
 ) -> dict[str, Any]:
     """Say where each copy of an AIP is, and when it was last read back."""
-    holding = await _within(storage, caller, Permission.COPIES_READ, aip_id)
-    async with storage.database.reading() as connection:
-        copies = await queries.copies_of(connection, holding)
+    holding, copies = await _within(storage, caller, Permission.COPIES_READ, aip_id)
     return {
         "aip_id": str(holding.id),
         "version": holding.version,
@@ -77,14 +76,12 @@ async def get_content(
     caller: Annotated[Caller, requires(Permission.CONTENT_READ)],
 ) -> Response:
     """Return an AIP's TAR, or one range of it, from a site whose copy was verified."""
-    holding = await _within(storage, caller, Permission.CONTENT_READ, aip_id)
+    holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id)
     try:
         wanted = byte_range(request.headers.get("range"), holding.size)
     except UnsatisfiableRange:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{holding.size}"})
     offset, length = wanted or (0, holding.size)
-    async with storage.database.reading() as connection:
-        copies = await queries.copies_of(connection, holding)
     try:
         chunks = await content(holding, copies, storage.sites, offset, length)
     except StoreUnavailable as error:
@@ -106,16 +103,18 @@ async def get_content(
     return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type="application/x-tar")
 
 
-async def _within(storage: Storage, caller: Caller, permission: Permission, aip_id: str) -> Holding:
-    """Return an AIP the caller may ask about; a foreign or malformed id is as unknown as any other."""
+async def _within(
+    storage: Storage, caller: Caller, permission: Permission, aip_id: str
+) -> tuple[Holding, list[Copy]]:
+    """Return an AIP the caller may ask about and its copies; a foreign or malformed id is as unknown as any other."""
     try:
         wanted = UUID(aip_id)
     except ValueError as error:
         raise not_found() from error
     async with storage.database.reading() as connection:
-        holding = await queries.newest(connection, wanted)
-    if holding is None or holding.kind != "aip" or holding.establishment is None:
+        found = await queries.newest_with_copies(connection, wanted)
+    if found is None or found[0].kind != "aip" or found[0].establishment is None:
         raise not_found()
-    if holding.establishment not in caller.scope(permission):
+    if found[0].establishment not in caller.scope(permission):
         raise not_found()
-    return holding
+    return found

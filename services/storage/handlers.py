@@ -1,6 +1,7 @@
 """What storage does when it hears something: takes AIPs and records in, to be copied by its workers."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -8,13 +9,15 @@ import rfc8785
 
 from services.storage import queries
 from services.storage.domain.keys import aip_key, record_key
+from services.storage.queries import HoldingKey
 from shared.checksums import sha512_of
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.message import Message
+from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected
 from shared.messaging.transaction import Transaction
-from shared.messaging.work import enqueue_all
+from shared.messaging.work import enqueue
 
 WRITE = "write"
 """Write one copy of a holding to one site."""
@@ -25,66 +28,94 @@ VERIFY = "verify"
 Handle = Callable[[Transaction, Any], Coroutine[Any, Any, None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A holding to take in: its row, and the message that announces it."""
+
+    values: Mapping[str, Any]
+    cause: UUID
+
+
 def work_key(holding: UUID, version: int, site: str) -> str:
     """Name the work on one copy."""
     return f"{holding}/{version}/{site}"
 
 
-def take_aip(sites: Sequence[str]) -> Handle:
-    """Return the handler that takes an AIP in, to be copied to `sites`."""
+def take_aips(sites: Sequence[str]) -> Handle:
+    """Return the handler that takes AIPs in, to be copied to `sites`."""
 
-    async def handle(tx: Transaction, message: AipBuiltV1) -> None:
-        known = await queries.newest(tx.connection, message.aip_id, lock=True)
-        if known is not None and known.sha512 != message.sha512:
-            raise Rejected(f"AIP {message.aip_id} was announced before with other bytes")
-        if known is not None and known.state != "refused":
-            return
-        version = 1 if known is None else known.version + 1
-        values = {
-            "id": message.aip_id,
-            "version": version,
-            "kind": "aip",
-            "establishment": message.establishment,
-            "key": aip_key(message.establishment, message.aip_id, version),
-            "sha512": message.sha512,
-            "size": message.size,
-            "facts": {
-                "transfer_id": str(message.transfer_id),
-                "staging_key": message.staging_key,
-                "catalogue": message.catalogue.model_dump(),
-            },
-        }
-        await _take(tx, values, sites)
+    async def handle(tx: Transaction, messages: Sequence[AipBuiltV1]) -> None:
+        firsts = {message.aip_id: message for message in reversed(messages)}
+        arrivals = [Arrival(_aip_values(message, 1), message.message_id) for message in firsts.values()]
+        taken = await _take(tx, arrivals, sites)
+        for message in messages:
+            if firsts[message.aip_id] is not message or (message.aip_id, 1) not in taken:
+                await _take_again(tx, message, sites)
 
     return handle
 
 
-def take_agreement(sites: Sequence[str]) -> Handle:
+async def _take_again(tx: Transaction, message: AipBuiltV1, sites: Sequence[str]) -> None:
+    """Take an AIP that was announced before: a new version if the last was refused, else nothing.
+
+    Raises `Rejected` when the announcements contradict each other.
+    """
+    known = await queries.newest(tx.connection, message.aip_id, lock=True)
+    if known is None or known.sha512 != message.sha512:
+        raise Rejected(f"AIP {message.aip_id} was announced before with other bytes")
+    if known.state == "refused":
+        await _take(tx, [Arrival(_aip_values(message, known.version + 1), message.message_id)], sites)
+
+
+def _aip_values(message: AipBuiltV1, version: int) -> dict[str, Any]:
+    return {
+        "id": message.aip_id,
+        "version": version,
+        "kind": "aip",
+        "establishment": message.establishment,
+        "key": aip_key(message.establishment, message.aip_id, version),
+        "sha512": message.sha512,
+        "size": message.size,
+        "facts": {
+            "transfer_id": str(message.transfer_id),
+            "staging_key": message.staging_key,
+            "catalogue": message.catalogue.model_dump(),
+        },
+    }
+
+
+def take_agreements(sites: Sequence[str]) -> Handle:
     """Return the handler that keeps each version of an agreement as a record."""
 
-    async def handle(tx: Transaction, message: AgreementPublishedV1) -> None:
-        agreement = message.agreement
-        key = record_key(agreement.establishment, "agreement", agreement.id, agreement.version)
-        await _take_record(tx, sites, message, (agreement.id, agreement.version, agreement.establishment, key))
+    async def handle(tx: Transaction, messages: Sequence[AgreementPublishedV1]) -> None:
+        await _take(tx, [_agreement_record(message) for message in messages], sites)
 
     return handle
 
 
-def take_organisation(sites: Sequence[str]) -> Handle:
+def _agreement_record(message: AgreementPublishedV1) -> Arrival:
+    agreement = message.agreement
+    key = record_key(agreement.establishment, "agreement", agreement.id, agreement.version)
+    return _record(message, (agreement.id, agreement.version, agreement.establishment, key))
+
+
+def take_organisations(sites: Sequence[str]) -> Handle:
     """Return the handler that keeps each version of an organisation as a record."""
 
-    async def handle(tx: Transaction, message: OrganisationChangedV1) -> None:
-        # An establishment leaves with its own records; the other organisations are the platform's.
-        owner = message.organisation if message.kind == "establishment" else None
-        key = record_key(owner, "organisation", message.organisation, message.version)
-        await _take_record(tx, sites, message, (message.organisation, message.version, owner, key))
+    async def handle(tx: Transaction, messages: Sequence[OrganisationChangedV1]) -> None:
+        await _take(tx, [_organisation_record(message) for message in messages], sites)
 
     return handle
 
 
-async def _take_record(
-    tx: Transaction, sites: Sequence[str], message: Message, named: tuple[UUID, int, UUID | None, str]
-) -> None:
+def _organisation_record(message: OrganisationChangedV1) -> Arrival:
+    # An establishment leaves with its own records; the other organisations are the platform's.
+    owner = message.organisation if message.kind == "establishment" else None
+    key = record_key(owner, "organisation", message.organisation, message.version)
+    return _record(message, (message.organisation, message.version, owner, key))
+
+
+def _record(message: Message, named: tuple[UUID, int, UUID | None, str]) -> Arrival:
     holding_id, version, owner, key = named
     body = rfc8785.dumps({"topic": message.topic, "fact": message.model_dump(mode="json")})
     values = {
@@ -97,9 +128,13 @@ async def _take_record(
         "size": len(body),
         "facts": {"body": body.decode()},
     }
-    await _take(tx, values, sites)
+    return Arrival(values, message.message_id)
 
 
-async def _take(tx: Transaction, values: dict[str, Any], sites: Sequence[str]) -> None:
-    if await queries.add_holding(tx.connection, values, sites):
-        await enqueue_all(tx, WRITE, {work_key(values["id"], values["version"], site): {} for site in sites})
+async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
+    """Take in what is not there yet, to be written to each site; return what that was."""
+    added = await queries.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
+    causes = {(arrival.values["id"], arrival.values["version"]): arrival.cause for arrival in arrivals}
+    pieces = (Piece(work_key(*key, site), cause=causes[key]) for key in added for site in sites)
+    await enqueue(tx, WRITE, *pieces)
+    return added

@@ -1,12 +1,13 @@
 """Every question storage asks its database, and every line it writes there. Callers own the transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,6 +33,13 @@ class Holding:
     stored_at: datetime | None
 
 
+HoldingKey = tuple[UUID, int]
+"""Id and version: what a holding is known by."""
+
+CopyKey = tuple[UUID, int, str]
+"""Id, version and site: what a copy is known by."""
+
+
 def _holding(row: Row[Any]) -> Holding:
     return Holding(**row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
 
@@ -39,15 +47,21 @@ def _holding(row: Row[Any]) -> Holding:
 # Built once: they run several times for each AIP.
 _NEWEST = select(holding).where(holding.c.id == bindparam("of")).order_by(holding.c.version.desc()).limit(1)
 _NEWEST_LOCKED = _NEWEST.with_for_update()
-_ONE = select(holding).where(holding.c.id == bindparam("of"), holding.c.version == bindparam("in_version"))
-_ONE_LOCKED = _ONE.with_for_update()
-_ADD = upsert(holding).on_conflict_do_nothing().returning(holding.c.id)
-_ADD_COPIES = insert(copy)
-_COPIES = (
-    select(copy)
-    .where(copy.c.holding == bindparam("of"), copy.c.version == bindparam("in_version"))
-    .order_by(copy.c.site)
+_KEYS = (
+    func.unnest(bindparam("ids", type_=ARRAY(UUID_TYPE)), bindparam("versions", type_=ARRAY(Integer)))
+    .table_valued("id", "version")
+    .render_derived(name="wanted")
 )
+_AMONG = tuple_(holding.c.id, holding.c.version).in_(select(_KEYS))
+# In one order, so that two transactions that lock the same ones never wait for each other.
+_LOCKED = select(holding).where(_AMONG).order_by(holding.c.id, holding.c.version).with_for_update()
+_ADD = upsert(holding).on_conflict_do_nothing().returning(holding.c.id, holding.c.version)
+_ADD_COPIES = insert(copy)
+_COPIES = select(copy).where(tuple_(copy.c.holding, copy.c.version).in_(select(_KEYS))).order_by(copy.c.site)
+
+
+def _columns(keys: Collection[HoldingKey]) -> dict[str, list[Any]]:
+    return {"ids": [key[0] for key in keys], "versions": [key[1] for key in keys]}
 
 
 async def newest(connection: AsyncConnection, holding_id: UUID, *, lock: bool = False) -> Holding | None:
@@ -56,64 +70,92 @@ async def newest(connection: AsyncConnection, holding_id: UUID, *, lock: bool = 
     return None if row is None else _holding(row)
 
 
-async def get_holding(
-    connection: AsyncConnection, holding_id: UUID, version: int, *, lock: bool = False
-) -> Holding | None:
-    """Return one version of a holding."""
-    wanted = {"of": holding_id, "in_version": version}
-    row = (await connection.execute(_ONE_LOCKED if lock else _ONE, wanted)).one_or_none()
-    return None if row is None else _holding(row)
+async def lock_holdings(connection: AsyncConnection, keys: Collection[HoldingKey]) -> dict[HoldingKey, Holding]:
+    """Return holdings, locked until the transaction ends."""
+    rows = await connection.execute(_LOCKED, _columns(keys))
+    return {(row.id, row.version): _holding(row) for row in rows}
 
 
-async def add_holding(connection: AsyncConnection, values: dict[str, Any], sites: Iterable[str]) -> bool:
-    """Add a holding with a copy to write on each site; False when that version is there already."""
-    added = await connection.execute(_ADD, {"state": "storing", **values})
-    if added.one_or_none() is None:
-        return False
+async def add_holdings(
+    connection: AsyncConnection, holdings: Sequence[Mapping[str, Any]], sites: Sequence[str]
+) -> set[HoldingKey]:
+    """Add holdings, each with a copy to write on each site; return those that were not there yet."""
+    rows = [{"state": "storing", **values} for values in holdings]
+    added = {(row.id, row.version) for row in await connection.execute(_ADD, rows)}
     to_write = [
-        {"holding": values["id"], "version": values["version"], "site": site, "state": "to_write"} for site in sites
+        {"holding": holding_id, "version": version, "site": site, "state": "to_write"}
+        for holding_id, version in added
+        for site in sites
     ]
-    await connection.execute(_ADD_COPIES, to_write)
-    return True
+    if to_write:
+        await connection.execute(_ADD_COPIES, to_write)
+    return added
 
 
-async def set_state(connection: AsyncConnection, held: Holding, state: str) -> None:
-    """Move a holding, locked before, to a state."""
-    change: dict[str, Any] = {"state": state}
-    if state == "stored":
-        change["stored_at"] = func.now()
-    ours = (holding.c.id == held.id) & (holding.c.version == held.version)
-    await connection.execute(update(holding).where(ours).values(change))
+async def set_states(connection: AsyncConnection, keys: Collection[HoldingKey], state: str) -> None:
+    """Move holdings, locked before, to a state."""
+    if not keys:
+        return
+    stored_at = func.now() if state == "stored" else holding.c.stored_at
+    change = update(holding).where(_AMONG).values(state=state, stored_at=stored_at)
+    await connection.execute(change, _columns(keys))
 
 
-_SUBJECT = (
-    select(*holding.c, *(column.label(f"copy_{column.name}") for column in copy.c))
-    .join_from(holding, copy, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version))
-    .where(
-        holding.c.id == bindparam("of"),
-        holding.c.version == bindparam("in_version"),
-        copy.c.site == bindparam("on_site"),
+_PAIRS = select(*holding.c, *(column.label(f"copy_{column.name}") for column in copy.c)).join_from(
+    holding, copy, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version)
+)
+
+_NEWEST_WITH_COPIES = _PAIRS.where(
+    holding.c.id == bindparam("of"),
+    holding.c.version == select(func.max(holding.c.version)).where(holding.c.id == bindparam("of")).scalar_subquery(),
+).order_by(copy.c.site)
+
+_SUBJECTS = _PAIRS.where(
+    tuple_(copy.c.holding, copy.c.version, copy.c.site).in_(
+        select(
+            func.unnest(
+                bindparam("ids", type_=ARRAY(UUID_TYPE)),
+                bindparam("versions", type_=ARRAY(Integer)),
+                bindparam("sites", type_=ARRAY(Text)),
+            )
+            .table_valued("id", "version", "site")
+            .render_derived(name="wanted")
+        )
     )
 )
 
 
-async def subject(
-    connection: AsyncConnection, holding_id: UUID, version: int, site: str
-) -> tuple[Holding, Copy] | None:
-    """Return a holding and its copy on one site, in one question."""
-    wanted = {"of": holding_id, "in_version": version, "on_site": site}
-    row = (await connection.execute(_SUBJECT, wanted)).one_or_none()
-    if row is None:
+async def subjects(connection: AsyncConnection, keys: Sequence[CopyKey]) -> dict[CopyKey, tuple[Holding, Copy]]:
+    """Return copies, each with its holding, in one question."""
+    wanted = {**_columns([(key[0], key[1]) for key in keys]), "sites": [key[2] for key in keys]}
+    pairs = [_pair(row) for row in (await connection.execute(_SUBJECTS, wanted)).mappings()]
+    return {(held.id, held.version, one.site): (held, one) for held, one in pairs}
+
+
+def _pair(row: RowMapping) -> tuple[Holding, Copy]:
+    held = Holding(**{name: value for name, value in row.items() if not name.startswith("copy_")})
+    return held, _copy(held, {name.removeprefix("copy_"): value for name, value in row.items()})
+
+
+async def newest_with_copies(connection: AsyncConnection, holding_id: UUID) -> tuple[Holding, list[Copy]] | None:
+    """Return the newest version of a holding with its copies by site, in one question."""
+    rows = (await connection.execute(_NEWEST_WITH_COPIES, {"of": holding_id})).mappings().all()
+    if not rows:
         return None
-    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
-    held = Holding(**{name: value for name, value in values.items() if not name.startswith("copy_")})
-    return held, _copy(held, {name.removeprefix("copy_"): value for name, value in values.items()})
+    held, _ = _pair(rows[0])
+    return held, [_pair(row)[1] for row in rows]
 
 
-async def copies_of(connection: AsyncConnection, held: Holding) -> list[Copy]:
-    """Return every copy of a holding, by site."""
-    rows = await connection.execute(_COPIES, {"of": held.id, "in_version": held.version})
-    return [_copy(held, dict(row)) for row in rows.mappings()]
+async def copies_of_all(connection: AsyncConnection, holdings: Collection[Holding]) -> dict[HoldingKey, list[Copy]]:
+    """Return every copy of holdings, by site."""
+    by_key = {(held.id, held.version): held for held in holdings}
+    if not by_key:
+        return {}
+    found: dict[HoldingKey, list[Copy]] = {key: [] for key in by_key}
+    for row in (await connection.execute(_COPIES, _columns(by_key))).mappings():
+        key = (row["holding"], row["version"])
+        found[key].append(_copy(by_key[key], dict(row)))
+    return found
 
 
 def _copy(held: Holding, row: Mapping[str, Any]) -> Copy:
@@ -136,16 +178,19 @@ _PUT_COPY = update(copy).where(
 )
 
 
-async def put_copy(connection: AsyncConnection, held: Holding, now: Copy) -> None:
-    """Write down where a copy stands now."""
-    values = {
-        "of": held.id,
-        "in_version": held.version,
-        "on_site": now.site,
-        "state": now.state.value,
-        "version_id": now.version_id,
-        "written_by": now.written_by,
-        "written_at": now.written_at,
-        "verified_at": now.verified_at,
-    }
-    await connection.execute(_PUT_COPY, values)
+async def put_copies(connection: AsyncConnection, copies: Sequence[tuple[Holding, Copy]]) -> None:
+    """Write down where copies stand now."""
+    rows = [
+        {
+            "of": held.id,
+            "in_version": held.version,
+            "on_site": now.site,
+            "state": now.state.value,
+            "version_id": now.version_id,
+            "written_by": now.written_by,
+            "written_at": now.written_at,
+            "verified_at": now.verified_at,
+        }
+        for held, now in copies
+    ]
+    await connection.execute(_PUT_COPY, rows)

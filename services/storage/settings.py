@@ -36,5 +36,5 @@ class StorageSettings(BaseSettings):
     retention_days: int = 180
     """How long a lock lasts before it is renewed: at least two audit periods."""
 
-    storage_slots: int = 6
+    storage_slots: int = 16
     """Copies written, and copies read back, at once."""

@@ -4,9 +4,9 @@ from services.storage.api import Storage, router
 from services.storage.handlers import (
     VERIFY,
     WRITE,
-    take_agreement,
-    take_aip,
-    take_organisation,
+    take_agreements,
+    take_aips,
+    take_organisations,
 )
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
@@ -41,13 +41,13 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
         foundation,
         router,
         consumers=(
-            Consumer("storage.copy_aip", database, {AipBuiltV1: take_aip(names)}),
+            Consumer("storage.copy_aip", database, {AipBuiltV1: take_aips(names)}),
             Consumer(
                 "storage.keep_records",
                 database,
                 {
-                    AgreementPublishedV1: take_agreement(names),
-                    OrganisationChangedV1: take_organisation(names),
+                    AgreementPublishedV1: take_agreements(names),
+                    OrganisationChangedV1: take_organisations(names),
                 },
             ),
         ),

@@ -19,6 +19,9 @@ LEEWAY_SECONDS = 5
 REFRESH_SECONDS = 10.0
 """An unknown key id asks admin for its keys again, at most this often."""
 
+REMEMBERED = 2048
+"""Verified tokens kept at most: checking a signature again costs as much as many a request."""
+
 KeySource = Callable[[], Awaitable[dict[str, Any]]]
 """Fetches admin's JWK set."""
 
@@ -38,24 +41,36 @@ class TokenVerifier:
         # The clock may start with the machine: zero would stand for a moment that is not yet long ago.
         self._fetched_at = -REFRESH_SECONDS
         self._lock = asyncio.Lock()
+        self._verified: dict[str, tuple[float, Caller]] = {}
 
     async def verify(self, token: str) -> Caller:
         """Return the caller a token names. Raises `InvalidToken`."""
+        ends, caller = self._verified.get(token, (0.0, None))
+        if caller is not None and time.time() < ends + LEEWAY_SECONDS:
+            return caller
         try:
-            header = jwt.get_unverified_header(token)
-            if header.get("alg") == "HS256":
-                return self._room(token)
-            key = await self._key(str(header.get("kid", "")))
-            claims = jwt.decode(token, key, algorithms=["ES256"], issuer=self._issuer, **_CHECKS)
-            return Caller(f"client:{claims['sub']}", mandates_of(claims), token)
+            claims, caller = await self._check(token)
         except (jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
             raise InvalidToken(str(error)) from error
+        if len(self._verified) >= REMEMBERED:
+            # All of them: they are as short-lived as they are cheap to have again.
+            self._verified.clear()
+        self._verified[token] = (float(claims["exp"]), caller)
+        return caller
 
-    def _room(self, token: str) -> Caller:
+    async def _check(self, token: str) -> tuple[dict[str, Any], Caller]:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") == "HS256":
+            return self._room(token)
+        key = await self._key(str(header.get("kid", "")))
+        claims = jwt.decode(token, key, algorithms=["ES256"], issuer=self._issuer, **_CHECKS)
+        return claims, Caller(f"client:{claims['sub']}", mandates_of(claims), token)
+
+    def _room(self, token: str) -> tuple[dict[str, Any], Caller]:
         claims = jwt.decode(token, self._secret, algorithms=["HS256"], issuer=INTERNAL_ISSUER, **_CHECKS)
         if claims["sub"] not in ROOMS:
             raise InvalidToken("no such room")
-        return Caller(f"room:{claims['sub']}", (), token, internal=True)
+        return claims, Caller(f"room:{claims['sub']}", (), token, internal=True)
 
     async def _key(self, key_id: str) -> jwt.PyJWK:
         if key_id not in self._keys:
@@ -71,6 +86,8 @@ class TokenVerifier:
         key_set = jwt.PyJWKSet.from_dict(await self._fetch())
         self._keys = {key.key_id: key for key in key_set.keys if key.key_id}
         self._fetched_at = time.monotonic()
+        # A key that is no longer published takes its tokens along.
+        self._verified.clear()
 
 
 _CHECKS: dict[str, Any] = {

@@ -24,8 +24,8 @@ class Part(BaseModel):
 class Message(Part):
     """One fact, said once: `message_id` is what consumers know it by, however often it is delivered.
 
-    `causation_id` is the message whose handling said this one; following it back gives the thread of
-    one deposit.
+    `causation_id` is the message that led to this one, at once or through long work; following it back gives the
+    thread of one deposit. A batch of journal lines has none: it may hold the lines of many.
     """
 
     topic: ClassVar[str]

@@ -15,7 +15,7 @@ from shared.database.plumbing import dead_letter, inbox
 from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
-from shared.messaging.transaction import RoomDatabase, Transaction, cause
+from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.observability import MESSAGES
 
 log = logging.getLogger(__name__)
@@ -31,16 +31,17 @@ _CLAIM = (
     .returning(inbox.c.message_id)
 )
 
-Handler = Callable[[Transaction, Any], Awaitable[None]]
-"""Takes the open transaction and one message of the class it was declared for."""
+Handler = Callable[[Transaction, Sequence[Any]], Awaitable[None]]
+"""Takes the open transaction and messages of the class it was declared for, one or many, in the order they came."""
 
 
 @dataclass(frozen=True)
 class Consumer:
     """A queue of one room: `handlers` maps each message class it hears to the function that handles it.
 
-    Handlers must be short: long work becomes a row of `work`. A consumer that may `linger` waits so many
-    seconds for more messages to handle in the same transaction.
+    Handlers must be short: long work becomes a row of `work`. Of a batch each handler is given all the messages
+    of its class at once, the class of the first message first. A consumer that may `linger` waits so many seconds
+    for more messages to handle in the same transaction.
     """
 
     queue: str
@@ -100,25 +101,22 @@ class Consumer:
         return DONE
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> None:
-        ids = list({delivery.message_id for delivery in deliveries})
+        by_id = {delivery.message_id: delivery for delivery in deliveries}
         async with self.database.begin() as tx:
-            new = set((await tx.connection.scalars(_CLAIM, {"ids": ids, "queue": self.queue})).all())
-            for delivery in deliveries:
-                if delivery.message_id not in new:
-                    continue
-                new.discard(delivery.message_id)
-                await self._call(tx, delivery)
+            new = set((await tx.connection.scalars(_CLAIM, {"ids": list(by_id), "queue": self.queue})).all())
+            messages: dict[type[Message], list[Message]] = {}
+            for message_id, delivery in by_id.items():
+                if message_id in new:
+                    message = self._read(delivery)
+                    messages.setdefault(type(message), []).append(message)
+            for kind, of_kind in messages.items():
+                await self.handlers[kind](tx, of_kind)
 
-    async def _call(self, tx: Transaction, delivery: Delivery) -> None:
+    def _read(self, delivery: Delivery) -> Message:
         kind = self.by_topic.get(delivery.topic)
         if kind is None:
             raise Rejected(f"{self.queue} does not hear {delivery.topic}")
-        message = kind.model_validate_json(delivery.body)
-        token = cause.set(message.message_id)
-        try:
-            await self.handlers[kind](tx, message)
-        finally:
-            cause.reset(token)
+        return kind.model_validate_json(delivery.body)
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """Keep a dead message in the room's own table, for an operator to see and replay."""

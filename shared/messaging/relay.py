@@ -1,6 +1,6 @@
 """Carry the outbox to the transport: publish with confirms, then forget.
 
-    commit ──► fresh (in memory) ──► publish ──► delete the rows
+    commit ──► fresh (in memory) ──► publish ──► delete the rows, many at once
                                         │ not confirmed, or we died
                                         ▼
                  the rows stay, and the sweep publishes what has been left behind
@@ -14,8 +14,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from uuid import UUID
 
-from sqlalchemy import ARRAY, UUID, Float, any_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import ARRAY, Float, any_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import UUID as UUID_TYPE
 
 from shared.database.plumbing import outbox
 from shared.messaging.delivery import Delivery
@@ -34,8 +36,14 @@ SWEEP_SECONDS = 1.0
 LEFT_BEHIND_SECONDS = 2.0
 """How old a row must be for the sweep to take it: its own process publishes it long before."""
 
+LEAVING_SECONDS = 1.0
+"""How long it may take to remove them when we are told to stop."""
+
 CLAIM_SECONDS = 30
 """How long a sweep keeps to itself what it publishes."""
+
+FORGET_SECONDS = 0.25
+"""How long confirmed rows may stay, so that one statement removes those of many publications."""
 
 FRESH_LIMIT = 10_000
 """Messages kept in memory at most; beyond, the sweep takes them from the table."""
@@ -48,8 +56,10 @@ class Relay:
         self._database = database
         self._transport = transport
         self._fresh: deque[Delivery] = deque(maxlen=FRESH_LIMIT)
+        self._confirmed: list[UUID] = []
         self._posted = asyncio.Event()
         self._swept_at = -SWEEP_SECONDS
+        self._forgot_at = -FORGET_SECONDS
         database.when_posted(self._take)
 
     def _take(self, deliveries: Sequence[Delivery]) -> None:
@@ -58,35 +68,44 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled; a transport or database that is away only delays."""
-        while True:
-            try:
-                await self._publish_fresh()
-                if self._sweep_is_due():
-                    while await self.sweep() == BATCH:
-                        pass
-                    self._swept_at = time.monotonic()
-            except Exception as error:  # noqa: BLE001 (the rows are still there, the sweep comes back to them)
-                self._fresh.clear()
-                log.warning("relay waits", extra={"room": self._database.room, "reason": str(error)[:300]})
-                await asyncio.sleep(SWEEP_SECONDS)
-            # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the wake-up.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP_SECONDS):
-                    await self._posted.wait()
+        try:
+            while True:
+                await self._round()
+                # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the wake-up.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FORGET_SECONDS if self._confirmed else SWEEP_SECONDS):
+                        await self._posted.wait()
+        finally:
+            # What stays is published again at the next start: harmless, and not worth waiting for.
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(LEAVING_SECONDS):
+                    await self._forget()
 
-    def _sweep_is_due(self) -> bool:
-        return time.monotonic() - self._swept_at >= SWEEP_SECONDS
+    async def _round(self) -> None:
+        try:
+            await self._publish_fresh()
+            if _is_due(self._forgot_at, FORGET_SECONDS):
+                await self._forget()
+            if _is_due(self._swept_at, SWEEP_SECONDS):
+                while await self.sweep() == BATCH:
+                    pass
+                self._swept_at = time.monotonic()
+        except Exception as error:  # noqa: BLE001 (the rows are still there, the sweep comes back to them)
+            self._fresh.clear()
+            log.warning("relay waits", extra={"room": self._database.room, "reason": str(error)[:300]})
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def _publish_fresh(self) -> None:
         self._posted.clear()
         # However fast messages come, what was left behind has its turn.
-        while self._fresh and not self._sweep_is_due():
+        while self._fresh and not _is_due(self._swept_at, SWEEP_SECONDS):
             await self._publish([self._fresh.popleft() for _ in range(min(BATCH, len(self._fresh)))])
         if self._fresh:
             self._posted.set()
 
     async def sweep(self) -> int:
         """Publish what is due and was left behind, oldest first; return how many rows there were."""
+        await self._forget()
         async with self._database.reading() as connection:
             rows = (await connection.execute(_LEFT_BEHIND)).all()
         waiting = {delivery.message_id for delivery in self._fresh}
@@ -109,11 +128,27 @@ class Relay:
             return
         outcomes = await self._transport.publish(deliveries)
         sent, failed = _sorted(deliveries, outcomes)
-        async with self._database.reading() as connection:
-            if sent:
-                await connection.execute(_FORGET, {"sent": sent})
-            if failed:
+        self._confirmed += sent
+        if failed:
+            async with self._database.reading() as connection:
                 await connection.execute(_POSTPONE, failed)
+
+    async def _forget(self) -> None:
+        """Remove the rows that are confirmed: theirs is done."""
+        if not self._confirmed:
+            return
+        sent, self._confirmed = self._confirmed, []
+        self._forgot_at = time.monotonic()
+        try:
+            async with self._database.reading() as connection:
+                await connection.execute(_FORGET, {"sent": sent})
+        except BaseException:
+            self._confirmed = sent + self._confirmed
+            raise
+
+
+def _is_due(last: float, every: float) -> bool:
+    return time.monotonic() - last >= every
 
 
 _DUE = (
@@ -138,11 +173,11 @@ _LEFT_BEHIND = (
 
 _LET_GO = (
     update(outbox)
-    .where(outbox.c.message_id == any_(bindparam("left", type_=ARRAY(UUID))))
+    .where(outbox.c.message_id == any_(bindparam("left", type_=ARRAY(UUID_TYPE))))
     .values(not_before=func.now())
 )
 
-_FORGET = delete(outbox).where(outbox.c.message_id == any_(bindparam("sent", type_=ARRAY(UUID))))
+_FORGET = delete(outbox).where(outbox.c.message_id == any_(bindparam("sent", type_=ARRAY(UUID_TYPE))))
 
 _POSTPONE = (
     update(outbox)
@@ -157,8 +192,8 @@ _POSTPONE = (
 
 def _sorted(
     deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
-) -> tuple[list[object], list[dict[str, object]]]:
-    sent: list[object] = []
+) -> tuple[list[UUID], list[dict[str, object]]]:
+    sent: list[UUID] = []
     failed: list[dict[str, object]] = []
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         if outcome.verdict is Verdict.DONE:

@@ -1,7 +1,9 @@
 """Long work as rows: leased on PostgreSQL's clock, with an epoch, renewed while the worker lives.
 
     enqueue ──► ready ──lease──► leased ──finish──► gone
-                  ▲                │
+       │          ▲                │ ▲
+       └── where hands are free ───┼─┘
+                  │                │
                   └── postpone ────┤  (failure of the world: later, without limit)
                   └── lease runs out (the worker died or hangs): epoch + 1 for whoever takes it next
 
@@ -9,14 +11,18 @@ A worker whose epoch is no longer the row's can record nothing: `confirm`, `fini
 `StaleLease`, which rolls its transaction back.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
+    DateTime,
+    Executable,
     Float,
+    Integer,
     Interval,
     bindparam,
     delete,
@@ -28,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.plumbing import work
+from shared.messaging.lease import Hands, Lease, Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
 
 LEASE_SECONDS = 30
@@ -41,25 +48,25 @@ class StaleLease(Exception):
     """Another worker holds this work now; whatever we found out no longer counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """One piece of work in our hands. `payload` is what `enqueue` was given."""
-
-    id: int
-    kind: str
-    key: str
-    epoch: int
-    attempts: int
-    payload: Mapping[str, Any]
-
-
 def _seconds(parameter: str) -> ColumnElement[timedelta]:
     one_second = literal_column("interval '1 second'", Interval)
     return bindparam(parameter, type_=Float) * one_second
 
 
 # Built once: these run for every piece of work, and building a statement costs as much as running it.
-_ENQUEUE = insert(work).on_conflict_do_nothing()
+_ENQUEUE = (
+    insert(work)
+    .inline()
+    .values(not_before=func.coalesce(bindparam("from_moment", type_=DateTime(timezone=True)), func.now()))
+    .on_conflict_do_nothing()
+)
+
+_ENQUEUE_LEASED = (
+    insert(work)
+    .values(epoch=1, attempts=1, leased_until=func.clock_timestamp() + _seconds("lease_seconds"))
+    .on_conflict_do_nothing()
+    .returning(work.c.id, work.c.key)
+)
 
 _READY = (
     select(work.c.id)
@@ -83,7 +90,7 @@ _LEASE = (
         attempts=work.c.attempts + 1,
         leased_until=func.clock_timestamp() + _seconds("lease_seconds"),
     )
-    .returning(work.c.id, work.c.kind, work.c.key, work.c.epoch, work.c.attempts, work.c.payload)
+    .returning(work.c.id, work.c.kind, work.c.key, work.c.epoch, work.c.attempts, work.c.payload, work.c.cause)
 )
 
 _OURS = (work.c.id == bindparam("row_id")) & (work.c.epoch == bindparam("row_epoch"))
@@ -97,9 +104,16 @@ _RENEW = (
 
 _RELEASE = update(work).where(_OURS).values(leased_until=None, attempts=work.c.attempts - 1)
 
-_CONFIRM = select(work.c.id).where(_OURS).with_for_update()
+_HELD = (
+    func.unnest(bindparam("row_ids", type_=ARRAY(BigInteger)), bindparam("row_epochs", type_=ARRAY(Integer)))
+    .table_valued("id", "epoch")
+    .render_derived(name="held")
+)
+_ALL_OURS = (work.c.id == _HELD.c.id) & (work.c.epoch == _HELD.c.epoch)
 
-_FINISH = delete(work).where(_OURS).returning(work.c.id)
+_CONFIRM = select(work.c.id).where(_ALL_OURS).order_by(work.c.id).with_for_update(of=work)
+
+_FINISH = delete(work).where(_ALL_OURS).returning(work.c.id)
 
 _POSTPONE = (
     update(work)
@@ -113,16 +127,49 @@ _POSTPONE = (
 )
 
 
-async def enqueue(tx: Transaction, kind: str, key: str, payload: Mapping[str, Any] | None = None) -> None:
-    """Ask for work; the same kind and key asked twice while pending is one piece of work."""
-    await enqueue_all(tx, kind, {key: payload or {}})
+async def enqueue(tx: Transaction, kind: str, *pieces: Piece) -> None:
+    """Ask for work; the same kind and key asked twice while pending is one piece of work.
+
+    Where hands are free in this process they hold it from the commit on, without having to look for it.
+    """
+    hands = tx.hands.get(kind)
+    handed: list[Piece] = []
+    if hands is not None:
+        at_once = [piece for piece in pieces if piece.not_before is None]
+        handed = at_once[: hands.reserve(len(at_once))]
+        await _hand(tx, kind, handed, hands)
+    left = [piece for piece in pieces if piece not in handed]
+    if left:
+        rows = [{**_row(kind, piece), "from_moment": piece.not_before} for piece in left]
+        await tx.connection.execute(_ENQUEUE, rows)
+        if hands is not None:
+            tx.afterwards.append(lambda _committed: hands.look())
 
 
-async def enqueue_all(tx: Transaction, kind: str, payloads: Mapping[str, Mapping[str, Any]]) -> None:
-    """Ask for several pieces of work at once, by key."""
-    rows = [{"kind": kind, "key": key, "payload": dict(payload)} for key, payload in payloads.items()]
-    await tx.connection.execute(_ENQUEUE, rows)
-    tx.enqueued = True
+async def _hand(tx: Transaction, kind: str, pieces: Sequence[Piece], hands: Hands) -> None:
+    if not pieces:
+        return
+    given: list[Lease] = []
+
+    def settle(committed: bool) -> None:  # noqa: FBT001 (said once, by the transaction)
+        leases = given if committed else []
+        for held in leases:
+            hands.give(held)
+        hands.release(len(pieces) - len(leases))
+
+    tx.afterwards.append(settle)
+    by_key = {piece.key: piece for piece in reversed(pieces)}  # of two alike the first
+    rows = [{**_row(kind, piece), "lease_seconds": hands.lease_seconds} for piece in by_key.values()]
+    ids = {row.key: row.id for row in await tx.connection.execute(_ENQUEUE_LEASED, rows)}
+    given += [
+        Lease(ids[key], kind, key, 1, 1, piece.payload, piece.cause)
+        for key, piece in reversed(by_key.items())
+        if key in ids
+    ]
+
+
+def _row(kind: str, piece: Piece) -> dict[str, Any]:
+    return {"kind": kind, "key": piece.key, "payload": dict(piece.payload), "cause": piece.cause}
 
 
 async def lease(
@@ -153,16 +200,24 @@ async def release(database: RoomDatabase, leases: Sequence[Lease]) -> None:
             await connection.execute(_RELEASE, _named(held))
 
 
-async def confirm(tx: Transaction, held: Lease) -> None:
-    """Make sure, until the transaction ends, that the work is still ours. Raises `StaleLease`."""
-    if (await tx.connection.execute(_CONFIRM, _named(held))).one_or_none() is None:
-        raise StaleLease(f"{held.kind} {held.key}")
+async def confirm(tx: Transaction, *held: Lease) -> None:
+    """Make sure, until the transaction ends, that all this work is still ours. Raises `StaleLease`."""
+    await _all_ours(tx, _CONFIRM, held)
 
 
-async def finish(tx: Transaction, held: Lease) -> None:
-    """Close the work together with its effects. Raises `StaleLease` when it is no longer ours."""
-    if (await tx.connection.execute(_FINISH, _named(held))).one_or_none() is None:
-        raise StaleLease(f"{held.kind} {held.key}")
+async def finish(tx: Transaction, *held: Lease) -> None:
+    """Close work together with its effects. Raises `StaleLease` when any of it is no longer ours."""
+    await _all_ours(tx, _FINISH, held)
+
+
+async def _all_ours(tx: Transaction, statement: Executable, held: Sequence[Lease]) -> None:
+    if not held:
+        return
+    named = {"row_ids": [one.id for one in held], "row_epochs": [one.epoch for one in held]}
+    ours = set((await tx.connection.scalars(statement, named)).all())
+    lost = [one for one in held if one.id not in ours]
+    if lost:
+        raise StaleLease(", ".join(f"{one.kind} {one.key}" for one in lost))
 
 
 async def postpone(tx: Transaction, held: Lease, reason: str) -> None:

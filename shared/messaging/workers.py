@@ -7,9 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from shared.database.outage import is_outage
+from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import LEASE_SECONDS, Lease, StaleLease, lease, postpone, release, renew
+from shared.messaging.work import LEASE_SECONDS, StaleLease, lease, postpone, release, renew
 from shared.observability import WORK_SECONDS
 
 log = logging.getLogger(__name__)
@@ -35,23 +36,52 @@ class WorkLoop:
         self._database = database
         self._jobs = jobs
         self._slots = slots
-        self._lease_seconds = lease_seconds
+        self.lease_seconds = lease_seconds
         self._held: dict[asyncio.Task[None], Lease] = {}
+        self._reserved = 0
+        self._open = False
         self._wake = asyncio.Event()
-        self._more = False
-        database.when_enqueued(self.wake)
+        # Until we have looked, work of earlier days may wait.
+        self._more = True
 
-    def wake(self) -> None:
-        """Look for work now: called when some was just enqueued in this process."""
+    @property
+    def _free(self) -> int:
+        return self._slots - len(self._held) - self._reserved
+
+    def look(self) -> None:
+        """Look for work now: some was just left for whoever comes."""
         self._wake.set()
+
+    def reserve(self, most: int) -> int:
+        """Keep up to `most` hands free; none while older work waits for them."""
+        reserved = 0 if self._more else max(0, min(most, self._free))
+        self._reserved += reserved
+        return reserved
+
+    def release(self, count: int) -> None:
+        """Give reserved hands back."""
+        self._reserved -= count
+        if count and self._more:
+            self._wake.set()
+
+    def give(self, held: Lease) -> None:
+        """Put leased work in a reserved hand; where we have stopped meanwhile, its lease runs out by itself."""
+        self._reserved -= 1
+        if self._open:
+            self._begin(held)
 
     async def run(self) -> None:
         """Work until cancelled; then let go of what is in hand, for another to take up."""
         heart = asyncio.create_task(self._beat())
+        self._open = True
+        self._database.hands |= dict.fromkeys(self._jobs, self)
         try:
             while True:
                 await self._round()
         finally:
+            self._open = False
+            for kind in self._jobs:
+                del self._database.hands[kind]
             held = list(self._held.values())
             heart.cancel()
             tasks = list(self._held)
@@ -65,23 +95,30 @@ class WorkLoop:
 
     async def _round(self) -> None:
         self._wake.clear()
-        free = self._slots - len(self._held)
+        # Reserved while we look, so that nobody is promised the same hands.
+        free = max(0, self._free)
+        self._reserved += free
         taken: list[Lease] = []
-        if free:
-            try:
-                taken = await lease(self._database, tuple(self._jobs), free, seconds=self._lease_seconds)
-            except Exception as error:  # noqa: BLE001 (a database that is away only delays)
-                log.warning("no lease", extra={"room": self._database.room, "reason": str(error)[:300]})
+        try:
+            if free:
+                taken = await lease(self._database, tuple(self._jobs), free, seconds=self.lease_seconds)
+            # Hands left over mean that nothing more was ready; none, that the end of one is worth another look.
+            self._more = len(taken) == free
+        except Exception as error:  # noqa: BLE001 (a database that is away only delays)
+            log.warning("no lease", extra={"room": self._database.room, "reason": str(error)[:300]})
+        finally:
+            self._reserved -= free
         for held in taken:
-            task = asyncio.create_task(self._do(held), name=f"{held.kind} {held.key}")
-            self._held[task] = held
-            task.add_done_callback(self._ended)
-        # Slots left over mean that nothing more was ready; a full hand, that its end is worth another look.
-        self._more = len(taken) == free
+            self._begin(held)
         # Not `wait_for`: in Python 3.11 it may swallow a cancellation that comes with the wake-up.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(IDLE_SECONDS):
                 await self._wake.wait()
+
+    def _begin(self, held: Lease) -> None:
+        task = asyncio.create_task(self._do(held), name=f"{held.kind} {held.key}")
+        self._held[task] = held
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._held.pop(task, None)
@@ -123,7 +160,7 @@ class WorkLoop:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._lease_seconds / 3)
+            await asyncio.sleep(self.lease_seconds / 3)
             try:
                 await self._renew_all()
             except Exception as error:  # noqa: BLE001 (a missed beat is made up by the next, or the leases run out)
@@ -131,7 +168,7 @@ class WorkLoop:
 
     async def _renew_all(self) -> None:
         held = dict(self._held)
-        kept = await renew(self._database, list(held.values()), seconds=self._lease_seconds)
+        kept = await renew(self._database, list(held.values()), seconds=self.lease_seconds)
         for task, lease_of_task in held.items():
             if lease_of_task.id not in kept:
                 # Finished meanwhile, or another has it: what we would still do could not be recorded.

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from shared.messages.journal import JournalKind, JournalLinesV1, JournalLineV1
-from shared.messaging.transaction import ZERO_DIGEST, batch_digest
+from shared.messaging.chain import ZERO_DIGEST, batch_digest
 
 ESTABLISHMENT = UUID("01930000-0000-7000-8000-000000000001")
 OTHER_ESTABLISHMENT = UUID("01930000-0000-7000-8000-000000000002")

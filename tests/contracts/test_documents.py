@@ -178,6 +178,18 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     assert set(_VARIABLE.findall(text_of("docs/settings.md"))) == settable() | of_tests()
 
 
+def test_the_numbers_documented_as_defaults_are_the_defaults() -> None:
+    documented = dict(re.findall(r"^\| `(CHARTRIER_\w+)` \| `(\d+)` \|", text_of("docs/settings.md"), re.MULTILINE))
+    defaults = {
+        PREFIX + name.upper(): str(field.default)
+        for settings in settings_classes()
+        for name, field in settings.model_fields.items()
+    }
+
+    assert len(documented) >= 8
+    assert documented == {name: defaults[name] for name in documented}
+
+
 @pytest.mark.parametrize("document", documents(), ids=str)
 def test_a_document_names_no_setting_that_does_not_exist(document: Path) -> None:
     assert set(_VARIABLE.findall(text_of(document))) <= settable() | of_tests()

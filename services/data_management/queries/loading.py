@@ -1,79 +1,87 @@
-"""Bulk writing of one AIP's catalogue, a batch of entries at a time.
+"""Bulk writing of catalogues, a batch of entries at a time.
 
-Rows go as one JSON array a batch, into which PostgreSQL looks: `COPY` is refused by row-level security, and
+Rows go as one JSON document a batch, into which PostgreSQL looks: `COPY` is refused by row-level security, and
 a temporary table for each of a million small deposits a year would swell the system catalogues.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, delete, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.data_management import tables
 from services.data_management.domain.catalogue import CataloguedAip, CataloguedObject
 from services.data_management.domain.units import PlacedUnit, StandingAip
+from services.data_management.reading import Part
 
-_UNITS = text("""
-    INSERT INTO unit (id, establishment, aip_id, transfer_id, position, depth, first_day, last_day, xml_id,
-        level, title, start_date, end_date, profile, parents, identifiers, terms, description, rules, content)
-    SELECT id, :establishment, :aip_id, :transfer_id, position, depth, first_day, last_day, xml_id,
-        level, title, start_date, end_date, profile, parents, identifiers, terms, description, rules, content
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given (
-        id uuid, position integer, depth integer, first_day date, last_day date, xml_id text, level text,
-        title text, start_date text, end_date text, profile text, parents uuid[], identifiers text[],
-        terms text[], description text, rules jsonb, content jsonb)
-""")
-
-_CHILDREN = text("""
-    INSERT INTO unit_child (parent_id, position, establishment, unit_id)
-    SELECT parent_id, position, :establishment, unit_id
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given (parent_id uuid, position integer, unit_id uuid)
-""")
-
-_LINKS = text("""
-    INSERT INTO unit_object (unit_id, object_id, establishment, position)
-    SELECT unit_id, object_id, :establishment, position
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given (unit_id uuid, object_id uuid, position integer)
-""")
-
-_OBJECTS = text("""
+# One statement for all the entries of a batch, whatever AIPs they belong to.
+_ADD = text("""
+    WITH part AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(CAST(:parts AS jsonb)) AS given (
+            establishment uuid, aip_id uuid, transfer_id uuid,
+            units jsonb, children jsonb, links jsonb, objects jsonb)),
+    units AS (
+        INSERT INTO unit (id, establishment, aip_id, transfer_id, position, depth, first_day, last_day, xml_id,
+            level, title, start_date, end_date, profile, parents, identifiers, terms, description, rules, content)
+        SELECT one.id, part.establishment, part.aip_id, part.transfer_id, position, depth, first_day, last_day,
+            xml_id, level, title, start_date, end_date, profile, parents, identifiers, terms, description, rules,
+            content
+        FROM part, jsonb_to_recordset(part.units) AS one (
+            id uuid, position integer, depth integer, first_day date, last_day date, xml_id text, level text,
+            title text, start_date text, end_date text, profile text, parents uuid[], identifiers text[],
+            terms text[], description text, rules jsonb, content jsonb)),
+    children AS (
+        INSERT INTO unit_child (parent_id, position, establishment, unit_id)
+        SELECT one.parent_id, one.position, part.establishment, one.unit_id
+        FROM part, jsonb_to_recordset(part.children) AS one (parent_id uuid, position integer, unit_id uuid)),
+    links AS (
+        INSERT INTO unit_object (unit_id, object_id, establishment, position)
+        SELECT one.unit_id, one.object_id, part.establishment, one.position
+        FROM part, jsonb_to_recordset(part.links) AS one (unit_id uuid, object_id uuid, position integer))
     INSERT INTO object (id, establishment, aip_id, transfer_id, position, size, file_offset, xml_id, kind,
         group_id, usage, physical_id, filename, path, sha512, puid, format_name, mime, declared)
-    SELECT id, :establishment, :aip_id, :transfer_id, position, size, file_offset, xml_id, kind,
+    SELECT one.id, part.establishment, part.aip_id, part.transfer_id, position, size, file_offset, xml_id, kind,
         group_id, usage, physical_id, filename, path, sha512, puid, format_name, mime, declared
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given (
+    FROM part, jsonb_to_recordset(part.objects) AS one (
         id uuid, position integer, size bigint, file_offset bigint, xml_id text, kind text, group_id uuid,
         usage text, physical_id text, filename text, path text, sha512 text, puid text, format_name text,
         mime text, declared jsonb)
 """)
 
 
-async def standing_aip(connection: AsyncConnection, aip_id: UUID) -> StandingAip | None:
-    """Return what stands in the catalogue of an AIP; None when it is not there."""
+async def standing_aips(connection: AsyncConnection, aip_ids: Collection[UUID]) -> dict[UUID, StandingAip]:
+    """Return what stands in the catalogue of AIPs; those that are not there are left out."""
     aip = tables.aip.c
-    found = select(aip.version, aip.units, aip.objects).where(aip.aip_id == aip_id)
-    row = (await connection.execute(found)).one_or_none()
-    return None if row is None else StandingAip(row.version, row.units, row.objects)
+    found = select(aip.aip_id, aip.version, aip.units, aip.objects).where(aip.aip_id.in_(aip_ids))
+    return {row.aip_id: StandingAip(row.version, row.units, row.objects) for row in await connection.execute(found)}
 
 
-async def add_aip(connection: AsyncConnection, found: CataloguedAip, version: int, sha512: str) -> bool:
-    """Enter an AIP; False when it is there. Whoever else is entering it is waited for."""
-    values: dict[str, Any] = {
-        "aip_id": found.aip_id,
-        "establishment": found.establishment,
-        "transfer_id": found.transfer_id,
-        "version": version,
-        "catalogue_sha512": sha512,
-        "units": found.units,
-        "objects": found.objects,
-        "head": dict(found.head),
-    }
-    entered = insert(tables.aip).values(values).on_conflict_do_nothing().returning(tables.aip.c.aip_id)
-    return (await connection.execute(entered)).one_or_none() is not None
+async def add_aips(connection: AsyncConnection, found: Sequence[tuple[CataloguedAip, int, str]]) -> set[UUID]:
+    """Enter AIPs, each with its version and its catalogue's digest; return those that were not there.
+
+    Whoever else is entering one of them is waited for.
+    """
+    rows = [
+        {
+            "aip_id": aip.aip_id,
+            "establishment": aip.establishment,
+            "transfer_id": aip.transfer_id,
+            "version": version,
+            "catalogue_sha512": sha512,
+            "units": aip.units,
+            "objects": aip.objects,
+            "head": dict(aip.head),
+        }
+        for aip, version, sha512 in found
+    ]
+    return set((await connection.scalars(_ADD_AIPS, rows)).all()) if rows else set()
+
+
+_ADD_AIPS = insert(tables.aip).on_conflict_do_nothing().returning(tables.aip.c.aip_id)
 
 
 async def remove_aip(connection: AsyncConnection, aip_id: UUID) -> None:
@@ -85,46 +93,34 @@ async def remove_aip(connection: AsyncConnection, aip_id: UUID) -> None:
         await connection.execute(delete(table).where(table.c.aip_id == aip_id))
 
 
-async def add_units(connection: AsyncConnection, aip: CataloguedAip, units: Sequence[PlacedUnit]) -> None:
-    """Enter units, and with each its place below its parents and its objects."""
-    await _insert(connection, _UNITS, aip, [_unit_row(placed) for placed in units])
+async def add_parts(connection: AsyncConnection, parts: Sequence[Part]) -> None:
+    """Enter units and data objects, and with each unit its place below its parents and its objects."""
+    if not parts:
+        return
+    rows = json.dumps([_part_row(part) for part in parts], ensure_ascii=False, separators=(",", ":"), default=str)
+    await connection.execute(_ADD, {"parts": rows})
+
+
+def _part_row(part: Part) -> dict[str, Any]:
     children = [
         {"parent_id": parent, "position": placed.position, "unit_id": placed.unit.id}
-        for placed in units
+        for placed in part.units
         for parent in placed.unit.parents
     ]
-    await _insert(connection, _CHILDREN, aip, children)
     links = [
         {"unit_id": placed.unit.id, "object_id": held, "position": number}
-        for placed in units
+        for placed in part.units
         for number, held in enumerate(placed.unit.objects)
     ]
-    await _insert(connection, _LINKS, aip, links)
-
-
-async def add_objects(
-    connection: AsyncConnection, aip: CataloguedAip, first: int, objects: Sequence[CataloguedObject]
-) -> None:
-    """Enter data objects; the first of them stands at position `first`."""
-    rows = [_object_row(found, position) for position, found in enumerate(objects, first)]
-    await _insert(connection, _OBJECTS, aip, rows)
-
-
-async def _insert(
-    connection: AsyncConnection,
-    statement: TextClause,
-    aip: CataloguedAip,
-    rows: list[dict[str, Any]],
-) -> None:
-    if not rows:
-        return
-    parameters: dict[str, Any] = {
-        "rows": json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=str),
-        "establishment": aip.establishment,
+    return {
+        "establishment": part.aip.establishment,
+        "aip_id": part.aip.aip_id,
+        "transfer_id": part.aip.transfer_id,
+        "units": [_unit_row(placed) for placed in part.units],
+        "children": children,
+        "links": links,
+        "objects": [_object_row(found, position) for position, found in enumerate(part.objects, part.first_object)],
     }
-    if statement in (_UNITS, _OBJECTS):
-        parameters |= {"aip_id": aip.aip_id, "transfer_id": aip.transfer_id}
-    await connection.execute(statement, parameters)
 
 
 def _unit_row(placed: PlacedUnit) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.access import wiring as access_wiring
 from services.data_management import wiring as data_management_wiring
-from services.data_management.handlers import CATALOGUE, catalogue_aip, take_aip
+from services.data_management.handlers import CATALOGUE, take_aips
+from services.data_management.worker import Cataloguer
 from services.local.ports import free_ports
 from services.local.postgres import Postgres
 from shared.database.plumbing import outbox
@@ -57,9 +58,9 @@ class House:
         """Put an AIP on the shelf and its units in the catalogue."""
         self.shelf.aips[str(catalogue.message.aip_id)] = aip
         async with self.catalogue.begin() as tx:
-            await take_aip(tx, catalogue.message)
+            await take_aips(tx, [catalogue.message])
         (held,) = await lease(self.catalogue, [CATALOGUE], 1)
-        await catalogue_aip(self.catalogue, catalogue.fetch(), held)
+        await Cataloguer(self.catalogue, catalogue.fetch()).catalogue(held)
 
     async def lines_about(self, subject: str) -> list[dict[str, Any]]:
         """Return the journal lines that access said of a subject, in order."""

@@ -17,6 +17,7 @@ from services.access.handlers import BUILD, EXPIRE, Access, build_dip, expire_di
 from shared.clock import now
 from shared.database.plumbing import work
 from shared.identity.rights import Role
+from shared.messaging.lease import Piece
 from shared.messaging.work import StaleLease, enqueue, lease
 from shared.object_store.errors import NoSuchObject
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
@@ -131,7 +132,7 @@ async def an_order(house: House, *units: UUID, age: timedelta = timedelta()) -> 
     async with access_of(house).database.begin() as tx:
         await tx.connection.execute(work.delete())
         await queries.add_dip(tx.connection, dip)
-        await enqueue(tx, BUILD, str(dip.id))
+        await enqueue(tx, BUILD, Piece(str(dip.id)))
     return dip
 
 
@@ -200,7 +201,7 @@ async def test_an_order_and_a_fetched_package_are_journaled(house: House, deposi
         access = access_of(house)
         async with access.database.begin() as tx:
             await tx.connection.execute(work.delete())
-            await enqueue(tx, BUILD, order["id"])
+            await enqueue(tx, BUILD, Piece(order["id"]))
         (held,) = await lease(access.database, [BUILD], 1)
         await build_dip(access, sources_of(access.rooms), held)
         await reader.get(order["links"]["content"])
@@ -222,7 +223,7 @@ async def test_a_package_goes_when_its_time_is_over_with_what_every_attempt_left
     assert await lease(access.database, [EXPIRE], 1) == []  # not before seven days
 
     async with access.database.begin() as tx:
-        await queries.delay_work(tx.connection, EXPIRE, str(dip.id), now() - timedelta(seconds=1))
+        await tx.connection.execute(work.update().values(not_before=now() - timedelta(seconds=1)))
     (over,) = await lease(access.database, [EXPIRE], 1)
     await expire_dip(access, over)
 

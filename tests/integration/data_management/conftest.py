@@ -7,8 +7,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.data_management.handlers import CATALOGUE, catalogue_aip, take_aip
+from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.wiring import build
+from services.data_management.worker import Cataloguer
 from services.local.postgres import Postgres
 from shared.identity.rights import Role
 from shared.messaging.local import LocalTransport
@@ -39,9 +40,9 @@ async def database(databases: Databases) -> AsyncIterator[RoomDatabase]:
 def load(database: RoomDatabase) -> Load:
     async def catalogued(catalogue: Catalogue) -> None:
         async with database.begin() as tx:
-            await take_aip(tx, catalogue.message)
+            await take_aips(tx, [catalogue.message])
         (held,) = await lease(database, [CATALOGUE], 1)
-        await catalogue_aip(database, catalogue.fetch(), held)
+        await Cataloguer(database, catalogue.fetch()).catalogue(held)
 
     return catalogued
 

@@ -9,9 +9,11 @@ from sqlalchemy import Table, func, select
 
 from services.data_management import tables
 from services.data_management.domain.catalogue import UnreadableCatalogue
-from services.data_management.handlers import CATALOGUE, WrongCatalogue, catalogue_aip, take_aip
+from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.queries.scope import look_within
+from services.data_management.reading import WrongCatalogue
 from services.data_management.wiring import fetch_catalogue
+from services.data_management.worker import Cataloguer
 from services.local.ports import free_ports
 from shared.calls import RoomCalls, RoomUnavailable
 from shared.database.plumbing import outbox, work
@@ -65,6 +67,7 @@ async def test_a_catalogued_aip_is_told_of_and_journaled(database: RoomDatabase,
 
     (message,) = await said(database, catalogue)
     assert (message.units, message.objects, message.version) == (2, 2, 1)
+    assert message.causation_id == catalogue.message.message_id
     (line,) = await lines_about(database, catalogue)
     assert (line["kind"], line["action"]) == ("archives", "aip.catalogued")
     assert line["details"] == {
@@ -108,7 +111,7 @@ async def test_a_newer_version_takes_the_place_of_the_former(database: RoomDatab
 
 async def test_the_message_delivered_twice_is_one_piece_of_work(database: RoomDatabase) -> None:
     catalogue = a_small_tree()
-    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aip})
+    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aips})
     message = catalogue.message
     delivery = Delivery(message.message_id, message.topic, message.model_dump_json().encode())
     again = message.model_copy(update={"message_id": uuid4()})
@@ -164,15 +167,15 @@ async def test_the_catalogue_of_another_aip_is_refused(database: RoomDatabase, l
 async def test_a_worker_whose_lease_was_taken_over_records_nothing(database: RoomDatabase) -> None:
     catalogue = a_small_tree()
     async with database.begin() as tx:
-        await take_aip(tx, catalogue.message)
+        await take_aips(tx, [catalogue.message])
     (slow,) = await lease(database, [CATALOGUE], 1, seconds=0)
     (successor,) = await lease(database, [CATALOGUE], 1)
 
     with pytest.raises(StaleLease):
-        await catalogue_aip(database, catalogue.fetch(), slow)
+        await Cataloguer(database, catalogue.fetch()).catalogue(slow)
     assert await rows_of(database, catalogue, tables.aip) == []
 
-    await catalogue_aip(database, catalogue.fetch(), successor)
+    await Cataloguer(database, catalogue.fetch()).catalogue(successor)
     assert len(await said(database, catalogue)) == 1
 
 
@@ -181,7 +184,7 @@ async def test_another_version_is_another_piece_of_work(database: RoomDatabase) 
     message = a_small_tree().message
     async with database.begin() as tx:
         for version in (1, 2, 1):
-            await take_aip(tx, message.model_copy(update={"version": version}))
+            await take_aips(tx, [message.model_copy(update={"version": version})])
 
     held = await lease(database, [CATALOGUE], 10)
 

@@ -13,7 +13,7 @@ from typing_extensions import override
 from services.ingest import handlers, queries
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.rules import RuleReferential
-from services.ingest.handlers import Ingest
+from services.ingest.parts import Ingest
 from services.ingest.queries import Transfer
 from services.ingest.reception import Parcel, receive
 from services.ingest.worker import Workshop
@@ -23,8 +23,9 @@ from shared.messages.admin import AgreementV1
 from shared.messages.ingest import AipBuiltV1, SipReceivedV1
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messages.message import Message
+from shared.messaging.lease import Lease
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import Lease, lease
+from shared.messaging.work import lease
 from shared.object_store.port import ObjectStore
 from tests.builders.sips import ASip, a_sip
 from tests.servers import Databases
@@ -146,11 +147,11 @@ class Bench:
         content = self.sip() if content is None else content
         agreement = agreement or await self.agreement()
         parcel = Parcel(in_chunks(content), len(content), {}, "sip.zip")
-        transfer, _ = await receive(self.database, self.staging, agreement, "client:tests", parcel)
+        transfer, _ = await receive(self.ingest, agreement, "client:tests", parcel)
         for message in await self.told(SipReceivedV1):
             if message.transfer_id == transfer.id:
                 async with self.database.begin() as tx:
-                    await handlers.start_checks(tx, message)
+                    await handlers.start_checks(tx, [message])
         return transfer
 
     async def lease(self, kind: str = handlers.PROCESS) -> Lease:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from services.admin.wiring import build as build_admin
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.rules import RuleReferential
-from services.ingest.handlers import Ingest
+from services.ingest.parts import Ingest
 from services.ingest.settings import IngestSettings
 from services.local.ports import free_ports
 from services.local.postgres import Postgres

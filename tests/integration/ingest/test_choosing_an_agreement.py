@@ -9,6 +9,7 @@ import pytest
 
 from services.ingest import handlers, queries
 from services.ingest.agreements import agreement_for
+from services.ingest.parts import Ingest
 from services.local.ports import free_ports
 from shared.calls import RoomCalls, RoomUnavailable
 from shared.identifiers import new_id
@@ -30,7 +31,7 @@ def depositor(*establishments: UUID, role: Role = Role.DEPOSITOR) -> Caller:
 
 
 async def choose(bench: Bench, caller: Caller, wanted: object, today: date = TODAY) -> AgreementV1:
-    return await agreement_for(bench.database, bench.ingest.calls, caller, str(wanted), today)
+    return await agreement_for(bench.ingest, caller, str(wanted), today)
 
 
 async def refusal(bench: Bench, caller: Caller, wanted: object, today: date = TODAY) -> tuple[int, str]:
@@ -92,7 +93,7 @@ async def test_the_newest_version_counts_whatever_the_order_of_the_news(bench: B
 
     for number in (2, 3, 1, 3, 2):
         async with bench.database.begin() as tx:
-            await handlers.keep_agreement(tx, AgreementPublishedV1(agreement=versions[number]))
+            await handlers.keep_agreements(tx, [AgreementPublishedV1(agreement=versions[number])])
 
     assert await choose(bench, depositor(first.establishment), first.id) == versions[3]
 
@@ -120,7 +121,7 @@ async def test_an_agreement_we_have_not_heard_of_is_asked_of_admin_and_remembere
 
     assert (str(chosen.id), chosen.decision, chosen.max_units) == (made["id"], "archivist", 7)
     async with bench.database.reading() as connection:
-        assert await queries.find_agreement(connection, made["id"]) == chosen
+        assert await queries.find_agreements(connection, [made["id"]]) == [chosen]
 
 
 async def test_an_agreement_we_know_needs_no_admin_and_one_we_do_not_waits_for_it(bench: Bench) -> None:
@@ -132,9 +133,10 @@ async def test_an_agreement_we_know_needs_no_admin_and_one_we_do_not_waits_for_i
     nobody = RoomCalls(settings, "ingest")
     caller = depositor(published.establishment)
 
-    known = await agreement_for(bench.database, nobody, caller, str(published.id), TODAY)
+    alone = Ingest(bench.database, nobody, bench.staging, bench.ingest.settings)
+    known = await agreement_for(alone, caller, str(published.id), TODAY)
     with pytest.raises(RoomUnavailable):
-        await agreement_for(bench.database, nobody, caller, str(new_id()), TODAY)
+        await agreement_for(alone, caller, str(new_id()), TODAY)
 
     assert known == published
     await nobody.close()

@@ -15,7 +15,7 @@ from services.ingest.worker import Workshop
 from shared.clock import now, rfc3339
 from shared.identifiers import new_id
 from shared.messages.data_management import AipCataloguedV1
-from shared.messages.ingest import AipBuiltV1, MemberV1, SipRejectedV1, TransferCompletedV1
+from shared.messages.ingest import AipBuiltV1, MemberV1, SipReceivedV1, SipRejectedV1, TransferCompletedV1
 from shared.messages.journal import TRANSFER_ACCEPTED
 from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
@@ -65,13 +65,13 @@ def refused(built: AipBuiltV1) -> AipStorageRefusedV1:
 
 async def hear(bench: Bench, handle: Hear, message: object, database: RoomDatabase | None = None) -> None:
     async with (database or bench.database).begin() as tx:
-        await handle(tx, message)
+        await handle(tx, [message])
 
 
 async def grant(bench: Bench, message: DepositRecordedV1, fuse: Fuse | None = None) -> None:
     fuse = fuse or Fuse()
     async with FusedDatabase(bench.database, fuse).begin() as tx:
-        await handlers.grant(fuse.on(bench.staging), tx, message)
+        await handlers.grant(fuse.on(bench.staging), tx, [message])
 
 
 async def handed_over(bench: Bench) -> AipBuiltV1:
@@ -111,6 +111,9 @@ async def test_stored_catalogued_recorded_makes_it_accepted(bench: Bench) -> Non
     assert (line.details["aip"], line.details["aip_sha512"]) == (str(built.aip_id), built.sha512)
     (completed,) = await bench.told(TransferCompletedV1)
     assert (completed.aip_id, completed.reply_key) == (built.aip_id, transfer.reply_key)
+    assert completed.causation_id == message.message_id
+    (received,) = [sip for sip in await bench.told(SipReceivedV1) if sip.transfer_id == transfer.id]
+    assert built.causation_id == received.message_id
 
 
 async def test_catalogued_before_stored_comes_to_the_same(bench: Bench) -> None:
@@ -215,11 +218,13 @@ async def test_an_aip_that_storage_refused_is_built_again_with_the_same_bytes(be
     else:
         await spoil(bench, built.staging_key)
 
-    await hear(bench, handlers.build_again, refused(built))
+    refusal = refused(built)
+    await hear(bench, handlers.build_again, refusal)
     await until_built(bench)
 
     _, again = await bench.told(AipBuiltV1)
-    assert again == built.model_copy(update={"message_id": again.message_id, "occurred_at": again.occurred_at})
+    said_anew = {"message_id": again.message_id, "occurred_at": again.occurred_at}
+    assert again == built.model_copy(update={**said_anew, "causation_id": refusal.message_id})
     assert await bench.staged(built.staging_key) == good
     assert await bench.work() == set()
 

@@ -10,10 +10,12 @@ import pytest
 
 from services.ingest import handlers, queries
 from services.ingest.domain.transfer import TransferState
-from services.ingest.handlers import aip_key, package_key
+from services.ingest.handlers import aip_key
+from services.ingest.replies import package_key
 from services.ingest.worker import Workshop
 from shared.checksums import sha512_of
 from shared.messages.ingest import AipBuiltV1, SipRejectedV1
+from shared.messaging.lease import Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, enqueue, lease
 from shared.problems import Problem
@@ -51,7 +53,7 @@ async def test_work_that_is_already_done_changes_nothing(bench: Bench) -> None:
     await bench.process()
     before = await bench.transfer(deposited.id)
     async with bench.database.begin() as tx:
-        await enqueue(tx, handlers.PROCESS, str(deposited.id))
+        await enqueue(tx, handlers.PROCESS, Piece(str(deposited.id)))
 
     await bench.process()
 
@@ -97,7 +99,6 @@ async def test_a_crash_before_any_step_is_gone_on_from_to_the_same_end(bench: Be
 
     # The walk did pass by what must survive a crash: verdict, build, both files, hand-over.
     assert [step for step in steps if step in {"commit", "call", "put", "adopt"}] == [
-        "commit",
         "call",
         "commit",
         "call",
@@ -114,8 +115,8 @@ async def test_the_aip_of_a_plan_has_the_same_bytes_in_another_worker_at_another
     await bench.staging.delete(first.staging_key)
     await bench.staging.delete(package_key(deposited.id))
     async with bench.database.begin() as tx:
-        await queries.record(tx.connection, deposited.id, built=None)
-        await enqueue(tx, handlers.PROCESS, str(deposited.id))
+        await queries.record_built(tx.connection, {deposited.id: None})
+        await enqueue(tx, handlers.PROCESS, Piece(str(deposited.id)))
 
     await bench.process()
 

@@ -26,7 +26,7 @@ def a_parcel(content: bytes = CONTENT, size: int | None = None, **digests: str) 
 
 
 async def take(bench: Bench, parcel: Parcel, agreement: AgreementV1 = AGREEMENT) -> tuple[Transfer, bool]:
-    return await receive(bench.database, bench.staging, agreement, "client:pastell", parcel)
+    return await receive(bench.ingest, agreement, "client:pastell", parcel)
 
 
 async def rows(bench: Bench) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from services.ingest import handlers
 from services.ingest.domain.transfer import TransferState
-from services.ingest.handlers import package_key
+from services.ingest.replies import package_key
 from services.local import seaweedfs
 from shared.checksums import sha512_of
 from shared.messages.data_management import AipCataloguedV1
@@ -46,10 +46,10 @@ async def test_a_sip_in_a_bucket_becomes_an_aip_in_a_bucket_and_is_granted(in_a_
         "objects": 2,
     }
     async with bench.database.begin() as tx:
-        await handlers.record_deposit(tx, AipCataloguedV1.model_validate(facts))
+        await handlers.record_deposit(tx, [AipCataloguedV1.model_validate(facts)])
     async with bench.database.begin() as tx:
         recorded = DepositRecordedV1(transfer_id=built.transfer_id, establishment=built.establishment, positions=())
-        await handlers.grant(bench.staging, tx, recorded)
+        await handlers.grant(bench.staging, tx, [recorded])
     await bench.sweep()
 
     transfer = await bench.transfer(deposited.id)
@@ -75,7 +75,7 @@ async def test_other_bytes_under_the_aips_key_make_room_for_the_right_ones(in_a_
             establishment=built.establishment,
             reason="other bytes",
         )
-        await handlers.build_again(tx, refusal)
+        await handlers.build_again(tx, [refusal])
     with pytest.raises(TryAgain):
         await bench.process()
     await bench.release()

@@ -1,7 +1,7 @@
 """One contract, two transports: what is posted is handled once, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -67,11 +67,11 @@ class Heard:
         self._failures = list(failures)
         self._news = asyncio.Condition()
 
-    async def __call__(self, _tx: Transaction, message: DipOrderedV1) -> None:
+    async def __call__(self, _tx: Transaction, messages: Sequence[DipOrderedV1]) -> None:
         self.calls += 1
         if self._failures:
             raise self._failures.pop(0)
-        self.ids.append(message.dip_id)
+        self.ids += [message.dip_id for message in messages]
         async with self._news:
             self._news.notify_all()
 
@@ -177,10 +177,10 @@ async def test_one_bad_message_does_not_undo_its_batch(
     poison = DipOrderedV1(dip_id=new_id(), establishment=new_id())
     heard = Heard()
 
-    async def picky(tx: Transaction, message: DipOrderedV1) -> None:
-        if message.dip_id == poison.dip_id:
+    async def picky(tx: Transaction, messages: Sequence[DipOrderedV1]) -> None:
+        if poison.dip_id in {message.dip_id for message in messages}:
             raise Rejected("this one")
-        await heard(tx, message)
+        await heard(tx, messages)
 
     transport = open_transport()
     async with a_walk(databases, transport, queues, heard) as (sender, consumers):

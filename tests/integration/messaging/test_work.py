@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 
+from shared.clock import now
+from shared.identifiers import new_id
+from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import Lease, StaleLease, confirm, enqueue, finish, lease, postpone, renew
+from shared.messaging.work import StaleLease, confirm, enqueue, finish, lease, postpone, renew
 from shared.messaging.workers import WorkLoop
 from tests.servers import Databases
 
@@ -26,7 +31,7 @@ async def database(databases: Databases) -> AsyncIterator[RoomDatabase]:
 async def ask(database: RoomDatabase, *keys: str) -> None:
     async with database.begin() as tx:
         for key in keys:
-            await enqueue(tx, "copy", key, {"key": key})
+            await enqueue(tx, "copy", Piece(key, {"key": key}))
 
 
 async def take_over(databases: Databases) -> None:
@@ -79,7 +84,7 @@ async def test_effects_of_a_stale_worker_roll_back(database: RoomDatabase, datab
 
     async def late() -> None:
         async with database.begin() as tx:
-            await enqueue(tx, "effect", "of the slow one")
+            await enqueue(tx, "effect", Piece("of the slow one"))
             await finish(tx, slow)
 
     with pytest.raises(StaleLease):
@@ -137,3 +142,124 @@ async def test_a_lease_is_renewed_for_as_long_as_the_work_lasts(database: RoomDa
     await asyncio.wait_for(renewed.wait(), 20)
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
+
+
+class Working:
+    """A loop that does work as long as it is told to, and notes what it has in hand."""
+
+    def __init__(self, database: RoomDatabase, slots: int) -> None:
+        self.begun: list[Lease] = []
+        self.news = asyncio.Condition()
+        self.go_on = asyncio.Event()
+        self._database = database
+        self.loop = WorkLoop(database, {"copy": self._do}, slots=slots)
+
+    async def _do(self, held: Lease) -> None:
+        self.begun.append(held)
+        async with self.news:
+            self.news.notify_all()
+        await self.go_on.wait()
+        async with self._database.begin() as tx:
+            await finish(tx, held)
+
+    async def until_begun(self, count: int) -> None:
+        async with asyncio.timeout(20), self.news:
+            await self.news.wait_for(lambda: len(self.begun) >= count)
+
+
+@asynccontextmanager
+async def at_work_on(database: RoomDatabase, slots: int) -> AsyncIterator[Working]:
+    """A loop at work on what there is."""
+    working = Working(database, slots)
+    running = asyncio.create_task(working.loop.run())
+    yield working
+    working.go_on.set()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def at_work(database: RoomDatabase, slots: int) -> AsyncIterator[Working]:
+    """A loop that has looked, and found nothing to do yet."""
+    async with at_work_on(database, slots) as working:
+        async with asyncio.timeout(20):
+            while not working.loop.reserve(1):
+                await asyncio.sleep(0.01)
+        working.loop.release(1)
+        yield working
+
+
+async def test_free_hands_hold_what_is_asked_for_from_its_commit_on(
+    database: RoomDatabase, databases: Databases
+) -> None:
+    cause = new_id()
+    async with at_work(database, slots=2) as working:
+        async with database.begin() as tx:
+            await enqueue(tx, "copy", *(Piece(key, {"of": key}, cause) for key in ("a", "b", "c")))
+        await working.until_begun(2)
+        rows = await databases.as_superuser(
+            "SELECT key, epoch, attempts, leased_until > now() AS held FROM storage.work ORDER BY key"
+        )
+        working.go_on.set()
+        await working.until_begun(3)
+
+    # Two hands: the third piece waited for one of them.
+    assert [dict(row) for row in rows] == [
+        {"key": "a", "epoch": 1, "attempts": 1, "held": True},
+        {"key": "b", "epoch": 1, "attempts": 1, "held": True},
+        {"key": "c", "epoch": 0, "attempts": 0, "held": None},
+    ]
+    assert [(held.key, held.payload, held.cause) for held in working.begun] == [
+        (key, {"of": key}, cause) for key in ("a", "b", "c")
+    ]
+
+
+async def test_what_a_rolled_back_transaction_asked_for_is_in_no_hand(database: RoomDatabase) -> None:
+    async def fails() -> None:
+        async with database.begin() as tx:
+            await enqueue(tx, "copy", Piece("a"))
+            raise RuntimeError("on purpose")
+
+    async with at_work(database, slots=1) as working:
+        with pytest.raises(RuntimeError):
+            await fails()
+        # The hand is free again for what does commit.
+        await ask(database, "b")
+        await working.until_begun(1)
+
+    assert [held.key for held in working.begun] == ["b"]
+
+
+async def test_work_asked_twice_is_in_one_hand(database: RoomDatabase) -> None:
+    async with at_work(database, slots=3) as working:
+        await ask(database, "a")
+        await ask(database, "a", "a", "b")
+        await working.until_begun(2)
+        free = working.loop.reserve(3)
+
+    assert [held.key for held in working.begun] == ["a", "b"]
+    assert free == 1
+
+
+async def test_newer_work_does_not_overtake_what_waits_for_a_hand(database: RoomDatabase) -> None:
+    await ask(database, "a", "b", "c")
+    async with at_work_on(database, slots=1) as working:
+        await working.until_begun(1)
+        await ask(database, "d")
+        working.go_on.set()
+        await working.until_begun(4)
+
+    assert [held.key for held in working.begun] == ["a", "b", "c", "d"]
+
+
+async def test_work_for_later_is_in_no_hand_before_its_time(database: RoomDatabase, databases: Databases) -> None:
+    async with at_work(database, slots=2) as working:
+        async with database.begin() as tx:
+            await enqueue(tx, "copy", Piece("later", not_before=now() + timedelta(hours=1)), Piece("now"))
+        await working.until_begun(1)
+
+    assert [held.key for held in working.begun] == ["now"]
+    [row] = await databases.as_superuser(
+        "SELECT not_before > now() + interval '50 minutes' AS waits FROM storage.work WHERE key = 'later'"
+    )
+    assert row["waits"]

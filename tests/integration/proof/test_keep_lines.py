@@ -203,7 +203,8 @@ async def test_an_accepted_transfer_is_said_to_be_recorded_with_all_its_places(
     stranger = a_line("transfer.received", establishment=establishment, transfer=uuid4())
 
     await deliver(consumer, storage.says(written), ingest.says(received, stranger))
-    await deliver(consumer, ingest.says(accepted))
+    batch = ingest.says(accepted)
+    await deliver(consumer, batch)
 
     async with database.engine.connect() as connection:
         topic = outbox.c.topic == DepositRecordedV1.topic
@@ -216,7 +217,7 @@ async def test_an_accepted_transfer_is_said_to_be_recorded_with_all_its_places(
         )
         digests = {row.number: row.sha512.hex() for row in kept}
     (recorded,) = [message for message in told if message.transfer_id == transfer]
-    assert recorded.establishment == establishment
+    assert (recorded.establishment, recorded.causation_id) == (establishment, batch.message_id)
     assert [(place.journal, place.number) for place in recorded.positions] == [
         (f"archives.{establishment}", 1),
         (f"archives.{establishment}", 3),

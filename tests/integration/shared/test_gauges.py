@@ -7,6 +7,7 @@ from sqlalchemy import text
 from services.local.postgres import Postgres
 from shared.identifiers import new_id
 from shared.messages.access import DipOrderedV1
+from shared.messaging.lease import Piece
 from shared.messaging.work import enqueue, finish, lease
 from shared.room import refresh_gauges
 from tests.servers import Databases, fresh
@@ -28,7 +29,7 @@ async def test_gauges_follow_what_waits_up_and_down_again(databases: Databases) 
     async with database.begin() as tx:
         tx.post(DipOrderedV1(dip_id=new_id(), establishment=new_id()))
         for key in ("a", "b"):
-            await enqueue(tx, "counted", key)
+            await enqueue(tx, "counted", Piece(key))
         await tx.connection.execute(
             text(
                 "INSERT INTO dead_letter (message_id, consumer, topic, body, reason) VALUES (:id, 'q', 't', '', 'x')"

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.storage import queries
 from services.storage.domain.copies import Copy
-from services.storage.handlers import VERIFY, WRITE, take_aip
+from services.storage.handlers import VERIFY, WRITE, take_aips
 from services.storage.queries import Holding
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite
@@ -21,9 +21,10 @@ from shared.identifiers import new_id
 from shared.messages.ingest import AipBuiltV1, MemberV1
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messages.message import Message
+from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import Lease, lease
+from shared.messaging.work import lease
 from shared.object_store.port import ObjectStore
 from tests.servers import Databases
 
@@ -59,7 +60,7 @@ class Depot:
 
     async def take(self, message: AipBuiltV1) -> None:
         async with self.database.begin() as tx:
-            await take_aip(sorted(self.sites))(tx, message)
+            await take_aips(sorted(self.sites))(tx, [message])
 
     async def lease(self, kind: str) -> list[Lease]:
         return await lease(self.database, [kind], 100)
@@ -101,9 +102,10 @@ class Depot:
         return found
 
     async def copies(self, holding_id: UUID) -> dict[str, Copy]:
-        holding = await self.holding(holding_id)
         async with self.database.reading() as connection:
-            return {copy.site: copy for copy in await queries.copies_of(connection, holding)}
+            found = await queries.newest_with_copies(connection, holding_id)
+        assert found is not None
+        return {copy.site: copy for copy in found[1]}
 
     async def told(self, kind: type[M]) -> list[M]:
         query = select(outbox.c.body).where(outbox.c.topic == kind.topic).order_by(outbox.c.message_id)

@@ -40,6 +40,7 @@ async def test_an_aip_is_stored_once_both_sites_gave_it_back_whole(open_depot: O
     key = f"{message.establishment}/aips/{message.aip_id.hex[-2:]}/{message.aip_id}-v1.tar"
     assert (stored.aip_id, stored.transfer_id, stored.version) == (message.aip_id, message.transfer_id, 1)
     assert (stored.sha512, stored.size, stored.catalogue) == (message.sha512, message.size, message.catalogue)
+    assert stored.causation_id == message.message_id
     assert [(receipt.site, receipt.place, receipt.key, receipt.sha512) for receipt in stored.receipts] == [
         ("a", "Rennes, salle A", key, message.sha512),
         ("b", "Brest, salle B", key, message.sha512),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.storage.handlers import take_agreement, take_organisation
+from services.storage.handlers import take_agreements, take_organisations
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.message import Message
 from shared.messages.storage import AipStoredV1
@@ -21,9 +21,9 @@ CHANGED = OrganisationChangedV1.model_validate_json((GOLDEN / "organisation.chan
 
 
 async def keep(depot: Depot, message: Message) -> None:
-    take = take_agreement if isinstance(message, AgreementPublishedV1) else take_organisation
+    take = take_agreements if isinstance(message, AgreementPublishedV1) else take_organisations
     async with depot.database.begin() as tx:
-        await take(sorted(depot.sites))(tx, message)
+        await take(sorted(depot.sites))(tx, [message])
 
 
 async def record(depot: Depot, site: str, key: str, version_id: str | None = None) -> object:

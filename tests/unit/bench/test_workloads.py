@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from bench.baseline import digest_of
-from bench.workloads import KIB, MIB, Series, large_file, large_sip, many_files, many_sip, small_sip
+from bench.workloads import KIB, MIB, Series, Stock, large_file, large_sip, many_files, many_sip, small_sip
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
@@ -21,6 +21,20 @@ def test_a_small_sip_has_about_the_size_asked_for(tmp_path: Path) -> None:
     for size in (64 * KIB, 256 * KIB):
         sip = small_sip(Series("small", 1), 1, tmp_path / f"{size}.zip", size)
         assert 0.95 * size < sip.stat().st_size < 1.05 * size
+
+
+def test_a_sip_from_stock_is_the_one_that_would_be_made(tmp_path: Path) -> None:
+    def make(number: int, folder: Path) -> Path:
+        return small_sip(Series("small", 1), number, folder / "sip.zip")
+
+    stock = Stock(make, 2, tmp_path / "stock")
+
+    for number in (1, 0, 2):
+        lane = tmp_path / f"lane-{number}"
+        lane.mkdir()
+        taken = stock.take(number, lane)
+        assert taken.parent == lane
+        assert digest_of(taken) == digest_of(small_sip(Series("small", 1), number, tmp_path / f"{number}.zip"))
 
 
 def test_two_small_sips_never_share_their_message_identifier(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from services.proof.domain.line import Head, Origin, fix, journal_name
 from services.proof.domain.verification import ChainCheck, StoredLine
 from shared.messages.journal import JournalLinesV1
-from shared.messaging.transaction import batch_digest
+from shared.messaging.chain import batch_digest
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "journal"
 # Split on the line feed alone: a line may hold other characters that Python takes for the end of one.

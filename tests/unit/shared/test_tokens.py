@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -206,3 +207,42 @@ async def test_a_new_key_is_believed_once_the_old_ones_have_been_known_for_a_whi
     assert (caller.subject, published.asked) == ("client:pastell", 2)
     with pytest.raises(InvalidToken):
         await verifier.verify(signed())
+
+
+async def test_a_token_is_verified_once_and_again_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    published = Published(k1=KEY)
+    verifier = a_verifier(published)
+    token, room = signed(), room_token("ingest", SECRET)
+    first = [await verifier.verify(one) for one in (token, room)]
+    checked = 0
+
+    def counted(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 (PyJWT's own)
+        nonlocal checked
+        checked += 1
+        return decode(*arguments, **named)
+
+    decode = jwt.decode
+    monkeypatch.setattr(jwt, "decode", counted)
+    assert [await verifier.verify(one) for one in (token, room)] == first
+    assert checked == 0
+
+    late = time.time() + 660
+    monkeypatch.setattr("shared.identity.tokens.time.time", lambda: late)
+    for one in (token, room):
+        await verifier.verify(one)
+    assert checked == 2
+
+
+async def test_a_key_no_longer_published_takes_its_tokens_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "REFRESH_SECONDS", 0.0)
+    other = ec.generate_private_key(ec.SECP256R1())
+    published = Published(k1=KEY)
+    verifier = a_verifier(published)
+    old = signed()
+    await verifier.verify(old)
+
+    published.keys = {"k2": other}
+    await verifier.verify(signed(other, kid="k2"))
+
+    with pytest.raises(InvalidToken):
+        await verifier.verify(old)

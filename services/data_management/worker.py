@@ -1,0 +1,169 @@
+"""The long work of data management: load the catalogue of each stored AIP, and say so."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.data_management.domain.catalogue import CataloguedAip
+from services.data_management.domain.units import StandingAip
+from services.data_management.queries import loading
+from services.data_management.queries.scope import look_within
+from services.data_management.reading import BATCH_BYTES, CatalogueReader, Part, batches
+from shared.messages.data_management import AipCataloguedV1
+from shared.messages.journal import JournalLineV1
+from shared.messages.storage import AipStoredV1
+from shared.messaging.gathering import recorder
+from shared.messaging.lease import Lease
+from shared.messaging.outcome import TryAgain
+from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.messaging.work import finish
+
+Fetch = Callable[[AipStoredV1], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+"""Opens the bytes of an AIP's ``catalogue.ndjson`` as storage holds them."""
+
+
+Standing = Mapping[UUID, StandingAip]
+"""What the catalogue holds of AIPs, by their ids."""
+
+
+class CataloguedMeanwhile(TryAgain):
+    """Another worker has just catalogued this AIP; the next attempt will find it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An AIP to catalogue, under our lease."""
+
+    held: Lease
+    message: AipStoredV1
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A catalogue that was read whole before anything of it is written."""
+
+    job: Job
+    parts: tuple[Part, ...]
+    found: StandingAip
+
+
+class Cataloguer:
+    """Loads catalogues; nothing of one counts before all of it is there.
+
+    Small ones, as nearly all are, are read whole and loaded many in one transaction. A large one streams
+    through a transaction of its own.
+    """
+
+    def __init__(self, database: RoomDatabase, fetch: Fetch) -> None:
+        self._database = database
+        self._fetch = fetch
+        self._together = recorder(database, load_together)
+
+    async def catalogue(self, held: Lease) -> None:
+        """Load the catalogue of a stored AIP and say so; loaded before, only say so again."""
+        job = Job(held, AipStoredV1.model_validate(held.payload))
+        if job.message.catalogue.length <= BATCH_BYTES:
+            await self._together.add(await self._read_whole(job))
+        else:
+            await self._stream(job)
+
+    async def _read_whole(self, job: Job) -> Whole:
+        reader = CatalogueReader(job.message)
+        async with self._fetch(job.message) as chunks:
+            parts = [reader.read(lines) async for lines in batches(chunks, job.message)]
+        return Whole(job, tuple(part for part in parts if part is not None), reader.end())
+
+    async def _stream(self, job: Job) -> None:
+        message, reader = job.message, CatalogueReader(job.message)
+        async with self._database.begin() as tx:
+            await look_within(tx.connection, [message.establishment])
+            standing = await loading.standing_aips(tx.connection, [message.aip_id])
+            if not _is_due(message, standing):
+                _tell(tx, job, standing[message.aip_id])
+            else:
+                async with self._fetch(message) as chunks:
+                    parts = (reader.read(lines) async for lines in batches(chunks, message))
+                    await _load_parts(tx, message, parts, standing)
+                _note(tx, message, found := reader.end())
+                _tell(tx, job, found)
+            await finish(tx, job.held)
+
+
+async def load_together(tx: Transaction, wholes: Sequence[Whole]) -> list[None]:
+    """Load several catalogues in one transaction, and say so of each."""
+    await look_within(tx.connection, {whole.job.message.establishment for whole in wholes})
+    standing = await loading.standing_aips(tx.connection, [whole.job.message.aip_id for whole in wholes])
+    due = [whole for whole in wholes if _is_due(whole.job.message, standing)]
+    await _enter(tx, [(whole.job.message, whole.parts[0].aip) for whole in due], standing)
+    await loading.add_parts(tx.connection, [part for whole in due for part in whole.parts])
+    for whole in due:
+        _note(tx, whole.job.message, whole.found)
+    stand_now = {**standing, **{whole.job.message.aip_id: whole.found for whole in due}}
+    for whole in wholes:
+        _tell(tx, whole.job, stand_now[whole.job.message.aip_id])
+    await finish(tx, *(whole.job.held for whole in wholes))
+    return [None] * len(wholes)
+
+
+async def _load_parts(
+    tx: Transaction, message: AipStoredV1, parts: AsyncIterator[Part | None], standing: Standing
+) -> None:
+    entered = False
+    async for part in parts:
+        if part is None:
+            continue
+        if not entered:
+            await _enter(tx, [(message, part.aip)], standing)
+            entered = True
+        await loading.add_parts(tx.connection, [part])
+
+
+def _is_due(message: AipStoredV1, standing: Standing) -> bool:
+    stands = standing.get(message.aip_id)
+    return stands is None or stands.version < message.version
+
+
+async def _enter(tx: Transaction, found: Sequence[tuple[AipStoredV1, CataloguedAip]], standing: Standing) -> None:
+    """Enter AIPs, each in the place of an older version of it. Raises `CataloguedMeanwhile`."""
+    for message, _ in found:
+        if message.aip_id in standing:
+            await loading.remove_aip(tx.connection, message.aip_id)
+    entered = await loading.add_aips(
+        tx.connection, [(aip, message.version, message.catalogue.sha512) for message, aip in found]
+    )
+    late = [str(message.aip_id) for message, _ in found if message.aip_id not in entered]
+    if late:
+        raise CataloguedMeanwhile(f"aip {', '.join(late)}")
+
+
+def _note(tx: Transaction, message: AipStoredV1, found: StandingAip) -> None:
+    tx.journal(
+        JournalLineV1(
+            kind="archives",
+            action="aip.catalogued",
+            actor="room:data_management",
+            object=f"aip:{message.aip_id}",
+            establishment=message.establishment,
+            transfer_id=message.transfer_id,
+            details={
+                "version": message.version,
+                "units": found.units,
+                "objects": found.objects,
+                "catalogue_sha512": message.catalogue.sha512,
+            },
+        )
+    )
+
+
+def _tell(tx: Transaction, job: Job, standing: StandingAip) -> None:
+    message = job.message
+    told = AipCataloguedV1(
+        aip_id=message.aip_id,
+        transfer_id=message.transfer_id,
+        establishment=message.establishment,
+        version=standing.version,
+        units=standing.units,
+        objects=standing.objects,
+    )
+    tx.post(told, cause=job.held.cause)

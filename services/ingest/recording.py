@@ -1,0 +1,193 @@
+"""What the workshop writes down: one step of many transfers in one transaction, each under its own lease.
+
+Transfers are locked before their work, here as in the handlers, so that no two transactions wait for each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from uuid import UUID
+
+from services.ingest import queries
+from services.ingest.domain.finding_texts import found
+from services.ingest.domain.findings import Finding, is_refused
+from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.records import findings_to_json, header_to_json, plan_to_json
+from services.ingest.domain.transfer import TransferState
+from services.ingest.handlers import aip_key, line, reject
+from services.ingest.pipeline.aip.builder import AipSummary
+from services.ingest.queries import MessageName, Move, Transfer
+from services.ingest.tasks import Checked
+from shared.clock import now, rfc3339
+from shared.identifiers import new_id
+from shared.messages.admin import AgreementV1
+from shared.messages.ingest import AipBuiltV1, MemberV1
+from shared.messaging.lease import Lease
+from shared.messaging.transaction import Transaction
+from shared.messaging.work import confirm, finish
+from shared.object_store.port import ObjectStore
+
+OUR_VERSION = version("chartrier")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A transfer that was checked, and by which agreement."""
+
+    held: Lease
+    transfer: Transfer
+    agreement: AgreementV1
+    checked: Checked
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an AIP is built from besides its SIP: the committed plan, and the packed inventory."""
+
+    plan: BuildPlan
+    inventory: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A transfer after its verdict; with its recipe where it is to be stored, or may be."""
+
+    transfer: Transfer
+    recipe: Recipe | None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A transfer whose AIP lies in staging."""
+
+    held: Lease
+    transfer: Transfer
+    plan: BuildPlan
+    summary: AipSummary
+
+
+async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judged]) -> list[Concluded]:
+    """Record verdicts: refused, awaiting an archivist, or on to storage with a committed plan."""
+    await queries.lock_transfers(tx.connection, [one.transfer.id for one in judged])
+    await confirm(tx, *(one.held for one in judged))
+    names = {name for one in judged if (name := _name(one)) is not None}
+    earlier = await queries.transfers_of_messages(tx.connection, names)
+    concluded = [await _verdict(staging, tx, one, earlier) for one in judged]
+    # Closed with the verdict, unless it is to be built next: a decision taken right after must find no work in
+    # its way.
+    over = [
+        one.held
+        for one, result in zip(judged, concluded, strict=True)
+        if result.transfer.state is not TransferState.STORING
+    ]
+    await finish(tx, *over)
+    return concluded
+
+
+async def _verdict(
+    staging: ObjectStore, tx: Transaction, judged: Judged, earlier: Mapping[MessageName, UUID]
+) -> Concluded:
+    transfer, checked = judged.transfer, judged.checked
+    findings = (*checked.findings, *_same_message(judged, earlier))
+    named = _named(checked)
+    if is_refused(findings) or checked.inventory is None:
+        refused = await reject(staging, tx, transfer, findings, named, cause=judged.held.cause)
+        return Concluded(refused, None)
+    plan = _plan(judged, findings)
+    automatic = judged.agreement.decision == "automatic"
+    values = {
+        "findings": findings_to_json(findings),
+        "plan": plan_to_json(plan),
+        "inventory": checked.inventory,
+        "aip_id": plan.aip_id,
+        **named,
+    }
+    following = TransferState.STORING if automatic else TransferState.AWAITING_DECISION
+    (moved,) = await queries.move(tx.connection, [Move(transfer, following, values)])
+    return Concluded(moved, Recipe(plan, checked.inventory))
+
+
+def _plan(judged: Judged, findings: tuple[Finding, ...]) -> BuildPlan:
+    transfer, agreement = judged.transfer, judged.agreement
+    return BuildPlan(
+        aip_id=new_id(),
+        transfer_id=transfer.id,
+        establishment=transfer.establishment,
+        agreement_identifier=agreement.identifier,
+        agreement_version=agreement.version,
+        received_at=rfc3339(transfer.received_at),
+        planned_at=rfc3339(now()),
+        sip_sha512=transfer.sha512,
+        sip_size=transfer.size,
+        depositor=transfer.depositor,
+        software={"chartrier": OUR_VERSION, **judged.checked.software},
+        findings=findings,
+    )
+
+
+def _name(judged: Judged) -> MessageName | None:
+    header = judged.checked.header
+    if header is None or not header.message_identifier or not header.transferring_agency:
+        return None
+    return judged.transfer.establishment, header.transferring_agency, header.message_identifier
+
+
+def _same_message(judged: Judged, earlier: Mapping[MessageName, UUID]) -> tuple[Finding, ...]:
+    """Find an earlier transfer with the same message identifier of the same transferring agency."""
+    name = _name(judged)
+    other = None if name is None else earlier.get(name)
+    if name is None or other is None or other == judged.transfer.id:
+        return ()
+    return (found("DUPLICATE_MESSAGE", "manifest.xml", message_identifier=name[2], transfer=str(other)),)
+
+
+def _named(checked: Checked) -> dict[str, object]:
+    header = checked.header
+    if header is None:
+        return {"counts": checked.counts}
+    return {
+        "header": header_to_json(header),
+        "message_identifier": header.message_identifier or None,
+        "transferring_agency": header.transferring_agency,
+        "counts": checked.counts,
+    }
+
+
+async def hand_over(tx: Transaction, built: Sequence[Built]) -> list[None]:
+    """Close the work on these transfers, and tell storage where their AIPs lie."""
+    digests = {one.transfer.id: {"sha512": one.summary.sha512, "size": one.summary.size} for one in built}
+    await queries.record_built(tx.connection, digests)
+    await finish(tx, *(one.held for one in built))
+    for one in built:
+        tx.post(_aip_built(one), cause=one.held.cause)
+        details = {
+            "aip": str(one.plan.aip_id),
+            "aip_sha512": one.summary.sha512,
+            "mets_sha512": one.summary.mets_sha512,
+            "findings": " ".join(sorted({finding.code for finding in one.plan.findings})),
+        }
+        tx.journal(line(one.transfer, "aip.built", "room:ingest", details))
+    return [None] * len(built)
+
+
+def _aip_built(built: Built) -> AipBuiltV1:
+    plan, summary = built.plan, built.summary
+    return AipBuiltV1(
+        aip_id=plan.aip_id,
+        transfer_id=plan.transfer_id,
+        establishment=plan.establishment,
+        staging_key=aip_key(plan.aip_id),
+        sha512=summary.sha512,
+        size=summary.size,
+        catalogue=MemberV1(
+            offset=summary.catalogue_offset,
+            length=summary.catalogue_length,
+            sha512=summary.catalogue_sha512,
+        ),
+    )
+
+
+async def close(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
+    """Close work that has nothing else to record."""
+    await finish(tx, *leases)
+    return [None] * len(leases)

@@ -1,0 +1,58 @@
+"""The ArchiveTransferReply: put together around its package, and kept in staging."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from uuid import UUID
+
+from services.ingest.domain.finding_texts import text
+from services.ingest.domain.findings import Finding
+from services.ingest.domain.records import findings_of_json, header_of_json
+from services.ingest.pipeline.reply import Letter, can_answer, compose_reply
+from services.ingest.queries import Transfer
+from shared.clock import rfc3339
+from shared.object_store.errors import KeyTaken
+from shared.object_store.port import ObjectStore
+
+
+async def write_reply(staging: ObjectStore, transfer: Transfer, granted_at: datetime | None) -> str | None:
+    """Write the reply to an accepted (since `granted_at`) or refused transfer, and return its key.
+
+    None when no header was read: nobody to answer to.
+    """
+    header = None if transfer.header is None else header_of_json(transfer.header)
+    if header is None or not can_answer(header):
+        return None
+    findings = findings_of_json(transfer.findings)
+    written_at = granted_at or transfer.received_at
+    letter = Letter(header, f"{transfer.id}-atr", rfc3339(written_at))
+    grant_date = None if granted_at is None else rfc3339(granted_at)
+    before, _, after = compose_reply(letter, findings, _french, grant_date, (b"",))
+    key = f"replies/{transfer.id}.xml"
+    accepted = granted_at is not None
+    try:
+        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
+    except KeyTaken:
+        # Left by a transaction that never committed, before the verdict changed: nobody was given it.
+        await staging.delete(key)
+        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
+    return key
+
+
+async def _enclosed(
+    staging: ObjectStore, transfer: Transfer, before: bytes, after: bytes, *, accepted: bool
+) -> AsyncIterator[bytes]:
+    yield before
+    if accepted:
+        package = await staging.open_range(package_key(transfer.id))
+        async for chunk in package:
+            yield chunk
+    yield after
+
+
+def package_key(transfer_id: UUID) -> str:
+    """Return where the package part of a reply lies between build and grant."""
+    return f"replies/{transfer_id}.package"
+
+
+def _french(finding: Finding) -> str:
+    return text(finding, "fr")

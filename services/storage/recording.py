@@ -1,0 +1,171 @@
+"""What the keeper writes down: one step of many copies in one transaction, each under its own lease."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.storage import queries
+from services.storage.domain.copies import Copy, is_stored
+from services.storage.handlers import VERIFY, WRITE, work_key
+from services.storage.queries import Holding
+from services.storage.sites import OpenSite
+from shared.messages.ingest import MemberV1
+from shared.messages.journal import JournalLineV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, ReceiptV1
+from shared.messaging.lease import Lease, Piece
+from shared.messaging.transaction import Transaction
+from shared.messaging.work import enqueue, finish
+
+ACTOR = "room:storage"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a copy stands after the work on it."""
+
+    held: Lease
+    holding: Holding
+    copy: Copy
+
+
+async def note_written(tx: Transaction, steps: Sequence[Step]) -> list[None]:
+    """Note copies that were written, and have each read back by another task than its writer."""
+    await queries.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    await finish(tx, *(step.held for step in steps))
+    await enqueue(tx, VERIFY, *(_further(step) for step in steps))
+    return [None] * len(steps)
+
+
+async def note_verified(sites: Mapping[str, OpenSite], tx: Transaction, steps: Sequence[Step]) -> list[None]:
+    """Count copies that were read back whole, and tell of the holdings of which these were the last."""
+    keys = {(step.holding.id, step.holding.version) for step in steps}
+    # Locked, so that of two copies verified at once exactly one finds itself the last.
+    locked = await queries.lock_holdings(tx.connection, keys)
+    await queries.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    await finish(tx, *(step.held for step in steps))
+    for step in steps:
+        tx.journal(_write_line(step.holding, step.copy))
+    await _conclude(sites, tx, [one for one in locked.values() if one.state == "storing"], _causes(steps))
+    return [None] * len(steps)
+
+
+def _causes(steps: Sequence[Step]) -> dict[UUID, UUID | None]:
+    return {step.holding.id: step.held.cause for step in steps}
+
+
+async def _conclude(
+    sites: Mapping[str, OpenSite], tx: Transaction, storing: Sequence[Holding], causes: Mapping[UUID, UUID | None]
+) -> None:
+    copies = await queries.copies_of_all(tx.connection, storing)
+    # On the sites each was taken in for: one declared since is filled by other means.
+    stored = [one for one in storing if _everywhere(copies[one.id, one.version])]
+    await queries.set_states(tx.connection, [(one.id, one.version) for one in stored], "stored")
+    for one in stored:
+        on_sites = copies[one.id, one.version]
+        tx.journal(_stored_line(one, len(on_sites)))
+        if one.kind == "aip":
+            tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id])
+
+
+def _everywhere(copies: Sequence[Copy]) -> bool:
+    return is_stored(copies, [copy.site for copy in copies])
+
+
+def _aip_stored(sites: Mapping[str, OpenSite], holding: Holding, copies: Sequence[Copy]) -> AipStoredV1:
+    return AipStoredV1(
+        aip_id=holding.id,
+        transfer_id=UUID(holding.facts["transfer_id"]),
+        establishment=_establishment(holding),
+        version=holding.version,
+        sha512=holding.sha512,
+        size=holding.size,
+        receipts=tuple(_receipt(sites, holding, copy) for copy in copies),
+        catalogue=MemberV1.model_validate(holding.facts["catalogue"]),
+    )
+
+
+def _receipt(sites: Mapping[str, OpenSite], holding: Holding, copy: Copy) -> ReceiptV1:
+    if copy.verified_at is None:
+        raise AssertionError(f"{holding.key} on {copy.site} was not read back")
+    return ReceiptV1(
+        site=copy.site,
+        place=sites[copy.site].site.place if copy.site in sites else "",
+        key=holding.key,
+        version_id=copy.version_id,
+        sha512=copy.expected.sha512,
+        verified_at=copy.verified_at,
+    )
+
+
+async def note_lost(tx: Transaction, steps: Sequence[Step]) -> list[None]:
+    """Note copies that are not what they must be: never counted, and to be written again."""
+    await queries.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    await finish(tx, *(step.held for step in steps))
+    await enqueue(tx, WRITE, *(_further(step) for step in steps))
+    for step in steps:
+        tx.journal(_write_line(step.holding, step.copy).model_copy(update={"outcome": "ko"}))
+    return [None] * len(steps)
+
+
+async def close(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
+    """Close work that has nothing else to record."""
+    await finish(tx, *leases)
+    return [None] * len(leases)
+
+
+async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) -> None:
+    """Give up an AIP whose staged bytes are not those announced, and tell so."""
+    key = (holding.id, holding.version)
+    locked = await queries.lock_holdings(tx.connection, [key])
+    await finish(tx, held)
+    if key not in locked or locked[key].state != "storing":
+        return
+    await queries.set_states(tx.connection, [key], "refused")
+    told = AipStorageRefusedV1(
+        aip_id=holding.id,
+        transfer_id=UUID(holding.facts["transfer_id"]),
+        establishment=_establishment(holding),
+        reason=reason,
+    )
+    tx.post(told, cause=held.cause)
+
+
+def _further(step: Step) -> Piece:
+    return Piece(work_key(step.holding.id, step.holding.version, step.copy.site), cause=step.held.cause)
+
+
+def _establishment(holding: Holding) -> UUID:
+    if holding.establishment is None:
+        raise AssertionError(f"AIP {holding.id} belongs to nobody")
+    return holding.establishment
+
+
+def _write_line(holding: Holding, copy: Copy) -> JournalLineV1:
+    """Return the line of the write log: what a site holds, as read back from it (NF Z42-013)."""
+    return JournalLineV1(
+        kind="writes",
+        action="copy.written",
+        actor=ACTOR,
+        object=f"{holding.kind}:{holding.id}",
+        establishment=holding.establishment,
+        details={
+            "site": copy.site,
+            "key": holding.key,
+            "version": holding.version,
+            "version_id": copy.version_id or "",
+            "sha512": holding.sha512,
+            "size": holding.size,
+        },
+    )
+
+
+def _stored_line(holding: Holding, copies: int) -> JournalLineV1:
+    return JournalLineV1(
+        kind="archives",
+        action=f"{holding.kind}.stored",
+        actor=ACTOR,
+        object=f"{holding.kind}:{holding.id}",
+        establishment=holding.establishment,
+        transfer_id=UUID(holding.facts["transfer_id"]) if holding.kind == "aip" else None,
+        details={"version": holding.version, "copies": copies, "sha512": holding.sha512},
+    )
