@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from typing import cast
 from uuid import UUID
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aiormq.channel import Channel as WireChannel
 from pamqp.commands import Basic
 
 from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Verdict, retry_delay
-from shared.messaging.topology import dead_letter_queue, declare, delay_exchange, topic_exchange
+from shared.messaging.topology import EXCHANGE, dead_letter_queue, declare, delay_exchange, topic_exchange
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,8 @@ class RabbitTransport:
         """Publish all at once and wait for every confirm."""
         publisher = await self._publishing()
         try:
-            return list(await asyncio.gather(*(publisher.send(delivery) for delivery in deliveries)))
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                return list(await asyncio.gather(*(publisher.send(delivery) for delivery in deliveries)))
         except Exception:
             await publisher.close()
             self._publisher = None
@@ -92,10 +95,10 @@ class RabbitTransport:
 class _Publisher:
     """One connection and channel with confirms on."""
 
-    def __init__(self, connection: AbstractConnection, channel: AbstractChannel, exchange: AbstractExchange) -> None:
+    def __init__(self, connection: AbstractConnection, channel: AbstractChannel, wire: WireChannel) -> None:
         self._connection = connection
         self._channel = channel
-        self._exchange = exchange
+        self._wire = wire
 
     @classmethod
     async def open(cls, url: str, name: str, routes: Mapping[str, Sequence[str]]) -> "_Publisher":
@@ -105,7 +108,8 @@ class _Publisher:
         channel = await connection.channel(publisher_confirms=True)
         for queue, topics in routes.items():
             await declare(channel, queue, topics)
-        return cls(connection, channel, await topic_exchange(channel))
+        await topic_exchange(channel)
+        return cls(connection, channel, cast(WireChannel, await channel.get_underlay_channel()))
 
     @property
     def closed(self) -> bool:
@@ -117,8 +121,13 @@ class _Publisher:
             await self._connection.close()
 
     async def send(self, delivery: Delivery) -> Outcome:
-        confirmed = await self._exchange.publish(
-            _amqp(delivery, attempts=0), routing_key=delivery.topic, mandatory=False, timeout=CONFIRM_SECONDS
+        # One layer below aio-pika's own, which sends one message at a time and waits for each to be on its way.
+        confirmed = await self._wire.basic_publish(
+            delivery.body,
+            exchange=EXCHANGE,
+            routing_key=delivery.topic,
+            properties=_amqp(delivery, attempts=0).properties,
+            wait=False,
         )
         if not isinstance(confirmed, Basic.Ack):
             return Outcome(Verdict.AGAIN, "the broker did not confirm")
