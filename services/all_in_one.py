@@ -117,6 +117,8 @@ async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres
     rooms: dict[str, Room] = {}
     for name, build in ROOMS.items():
         rooms[name] = await build(_room_settings(settings, state, server, name), transport)
+        if stop.asked():
+            return
     async with running(*rooms.values()):
         base_url = f"http://127.0.0.1:{settings.port}"
         place = admin_client.publish(state / "admin-client.json", settings.home, base_url)

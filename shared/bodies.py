@@ -16,7 +16,7 @@ LONGEST = 4 * 1024**2
 """Bytes of a body that is read into memory: several times 5,000 rules or 2,000 mandates."""
 
 THROWN_AWAY = 64 * 1024**2
-THROWN_AWAY_SECONDS = 10.0
+THROWN_AWAY_SECONDS = 3.0
 """How much, and for how long, what nobody wants of a body is read before its refusal leaves."""
 
 _STREAMED = "chartrier.streamed"

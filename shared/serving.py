@@ -21,6 +21,9 @@ from shared.stopping import StopRequest, heeding_signals
 SHUTDOWN_SECONDS = 10
 """How long requests in hand may take to end once we are told to stop."""
 
+INTERRUPTED = 130
+"""Exit status of a process that was told twice to stop (128 and SIGINT, as a shell counts)."""
+
 Build = Callable[[RoomSettings], Awaitable[Room]]
 
 
@@ -32,15 +35,21 @@ def main(name: str, build: Build, arguments: Sequence[str] | None = None) -> Non
 
     settings = RoomSettings()
     configure_logging(name, settings.log_level)
-    with heeding_signals() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(build, settings, role, stop))
+    status = 0
+    try:
+        with heeding_signals() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(build, settings, role, stop))
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     # All is closed. A thread that still waits for a store that hangs would keep us for as long as it hangs.
     logging.shutdown()
-    os._exit(0)
+    os._exit(status)
 
 
 async def _serve(build: Build, settings: RoomSettings, role: str, stop: StopRequest) -> None:
     room = await build(settings)
+    if stop.asked():
+        return
     if role == "api":
         room = replace(room, consumers=(), loops=())
     async with running(room):

@@ -1,4 +1,4 @@
-"""Stopping when told to: SIGINT and SIGTERM mean the same at any moment, from the first line of a process on."""
+"""Stopping when told to: SIGINT and SIGTERM mean the same at any moment, while a process opens, serves and closes."""
 
 import contextlib
 import signal
@@ -11,21 +11,21 @@ class StopRequest:
 
     The signal only leaves a note: an exception raised wherever the process happens to be gets lost in a
     destructor, or in a library that swallows cancellations while it closes a connection; the process would
-    then go on as if nobody had asked. Told a second time, it interrupts.
+    then go on as if nobody had asked. Told the same a second time, it interrupts.
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._taken: set[int] = set()
 
     def asked(self) -> bool:
         """Say whether we were told."""
-        return self._asked
+        return bool(self._taken)
 
-    def take(self, _number: int, _frame: FrameType | None) -> None:
-        """Take a signal. Raises KeyboardInterrupt from the second one on."""
-        if self._asked:
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        """Take a signal. Raises KeyboardInterrupt when the same one comes again."""
+        if number in self._taken:
             raise KeyboardInterrupt
-        self._asked = True
+        self._taken.add(number)
 
 
 @contextlib.contextmanager

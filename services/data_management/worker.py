@@ -1,5 +1,6 @@
 """The long work of data management: load the catalogue of each stored AIP, and say so."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ class Whole:
     found: StandingAip
 
 
+STREAMS = 3
+"""Large catalogues loaded at once: each holds a connection for as long as it streams."""
+
+
 class Cataloguer:
     """Loads catalogues; nothing of one counts before all of it is there.
 
@@ -59,6 +64,7 @@ class Cataloguer:
         self._database = database
         self._fetch = fetch
         self._together = recorder(database, load_together)
+        self._streams = asyncio.Semaphore(STREAMS)
 
     async def catalogue(self, held: Lease) -> None:
         """Load the catalogue of a stored AIP and say so; loaded before, only say so again."""
@@ -66,7 +72,8 @@ class Cataloguer:
         if job.message.catalogue.length <= BATCH_BYTES:
             await self._together.add(await self._read_whole(job))
         else:
-            await self._stream(job)
+            async with self._streams:
+                await self._stream(job)
 
     async def _read_whole(self, job: Job) -> Whole:
         reader = CatalogueReader(job.message)
@@ -126,6 +133,9 @@ def _is_due(message: AipStoredV1, standing: Standing) -> bool:
 
 async def _enter(tx: Transaction, found: Sequence[tuple[AipStoredV1, CataloguedAip]], standing: Standing) -> None:
     """Enter AIPs, each in the place of an older version of it. Raises `CataloguedMeanwhile`."""
+    if len({message.aip_id for message, _ in found}) < len(found):
+        # Two versions of one AIP in one round: one after the other, then.
+        raise CataloguedMeanwhile("two versions of one AIP at once")
     for message, _ in found:
         if message.aip_id in standing:
             await loading.remove_aip(tx.connection, message.aip_id)

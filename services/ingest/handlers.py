@@ -6,7 +6,7 @@ Each takes all the messages of its kind that came together, and locks their tran
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,14 +25,17 @@ from shared.messages.journal import TRANSFER_ACCEPTED, JournalLineV1
 from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.lease import Piece
-from shared.messaging.outcome import Rejected
+from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
+from shared.object_store.errors import StoreUnavailable
 from shared.object_store.port import ObjectStore
 from shared.problems import Problem
 
 PROCESS = "process"
 """The one kind of long work here: check a transfer, then build its AIP."""
+
+REPLIES_AT_ONCE = 8
 
 SWEEP = "sweep"
 """Remove from staging what a finished transfer no longer needs."""
@@ -106,7 +109,7 @@ async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[Deposi
     granted = [transfers[transfer_id] for transfer_id in due]
     # The date is the message's, not the clock's: handled twice, the reply has the same bytes.
     dates = [message.occurred_at for message in due.values()]
-    keys = await asyncio.gather(*map(partial(write_reply, staging), granted, dates))
+    keys = await _write_replies(staging, granted, dates)
     moves = [
         Move(transfer, TransferState.ACCEPTED, {"granted_at": date, "reply_key": key, "inventory": None})
         for transfer, date, key in zip(granted, dates, keys, strict=True)
@@ -114,6 +117,25 @@ async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[Deposi
     for transfer in await queries.move(tx.connection, moves):
         tx.post(_completed(transfer), cause=due[transfer.id].message_id)
     await _sweep(tx, *granted)
+
+
+async def _write_replies(
+    staging: ObjectStore, transfers: Sequence[Transfer], dates: Sequence[datetime]
+) -> list[str | None]:
+    """Write several replies at once. Raises `TryAgain` when staging is away, once none is being written any more."""
+    few = asyncio.Semaphore(REPLIES_AT_ONCE)
+
+    async def write(transfer: Transfer, date: datetime) -> str | None:
+        async with few:
+            return await write_reply(staging, transfer, date)
+
+    written = await asyncio.gather(*map(write, transfers, dates), return_exceptions=True)
+    for result in written:
+        if isinstance(result, StoreUnavailable):
+            raise TryAgain(f"staging: {result}") from result
+        if isinstance(result, BaseException):
+            raise result
+    return [key for key in written if not isinstance(key, BaseException)]
 
 
 def _completed(transfer: Transfer) -> TransferCompletedV1:

@@ -113,9 +113,13 @@ async def _enter(ingest: Ingest, arrival: Arrival) -> Transfer | None:
         if not arrival.leaving:
             await _forget(ingest.staging, key)
         raise
-    if new is None:
+    if new is not None:
+        return new
+    # Its bytes may be its own, entered by a round whose answer was lost: those stay.
+    own = await ingest.transfers.add(arrival.values["id"])
+    if own is None:
         await _forget(ingest.staging, key)
-    return new
+    return own
 
 
 async def _forget(staging: ObjectStore, key: str) -> None:

@@ -13,7 +13,7 @@ from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import findings_to_json, header_to_json, plan_to_json
-from services.ingest.domain.transfer import TransferState
+from services.ingest.domain.transfer import IllegalStep, TransferState
 from services.ingest.handlers import aip_key, line, reject
 from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import MessageName, Move, Transfer
@@ -68,7 +68,11 @@ class Built:
 
 async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judged]) -> list[Concluded]:
     """Record verdicts: refused, awaiting an archivist, or on to storage with a committed plan."""
-    await queries.lock_transfers(tx.connection, [one.transfer.id for one in judged])
+    locked = await queries.lock_transfers(tx.connection, [one.transfer.id for one in judged])
+    moved_on = [str(one.transfer.id) for one in judged if locked[one.transfer.id].state is not one.transfer.state]
+    if moved_on:
+        # A plan once committed is never replaced.
+        raise IllegalStep(f"transfer {', '.join(moved_on)} has been concluded before")
     await confirm(tx, *(one.held for one in judged))
     names = {name for one in judged if (name := _name(one)) is not None}
     earlier = await queries.transfers_of_messages(tx.connection, names)
@@ -185,9 +189,3 @@ def _aip_built(built: Built) -> AipBuiltV1:
             sha512=summary.catalogue_sha512,
         ),
     )
-
-
-async def close(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
-    """Close work that has nothing else to record."""
-    await finish(tx, *leases)
-    return [None] * len(leases)

@@ -45,7 +45,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
         consumers=(
             Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
             Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreements}),
-            # One queue for all the news of a transfer: they are handled in the order they come.
+            # One queue for all the news of a transfer: of a batch, each kind in the order it first comes.
             Consumer(
                 "ingest.follow_aip",
                 database,

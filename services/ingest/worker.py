@@ -15,6 +15,7 @@ from services.ingest.adapters.rules import RuleReferential
 from services.ingest.agreements import known_agreement
 from services.ingest.domain import errors
 from services.ingest.domain.agreement import Agreement, Decision, MatchHeader, UnknownRules, Usages
+from services.ingest.domain.findings import is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import plan_of_json
 from services.ingest.domain.transfer import TransferState
@@ -29,7 +30,7 @@ from shared.messages.admin import AgreementV1
 from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
-from shared.messaging.work import StaleLease, enqueue
+from shared.messaging.work import StaleLease, close, enqueue
 from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 
@@ -49,10 +50,14 @@ class Workshop:
         self._ingest = ingest
         self._children = children
         self._rules = rules
+        # Those that wait for a child need not have their working copy made yet.
+        self._benches = asyncio.Semaphore(ingest.settings.ingest_processes + 1)
         database = ingest.database
-        self._concluded = recorder(database, partial(recording.conclude, ingest.staging))
+        # Apart: a refusal writes its reply to staging, which nothing that is accepted should wait for.
+        self._accepted = recorder(database, partial(recording.conclude, ingest.staging))
+        self._refused = recorder(database, partial(recording.conclude, ingest.staging))
         self._handed_over = recorder(database, recording.hand_over)
-        self._closed = recorder(database, recording.close)
+        self._closed = recorder(database, close)
 
     async def process(self, held: Lease) -> None:
         """Do what the transfer's state asks for. Started again after any crash, it goes on from there."""
@@ -65,6 +70,8 @@ class Workshop:
                 await self._build(held, verdict.transfer, verdict.recipe)
         elif transfer.state is TransferState.STORING and transfer.built is None:
             await self._build(held, transfer, await self._recipe(transfer))
+        elif transfer.state is TransferState.RECEIVED:
+            raise AssertionError(f"work on a transfer that nobody has taken up: {held.key}")
         else:
             await self._closed.add(held)
 
@@ -73,11 +80,13 @@ class Workshop:
         if agreement is None:
             raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
         rules = await self._rules.categories()
-        async with local_copy(self._ingest.staging, transfer.staging_key) as sip:
+        async with self._benches, local_copy(self._ingest.staging, transfer.staging_key) as sip:
             settings = self._ingest.settings
             order = CheckOrder(sip, _judged_by(agreement), rules, settings.clamd, settings.clamd_stream_max)
             checked = await self._in_child(check, order)
-        return await self._concluded.add(Judged(held, transfer, agreement, checked))
+        refused = checked.inventory is None or is_refused(checked.findings)
+        conclusions = self._refused if refused else self._accepted
+        return await conclusions.add(Judged(held, transfer, agreement, checked))
 
     async def _in_child(self, function: Callable[[Order], Answer], order: Order) -> Answer:
         try:
@@ -97,7 +106,11 @@ class Workshop:
     async def _build(self, held: Lease, transfer: Transfer, recipe: Recipe) -> None:
         staging, plan = self._ingest.staging, recipe.plan
         try:
-            async with local_copy(staging, transfer.staging_key) as sip, scratch_folder(staging) as folder:
+            async with (
+                self._benches,
+                local_copy(staging, transfer.staging_key) as sip,
+                scratch_folder(staging) as folder,
+            ):
                 order = BuildOrder(sip, recipe.inventory, plan, folder / "aip.tar", folder / "package.xml")
                 summary = await self._in_child(build, order)
                 await self._stage(transfer, order, summary)

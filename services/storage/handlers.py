@@ -45,7 +45,9 @@ def take_aips(sites: Sequence[str]) -> Handle:
     """Return the handler that takes AIPs in, to be copied to `sites`."""
 
     async def handle(tx: Transaction, messages: Sequence[AipBuiltV1]) -> None:
-        firsts = {message.aip_id: message for message in reversed(messages)}
+        firsts: dict[UUID, AipBuiltV1] = {}
+        for message in messages:
+            firsts.setdefault(message.aip_id, message)
         arrivals = [Arrival(_aip_values(message, 1), message.message_id) for message in firsts.values()]
         taken = await _take(tx, arrivals, sites)
         for message in messages:
@@ -135,6 +137,6 @@ async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[st
     """Take in what is not there yet, to be written to each site; return what that was."""
     added = await queries.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
     causes = {(arrival.values["id"], arrival.values["version"]): arrival.cause for arrival in arrivals}
-    pieces = (Piece(work_key(*key, site), cause=causes[key]) for key in added for site in sites)
+    pieces = (Piece(work_key(*key, site), cause=causes[key]) for key in causes if key in added for site in sites)
     await enqueue(tx, WRITE, *pieces)
     return added

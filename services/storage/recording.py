@@ -7,7 +7,7 @@ from uuid import UUID
 from services.storage import queries
 from services.storage.domain.copies import Copy, is_stored
 from services.storage.handlers import VERIFY, WRITE, work_key
-from services.storage.queries import Holding
+from services.storage.queries import Holding, HoldingKey
 from services.storage.sites import OpenSite
 from shared.messages.ingest import MemberV1
 from shared.messages.journal import JournalLineV1
@@ -49,12 +49,15 @@ async def note_verified(sites: Mapping[str, OpenSite], tx: Transaction, steps: S
     return [None] * len(steps)
 
 
-def _causes(steps: Sequence[Step]) -> dict[UUID, UUID | None]:
-    return {step.holding.id: step.held.cause for step in steps}
+def _causes(steps: Sequence[Step]) -> dict[HoldingKey, UUID | None]:
+    return {(step.holding.id, step.holding.version): step.held.cause for step in steps}
 
 
 async def _conclude(
-    sites: Mapping[str, OpenSite], tx: Transaction, storing: Sequence[Holding], causes: Mapping[UUID, UUID | None]
+    sites: Mapping[str, OpenSite],
+    tx: Transaction,
+    storing: Sequence[Holding],
+    causes: Mapping[HoldingKey, UUID | None],
 ) -> None:
     copies = await queries.copies_of_all(tx.connection, storing)
     # On the sites each was taken in for: one declared since is filled by other means.
@@ -64,7 +67,7 @@ async def _conclude(
         on_sites = copies[one.id, one.version]
         tx.journal(_stored_line(one, len(on_sites)))
         if one.kind == "aip":
-            tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id])
+            tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id, one.version])
 
 
 def _everywhere(copies: Sequence[Copy]) -> bool:
@@ -105,12 +108,6 @@ async def note_lost(tx: Transaction, steps: Sequence[Step]) -> list[None]:
     for step in steps:
         tx.journal(_write_line(step.holding, step.copy).model_copy(update={"outcome": "ko"}))
     return [None] * len(steps)
-
-
-async def close(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
-    """Close work that has nothing else to record."""
-    await finish(tx, *leases)
-    return [None] * len(leases)
 
 
 async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) -> None:

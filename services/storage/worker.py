@@ -1,7 +1,9 @@
 """The long work of storage: write each copy, read each copy back, tell when every one was found whole."""
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -19,10 +21,15 @@ from shared.messaging.gathering import Gatherer, recorder
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
+from shared.messaging.work import close
 from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError, StoreUnavailable, WrongBytes
 from shared.object_store.port import ObjectStore, Receipt
 
 log = logging.getLogger(__name__)
+
+LARGE = 8 * 1024**2
+AT_ONCE = 4
+"""Copies larger than that which are on their way at once: each has buffers of its own, up to 32 MiB."""
 
 
 class Keeper:
@@ -42,11 +49,12 @@ class Keeper:
         self._sites = sites
         self._staging = staging
         self._settings = settings
+        self._large = asyncio.Semaphore(AT_ONCE)
         self._subjects: Gatherer[CopyKey, tuple[Holding, Copy] | None] = Gatherer(self._find)
         self._written = recorder(database, recording.note_written)
         self._verified = recorder(database, partial(recording.note_verified, sites))
         self._lost = recorder(database, recording.note_lost)
-        self._closed = recorder(database, recording.close)
+        self._closed = recorder(database, close)
 
     async def write(self, held: Lease) -> None:
         """Write one copy. Taken up again after a crash, it finds its own bytes under the key and goes on."""
@@ -55,7 +63,8 @@ class Keeper:
             await self._closed.add(held)
             return
         try:
-            receipt = await self._put(holding, opened)
+            async with self._room_for(holding):
+                receipt = await self._put(holding, opened)
         except (NoSuchObject, WrongBytes) as error:
             await self._refuse(held, holding, str(error))
             return
@@ -69,7 +78,8 @@ class Keeper:
         """Read one copy back, past our caches, and count it if its digest is the holding's."""
         holding, copy, opened = await self._subject(held)
         try:
-            found = await opened.store.sha512(holding.key, copy.version_id, cold=True)
+            async with self._room_for(holding):
+                found = await opened.store.sha512(holding.key, copy.version_id, cold=True)
         except NoSuchObject:
             found = None
         except StoreUnavailable as error:
@@ -79,6 +89,10 @@ class Keeper:
             await self._verified.add(Step(held, holding, judged))
         else:
             await self._not_whole(held, holding, judged)
+
+    def _room_for(self, holding: Holding) -> AbstractAsyncContextManager[None]:
+        """Wait for room in memory where a holding is large; small ones pass."""
+        return self._large if holding.size > LARGE else nullcontext()
 
     async def _put(self, holding: Holding, opened: OpenSite) -> Receipt:
         lock = retention_of(opened.site, now(), timedelta(days=self._settings.retention_days))

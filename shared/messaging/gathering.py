@@ -35,7 +35,7 @@ class _Asked(Generic[Item, Result]):
         if not self.done.done():
             self.done.set_result(result)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         if not self.done.done():
             self.done.set_exception(error)
 
@@ -98,8 +98,19 @@ class Gatherer(Generic[Item, Result]):
         else:
             _answer(taken, results)
             return
+        await self._one_by_one(taken)
+
+    async def _one_by_one(self, taken: Sequence[_Asked[Item, Result]]) -> None:
+        away: BaseException | None = None
         for asked in taken:
+            if asked.done.done():
+                continue  # nobody waits for it any more
+            if away is not None:
+                asked.fail(away)
+                continue
             await self._round([asked])
+            error = None if asked.done.cancelled() else asked.done.exception()
+            away = error if error is not None and is_outage(error) else None
 
 
 def _answer(taken: Sequence[_Asked[Item, Result]], results: Sequence[Result]) -> None:

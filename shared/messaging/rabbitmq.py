@@ -176,25 +176,35 @@ class _Feed:
         return batch
 
     async def _work(self, channel: AbstractChannel, batch: list[AbstractIncomingMessage]) -> None:
-        readable = [delivery for message in batch if (delivery := await self._read(channel, message)) is not None]
-        outcomes = await self._outcomes(readable)
-        for delivery, outcome in zip(readable, outcomes, strict=True):
+        readable = [pair for message in batch if (pair := await self._read(channel, message)) is not None]
+        outcomes = await self._outcomes([delivery for _, delivery in readable])
+        done: list[AbstractIncomingMessage] = []
+        for (message, delivery), outcome in zip(readable, outcomes, strict=True):
+            if outcome.verdict is Verdict.DONE:
+                done.append(message)
+                continue
+            # Answered at once: should the rest fail, it must not be sent back a second time.
             if outcome.is_over(delivery.attempts):
                 await self._bury(channel, delivery, outcome.reason)
-            elif outcome.verdict is not Verdict.DONE:
+            else:
                 await self._send_back(channel, delivery)
-        # All that came on this channel up to the last of the batch is dealt with: one answer says so.
-        await batch[-1].ack(multiple=True)
+            await message.ack()
+        if done:
+            # All that came on this channel up to the last of them is dealt with: one answer says so.
+            await done[-1].ack(multiple=True)
 
-    async def _read(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> Delivery | None:
-        """Return what a message carries; one that is not of our making goes to the dead letters."""
+    async def _read(
+        self, channel: AbstractChannel, message: AbstractIncomingMessage
+    ) -> tuple[AbstractIncomingMessage, Delivery] | None:
+        """Return a message with what it carries; one that is not of our making goes to the dead letters."""
         try:
-            return _delivery(message)
+            return message, _delivery(message)
         except (ValueError, TypeError) as error:
             log.error("not a message of ours", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})  # noqa: TRY400 (the message is at fault, not our code)
             stranger = aio_pika.Message(message.body, headers={"x-chartrier-reason": str(error)[:300]})
             queue = dead_letter_queue(self._consumer.queue)
             await channel.default_exchange.publish(stranger, routing_key=queue, timeout=CONFIRM_SECONDS)
+            await message.ack()
             return None
 
     async def _outcomes(self, deliveries: list[Delivery]) -> list[Outcome]:

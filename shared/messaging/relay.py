@@ -100,6 +100,8 @@ class Relay:
         # However fast messages come, what was left behind has its turn.
         while self._fresh and not _is_due(self._swept_at, SWEEP_SECONDS):
             await self._publish([self._fresh.popleft() for _ in range(min(BATCH, len(self._fresh)))])
+            if _is_due(self._forgot_at, FORGET_SECONDS):
+                await self._forget()
         if self._fresh:
             self._posted.set()
 

@@ -81,6 +81,5 @@ class RoomDatabase:
         finally:
             for hear in afterwards:
                 hear(committed)
-        if leaving:
-            for listener in self._posted:
-                listener(leaving)
+        for listener in self._posted if leaving else ():
+            listener(leaving)

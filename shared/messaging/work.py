@@ -210,6 +210,12 @@ async def finish(tx: Transaction, *held: Lease) -> None:
     await _all_ours(tx, _FINISH, held)
 
 
+async def close(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
+    """Close work that has nothing else to record, for a `recorder`."""
+    await finish(tx, *leases)
+    return [None] * len(leases)
+
+
 async def _all_ours(tx: Transaction, statement: Executable, held: Sequence[Lease]) -> None:
     if not held:
         return

@@ -40,6 +40,8 @@ class WorkLoop:
         self._held: dict[asyncio.Task[None], Lease] = {}
         self._reserved = 0
         self._open = False
+        self._late: list[Lease] = []
+        self._kept = asyncio.Event()
         self._wake = asyncio.Event()
         # Until we have looked, work of earlier days may wait.
         self._more = True
@@ -60,15 +62,22 @@ class WorkLoop:
 
     def release(self, count: int) -> None:
         """Give reserved hands back."""
-        self._reserved -= count
+        self._free_again(count)
         if count and self._more:
             self._wake.set()
 
     def give(self, held: Lease) -> None:
-        """Put leased work in a reserved hand; where we have stopped meanwhile, its lease runs out by itself."""
-        self._reserved -= 1
+        """Put leased work in a reserved hand; where we are stopping, it is let go with the rest."""
         if self._open:
             self._begin(held)
+        else:
+            self._late.append(held)
+        self._free_again(1)
+
+    def _free_again(self, count: int) -> None:
+        self._reserved -= count
+        if not self._reserved:
+            self._kept.set()
 
     async def run(self) -> None:
         """Work until cancelled; then let go of what is in hand, for another to take up."""
@@ -92,6 +101,11 @@ class WorkLoop:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(RELEASE_SECONDS):
                     await release(self._database, held)
+                    # Hands promised to a transaction that was under way: what it brings goes back too.
+                    if self._reserved:
+                        self._kept.clear()
+                        await self._kept.wait()
+                    await release(self._database, self._late)
 
     async def _round(self) -> None:
         self._wake.clear()

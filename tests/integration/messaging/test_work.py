@@ -263,3 +263,24 @@ async def test_work_for_later_is_in_no_hand_before_its_time(database: RoomDataba
         "SELECT not_before > now() + interval '50 minutes' AS waits FROM storage.work WHERE key = 'later'"
     )
     assert row["waits"]
+
+
+async def test_work_promised_to_hands_that_stop_meanwhile_is_free_for_others(
+    database: RoomDatabase, databases: Databases
+) -> None:
+    working = Working(database, slots=1)
+    running = asyncio.create_task(working.loop.run())
+    async with asyncio.timeout(20):
+        while not working.loop.reserve(1):
+            await asyncio.sleep(0.01)
+    working.loop.release(1)
+
+    async with database.begin() as tx:
+        await enqueue(tx, "copy", Piece("a"))
+        running.cancel()
+        await asyncio.sleep(0)
+    await asyncio.gather(running, return_exceptions=True)
+
+    [row] = await databases.as_superuser("SELECT epoch, attempts, leased_until FROM storage.work")
+    assert dict(row) == {"epoch": 1, "attempts": 0, "leased_until": None}
+    assert working.begun == []

@@ -72,6 +72,38 @@ async def test_a_database_that_is_away_is_told_to_all_at_once() -> None:
     assert rounds.rounds == [[0], [1, 2, 3]]
 
 
+async def test_a_database_that_goes_away_while_items_are_done_again_is_told_to_the_rest_at_once() -> None:
+    rounds: list[list[int]] = []
+
+    async def leaving(items: Sequence[int]) -> list[int]:
+        rounds.append(list(items))
+        if len(items) > 1:
+            raise ValueError("one of them")
+        if items[0] >= 2:
+            raise ConnectionRefusedError("away")
+        return [2 * item for item in items]
+
+    gatherer = Gatherer(leaving)
+    done = await asyncio.gather(*(gatherer.add(number) for number in (1, 2, 3, 4)), return_exceptions=True)
+
+    assert done[0] == 2
+    assert all(isinstance(result, ConnectionRefusedError) for result in done[1:])
+    assert rounds == [[1, 2, 3, 4], [1], [2]]
+
+
+async def test_who_has_left_is_not_done_again() -> None:
+    rounds = Rounds(bad=2)
+    gatherer = Gatherer(rounds)
+    tasks = [asyncio.create_task(gatherer.add(number)) for number in (1, 2, 3)]
+    await rounds.began.wait()
+    tasks[2].cancel()
+    await asyncio.sleep(0)
+    rounds.go_on.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert rounds.rounds == [[1, 2, 3], [1], [2]]
+
+
 async def test_who_leaves_while_waiting_is_not_done() -> None:
     rounds = Rounds()
     gatherer = Gatherer(rounds)

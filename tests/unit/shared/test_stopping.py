@@ -18,6 +18,13 @@ def test_the_first_signal_is_noted_and_the_second_interrupts(number: signal.Sign
             os.kill(os.getpid(), number)
 
 
+def test_the_other_signal_is_no_repetition() -> None:
+    with heeding_signals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.asked()
+
+
 def test_afterwards_signals_mean_what_they_meant_before() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with heeding_signals():
