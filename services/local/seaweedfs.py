@@ -169,7 +169,8 @@ def _spawn(folder: Path, state: _State) -> None:
         "server",
         *(f"-{name}={value}" for name, value in options.items()),
     )
-    environment = {**server_environment(folder), "GOMEMLIMIT": "512MiB"}
+    # More than a large object needs on its way: with less, half of its CPU goes to collecting garbage.
+    environment = {**server_environment(folder), "GOMEMLIMIT": "2GiB"}
     pid_file, log_file = folder / "seaweedfs.pid", folder / "seaweedfs.log"
     processes.spawn(processes.Launch(command, environment, folder, pid_file, log_file))
 

@@ -1,6 +1,9 @@
 """A stored AIP is catalogued once, whole or not at all."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import uuid4
 
@@ -203,6 +206,55 @@ async def test_a_storage_that_breaks_off_is_a_failure_of_the_world() -> None:
         async with fetch_catalogue(calls, a_small_tree().message):
             pass
     await calls.close()
+
+
+async def catalogue_at_once(database: RoomDatabase, *catalogues: Catalogue) -> list[BaseException | None]:
+    """Have several catalogued at one moment by one worker."""
+    await forget_work(database)
+    async with database.begin() as tx:
+        await take_aips(tx, [catalogue.message for catalogue in catalogues])
+    by_id = {f"{one.message.aip_id}/{one.message.version}": one for one in catalogues}
+
+    @asynccontextmanager
+    async def fetch(message: AipStoredV1) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with by_id[f"{message.aip_id}/{message.version}"].fetch()(message) as chunks:
+            yield chunks
+
+    worker = Cataloguer(database, fetch)
+    held = await lease(database, [CATALOGUE], 100)
+    done = await asyncio.gather(*(worker.catalogue(one) for one in held), return_exceptions=True)
+    outcomes = {one.key: result for one, result in zip(held, done, strict=True)}
+    return [outcomes[key] for key in by_id]
+
+
+async def test_several_catalogues_at_once_each_stand_or_fall_alone(database: RoomDatabase) -> None:
+    good, other, broken = a_small_tree(), a_small_tree(), a_small_tree()
+    broken = replace(broken, content=broken.content.replace(b"Item", b"Pile", 1))
+
+    outcomes = await catalogue_at_once(database, good, broken, other)
+
+    assert [type(outcome) for outcome in outcomes] == [type(None), WrongCatalogue, type(None)]
+    for one in (good, other):
+        assert [len(await rows_of(database, one, table)) for table in ENTRIES] == [1, 2, 1, 2, 2]
+        assert len(await said(database, one)) == 1
+    assert await rows_of(database, broken, tables.unit) == []
+    await forget_work(database)
+
+
+async def test_two_versions_of_one_aip_at_once_leave_one_whole(database: RoomDatabase) -> None:
+    first = a_small_tree()
+    message = first.message
+    second = a_catalogue(
+        [a_unit("fonds", "Fonds décrit autrement")],
+        establishment=message.establishment,
+        aip_id=message.aip_id,
+        version=2,
+    )
+
+    await catalogue_at_once(database, first, second)
+
+    assert [len(await rows_of(database, first, table)) for table in ENTRIES] == [1, 1, 0, 0, 0]
+    await forget_work(database)
 
 
 async def forget_work(database: RoomDatabase) -> None:

@@ -1,6 +1,7 @@
 """News of an AIP, in any order and any number of times: one acceptance, one reply, always the same bytes."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,9 +9,10 @@ from uuid import UUID
 import pytest
 
 from services.ingest import handlers, queries
-from services.ingest.domain.transfer import TransferState
+from services.ingest.domain.transfer import IllegalStep, TransferState
 from services.ingest.handlers import aip_key
 from services.ingest.queries import Transfer
+from services.ingest.tasks import Checked
 from services.ingest.worker import Workshop
 from shared.clock import now, rfc3339
 from shared.identifiers import new_id
@@ -19,9 +21,11 @@ from shared.messages.ingest import AipBuiltV1, MemberV1, SipReceivedV1, SipRejec
 from shared.messages.journal import TRANSFER_ACCEPTED
 from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
+from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import StaleLease
+from shared.messaging.work import StaleLease, enqueue
+from shared.object_store.errors import StoreUnavailable
 from tests.integration.ingest.bench import Bench, Fuse, FusedDatabase, PowerCut
 
 pytestmark = pytest.mark.integration
@@ -313,3 +317,72 @@ async def test_news_of_a_transfer_nobody_knows_is_never_handled(bench: Bench) ->
             await hear(bench, handle, message)
     with pytest.raises(Rejected):
         await grant(bench, recorded(stranger))
+
+
+class FailsForOne:
+    """A staging that is away for one reply only."""
+
+    def __init__(self, bench: Bench, transfer: UUID) -> None:
+        self._staging = bench.staging
+        self._key = f"replies/{transfer}.xml"
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (it stands for the real one)
+        return getattr(self._staging, name)
+
+    async def put(self, key: str, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        if key == self._key:
+            raise StoreUnavailable("away")
+        return await self._staging.put(key, *arguments, **named)
+
+
+async def grant_all(bench: Bench, staging: Any, messages: list[DepositRecordedV1]) -> None:  # noqa: ANN401
+    async with bench.database.begin() as tx:
+        await handlers.grant(staging, tx, messages)
+
+
+async def test_several_are_granted_in_one_transaction_or_none(bench: Bench) -> None:
+    builts = [await recording(bench) for _ in range(3)]
+    messages = [recorded(built) for built in builts]
+
+    with pytest.raises(TryAgain, match="staging: away"):
+        await grant_all(bench, FailsForOne(bench, builts[1].transfer_id), messages)
+    assert {(await of(bench, built)).state for built in builts} == {TransferState.RECORDING}
+    await grant_all(bench, bench.staging, messages)
+
+    for built, message in zip(builts, messages, strict=True):
+        transfer = await of(bench, built)
+        assert (transfer.state, transfer.granted_at) == (TransferState.ACCEPTED, message.occurred_at)
+        assert str(transfer.id).encode() in await bench.staged(str(transfer.reply_key))
+    completed = [told for told in await bench.told(TransferCompletedV1) if told.aip_id in {b.aip_id for b in builts}]
+    assert {told.causation_id for told in completed} == {message.message_id for message in messages}
+
+
+async def test_news_of_several_moves_each_from_where_it_stands(bench: Bench) -> None:
+    builts = [await handed_over(bench) for _ in range(3)]
+    await hear(bench, handlers.await_catalogue, stored(builts[0]))
+
+    async with bench.database.begin() as tx:
+        await handlers.record_deposit(tx, [catalogued(built) for built in builts])
+
+    assert {(await of(bench, built)).state for built in builts} == {TransferState.RECORDING}
+    steps = [[step["state"] for step in (await of(bench, built)).steps] for built in builts]
+    assert steps[0] == steps[1] == steps[2]
+
+
+async def test_a_verdict_once_committed_is_never_replaced(bench: Bench) -> None:
+    """A round done again after its commit finds its transfers moved on, and says so."""
+    deposited = await bench.deposit()
+    await bench.process()
+    before = await bench.plan(deposited.id)
+    async with bench.database.begin() as tx:
+        await enqueue(tx, handlers.PROCESS, Piece(str(deposited.id)))
+    held = await bench.lease()
+    stale = replace(await bench.transfer(deposited.id), state=TransferState.CHECKING)
+    agreement = await bench.agreement()
+    checked = Checked((), None, b"inventory", {}, {})
+
+    async with bench.database.begin() as tx:
+        with pytest.raises(IllegalStep, match="concluded before"):
+            await conclude(bench.staging, tx, [Judged(held, stale, agreement, checked)])
+
+    assert await bench.plan(deposited.id) == before is not None

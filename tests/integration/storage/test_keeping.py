@@ -9,15 +9,16 @@ import pytest
 
 from services.storage.domain.copies import CopyState
 from services.storage.domain.sites import UnsafeSitesError
-from services.storage.handlers import VERIFY, WRITE
+from services.storage.handlers import VERIFY, WRITE, take_aips
 from services.storage.settings import SiteSettings
 from services.storage.sites import open_sites
 from shared.clock import now
+from shared.identifiers import new_id
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.work import StaleLease
 from tests.integration.storage.conftest import OpenDepot
-from tests.integration.storage.depot import Depot, overwrite, spoil
+from tests.integration.storage.depot import Depot, an_announcement, overwrite, spoil
 
 pytestmark = pytest.mark.integration
 
@@ -91,6 +92,21 @@ async def test_the_same_announcement_twice_is_one_holding(depot: Depot) -> None:
     await depot.work_off()
     await depot.take(message)
     assert (await depot.work(), len(await depot.told(AipStoredV1))) == ([], 1)
+
+
+async def test_announcements_that_come_together_are_taken_each_for_itself(depot: Depot) -> None:
+    known = await depot.hand_over()
+    fresh = [an_announcement(new_id(), f"aip {number}".encode()) for number in range(3)]
+
+    async with depot.database.begin() as tx:
+        await take_aips(sorted(depot.sites))(tx, [fresh[0], known, fresh[1], fresh[0], fresh[2]])
+
+    assert (await depot.work()).count("write a") == 4
+    assert {holding.state for holding in [await depot.holding(one.aip_id) for one in (known, *fresh)]} == {"storing"}
+    contradicting = fresh[0].model_copy(update={"sha512": "0" * 128})
+    async with depot.database.begin() as tx:
+        with pytest.raises(Rejected, match=str(fresh[0].aip_id)):
+            await take_aips(sorted(depot.sites))(tx, [contradicting])
 
 
 async def test_other_bytes_under_a_known_id_are_never_taken(depot: Depot) -> None:
