@@ -67,19 +67,25 @@ class Wait:
 
 def mark_of(pid: int) -> Mark | None:
     """Return the mark of a living process; None when it is gone or only its exit status remains."""
-    child = _CHILDREN.get(pid)
-    if child is not None and child.poll() is not None:
-        _CHILDREN.pop(pid, None)
+    _reap(pid)
     try:
         process = psutil.Process(pid)
         # A zombie may still have threads that hold its ports and files: it is gone when they are.
         if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1:
+            _reap(pid)
             return None
         # Both count from the same wall clock: setting the clock does not change their difference.
         birth = round(process.create_time() - psutil.boot_time(), 2)
         return Mark(pid=pid, birth=birth, boot=_this_boot())
     except psutil.NoSuchProcess:
         return None
+
+
+def _reap(pid: int) -> None:
+    """Take the exit status of a child of ours that has ended."""
+    child = _CHILDREN.get(pid)
+    if child is not None and child.poll() is not None:
+        _CHILDREN.pop(pid, None)
 
 
 def is_alive(mark: Mark | None) -> bool:
