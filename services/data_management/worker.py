@@ -23,6 +23,8 @@ from shared.messaging.work import finish
 Fetch = Callable[[AipStoredV1], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 """Opens the bytes of an AIP's ``catalogue.ndjson`` as storage holds them."""
 
+STREAMS = 3
+"""Large catalogues loaded at once: each holds a connection for as long as it streams."""
 
 Standing = Mapping[UUID, StandingAip]
 """What the catalogue holds of AIPs, by their ids."""
@@ -47,10 +49,6 @@ class Whole:
     job: Job
     parts: tuple[Part, ...]
     found: StandingAip
-
-
-STREAMS = 3
-"""Large catalogues loaded at once: each holds a connection for as long as it streams."""
 
 
 class Cataloguer:

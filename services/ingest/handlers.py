@@ -1,6 +1,7 @@
 """What ingest does when it hears something: one function a message, each deciding, writing, posting.
 
-Each takes all the messages of its kind that came together, and locks their transfers first.
+Each takes all the messages of its kind that came together, and moves or locks their transfers before it touches
+their work.
 """
 
 import asyncio
@@ -35,10 +36,11 @@ from shared.problems import Problem
 PROCESS = "process"
 """The one kind of long work here: check a transfer, then build its AIP."""
 
-REPLIES_AT_ONCE = 8
-
 SWEEP = "sweep"
 """Remove from staging what a finished transfer no longer needs."""
+
+REPLIES_AT_ONCE = 8
+"""Replies written at one time; each may be as large as its package."""
 
 
 async def start_checks(tx: Transaction, messages: Sequence[SipReceivedV1]) -> None:

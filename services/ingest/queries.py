@@ -60,22 +60,15 @@ class Move:
 _SHOWN = [transfer.c[name] for name in Transfer.__dataclass_fields__]
 
 # Built once: these run several times for each transfer.
-_BY_ID = select(*_SHOWN).where(transfer.c.id == bindparam("wanted"))
-_BY_IDS_LOCKED = (
-    select(*_SHOWN)
-    .where(transfer.c.id == any_(bindparam("wanted", type_=ARRAY(UUID_TYPE))))
-    # In one order, so that two transactions that lock the same ones never wait for each other.
-    .order_by(transfer.c.id)
-    .with_for_update()
-)
+_WANTED = transfer.c.id == any_(bindparam("wanted", type_=ARRAY(UUID_TYPE)))
+_BY_IDS = select(*_SHOWN).where(_WANTED)
+# In one order, so that two transactions that lock the same ones never wait for each other.
+_BY_IDS_LOCKED = _BY_IDS.order_by(transfer.c.id).with_for_update()
 _ADD = upsert(transfer).on_conflict_do_nothing().returning(*_SHOWN)
-_BY_IDS = select(*_SHOWN).where(transfer.c.id == any_(bindparam("wanted", type_=ARRAY(UUID_TYPE))))
 _CHANGE = update(transfer).where(transfer.c.id == bindparam("wanted"))
 _STEP = (
     update(transfer)
-    .where(
-        transfer.c.id == any_(bindparam("wanted", type_=ARRAY(UUID_TYPE))), transfer.c.state == bindparam("origin")
-    )
+    .where(_WANTED, transfer.c.state == bindparam("origin"))
     .values(
         state=bindparam("following"),
         steps=transfer.c.steps.concat(bindparam("step", type_=JSONB)),
@@ -123,12 +116,6 @@ async def transfers_of_messages(
         tuple_(*columns).in_(list(names)), transfer.c.state != TransferState.REJECTED
     )
     return {(row[0], row[1], row[2]): row.id for row in await connection.execute(query)}
-
-
-async def get_transfer(connection: AsyncConnection, transfer_id: UUID) -> Transfer | None:
-    """Return a transfer."""
-    row = (await connection.execute(_BY_ID, {"wanted": transfer_id})).one_or_none()
-    return None if row is None else _transfer(row)
 
 
 async def lock_transfers(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Transfer]:

@@ -1,6 +1,7 @@
 """What the workshop writes down: one step of many transfers in one transaction, each under its own lease.
 
-Transfers are locked before their work, here as in the handlers, so that no two transactions wait for each other.
+Transfers come before their work, here as in the handlers: in the other order two transactions that touch one
+transfer could wait for each other.
 """
 
 from collections.abc import Mapping, Sequence

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.clock import rfc3339
 from shared.database.plumbing import journal_head
 from shared.messages.journal import JournalLinesV1, JournalLineV1
+from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
 
 ZERO_DIGEST = "0" * 128
@@ -121,7 +122,7 @@ class Chain:
         return Head(row.batch, row.sha512)
 
 
-def delivery_of(message: Any) -> Delivery:  # noqa: ANN401 (any message class)
+def delivery_of(message: Message) -> Delivery:
     """Return a message as it travels."""
     return Delivery(message.message_id, message.topic, message.model_dump_json().encode())
 

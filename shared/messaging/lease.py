@@ -1,4 +1,4 @@
-"""Work that is asked for, work in our hands, and whose hands: what outbox and work tables have in common."""
+"""Work that is asked for, work in our hands, and whose hands: what a transaction and the work table both know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -36,14 +36,14 @@ SWEEP_SECONDS = 1.0
 LEFT_BEHIND_SECONDS = 2.0
 """How old a row must be for the sweep to take it: its own process publishes it long before."""
 
-LEAVING_SECONDS = 1.0
-"""How long it may take to remove them when we are told to stop."""
-
 CLAIM_SECONDS = 30
 """How long a sweep keeps to itself what it publishes."""
 
 FORGET_SECONDS = 0.25
 """How long confirmed rows may stay, so that one statement removes those of many publications."""
+
+LEAVING_SECONDS = 1.0
+"""How long removing them may take when we are told to stop."""
 
 FRESH_LIMIT = 10_000
 """Messages kept in memory at most; beyond, the sweep takes them from the table."""

@@ -132,13 +132,12 @@ async def enqueue(tx: Transaction, kind: str, *pieces: Piece) -> None:
 
     Where hands are free in this process they hold it from the commit on, without having to look for it.
     """
+    at_once = [piece for piece in pieces if piece.not_before is None]
     hands = tx.hands.get(kind)
-    handed: list[Piece] = []
-    if hands is not None:
-        at_once = [piece for piece in pieces if piece.not_before is None]
-        handed = at_once[: hands.reserve(len(at_once))]
-        await _hand(tx, kind, handed, hands)
-    left = [piece for piece in pieces if piece not in handed]
+    handed = 0 if hands is None else hands.reserve(len(at_once))
+    if hands is not None and handed:
+        await _hand(tx, kind, at_once[:handed], hands)
+    left = [*at_once[handed:], *(piece for piece in pieces if piece.not_before is not None)]
     if left:
         rows = [{**_row(kind, piece), "from_moment": piece.not_before} for piece in left]
         await tx.connection.execute(_ENQUEUE, rows)
@@ -147,8 +146,6 @@ async def enqueue(tx: Transaction, kind: str, *pieces: Piece) -> None:
 
 
 async def _hand(tx: Transaction, kind: str, pieces: Sequence[Piece], hands: Hands) -> None:
-    if not pieces:
-        return
     given: list[Lease] = []
 
     def settle(committed: bool) -> None:  # noqa: FBT001 (said once, by the transaction)

@@ -177,9 +177,7 @@ class Bench:
 
     async def transfer(self, transfer_id: UUID) -> Transfer:
         async with self.database.reading() as connection:
-            found = await queries.get_transfer(connection, transfer_id)
-        assert found is not None
-        return found
+            return (await queries.find_transfers(connection, [transfer_id]))[transfer_id]
 
     async def plan(self, transfer_id: UUID) -> dict[str, Any] | None:
         """Return the committed plan of a transfer's AIP."""
