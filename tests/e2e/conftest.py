@@ -11,7 +11,7 @@ import services
 from services.local import ports, processes, stack
 from services.local.settings import room_environment
 from shared.rooms import ROOMS
-from tests.e2e.towns import Archive
+from trials.towns import Archive
 
 
 class AllInOne:
