@@ -65,10 +65,7 @@ def _try(trial: Trial, asked: Options, trials: Path, stop: StopRequest) -> bool:
     result = Result(trial.about, notebook.progress, figures, failure, datetime.now(UTC))
     print(f"{'Passed' if result.passed else 'FAILED'}: {results.write(result, asked.results)}", flush=True)
     if failure is not None:
-        print(
-            f"{failure}\nThe archive is left as it was in {folder}: its logs are in {folder / 'home'}.",
-            file=sys.stderr,
-        )
+        print(f"{failure}\nThe archive is left as it was, its logs included: {folder / 'home'}", file=sys.stderr)
     else:
         shutil.rmtree(folder)
     return result.passed

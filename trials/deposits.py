@@ -52,7 +52,7 @@ class UnderLoad:
             if not transfers:
                 raise Amiss("no deposit was taken in before the time was up")
             assert_accepted_once(levers, town, transfers, patience=PATIENCE)
-            return _figures(run, levers, town)
+            return _figures(levers, town)
 
     def _waves(self, run: Run, levers: Levers, town: Town) -> None:
         left = run.left
@@ -136,20 +136,19 @@ def _say(run: Run, under_way: Sequence[Future[None]]) -> None:
     print(f"  {len(run.notebook.progress.done)} of {run.count} deposits taken in, {waiting} on their way", flush=True)
 
 
-def _figures(run: Run, levers: Levers, town: Town) -> Figures:
+def _figures(levers: Levers, town: Town) -> Figures:
     took = levers.ask(
-        "SELECT extract(epoch FROM changed_at - received_at)::float AS s FROM ingest.transfer WHERE establishment = $1",
+        "SELECT extract(epoch FROM changed_at - received_at)::float FROM ingest.transfer WHERE establishment = $1",
         UUID(town.establishment),
     )
-    seconds = [row["s"] for row in took]
-    staged = [
-        path for path in (levers.stack.folder / "staging").rglob("*") if path.is_file() and path.suffix != ".xml"
-    ]
+    seconds = [row[0] for row in took]
+    staging = levers.stack.folder / "staging"
+    left = [path for path in staging.rglob("*") if path.is_file() and path.parent.name != "replies"]
     return {
         "deposits accepted exactly once": len(seconds),
         "median seconds from received to accepted": round(statistics.median(seconds), 1),
         "longest seconds from received to accepted": round(max(seconds), 1),
         "journal lines": levers.count("SELECT count(*) FROM proof.line"),
-        "files left in staging that no row names": len(staged),
+        "files left in staging that no row names": len(left),
         "dead letters": 0,
     }
