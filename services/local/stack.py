@@ -151,7 +151,7 @@ def load(home: Path) -> Stack | None:
 
 def told_to_rooms(home: Path) -> dict[str, Mapping[str, str]]:
     """Return what each room of a stack is told; nothing where its database does not run."""
-    state = _read(home.resolve())
+    state = stack_state.read(home.resolve())
     if state is None or not postgres.is_running(home.resolve() / "full-stack" / "postgres"):
         return {}
     return {name: room.told for name, room in state.rooms.items()}

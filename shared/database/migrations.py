@@ -6,6 +6,7 @@ from pathlib import Path
 from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -16,23 +17,46 @@ LOCK_TIMEOUT = "5s"
 """A migration that waits longer for a lock gives up rather than stop the traffic behind it."""
 
 
-def upgrade(owner_url: str, room: str) -> None:
-    """Bring one room's schema to its newest form. Call it from no running event loop."""
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+class TablesInUse(Exception):
+    """A migration gave up waiting for a table; what it had done is undone, those before it stay. Try again later."""
+
+
+def upgrade(owner_url: str, room: str, to: str = "head") -> None:
+    """Bring one room's schema to a revision, the newest by default. Call it from no running event loop.
+
+    Raises `TablesInUse` where somebody's long transaction keeps a table for longer than `LOCK_TIMEOUT`.
+    """
     config = Config()
     folder = Path(__file__).resolve().parents[2] / "services" / room / "migrations"
     config.set_main_option("script_location", str(folder))
     config.attributes["owner_url"] = owner_url
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, to)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise TablesInUse(
+            f"{room}: a transaction has kept a table for longer than {LOCK_TIMEOUT}, and the traffic waits for it no "
+            "longer: the migration that needs the table is undone. Run it again when that transaction has ended "
+            "(the oldest xact_start in pg_stat_activity)."
+        ) from error
 
 
 def upgrade_all(owner_url: str) -> None:
-    """Bring every room's schema to its newest form."""
+    """Bring every room's schema to its newest form; `TablesInUse` as for one."""
     for room in ROOMS:
         upgrade(owner_url, room)
 
 
 def run(room: str) -> None:
-    """Do the work of a room's ``env.py``: one transaction, in the room's schema."""
+    """Do the work of a room's ``env.py``: each migration in a transaction of its own, in the room's schema.
+
+    One that must not be in a transaction (CREATE INDEX CONCURRENTLY) leaves it with
+    ``op.get_context().autocommit_block()``.
+    """
     owner_url = context.config.attributes["owner_url"]
     asyncio.run(_run(owner_url, room))
 
@@ -40,17 +64,18 @@ def run(room: str) -> None:
 async def _run(owner_url: str, room: str) -> None:
     engine = create_async_engine(owner_url, poolclass=NullPool)
     try:
-        async with engine.begin() as connection:
+        async with engine.connect() as connection:
             await connection.run_sync(_migrate, room)
     finally:
         await engine.dispose()
 
 
 def _migrate(connection: Connection, room: str) -> None:
-    connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {room}"))
     connection.execute(text(f"GRANT USAGE ON SCHEMA {room} TO {role_of(room)}"))
-    connection.execute(text(f"SET LOCAL search_path TO {room}, public"))
-    context.configure(connection=connection, version_table_schema=room)
+    connection.execute(text(f"SET search_path TO {room}, public"))
+    connection.commit()
+    context.configure(connection=connection, version_table_schema=room, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
