@@ -20,8 +20,11 @@ from trials.mishaps import Mishap
 from trials.run import Figures, Run
 from trials.towns import Archive, Town, a_town
 
-LANES = 8
+LANES = 16
 """Deposits on their way at one time."""
+
+WAVE_SECONDS = 5.0
+"""The deposits of a wave begin within so many seconds: before, during and after its mishap."""
 
 PATIENCE = 900.0
 """Seconds after which a deposit that is not accepted is lost: the longest back-off is 300 s."""
@@ -62,9 +65,12 @@ class UnderLoad:
             for wave in (left[start : start + self.wave] for start in range(0, len(left), self.wave)):
                 if run.is_over():
                     break
-                under_way += [lanes.submit(depositor.deposit, client, number) for number in wave]
-                chance = run.chance(f"mishap/{wave[0]}")
-                run.pause(chance.uniform(0, 2.0))
+                chance = run.chance(f"wave/{wave[0]}")
+                begins = [chance.uniform(0, WAVE_SECONDS) for _ in wave]
+                under_way += [
+                    lanes.submit(depositor.deposit, client, *turn) for turn in zip(wave, begins, strict=True)
+                ]
+                run.pause(chance.uniform(0, WAVE_SECONDS / 2))
                 for happened in self.mishap(levers, chance, run):
                     run.notebook.count(happened)
                 run.notebook.note_time(run.spent)
@@ -82,8 +88,9 @@ class _Depositor:
         self._series = Series(run.notebook.progress.trial, run.notebook.progress.seed)
         self._folder = files.private_folder(run.folder / "sips")
 
-    def deposit(self, client: Client, number: int) -> None:
-        """Deposit the SIP of this number and note its transfer; give up, unnoted, when told to stop."""
+    def deposit(self, client: Client, number: int, after: float) -> None:
+        """Wait, deposit the SIP of this number and note its transfer; give up, unnoted, when told to stop."""
+        self._run.pause(after)
         sip = small_sip(self._series, number, self._folder / f"{number}.zip", size=16384)
         try:
             while not self._run.stopping:
