@@ -41,16 +41,17 @@ class StackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which processes make the stack. In the command, {room} and {port} stand for a room's name and port.
+    """Which processes make the stack, and what they are told besides where everything is.
 
-    With several processes a room, the front door shares the requests among them, and the rooms reach each other
-    through it. Rooms and migrations may run another tree's code.
+    In the command, {room} and {port} stand for a room's name and port. With several processes a room, the front door
+    shares the requests among them, and the rooms reach each other through it. Rooms and migrations may run another
+    tree's code.
     """
 
     rooms: tuple[str, ...] = ROOMS
     command: tuple[str, ...] = (sys.executable, "-m", "services.{room}", "serve")
     migrate: tuple[str, ...] = (sys.executable, "-m", "services", "migrate")
-    clamd: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
     processes: int = 1
     code: Path = HERE
 
@@ -217,7 +218,7 @@ def _start_servers(home: Path, state: State, plan: Plan) -> room_settings.Surrou
             base_url=stack.base_url,
             internal_secret=state.internal_secret,
             room_ports={name: room.port for name, room in state.rooms.items()},
-            clamd=plan.clamd,
+            also=plan.also,
         )
 
 
