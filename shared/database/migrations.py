@@ -1,6 +1,7 @@
 """Run a room's Alembic migrations, as owner, under a lock time-out."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from alembic import command, context
@@ -13,11 +14,22 @@ from sqlalchemy.pool import NullPool
 from shared.database.engine import role_of
 from shared.rooms import ROOMS
 
-LOCK_TIMEOUT = "5s"
-"""A migration that waits longer for a lock gives up rather than stop the traffic behind it."""
+LOCK_TIMEOUT = "400ms"
+"""A migration that waits longer for a lock lets go of all it has, rather than stop the traffic behind it.
+
+Shorter than PostgreSQL's `deadlock_timeout` (1 s): where a migration that changed one table waits for a second, and
+the traffic took the two the other way round, it is always the migration that lets go, and no request fails for it.
+"""
+
+ATTEMPTS = 30
+"""How often a migration tries again; then somebody's long transaction has to end first."""
+
+PAUSE_SECONDS = 1.0
+"""How long the traffic passes freely between two attempts."""
 
 
-_LOCK_NOT_AVAILABLE = "55P03"
+# lock_not_available, deadlock_detected
+_IN_USE = frozenset({"55P03", "40P01"})
 
 
 class TablesInUse(Exception):
@@ -27,22 +39,29 @@ class TablesInUse(Exception):
 def upgrade(owner_url: str, room: str, to: str = "head") -> None:
     """Bring one room's schema to a revision, the newest by default. Call it from no running event loop.
 
-    Raises `TablesInUse` where somebody's long transaction keeps a table for longer than `LOCK_TIMEOUT`.
+    Raises `TablesInUse` where a transaction keeps a table through all `ATTEMPTS`.
     """
     config = Config()
     folder = Path(__file__).resolve().parents[2] / "services" / room / "migrations"
     config.set_main_option("script_location", str(folder))
     config.attributes["owner_url"] = owner_url
-    try:
-        command.upgrade(config, to)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
-            raise
-        raise TablesInUse(
-            f"{room}: a transaction has kept a table for longer than {LOCK_TIMEOUT}, and the traffic waits for it no "
-            "longer: the migration that needs the table is undone. Run it again when that transaction has ended "
-            "(the oldest xact_start in pg_stat_activity)."
-        ) from error
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            command.upgrade(config, to)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _IN_USE:
+                raise
+            if attempt == ATTEMPTS:
+                raise TablesInUse(_KEPT.format(room=room, attempts=ATTEMPTS)) from error
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+_KEPT = (
+    "{room}: a transaction keeps a table that a migration needs; after {attempts} attempts it is left undone, and "
+    "the traffic goes on. Run it again when that transaction has ended (the oldest xact_start in pg_stat_activity)."
+)
 
 
 def upgrade_all(owner_url: str) -> None:
