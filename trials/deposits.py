@@ -74,6 +74,8 @@ class UnderLoad:
                 for happened in self.mishap(levers, chance, run):
                     run.notebook.count(happened)
                 run.notebook.note_time(run.spent)
+                while _waiting(under_way) > LANES and not run.is_over():
+                    run.pause(_AGAIN)  # a mishap among deposits that nobody sends yet would try nothing
                 _say(run, under_way)
         for done in under_way:
             done.result()
@@ -138,9 +140,13 @@ def _town(run: Run, levers: Levers) -> Town:
     return town
 
 
+def _waiting(under_way: Sequence[Future[None]]) -> int:
+    return sum(not future.done() for future in under_way)
+
+
 def _say(run: Run, under_way: Sequence[Future[None]]) -> None:
-    waiting = sum(not future.done() for future in under_way)
-    print(f"  {len(run.notebook.progress.done)} of {run.count} deposits taken in, {waiting} on their way", flush=True)
+    taken_in = len(run.notebook.progress.done)
+    print(f"  {taken_in} of {run.count} deposits taken in, {_waiting(under_way)} on their way", flush=True)
 
 
 def _figures(levers: Levers, town: Town) -> Figures:
