@@ -11,7 +11,7 @@ from services.admin.domain.client import Client, mandates_of
 from services.admin.domain.secret import NOBODY, matches
 from services.admin.handlers.journal import event
 from services.admin.queries import clients
-from services.admin.signing import SigningKey
+from services.admin.sealing import SigningKey
 from shared.clock import now
 from shared.identifiers import new_id
 from shared.identity.caller import Scope, mandates_claim
