@@ -40,6 +40,12 @@ class RoomSettings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    otlp_endpoint: str | None = None
+    """Where an OpenTelemetry collector takes traces (OTLP over HTTP), without ``/v1/traces``; None: nowhere."""
+
+    trace_share: float = Field(default=1.0, ge=0, le=1)
+    """How many of all traces are recorded, the same ones in every room."""
+
     @property
     def former_and_next_secrets(self) -> tuple[str, ...]:
         """Return what is accepted beside `internal_secret`, in clear."""

@@ -81,12 +81,12 @@ async def published(connection: AsyncConnection) -> list[dict[str, Any]]:
 async def is_safe_to_sign_with(connection: AsyncConnection, kid: str) -> bool:
     """Say whether tokens signed with a key now will be believed for as long as they live."""
     kept = or_(_key.retired_at.is_(None), _key.retired_at > _CLOCK - KEPT_PUBLISHED / 2)
-    return await connection.scalar(select(_key.kid).where(_key.kid == kid, _key.revoked_at.is_(None), kept)) is not None
+    return (
+        await connection.scalar(select(_key.kid).where(_key.kid == kid, _key.revoked_at.is_(None), kept)) is not None
+    )
 
 
-async def add(
-    connection: AsyncConnection, kid: str, pkcs8: bytes, jwk: dict[str, Any], lead: timedelta
-) -> datetime:
+async def add(connection: AsyncConnection, kid: str, pkcs8: bytes, jwk: dict[str, Any], lead: timedelta) -> datetime:
     """Publish a key, and return the instant from which it signs; without a lead, it does at once."""
     row = {
         "kid": kid,
