@@ -52,7 +52,7 @@ class Seal:
 
     def open(self, kid: str, pkcs8: bytes) -> SigningKey | None:
         """Return a private key; None where none of the secrets opens it."""
-        return next((key for key in map(lambda one: _opened(kid, pkcs8, one), self._passphrases) if key), None)
+        return next((key for key in (_opened(kid, pkcs8, one) for one in self._passphrases) if key), None)
 
     def is_under_first(self, kid: str, pkcs8: bytes) -> bool:
         """Say whether the secret that signs today opens this one: nothing else is needed for it then."""

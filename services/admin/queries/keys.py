@@ -97,7 +97,8 @@ async def add(connection: AsyncConnection, kid: str, pkcs8: bytes, jwk: dict[str
         "retired_at": _WAITING if lead else None,
     }
     added = signing_key.insert().values(row).returning(_key.signs_from)
-    return (await connection.execute(added)).scalar_one()
+    signs_from: datetime = (await connection.execute(added)).scalar_one()
+    return signs_from
 
 
 async def settle(connection: AsyncConnection, kid: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Admin's keys are asked for when one is unknown or they have aged; without admin, known ones go on working a while."""
+"""Admin's keys are asked for when one is unknown or they have aged; while it is away, known ones go on working."""
 
 import asyncio
 from dataclasses import dataclass
@@ -62,7 +62,8 @@ def signed(kid: str) -> str:
     return jwt.encode(claims, PRIVATE[kid], algorithm="ES256", headers={"kid": kid})
 
 
-async def test_keys_are_asked_for_even_when_the_clock_has_just_started(clock: Clock) -> None:
+@pytest.mark.usefixtures("clock")
+async def test_keys_are_asked_for_even_when_the_clock_has_just_started() -> None:
     assert await PublishedKeys(Admin("k1")).find("k1") is not None
 
 
@@ -79,7 +80,8 @@ async def test_keys_once_known_are_asked_for_again_only_when_they_have_aged(cloc
     assert admin.asked == 2
 
 
-async def test_an_unknown_key_id_asks_admin_once_and_not_for_every_token(clock: Clock) -> None:
+@pytest.mark.usefixtures("clock")
+async def test_an_unknown_key_id_asks_admin_once_and_not_for_every_token() -> None:
     admin = Admin("k1")
     keys = PublishedKeys(admin)
     await keys.find("k1")
@@ -99,7 +101,8 @@ async def test_a_new_key_is_found_once_the_last_answer_is_old_enough(clock: Cloc
     assert await keys.find("k2") is not None
 
 
-async def test_many_who_miss_a_key_at_once_ask_once(clock: Clock) -> None:
+@pytest.mark.usefixtures("clock")
+async def test_many_who_miss_a_key_at_once_ask_once() -> None:
     admin = Admin("k1")
     keys = PublishedKeys(admin)
 
@@ -176,7 +179,8 @@ async def test_a_key_that_nobody_can_judge_is_not_called_forged(clock: Clock) ->
     assert await keys.find("k1") is not None
 
 
-async def test_an_empty_key_set_is_a_fault_of_admin_and_not_of_tokens(clock: Clock) -> None:
+@pytest.mark.usefixtures("clock")
+async def test_an_empty_key_set_is_a_fault_of_admin_and_not_of_tokens() -> None:
     with pytest.raises(KeysOutOfReach):
         await PublishedKeys(Admin()).find("k1")
 
