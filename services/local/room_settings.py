@@ -25,6 +25,7 @@ class Surroundings:
     internal_secret: str
     room_ports: Mapping[str, int]
     clamd: str | None = None
+    internal_secrets_also: tuple[str, ...] = ()
 
 
 def of_room(room: str, around: Surroundings) -> dict[str, str]:
@@ -44,6 +45,8 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
         "CHARTRIER_BOOTSTRAP_FULL": "true",
         "CHARTRIER_PORT": str(around.room_ports[room]),
     }
+    if around.internal_secrets_also:
+        told["CHARTRIER_INTERNAL_SECRETS_ALSO"] = json.dumps(around.internal_secrets_also)
     return told if around.clamd is None else {**told, "CHARTRIER_CLAMD": around.clamd}
 
 

@@ -62,6 +62,7 @@ class _State(BaseModel):
 
     port: int
     internal_secret: str
+    internal_secrets_also: tuple[str, ...] = ()
     rooms: dict[str, _RoomState]
 
 
@@ -215,8 +216,10 @@ def _prepared(before: _State | None, port: int, plan: Plan) -> _State:
     missing = [room for room in plan.rooms if room not in known]
     fresh = ports.free_ports(len(missing), taken={port, *known.values()})
     chosen = known | dict(zip(missing, fresh, strict=True))
-    secret = secrets.token_urlsafe(32) if before is None else before.internal_secret
-    return _State(port=port, internal_secret=secret, rooms={room: _RoomState(port=at) for room, at in chosen.items()})
+    rooms = {room: _RoomState(port=at) for room, at in chosen.items()}
+    if before is None:
+        return _State(port=port, internal_secret=secrets.token_urlsafe(32), rooms=rooms)
+    return before.model_copy(update={"port": port, "rooms": rooms})
 
 
 def _start_servers(home: Path, state: _State, plan: Plan) -> room_settings.Surroundings:
@@ -237,6 +240,7 @@ def _start_servers(home: Path, state: _State, plan: Plan) -> room_settings.Surro
             sites=sites,
             base_url=stack.base_url,
             internal_secret=state.internal_secret,
+            internal_secrets_also=state.internal_secrets_also,
             room_ports={name: room.port for name, room in state.rooms.items()},
             clamd=plan.clamd,
         )
@@ -256,7 +260,12 @@ def _describe(around: room_settings.Surroundings, plan: Plan, port: int) -> _Sta
     for room, at in around.room_ports.items():
         command = tuple(word.format(room=room, port=at) for word in plan.command)
         rooms[room] = _RoomState(port=at, command=command, told=room_settings.of_room(room, around))
-    return _State(port=port, internal_secret=around.internal_secret, rooms=rooms)
+    return _State(
+        port=port,
+        internal_secret=around.internal_secret,
+        internal_secrets_also=around.internal_secrets_also,
+        rooms=rooms,
+    )
 
 
 def _end_outdated(home: Path, before: _State | None, now: _State) -> None:

@@ -18,10 +18,11 @@ ACTOR = "room:admin"
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """A key just published: from when it signs, and which keys it took out of use already."""
+    """A key just published: from when it signs, how long that is from now, and which keys it took out of use."""
 
     kid: str
     signs_from: datetime
+    lead: timedelta = timedelta(0)
     retired: tuple[str, ...] = ()
     revoked: tuple[str, ...] = ()
 
@@ -65,10 +66,11 @@ async def rotate(tx: Transaction, actor: str, seal: Seal, lead: timedelta = LEAD
     await keys.lock(tx.connection)
     if (next_one := await keys.waiting(tx.connection)) is not None:
         raise AlreadyRotating(next_one.kid, next_one.signs_from)
-    first = await keys.due(tx.connection) is None
-    made, signs_from = await _publish(tx, actor, seal, timedelta(0) if first or not lead else lead)
-    retired = await _settle(tx, actor, made.kid) if first or not lead else ()
-    return Rotation(made.kid, signs_from, retired=retired)
+    if await keys.due(tx.connection) is None:
+        lead = timedelta(0)
+    made, signs_from = await _publish(tx, actor, seal, lead)
+    retired = () if lead else await _settle(tx, actor, made.kid)
+    return Rotation(made.kid, signs_from, lead, retired)
 
 
 async def revoke(tx: Transaction, actor: str, seal: Seal) -> Rotation:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from services.local.postgres import Postgres
@@ -42,6 +43,13 @@ def test_the_two_sites_have_distinct_names_places_and_stores_under_object_lock()
     for distinct in ("name", "place", "endpoint", "secret_key"):
         assert len({site[distinct] for site in sites}) == 2
     assert {site["lock_mode"] for site in sites} == {"GOVERNANCE"}
+
+
+def test_a_secret_accepted_beside_todays_is_told_where_there_is_one() -> None:
+    changing = replace(AROUND, internal_secrets_also=("n" * 43,))
+
+    assert "CHARTRIER_INTERNAL_SECRETS_ALSO" not in of_room("proof", AROUND)
+    assert json.loads(of_room("proof", changing)["CHARTRIER_INTERNAL_SECRETS_ALSO"]) == ["n" * 43]
 
 
 def test_a_newcomers_first_client_may_try_everything() -> None:
