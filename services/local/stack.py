@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -39,12 +39,15 @@ class StackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which processes make the stack. In the command, {room} and {port} stand for a room's name and port."""
+    """Which processes make the stack, and what they are told besides where everything is.
+
+    In the command, {room} and {port} stand for a room's name and port.
+    """
 
     rooms: tuple[str, ...] = ROOMS
     command: tuple[str, ...] = (sys.executable, "-m", "services.{room}", "serve")
     migrate: tuple[str, ...] = (sys.executable, "-m", "services", "migrate")
-    clamd: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 class _RoomState(BaseModel):
@@ -62,7 +65,6 @@ class _State(BaseModel):
 
     port: int
     internal_secret: str
-    internal_secrets_also: tuple[str, ...] = ()
     rooms: dict[str, _RoomState]
 
 
@@ -211,15 +213,14 @@ def _check_door(home: Path, before: _State | None, port: int) -> None:
 
 
 def _prepared(before: _State | None, port: int, plan: Plan) -> _State:
-    """Keep the secret and the rooms' ports of the last start, and choose those that miss."""
+    """Keep the rooms' ports and, unless the operator gives another, the secret of the last start; choose what misses."""
     known = {} if before is None else {room: before.rooms[room].port for room in plan.rooms if room in before.rooms}
     missing = [room for room in plan.rooms if room not in known]
     fresh = ports.free_ports(len(missing), taken={port, *known.values()})
     chosen = known | dict(zip(missing, fresh, strict=True))
-    rooms = {room: _RoomState(port=at) for room, at in chosen.items()}
-    if before is None:
-        return _State(port=port, internal_secret=secrets.token_urlsafe(32), rooms=rooms)
-    return before.model_copy(update={"port": port, "rooms": rooms})
+    kept = secrets.token_urlsafe(32) if before is None else before.internal_secret
+    secret = plan.also.get("CHARTRIER_INTERNAL_SECRET", kept)
+    return _State(port=port, internal_secret=secret, rooms={room: _RoomState(port=at) for room, at in chosen.items()})
 
 
 def _start_servers(home: Path, state: _State, plan: Plan) -> room_settings.Surroundings:
@@ -240,9 +241,8 @@ def _start_servers(home: Path, state: _State, plan: Plan) -> room_settings.Surro
             sites=sites,
             base_url=stack.base_url,
             internal_secret=state.internal_secret,
-            internal_secrets_also=state.internal_secrets_also,
             room_ports={name: room.port for name, room in state.rooms.items()},
-            clamd=plan.clamd,
+            also=plan.also,
         )
 
 
@@ -260,12 +260,7 @@ def _describe(around: room_settings.Surroundings, plan: Plan, port: int) -> _Sta
     for room, at in around.room_ports.items():
         command = tuple(word.format(room=room, port=at) for word in plan.command)
         rooms[room] = _RoomState(port=at, command=command, told=room_settings.of_room(room, around))
-    return _State(
-        port=port,
-        internal_secret=around.internal_secret,
-        internal_secrets_also=around.internal_secrets_also,
-        rooms=rooms,
-    )
+    return _State(port=port, internal_secret=around.internal_secret, rooms=rooms)
 
 
 def _end_outdated(home: Path, before: _State | None, now: _State) -> None:

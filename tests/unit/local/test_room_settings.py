@@ -2,10 +2,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from services.local.postgres import Postgres
 from services.local.rabbitmq import Broker
 from services.local.room_settings import Surroundings, of_migration, of_room
 from services.local.seaweedfs import Site
+from services.local.settings import told_by_operator
 
 AROUND = Surroundings(
     home=Path("/srv/chartrier/full stack"),
@@ -45,16 +48,22 @@ def test_the_two_sites_have_distinct_names_places_and_stores_under_object_lock()
     assert {site["lock_mode"] for site in sites} == {"GOVERNANCE"}
 
 
-def test_a_secret_accepted_beside_todays_is_told_where_there_is_one() -> None:
-    changing = replace(AROUND, internal_secrets_also=("n" * 43,))
-
-    assert "CHARTRIER_INTERNAL_SECRETS_ALSO" not in of_room("proof", AROUND)
-    assert json.loads(of_room("proof", changing)["CHARTRIER_INTERNAL_SECRETS_ALSO"]) == ["n" * 43]
-
-
 def test_a_newcomers_first_client_may_try_everything() -> None:
     assert of_room("proof", AROUND)["CHARTRIER_BOOTSTRAP_FULL"] == "true"
 
 
 def test_staging_is_a_file_address_even_with_a_space_in_the_path() -> None:
     assert of_room("ingest", AROUND)["CHARTRIER_STAGING_URL"] == "file:///srv/chartrier/full%20stack/staging"
+
+
+def test_what_else_the_operator_says_is_told_but_never_in_the_place_of_what_is_chosen_here() -> None:
+    around = replace(AROUND, also={"CHARTRIER_CLAMD": "127.0.0.1:3310", "CHARTRIER_PORT": "8000"})
+    told = of_room("proof", around)
+    assert told["CHARTRIER_CLAMD"] == "127.0.0.1:3310"
+    assert told["CHARTRIER_PORT"] == "22002"
+
+
+def test_rooms_are_never_told_the_owners_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARTRIER_OWNER_DATABASE_URL", "postgresql+asyncpg://owner@/")
+    monkeypatch.setenv("CHARTRIER_TRACE_SHARE", "0.5")
+    assert told_by_operator() == {"CHARTRIER_TRACE_SHARE": "0.5"}
