@@ -213,7 +213,7 @@ def _check_door(home: Path, before: _State | None, port: int) -> None:
 
 
 def _prepared(before: _State | None, port: int, plan: Plan) -> _State:
-    """Keep the rooms' ports and, unless the operator gives another, the secret of the last start; choose what misses."""
+    """Keep the ports of the last start, and its secret unless the operator gives another; choose those that miss."""
     known = {} if before is None else {room: before.rooms[room].port for room in plan.rooms if room in before.rooms}
     missing = [room for room in plan.rooms if room not in known]
     fresh = ports.free_ports(len(missing), taken={port, *known.values()})

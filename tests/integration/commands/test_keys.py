@@ -141,7 +141,11 @@ def test_the_list_says_which_keys_still_need_the_former_secret(
     databases: Databases, capsys: pytest.CaptureFixture[str]
 ) -> None:
     signed_with(databases)
-    changing = {"CHARTRIER_INTERNAL_SECRET": NEXT, "CHARTRIER_INTERNAL_SECRETS_ALSO": json.dumps([SECRET])}
+    changing = {
+        "CHARTRIER_DATABASE_URL": databases.url("admin"),
+        "CHARTRIER_INTERNAL_SECRET": NEXT,
+        "CHARTRIER_INTERNAL_SECRETS_ALSO": json.dumps([SECRET]),
+    }
 
     with as_if_told(changing):
         assert [one["private_half"] for one in said(capsys, "list")] == ["another secret"]
@@ -149,13 +153,14 @@ def test_the_list_says_which_keys_still_need_the_former_secret(
         assert "restart the admin processes" in capsys.readouterr().out
         signed_with(databases, NEXT, SECRET)
         assert [one["private_half"] for one in said(capsys, "list")] == ["today's secret"]
-    assert [one["private_half"] for one in said(capsys, "list")] == ["does not open"]
+    assert [one["private_half"] for one in said(capsys, "list")] == ["does not open"]  # beside the rooms of before
 
 
 def test_beside_another_room_the_operator_is_sent_to_admin(
     databases: Databases, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with as_if_told({"CHARTRIER_DATABASE_URL": databases.url("storage")}):
+    beside = {"CHARTRIER_DATABASE_URL": databases.url("storage"), "CHARTRIER_INTERNAL_SECRET": SECRET}
+    with as_if_told(beside):
         assert main(["keys", "list"]) == 1
 
     assert "where admin runs" in capsys.readouterr().err
