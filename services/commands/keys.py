@@ -58,10 +58,12 @@ def _list(_: argparse.Namespace) -> Answer:
     rows += [tuple(str(cell or NOTHING) for cell in one.values()) for one in facts]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if not facts:
+        lines = ["No key yet: the first token that is asked for makes one."]
     if any(one["private_half"] in (FORMER, SHUT) for one in facts):
         lines.append(
-            "Not all private halves are under today's secret: restart the admin processes "
-            "before you take a secret out of CHARTRIER_INTERNAL_SECRETS_ALSO."
+            "Not all private halves are under today's secret. An admin process told it puts them there when it is "
+            "next asked for its keys (/admin/v1/jwks.json); until then drop no CHARTRIER_INTERNAL_SECRETS_ALSO."
         )
     return Answer(facts, lines)
 

@@ -93,6 +93,12 @@ def test_what_was_done_is_journaled_in_the_operators_name(
     ]
 
 
+def test_before_the_first_token_there_is_no_key_and_the_list_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "list"]) == 0
+    assert "No key yet" in capsys.readouterr().out
+    assert said(capsys, "list") == []
+
+
 def test_a_second_rotation_waits_for_the_first_and_says_until_when(
     databases: Databases, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +156,7 @@ def test_the_list_says_which_keys_still_need_the_former_secret(
     with as_if_told(changing):
         assert [one["private_half"] for one in said(capsys, "list")] == ["another secret"]
         assert main(["keys", "list"]) == 0
-        assert "restart the admin processes" in capsys.readouterr().out
+        assert "Not all private halves are under today's secret" in capsys.readouterr().out
         signed_with(databases, NEXT, SECRET)
         assert [one["private_half"] for one in said(capsys, "list")] == ["today's secret"]
     assert [one["private_half"] for one in said(capsys, "list")] == ["does not open"]  # beside the rooms of before
