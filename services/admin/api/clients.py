@@ -19,6 +19,7 @@ from shared.problems import not_found
 
 Manager = Annotated[Caller, requires(Permission.CLIENT_MANAGE)]
 PREFIX = "/admin/v1/clients"
+USUAL_ROTATION = SecretRotation()
 SECRET = {"Cache-Control": "no-store"}
 """Answers with a secret are kept nowhere on their way."""
 
@@ -81,7 +82,7 @@ def _access(database: RoomDatabase) -> APIRouter:
 
     @router.post("/{client_id}/secret")
     async def rotate_secret(
-        client_id: UUID, caller: Manager, response: Response, body: SecretRotation | None = None
+        client_id: UUID, caller: Manager, response: Response, body: SecretRotation = USUAL_ROTATION
     ) -> dict[str, str | None]:
         """Give a client another secret, shown this once; the one before works for `overlap_seconds` more.
 
@@ -89,7 +90,7 @@ def _access(database: RoomDatabase) -> APIRouter:
         For a secret that has leaked, send 0: the former one is worth nothing at once. Only one former secret is
         ever kept, so a second rotation ends the one before the last.
         """
-        overlap = timedelta(seconds=(body or SecretRotation()).overlap_seconds)
+        overlap = timedelta(seconds=body.overlap_seconds)
         async with database.begin() as tx:
             made = await handlers.rotate(tx, caller, client_id, overlap)
         response.headers.update(SECRET)
