@@ -26,6 +26,10 @@ OUTBOX_AGE = Gauge("chartrier_outbox_oldest_seconds", "Age of the oldest of them
 WORK_ROWS = Gauge("chartrier_work_rows", "Work waiting or in hand", ("room", "kind"))
 WORK_AGE = Gauge("chartrier_work_oldest_seconds", "Age of the oldest work", ("room", "kind"))
 DEAD_LETTERS = Gauge("chartrier_dead_letters", "Messages that could not be handled", ("room",))
+RATE_LIMITED = Counter("chartrier_rate_limited", "Requests refused with 429", ("room",))
+IN_HAND = Gauge("chartrier_http_in_hand", "Requests in hand", ("room",))
+OVERLOADED = Counter("chartrier_overloaded", "Requests refused because too many were in hand", ("room",))
+CUT = Counter("chartrier_connections_cut", "Connections cut because the client was too slow", ("doing",))
 
 
 class JsonLines(logging.Formatter):

@@ -98,6 +98,11 @@ _BY_STATUS = {
     400: ("malformed_request", "Requête illisible.", "The request cannot be read."),
     404: ("not_found", "Introuvable.", "Not found."),
     405: ("method_not_allowed", "Cette méthode n'est pas permise ici.", "This method is not allowed here."),
+    408: (
+        "too_slow",
+        "Le corps de la requête arrive trop lentement ; rien n'a été conservé.",
+        "The body of the request comes too slowly; nothing was kept.",
+    ),
     413: ("too_large", "Le corps de la requête est trop long.", "The body of the request is too long."),
 }
 

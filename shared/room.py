@@ -22,6 +22,7 @@ from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.observability import DEAD_LETTERS, OUTBOX_AGE, OUTBOX_ROWS, WORK_AGE, WORK_ROWS
+from shared.overload import limits_of
 from shared.settings import RoomSettings
 from shared.web import Probe, room_app
 
@@ -110,7 +111,8 @@ def assemble(
         await refresh_gauges(database)
 
     all_probes = {"database": ask_database, "broker": foundation.transport.probe, **(probes or {})}
-    app = room_app(foundation.name, router, foundation.verifier, all_probes, measure)
+    limits = limits_of(foundation.settings)
+    app = room_app(foundation.name, router, foundation.verifier, all_probes, measure, limits)
     return Room(foundation, app, tuple(consumers), tuple(loops), tuple(close))
 
 

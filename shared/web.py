@@ -14,7 +14,11 @@ from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
 from shared.identity.rights import Permission
 from shared.identity.tokens import TokenVerifier
+from shared.limits import USUAL, Limits
 from shared.observability import REQUEST_SECONDS, REQUESTS
+from shared.overload import InHand
+from shared.rates import Turnstile
+from shared.slowness import Paced
 
 Probe = Callable[[], Awaitable[None]]
 """Returns when what it asks works; raises otherwise."""
@@ -26,6 +30,7 @@ def room_app(
     verifier: TokenVerifier,
     probes: Mapping[str, Probe],
     refresh_metrics: Probe,
+    limits: Limits = USUAL,
 ) -> FastAPI:
     """Return a room's application. Raises RuntimeError if a route names no permission."""
     app = FastAPI(
@@ -36,13 +41,16 @@ def room_app(
         redoc_url=None,
     )
     app.state.verifier = verifier
+    app.state.turnstile = Turnstile(room, limits.rate)
     app.include_router(router)
     app.include_router(_health(room, probes, refresh_metrics))
     problems.install(app)
     outages.install(app)
     refuse_unguarded(app)
     app.add_middleware(Bounded)
+    app.add_middleware(Paced, stall_seconds=limits.stall_seconds, least_rate=limits.least_rate)
     app.add_middleware(Drained)
+    app.add_middleware(InHand, room=room, most=limits.in_hand)
     app.add_middleware(Measured, room=room)
     return app
 
