@@ -13,7 +13,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests of one client, requests in hand of all; a client's patience in seconds, its speed in bytes a second."""
+    """Requests of one client, and in hand of all; a client's stall in seconds, its least speed in bytes a second."""
 
     rate: Rate = Rate(200, 400)
     in_hand: int = 512

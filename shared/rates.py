@@ -30,6 +30,9 @@ class Buckets:
         # Asker → (tokens, at what moment).
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._buckets)
+
     def wait(self, asker: str) -> float:
         """Return how many seconds there are until this asker has a token: 0 if he has one."""
         return max(0.0, (1.0 - self._tokens(asker)) / self._rate.per_second)

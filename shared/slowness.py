@@ -92,7 +92,8 @@ class Connection(HttpToolsProtocol):
 
     @override
     def on_headers_complete(self) -> None:
-        self._heading = _cancelled(self._heading)
+        _cancel(self._heading)
+        self._heading = None
         super().on_headers_complete()
 
     @override
@@ -102,12 +103,13 @@ class Connection(HttpToolsProtocol):
 
     @override
     def resume_writing(self) -> None:
-        self._reading = _cancelled(self._reading)
+        _cancel(self._reading)
         super().resume_writing()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._reading, self._heading = _cancelled(self._reading), _cancelled(self._heading)
+        _cancel(self._reading)
+        _cancel(self._heading)
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
@@ -119,7 +121,7 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
 
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()
 

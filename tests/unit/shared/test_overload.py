@@ -61,15 +61,11 @@ async def test_no_more_wait_for_a_round_than_may(monkeypatch: pytest.MonkeyPatch
         return items
 
     gatherer: Gatherer[int, int] = Gatherer(do, most=1)
-    first = asyncio.create_task(gatherer.add(0))
-    while gatherer._waiting or not gatherer._running:
-        await asyncio.sleep(0)
-    waiting = [asyncio.create_task(gatherer.add(number)) for number in (1, 2, 3)]
-    while len(gatherer._waiting) < 3:
-        await asyncio.sleep(0)
+    asked = [asyncio.create_task(gatherer.add(number)) for number in range(5)]
+    done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
 
-    with pytest.raises(TooManyWait):
-        await gatherer.add(4)
-
+    # The round begins once all have asked, so that three wait for it, and the others are too many.
+    assert {type(task.exception()) for task in done} == {TooManyWait}
     opened.set()
-    assert await asyncio.gather(first, *waiting) == [0, 1, 2, 3]
+    assert await asyncio.gather(*(task for task in asked if task not in done)) == [0, 1, 2]
+    assert await gatherer.add(6) == 6

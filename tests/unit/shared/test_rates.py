@@ -60,7 +60,7 @@ def test_no_more_buckets_are_kept_than_told_and_the_silent_go_first() -> None:
     for asker in ("a", "b", "c"):
         buckets.take(asker)
 
-    assert len(buckets._buckets) == 2
+    assert len(buckets) == 2
     assert (buckets.take("c"), buckets.take("a")) == (1, 0)
 
 
