@@ -10,11 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import outages, problems
 from shared.bodies import Bounded, Drained
+from shared.gauges import OfRoom
 from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
 from shared.identity.rights import Permission
 from shared.identity.tokens import TokenVerifier
-from shared.observability import REQUEST_SECONDS, REQUESTS
+from shared.metrics import REQUEST_SECONDS, REQUESTS
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that are counted by name: a caller may send any word."""
 
 Probe = Callable[[], Awaitable[None]]
 """Returns when what it asks works; raises otherwise."""
@@ -49,6 +53,7 @@ def room_app(
 
 def _health(room: str, probes: Mapping[str, Probe], refresh_metrics: Probe) -> APIRouter:
     router = APIRouter(prefix=f"/{room}", dependencies=[requires(Permission.PUBLIC)])
+    of_room = OfRoom(room)
 
     @router.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
@@ -66,7 +71,7 @@ def _health(room: str, probes: Mapping[str, Probe], refresh_metrics: Probe) -> A
     async def metrics() -> Response:
         """Return the metrics in Prometheus's text form."""
         await refresh_metrics()
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(of_room), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
@@ -108,5 +113,6 @@ class Measured:
         finally:
             # The route's pattern, never the path: identifiers would make endless series.
             route = getattr(scope.get("route"), "path", "unmatched")
-            REQUESTS.labels(self._room, scope["method"], route, str(status)).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(self._room, method, route, str(status)).inc()
             REQUEST_SECONDS.labels(self._room, route).observe(time.perf_counter() - started)
