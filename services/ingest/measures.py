@@ -11,7 +11,7 @@ PENDING = Gauge("chartrier_transfers_pending", "Transfers that are neither accep
 PENDING_AGE = Gauge("chartrier_transfers_pending_oldest_seconds", "Age of the oldest of them", ("state",))
 LAST_DEPOSIT = Gauge("chartrier_last_deposit_timestamp_seconds", "When the last transfer was received (0: never)")
 
-_NONE = {(state.value,): 0.0 for state, following in NEXT.items() if following}
+_NONE: dict[tuple[str, ...], float] = {(state.value,): 0.0 for state, following in NEXT.items() if following}
 
 
 async def measure_transfers(database: RoomDatabase) -> None:
@@ -19,8 +19,8 @@ async def measure_transfers(database: RoomDatabase) -> None:
     async with database.reading() as connection:
         rows = await queries.pending(connection)
         last = await queries.last_received(connection)
-    show(PENDING, _NONE | {(state,): count for state, count, _ in rows})
-    show(PENDING_AGE, _NONE | {(state,): float(age) for state, _, age in rows})
+    show(PENDING, {**_NONE, **{(state,): count for state, count, _ in rows}})
+    show(PENDING_AGE, {**_NONE, **{(state,): float(age) for state, _, age in rows}})
     LAST_DEPOSIT.set(0 if last is None else last.timestamp())
 
 

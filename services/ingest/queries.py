@@ -256,9 +256,9 @@ _PENDING = (
 _LAST_RECEIVED = select(transfer.c.received_at).order_by(transfer.c.id.desc()).limit(1)
 
 
-async def pending(connection: AsyncConnection) -> list[Row[tuple[str, int, Decimal]]]:
+async def pending(connection: AsyncConnection) -> list[tuple[str, int, Decimal]]:
     """Return how many transfers are in each state that is not final, and the age of the oldest, in s."""
-    return list((await connection.execute(_PENDING)).all())
+    return [tuple(row) for row in await connection.execute(_PENDING)]
 
 
 async def last_received(connection: AsyncConnection) -> datetime | None:

@@ -9,9 +9,7 @@ from shared.messaging.transaction import RoomDatabase
 
 SITE_BYTES = Gauge("chartrier_site_bytes", "Bytes of the copies that were read back from a site", ("site",))
 SITE_COPIES = Gauge("chartrier_site_copies", "Copies on a site", ("site", "state"))
-SITE_WAITING = Gauge(
-    "chartrier_site_waiting", "Copies still to be written, or read back, on a site", ("site", "kind")
-)
+SITE_WAITING = Gauge("chartrier_site_waiting", "Copies to be written, or read back, on a site", ("site", "kind"))
 SITE_WAITING_AGE = Gauge("chartrier_site_waiting_oldest_seconds", "Age of the oldest of them", ("site", "kind"))
 
 
@@ -20,8 +18,7 @@ async def measure_totals(database: RoomDatabase) -> None:
     async with database.reading() as connection:
         rows = await queries.totals(connection)
     show(SITE_COPIES, {(site, state): copies for site, state, copies, _ in rows})
-    verified = {(site,): float(size) for site, state, _, size in rows if state == CopyState.VERIFIED}
-    show(SITE_BYTES, verified)
+    show(SITE_BYTES, {(site,): float(size) for site, state, _, size in rows if state == CopyState.VERIFIED})
 
 
 async def measure_waiting(database: RoomDatabase) -> None:

@@ -180,9 +180,9 @@ _TOTALS = (
 )
 
 
-async def totals(connection: AsyncConnection) -> list[Row[tuple[str, str, int, Decimal]]]:
+async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
     """Return how many copies, and bytes, each site has in each state: every row is read."""
-    return list((await connection.execute(_TOTALS)).all())
+    return [tuple(row) for row in await connection.execute(_TOTALS)]
 
 
 _SITE = func.split_part(work.c.key, "/", 3)
@@ -193,9 +193,9 @@ _WAITING = (
 )
 
 
-async def waiting(connection: AsyncConnection) -> list[Row[tuple[str, str, int, Decimal]]]:
+async def waiting(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
     """Return how many copies are still to be written, or read back, on each site, and the age of the oldest, in s."""
-    return list((await connection.execute(_WAITING)).all())
+    return [tuple(row) for row in await connection.execute(_WAITING)]
 
 
 _PUT_COPY = update(copy).where(
