@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.limits import Limits, Rate
-from shared.observability import IN_HAND, OVERLOADED
+from shared.metrics import IN_HAND, OVERLOADED
 from shared.problems import Problem, answer, language_of
 from shared.settings import RoomSettings
 

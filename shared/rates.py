@@ -13,7 +13,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from starlette.requests import Request
 
 from shared.limits import Rate
-from shared.observability import RATE_LIMITED
+from shared.metrics import RATE_LIMITED
 from shared.problems import Problem
 
 REMEMBERED = 4096

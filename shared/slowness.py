@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.observability import CUT
+from shared.metrics import CUT
 
 HEAD_SECONDS = 30.0
 """How long the head of a request may take: it is a few hundred bytes."""

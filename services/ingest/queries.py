@@ -4,10 +4,24 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Text, any_, bindparam, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Row,
+    Text,
+    any_,
+    bindparam,
+    extract,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -230,3 +244,23 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+# The words of the index `ix_transfer_pending`: only what is said alike can be answered from it.
+_PENDING = (
+    select(transfer.c.state, func.count(), extract("epoch", func.now() - func.min(transfer.c.received_at)))
+    .where(literal_column("state NOT IN ('accepted', 'rejected')", Boolean))
+    .group_by(transfer.c.state)
+)
+# Identifiers sort by time of birth.
+_LAST_RECEIVED = select(transfer.c.received_at).order_by(transfer.c.id.desc()).limit(1)
+
+
+async def pending(connection: AsyncConnection) -> list[tuple[str, int, Decimal]]:
+    """Return how many transfers are in each state that is not final, and the age of the oldest, in s."""
+    return [tuple(row) for row in await connection.execute(_PENDING)]
+
+
+async def last_received(connection: AsyncConnection) -> datetime | None:
+    """Return when the last transfer was received."""
+    return await connection.scalar(_LAST_RECEIVED)

@@ -19,6 +19,7 @@ from shared.messages.admin import AgreementV1
 from shared.object_store.errors import StoreError, WrongBytes
 from shared.object_store.port import ObjectStore, Written
 from shared.problems import Problem
+from shared.steps import timed
 
 _DIGEST = re.compile(r":([A-Za-z0-9+/=]*):\s*(?:;.*)?")
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
@@ -72,7 +73,8 @@ async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel
     transfer_id = new_id()
     key = f"sips/{transfer_id}"
     async with refusals_noted(ingest.database, depositor, agreement):
-        written = await _stage(ingest.staging, key, parcel)
+        with timed("ingest", "receive"):
+            written = await _stage(ingest.staging, key, parcel)
 
     values = {
         "id": transfer_id,

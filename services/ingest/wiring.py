@@ -8,6 +8,7 @@ from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
+from services.ingest.measures import MEASURES
 from services.ingest.parts import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Workshop
@@ -32,6 +33,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     """Return ingest, ready to run."""
     own = IngestSettings()
     foundation = lay("ingest", settings, transport)
+    foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
     await staging.prepare()
     database, lasts = foundation.database, settings.lease_seconds

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, extract, func, insert, select, tuple_, update
 from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.tables import copy, holding
 from shared.checksums import Measure
+from shared.database.plumbing import work
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,31 @@ def _copy(held: Holding, row: Mapping[str, Any]) -> Copy:
         written_at=row["written_at"],
         verified_at=row["verified_at"],
     )
+
+
+_TOTALS = (
+    select(copy.c.site, copy.c.state, func.count().label("copies"), func.sum(holding.c.size).label("bytes"))
+    .join_from(copy, holding, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version))
+    .group_by(copy.c.site, copy.c.state)
+)
+
+
+async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
+    """Return how many copies, and bytes, each site has in each state: every row is read."""
+    return [tuple(row) for row in await connection.execute(_TOTALS)]
+
+
+_SITE = func.split_part(work.c.key, "/", 3)
+_WAITING = (
+    select(_SITE, work.c.kind, func.count(), extract("epoch", func.now() - func.min(work.c.created_at)))
+    .where(work.c.kind.in_(("write", "verify")))
+    .group_by(_SITE, work.c.kind)
+)
+
+
+async def waiting(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
+    """Return how many copies are still to be written, or read back, on each site, and the age of the oldest, in s."""
+    return [tuple(row) for row in await connection.execute(_WAITING)]
 
 
 _PUT_COPY = update(copy).where(

@@ -8,6 +8,7 @@ from services.storage.handlers import (
     take_aips,
     take_organisations,
 )
+from services.storage.measures import MEASURES
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.worker import Keeper
@@ -27,6 +28,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     own = StorageSettings()
     sites = open_sites(own.sites)
     foundation = lay("storage", settings, transport)
+    foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
     database, lasts = foundation.database, settings.lease_seconds
     for site in sites.values():
