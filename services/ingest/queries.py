@@ -10,11 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Boolean,
     Row,
     Text,
     any_,
     bindparam,
+    cast,
     extract,
     func,
     literal_column,
@@ -247,9 +249,10 @@ def _uuid(text: str) -> UUID | None:
 
 
 # The words of the index `ix_transfer_pending`: only what is said alike can be answered from it.
+_IS_PENDING = literal_column("state NOT IN ('accepted', 'rejected')", Boolean)
 _PENDING = (
     select(transfer.c.state, func.count(), extract("epoch", func.now() - func.min(transfer.c.received_at)))
-    .where(literal_column("state NOT IN ('accepted', 'rejected')", Boolean))
+    .where(_IS_PENDING)
     .group_by(transfer.c.state)
 )
 # Identifiers sort by time of birth.
@@ -259,6 +262,19 @@ _LAST_RECEIVED = select(transfer.c.received_at).order_by(transfer.c.id.desc()).l
 async def pending(connection: AsyncConnection) -> list[tuple[str, int, Decimal]]:
     """Return how many transfers are in each state that is not final, and the age of the oldest, in s."""
     return [tuple(row) for row in await connection.execute(_PENDING)]
+
+
+_PENDING_BYTES = select(
+    func.coalesce(func.sum(transfer.c.size), 0),
+    func.coalesce(func.sum(transfer.c.size).filter(transfer.c.built.is_(None)), 0),
+    func.coalesce(func.sum(cast(transfer.c.built["size"].astext, BigInteger)), 0),
+).where(_IS_PENDING)
+
+
+async def pending_bytes(connection: AsyncConnection) -> tuple[int, int, int]:
+    """Return the bytes of SIPs on their way, of those of them with no AIP yet, and of the AIPs of the others."""
+    sips, unbuilt, aips = (await connection.execute(_PENDING_BYTES)).one()
+    return int(sips), int(unbuilt), int(aips)
 
 
 async def last_received(connection: AsyncConnection) -> datetime | None:
