@@ -51,6 +51,10 @@ async def told(depot: Depot) -> list[tuple[str, bool, int | None]]:
     return [(site["name"], site["full"], site["open_bytes"]) for site in sites]
 
 
+def files_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
 async def test_a_site_that_fills_while_it_is_copied_to_is_waited_for(depot: Depot, small_disk: Path) -> None:
     store = FilesystemStore(small_disk, Allowance(reserve=MIB))
     await store.prepare()
@@ -60,7 +64,7 @@ async def test_a_site_that_fills_while_it_is_copied_to_is_waited_for(depot: Depo
 
     assert await small.refused_for_now(small.keeper.write, WRITE) == 1
     await small.verify()
-    left = {path.name for path in small_disk.rglob("*") if path.is_file()}
+    left = files_in(small_disk)
     full = await told(small)
     ballast.unlink()
     await small.release()
