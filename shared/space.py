@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 REST_SECONDS = 1.0
 """How long an answer is good for: what comes in meanwhile lives from the reserve."""
 
+PATIENCE_SECONDS = 2.0
+"""How long a store may take to answer: one that hangs must not keep everybody at the door."""
+
 
 class Place:
     """One store, by the name that operators know it by.
@@ -65,8 +68,9 @@ class Place:
             if self._measured_at is not None and time.monotonic() - self._measured_at < self._rest_seconds:
                 return
             try:
-                self._space = await self._measure()
-            except StoreError:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    self._space = await self._measure()
+            except (StoreError, TimeoutError):
                 self._space = None
             self._measured_at = time.monotonic()
             self._judge()

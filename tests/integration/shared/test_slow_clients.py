@@ -17,6 +17,7 @@ from shared.bodies import stream_of
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.limits import Limits
+from shared.rates import address_of
 from shared.serving import listen
 from shared.settings import RoomSettings
 from shared.stopping import StopRequest
@@ -63,6 +64,10 @@ def an_app(watched: Watched, limits: Limits) -> FastAPI:
 
         return StreamingResponse(chunks())
 
+    @router.get("/slow/v1/asker")
+    async def show(request: Request) -> str:
+        return address_of(request)
+
     return room_app("slow", router, a_verifier(), {}, nothing, limits)
 
 
@@ -79,13 +84,16 @@ class TestStop(StopRequest):
 
 
 @asynccontextmanager
-async def served(watched: Watched, least_rate: int = 0, stall: float = STALL) -> AsyncIterator[int]:
+async def served(
+    watched: Watched, least_rate: int = 0, stall: float = STALL, proxies: str = "127.0.0.1"
+) -> AsyncIterator[int]:
     (port,) = free_ports(1)
     settings = RoomSettings(
         database_url=SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/none"),
         internal_secret=SecretStr(SECRET),
         port=port,
         client_stall_seconds=stall,
+        trusted_proxies=proxies,
     )
     stop = TestStop()
     app = an_app(watched, Limits(stall_seconds=stall, least_rate=least_rate))
@@ -202,3 +210,14 @@ async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
         async with connected(port) as (reader, writer):
             writer.write(b"GET /slow/v1/endless HTTP/1.1\r\nHost: arch")
             assert await to_the_end(reader) == b""
+
+
+@pytest.mark.parametrize(("proxies", "asker"), [("127.0.0.1", b"192.0.2.9"), ("10.0.0.0/8", b"127.0.0.1")])
+async def test_who_asks_is_what_a_trusted_proxy_says_and_no_other(proxies: str, asker: bytes) -> None:
+    async with served(Watched(), proxies=proxies) as port, connected(port) as (reader, writer):
+        lines = ("X-Forwarded-For: 203.0.113.1, 192.0.2.9", "Connection: close")
+        writer.write(head("GET /slow/v1/asker", *lines))
+
+        answer = await to_the_end(reader)
+
+    assert answer.endswith(b'"' + asker + b'"')

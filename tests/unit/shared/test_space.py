@@ -1,11 +1,13 @@
 """When a store counts as full, and when as open again; what is told of it."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
 import pytest
 from prometheus_client import REGISTRY
 
+from shared import space
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.space import Allowance, Space, space_within
 from shared.space import Place
@@ -69,6 +71,19 @@ async def test_a_store_that_does_not_answer_or_tells_nothing_is_not_full() -> No
     for place in (a_place("away", away), a_place("silent", lambda: None)):
         await place.look()
         assert (place.full, place.open, place.space) == (False, None, None)
+
+
+async def test_a_store_that_hangs_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "PATIENCE_SECONDS", 0.01)
+
+    async def hang() -> Space | None:
+        await asyncio.Event().wait()
+        return None
+
+    place = Place("tests", "hanging", hang)
+    await place.look()
+
+    assert (place.full, place.open) == (False, None)
 
 
 async def test_a_measure_is_good_for_a_while() -> None:
