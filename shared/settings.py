@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.limits import USUAL
 from shared.messaging.work import LEASE_SECONDS
 
 
@@ -37,6 +38,24 @@ class RoomSettings(BaseSettings):
 
     lease_seconds: float = Field(default=LEASE_SECONDS, gt=0)
     """How long work stays with a worker that no longer says it lives; renewed every third of it."""
+
+    request_rate: float = Field(default=USUAL.rate.per_second, gt=0)
+    """Requests a second of one client, in each process; beyond it, 429."""
+
+    request_burst: int = Field(default=USUAL.rate.burst, ge=1)
+    """Requests at once of a client that has been silent."""
+
+    requests_in_hand: int = Field(default=USUAL.in_hand, ge=1)
+    """Requests answered at once by a process; beyond it, 503."""
+
+    client_stall_seconds: float = Field(default=USUAL.stall_seconds, gt=0)
+    """How long a client may take to send the next byte, or to read what waits for it, before it is cut."""
+
+    client_least_rate: int = Field(default=USUAL.least_rate, ge=0)
+    """Bytes a second that a client must send on average, once it has taken `client_stall_seconds` in all."""
+
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses or networks, with commas, whose ``X-Forwarded-For`` is believed."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
