@@ -119,6 +119,7 @@ def _room_settings(settings: LocalSettings, state: Path, server: postgres.Postgr
         database_url=SecretStr(server.url(role_of(room))),
         internal_secret=SecretStr(_secret(state / "internal-secret")),
         base_url=f"http://127.0.0.1:{settings.port}",
+        host="127.0.0.1",
         port=settings.port,
     )
 
@@ -141,7 +142,7 @@ async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres
         place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
         log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
         front = FrontDoor({name: room.app for name, room in rooms.items()})
-        await listen(front, "127.0.0.1", settings.port, stop)
+        await listen(front, rooms["admin"].foundation.settings, stop)
 
 
 @contextlib.asynccontextmanager

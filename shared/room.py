@@ -3,16 +3,15 @@
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import extract, func, select, text
+from sqlalchemy import text
 
 from shared.calls import RoomCalls
 from shared.database.engine import room_engine
-from shared.database.plumbing import dead_letter, outbox, work
+from shared.gauges import Gauges, count_posted, watch_lag
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
@@ -21,7 +20,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
-from shared.observability import DEAD_LETTERS, OUTBOX_AGE, OUTBOX_ROWS, WORK_AGE, WORK_ROWS
+from shared.overload import limits_of
 from shared.settings import RoomSettings
 from shared.web import Probe, room_app
 
@@ -40,6 +39,7 @@ class Foundation:
     transport: Transport
     calls: RoomCalls
     verifier: TokenVerifier
+    gauges: Gauges
 
 
 def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -> Foundation:
@@ -55,14 +55,17 @@ def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -
         keys = await calls.get_json("admin", "/admin/v1/jwks.json")
         return dict(keys or {"keys": []})
 
-    verifier = TokenVerifier(settings.base_url, settings.internal_secret.get_secret_value(), fetch_keys)
+    secret = settings.internal_secret.get_secret_value()
+    verifier = TokenVerifier(settings.base_url, secret, fetch_keys, also=settings.former_and_next_secrets)
+    database = RoomDatabase(engine, name)
     return Foundation(
         name,
         settings,
-        RoomDatabase(engine, name),
+        database,
         transport or _broker(settings, name),
         calls,
         verifier,
+        Gauges(database),
     )
 
 
@@ -106,12 +109,11 @@ def assemble(
         async with database.reading() as connection:
             await connection.execute(text("SELECT 1"))
 
-    async def measure() -> None:
-        await refresh_gauges(database)
-
+    database.when_posted(count_posted(foundation.name))
     all_probes = {"database": ask_database, "broker": foundation.transport.probe, **(probes or {})}
-    app = room_app(foundation.name, router, foundation.verifier, all_probes, measure)
-    return Room(foundation, app, tuple(consumers), tuple(loops), tuple(close))
+    limits = limits_of(foundation.settings)
+    app = room_app(foundation.name, router, foundation.verifier, all_probes, foundation.gauges.refresh, limits)
+    return Room(foundation, app, tuple(consumers), tuple(loops), (foundation.gauges.close, *close))
 
 
 @contextlib.asynccontextmanager
@@ -120,7 +122,7 @@ async def running(*rooms: Room) -> AsyncIterator[None]:
 
     Rooms of one process stop together: none closes while another may still deliver to it.
     """
-    tasks: list[asyncio.Task[None]] = []
+    tasks = [asyncio.create_task(watch_lag(), name="event loop lag")]
     for room in rooms:
         tasks += await _set_going(room)
         log.info("room open", extra={"of": room.name})
@@ -152,27 +154,3 @@ async def _close(room: Room) -> None:
         await close()
     await room.foundation.calls.close()
     await room.foundation.database.engine.dispose()
-
-
-async def refresh_gauges(database: RoomDatabase) -> None:
-    """Set the gauges of queues that live in the room's database; one query, no listing of rows."""
-    oldest = extract("epoch", func.now() - func.min(outbox.c.created_at))
-    work_oldest = extract("epoch", func.now() - func.min(work.c.created_at))
-    async with database.reading() as connection:
-        rows, age = (await connection.execute(select(func.count(), oldest).select_from(outbox))).one()
-        dead = await connection.scalar(select(func.count()).select_from(dead_letter))
-        kinds = (await connection.execute(select(work.c.kind, func.count(), work_oldest).group_by(work.c.kind))).all()
-    OUTBOX_ROWS.labels(database.room).set(rows)
-    OUTBOX_AGE.labels(database.room).set(age or 0)
-    DEAD_LETTERS.labels(database.room).set(dead or 0)
-    told = _TOLD_KINDS[database.room]
-    told.update(kind for kind, _, _ in kinds)
-    waiting = {kind: (count, kind_age) for kind, count, kind_age in kinds}
-    for kind in told:
-        count, kind_age = waiting.get(kind, (0, 0))
-        WORK_ROWS.labels(database.room, kind).set(count)
-        WORK_AGE.labels(database.room, kind).set(kind_age or 0)
-
-
-_TOLD_KINDS: dict[str, set[str]] = defaultdict(set)
-"""Kinds of work that a room once had: a gauge stays where it is until it is told that nothing is left."""

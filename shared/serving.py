@@ -17,6 +17,7 @@ from shared.exporting import Tracing, tracing_of
 from shared.observability import configure_logging
 from shared.room import Room, running
 from shared.settings import RoomSettings
+from shared.slowness import connection_class
 from shared.stopping import StopRequest, heeding_signals
 
 SHUTDOWN_SECONDS = 10
@@ -58,16 +59,17 @@ async def _serve(build: Build, settings: RoomSettings, role: str, stop: StopRequ
         room = replace(room, consumers=(), loops=())
     async with running(room):
         # A worker keeps its HTTP face: probes and metrics are asked there.
-        await listen(room.app, settings.host, settings.port, stop)
+        await listen(room.app, settings, stop)
 
 
-async def listen(app: ASGIApp, host: str, port: int, stop: StopRequest) -> None:
+async def listen(app: ASGIApp, settings: RoomSettings, stop: StopRequest) -> None:
     """Serve HTTP until told to stop, then let requests in hand end."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
-        http="httptools",
+        host=settings.host,
+        port=settings.port,
+        http=connection_class(settings.client_stall_seconds),
+        forwarded_allow_ips=settings.trusted_proxies,
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -12,12 +12,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import outages, problems
 from shared.bodies import Bounded, Drained
+from shared.gauges import OfRoom
 from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
 from shared.identity.rights import Permission
 from shared.identity.tokens import TokenVerifier
-from shared.observability import REQUEST_SECONDS, REQUESTS
+from shared.limits import USUAL, Limits
+from shared.metrics import REQUEST_SECONDS, REQUESTS
+from shared.overload import InHand
+from shared.rates import Turnstile
+from shared.slowness import Paced
 from shared.tracing import TRACEPARENT, context_of, spanning
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that are counted by name: a caller may send any word."""
 
 Probe = Callable[[], Awaitable[None]]
 """Returns when what it asks works; raises otherwise."""
@@ -29,6 +37,7 @@ def room_app(
     verifier: TokenVerifier,
     probes: Mapping[str, Probe],
     refresh_metrics: Probe,
+    limits: Limits = USUAL,
 ) -> FastAPI:
     """Return a room's application. Raises RuntimeError if a route names no permission."""
     app = FastAPI(
@@ -39,19 +48,23 @@ def room_app(
         redoc_url=None,
     )
     app.state.verifier = verifier
+    app.state.turnstile = Turnstile(room, limits.rate)
     app.include_router(router)
     app.include_router(_health(room, probes, refresh_metrics))
     problems.install(app)
     outages.install(app)
     refuse_unguarded(app)
     app.add_middleware(Bounded)
+    app.add_middleware(Paced, stall_seconds=limits.stall_seconds, least_rate=limits.least_rate)
     app.add_middleware(Drained)
+    app.add_middleware(InHand, room=room, most=limits.in_hand)
     app.add_middleware(Measured, room=room)
     return app
 
 
 def _health(room: str, probes: Mapping[str, Probe], refresh_metrics: Probe) -> APIRouter:
     router = APIRouter(prefix=f"/{room}", dependencies=[requires(Permission.PUBLIC)])
+    of_room = OfRoom(room)
 
     @router.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
@@ -69,7 +82,7 @@ def _health(room: str, probes: Mapping[str, Probe], refresh_metrics: Probe) -> A
     async def metrics() -> Response:
         """Return the metrics in Prometheus's text form."""
         await refresh_metrics()
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(of_room), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
@@ -118,7 +131,8 @@ class Measured:
             route = getattr(scope.get("route"), "path", "unmatched")
             span.update_name(f"{scope['method']} {route}")
             span.set_attribute("http.response.status_code", status)
-            REQUESTS.labels(self._room, scope["method"], route, str(status)).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(self._room, method, route, str(status)).inc()
             REQUEST_SECONDS.labels(self._room, route).observe(time.perf_counter() - started)
 
 

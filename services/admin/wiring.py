@@ -1,10 +1,13 @@
 """The composition root of admin."""
 
 from services.admin.api import routes
+from services.admin.api.door import TokenDoor
 from services.admin.bootstrap import first_client
 from services.admin.settings import AdminSettings
 from services.admin.signing import Signer
+from shared.limits import Rate
 from shared.messaging.transport import Transport
+from shared.rates import Turnstile
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
@@ -13,7 +16,15 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     """Return admin, ready to run; at the first start with a home folder, the first client is made there."""
     own = AdminSettings()
     foundation = lay("admin", settings, transport)
-    signer = Signer(foundation.database, settings.internal_secret.get_secret_value())
+    secret = settings.internal_secret.get_secret_value()
+    signer = Signer(foundation.database, secret, also=settings.former_and_next_secrets)
     if own.home is not None:
         await first_client(foundation.database, own.home, settings.base_url, full=own.bootstrap_full)
-    return assemble(foundation, routes(foundation.database, signer, settings.base_url))
+    return assemble(foundation, routes(foundation.database, signer, settings.base_url, _door(own)))
+
+
+def _door(own: AdminSettings) -> TokenDoor:
+    """Return what slows down those who ask for tokens, as the operator has set it."""
+    requests = Turnstile("admin", Rate(own.token_rate, own.token_burst))
+    wrong_secrets = Turnstile("admin", Rate(own.wrong_secret_rate, own.wrong_secret_burst))
+    return TokenDoor(requests, wrong_secrets)

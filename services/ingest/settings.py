@@ -21,6 +21,15 @@ class IngestSettings(BaseSettings):
     clamd_stream_max: int = Field(default=25 * 1024**2, gt=0)
     """Bytes of a file that are sent to it: at most clamd's own StreamMaxLength."""
 
+    deposit_rate: float = Field(default=100, gt=0)
+    """Deposits a second of one client, in each process; beyond it, 429."""
+
+    deposit_burst: int = Field(default=200, ge=1)
+    """Deposits at once of a client that has been silent."""
+
+    uploads: int = Field(default=128, ge=1)
+    """Deposits whose bytes come in at once, in each process; beyond it, 503."""
+
     ingest_processes: int = 2
     """Child processes that check and build."""
 

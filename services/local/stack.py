@@ -131,7 +131,7 @@ def up(home: Path, port: int, plan: Plan | None = None) -> Stack:
     with files.held(home / "stack.lock"):
         before = stack_state.read(home)
         _check_door(home, before, port)
-        prepared = stack_state.prepared(before, port, plan.rooms, plan.processes)
+        prepared = stack_state.prepared(before, port, plan.rooms, plan.processes, plan.also)
         stack_state.write(home, prepared)  # so that `down` finds all
         around = _start_servers(home, prepared, plan)
         _migrate(home, around, plan)

@@ -1,6 +1,7 @@
 """What a stack remembers of itself from one start to the next: `<home>/stack.json`, mode 600 (it holds secrets)."""
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -60,17 +61,20 @@ def write(home: Path, state: State) -> None:
     files.write_private(home / _FILE, state.model_dump_json(indent=1))
 
 
-def prepared(before: State | None, port: int, rooms: tuple[str, ...], processes: int) -> State:
-    """Keep the secret and the processes' ports of the last start, and choose those that miss."""
+def prepared(
+    before: State | None, port: int, rooms: tuple[str, ...], processes: int, also: Mapping[str, str]
+) -> State:
+    """Keep the ports of the last start, and its secret unless the operator gives another; choose those that miss."""
     others = [f"{room}-{number}" for number in range(2, processes + 1) for room in rooms]
     wanted = [*rooms, *others]
     known = {} if before is None else {name: state.port for name, state in before.all.items() if name in wanted}
     missing = [name for name in wanted if name not in known]
     fresh = ports.free_ports(len(missing), taken={port, *known.values()})
     chosen = known | dict(zip(missing, fresh, strict=True))
+    kept = secrets.token_urlsafe(32) if before is None else before.internal_secret
     return State(
         port=port,
-        internal_secret=secrets.token_urlsafe(32) if before is None else before.internal_secret,
+        internal_secret=also.get("CHARTRIER_INTERNAL_SECRET", kept),
         rooms={name: ProcessState(port=chosen[name]) for name in rooms},
         others={name: ProcessState(port=chosen[name]) for name in others},
     )

@@ -2,8 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.object_store.space import USUAL
 
 
 class SiteSettings(BaseModel):
@@ -22,6 +24,10 @@ class SiteSettings(BaseModel):
     region: str = "us-east-1"
     secure: bool = True
     checksum: bool = True
+    reserve_bytes: int = Field(default=USUAL.reserve, ge=0)
+    """What new deposits may not take of it: work in hand lives from that."""
+    quota_bytes: int | None = Field(default=None, ge=0)
+    """What is ours of it in all; None: as much as there is, which a bucket does not tell."""
     lock_mode: Literal["GOVERNANCE", "COMPLIANCE", "none"] = "none"
 
 

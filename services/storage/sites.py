@@ -11,6 +11,7 @@ from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.port import LockMode, ObjectStore
 from shared.object_store.s3 import S3Store
 from shared.object_store.s3_wire import Bucket
+from shared.object_store.space import Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +39,25 @@ def _site(declared: SiteSettings) -> Site:
 
 
 def _store(declared: SiteSettings) -> ObjectStore:
+    allowance = Allowance(declared.reserve_bytes, declared.quota_bytes)
     if declared.kind == "filesystem":
         if not declared.path:
             raise StoreMisconfigured(f"site {declared.name}: a filesystem site has a path")
-        return FilesystemStore(Path(declared.path))
+        return FilesystemStore(Path(declared.path), allowance)
+    return S3Store(bucket_of(declared), allowance)
+
+
+def bucket_of(declared: SiteSettings) -> Bucket:
+    """Return the bucket of a site. Raises `StoreMisconfigured` where something is missing."""
     if not (declared.endpoint and declared.bucket and declared.access_key and declared.secret_key):
         raise StoreMisconfigured(f"site {declared.name}: endpoint, bucket, access_key and secret_key are needed")
-    return S3Store(
-        Bucket(
-            endpoint=declared.endpoint,
-            name=declared.bucket,
-            access_key=declared.access_key,
-            secret_key=declared.secret_key.get_secret_value(),
-            secure=declared.secure,
-            region=declared.region,
-            locked=declared.lock_mode != "none",
-            checksum=declared.checksum,
-        )
+    return Bucket(
+        endpoint=declared.endpoint,
+        name=declared.bucket,
+        access_key=declared.access_key,
+        secret_key=declared.secret_key.get_secret_value(),
+        secure=declared.secure,
+        region=declared.region,
+        locked=declared.lock_mode != "none",
+        checksum=declared.checksum,
     )

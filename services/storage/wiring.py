@@ -8,12 +8,16 @@ from services.storage.handlers import (
     take_aips,
     take_organisations,
 )
+from services.storage.measures import MEASURES
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
+from services.storage.space import site_spaces
 from services.storage.worker import Keeper
+from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.errors import StoreError, StoreUnavailable
@@ -27,6 +31,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     own = StorageSettings()
     sites = open_sites(own.sites)
     foundation = lay("storage", settings, transport)
+    foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
     database, lasts = foundation.database, settings.lease_seconds
     for site in sites.values():
@@ -59,7 +64,13 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
         probes={"a_site": some_site, "staging": staging.probe},
         close=(staging.close, *(site.store.close for site in sites.values())),
     )
-    room.app.state.storage = Storage(database, sites)
+    spaces = site_spaces(database, sites)
+
+    async def measure_space(_: RoomDatabase) -> None:
+        await spaces.look()
+
+    foundation.gauges.add(Measure("space", measure_space))
+    room.app.state.storage = Storage(database, sites, spaces)
     return room
 
 

@@ -5,11 +5,11 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.local.postgres import Postgres
+from shared.gauges import measure_queues
 from shared.identifiers import new_id
 from shared.messages.access import DipOrderedV1
 from shared.messaging.lease import Piece
 from shared.messaging.work import enqueue, finish, lease
-from shared.room import refresh_gauges
 from tests.servers import Databases, fresh
 
 pytestmark = pytest.mark.integration
@@ -36,7 +36,7 @@ async def test_gauges_follow_what_waits_up_and_down_again(databases: Databases) 
             ),
             {"id": new_id()},
         )
-    await refresh_gauges(database)
+    await measure_queues(database)
     assert (gauge("outbox_rows"), gauge("work_rows", kind="counted"), gauge("dead_letters")) == (1, 2, 1)
     assert (gauge("outbox_oldest_seconds") or 0) > 0
     assert (gauge("work_oldest_seconds", kind="counted") or 0) > 0
@@ -45,7 +45,7 @@ async def test_gauges_follow_what_waits_up_and_down_again(databases: Databases) 
         async with database.begin() as tx:
             await finish(tx, held)
     await databases.as_superuser("TRUNCATE storage.outbox, storage.dead_letter")
-    await refresh_gauges(database)
+    await measure_queues(database)
 
     assert (gauge("outbox_rows"), gauge("work_rows", kind="counted"), gauge("dead_letters")) == (0, 0, 0)
     assert (gauge("outbox_oldest_seconds"), gauge("work_oldest_seconds", kind="counted")) == (0, 0)

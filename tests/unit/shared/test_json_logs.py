@@ -60,7 +60,7 @@ def test_an_exception_is_one_field_of_the_line() -> None:
     line = json.loads(JsonLines("ingest").format(record))
 
     assert line["exception"].startswith("Traceback")
-    assert line["exception"].endswith("'on purpose'")
+    assert line["exception"].splitlines()[-1] == "ValueError"
 
 
 class Mute:
