@@ -4,7 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from alembic import command, context
+from alembic import command, context, op
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -71,11 +71,7 @@ def upgrade_all(owner_url: str) -> None:
 
 
 def run(room: str) -> None:
-    """Do the work of a room's ``env.py``: each migration in a transaction of its own, in the room's schema.
-
-    One that must not be in a transaction (CREATE INDEX CONCURRENTLY) leaves it with
-    ``op.get_context().autocommit_block()``.
-    """
+    """Do the work of a room's ``env.py``: each migration in a transaction of its own, in the room's schema."""
     owner_url = context.config.attributes["owner_url"]
     asyncio.run(_run(owner_url, room))
 
@@ -98,3 +94,17 @@ def _migrate(connection: Connection, room: str) -> None:
     context.configure(connection=connection, version_table_schema=room, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+
+
+def add_index(name: str, on: str, *, unique: bool = False) -> None:
+    """In a migration: make an index on a table that has rows, while rooms write to it.
+
+    It waits for whatever transaction is older, and nobody waits behind it. One that an earlier attempt left half
+    made is made again.
+    """
+    kind = "UNIQUE INDEX" if unique else "INDEX"
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        op.execute(f"CREATE {kind} CONCURRENTLY {name} ON {on}")
+        op.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")

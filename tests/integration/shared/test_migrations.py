@@ -165,7 +165,6 @@ def test_a_migration_that_crosses_the_traffic_lets_go_and_comes_again(
     databases = first_release(postgres_server, ("proof",))
     monkeypatch.setattr(migrations, "PAUSE_SECONDS", 0.01)
     url = make_url(databases.url("proof")).set(drivername="postgresql")
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = $1 AND usename = 'chartrier_owner' AND wait_event = $2"
 
     async def crossed() -> None:
         traffic = await asyncpg.connect(url.render_as_string(hide_password=False))
@@ -173,7 +172,7 @@ def test_a_migration_that_crosses_the_traffic_lets_go_and_comes_again(
             async with traffic.transaction():
                 await traffic.execute("DELETE FROM proof.work")
                 upgrading = asyncio.create_task(asyncio.to_thread(upgrade, databases.owner_url, "proof", "0002"))
-                while not await databases.as_superuser(waiting, databases.name, "relation"):
+                while not await databases.as_superuser(WAITING, databases.name):
                     assert not upgrading.done()
                 await traffic.execute("DELETE FROM proof.outbox")
             await upgrading
@@ -217,20 +216,44 @@ def test_an_index_on_a_large_table_can_be_made_while_it_is_written_to(
     (versions / "9999_index.py").write_text(CONCURRENTLY.format(newest=newest), encoding="utf-8")
     monkeypatch.setattr(migrations, "__file__", str(tmp_path / "shared" / "database" / "migrations.py"))
 
-    upgrade(databases.owner_url, "proof")
+    url = make_url(databases.url("proof")).set(drivername="postgresql")
 
-    index = "SELECT 1 FROM pg_indexes WHERE schemaname = 'proof' AND indexname = 'ix_outbox_topic'"
-    assert asyncio.run(databases.as_superuser(index))
+    async def while_it_is_written_to() -> None:
+        traffic = await asyncpg.connect(url.render_as_string(hide_password=False))
+        try:
+            async with traffic.transaction():
+                await traffic.execute("DELETE FROM proof.outbox")  # it is older: the index waits for it
+                upgrading = asyncio.create_task(asyncio.to_thread(upgrade, databases.owner_url, "proof"))
+                while not await databases.as_superuser(WAITING, databases.name):
+                    assert not upgrading.done()
+                other = "SET statement_timeout = '20s'; DELETE FROM proof.outbox"
+                await as_room(databases, "proof", other)
+            await upgrading
+        finally:
+            await traffic.close()
 
+    # What an attempt that was cut leaves behind.
+    asyncio.run(databases.as_superuser("CREATE INDEX ix_outbox_topic ON proof.outbox (message_id)"))
+    half_made = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'proof.ix_outbox_topic'::regclass"
+    asyncio.run(databases.as_superuser(half_made))
+    asyncio.run(while_it_is_written_to())
+
+    (made,) = asyncio.run(databases.as_superuser(INDEX))
+    assert made["indisvalid"]
+
+
+WAITING = """SELECT 1 FROM pg_stat_activity
+    WHERE datname = $1 AND usename = 'chartrier_owner' AND wait_event_type = 'Lock'"""
+INDEX = """SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE relname = 'ix_outbox_topic' AND pg_get_indexdef(indexrelid) LIKE '%(topic)'"""
 
 CONCURRENTLY = """
-from alembic import op
+from shared.database.migrations import add_index
 
 revision = "9999"
 down_revision = "{newest}"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("CREATE INDEX CONCURRENTLY ix_outbox_topic ON outbox (topic)")
+    add_index("ix_outbox_topic", "outbox (topic)")
 """
