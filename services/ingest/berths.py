@@ -95,6 +95,7 @@ class Berths:
         Raises a 507 `Problem` where there is no room for it, 503 where as many come in already as may.
         """
         if self._count >= self._most:
+            OVERLOADED.labels("ingest").inc()
             raise overloaded()
         size = expected or 0
         self._count += 1
