@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -78,6 +79,6 @@ def _until(tokens: list[tuple[str, str]], at: int, end: str) -> tuple[list[tuple
 
 
 def _labels(inside: list[tuple[str, str]]) -> Iterator[str]:
-    for (kind, word), (_, sign) in zip(inside, inside[1:], strict=False):
+    for (kind, word), (_, sign) in pairwise(inside):
         if kind == "word" and sign in {"=", "!=", "=~", "!~"}:
             yield word

@@ -12,7 +12,7 @@ import yaml
 
 from services.ingest.domain.transfer import TransferState
 from shared.rooms import ROOMS
-from tests.deploy.exported import ROOT, declared, exported
+from tests.deploy.exported import ROOT, Declared, declared, exported
 from tests.deploy.promql import parse
 
 RULES = ROOT / "deploy/k8s/components/prometheus/rules.yaml"
@@ -108,7 +108,7 @@ def test_states_that_rules_leave_out_exist() -> None:
 
 
 @pytest.mark.parametrize("metric", declared(), ids=lambda metric: metric.name)
-def test_a_label_has_few_values_known_beforehand(metric: Any) -> None:
+def test_a_label_has_few_values_known_beforehand(metric: Declared) -> None:
     assert set(metric.labels) <= BOUNDED
 
 
@@ -129,17 +129,16 @@ def test_expressions_are_understood(text: str, metrics: set[str], grouped: set[s
 
 @pytest.mark.parametrize("text", ["frobnicate(a)", "sum by (room", "a{room=", "a # b"])
 def test_nonsense_is_not_taken_for_an_expression(text: str) -> None:
-    with pytest.raises(ValueError, match="unknown function|no '|not PromQL"):
+    with pytest.raises(ValueError, match=r"unknown function|no '|not PromQL"):
         parse(text)
 
 
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)"
-)
+PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 
 
 def promtool(*arguments: str | Path) -> None:
-    ended = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    ended = subprocess.run([str(PROMTOOL), *arguments], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
