@@ -12,18 +12,12 @@ import yaml
 
 from services.ingest.domain.transfer import TransferState
 from shared.rooms import ROOMS
-from tests.deploy.exported import ROOT, Declared, declared, exported
+from tests.deploy.exported import ROOT, exported
 from tests.deploy.promql import parse
 
 RULES = ROOT / "deploy/k8s/components/prometheus/rules.yaml"
 BOOK = ROOT / "docs/operations.md"
 SEVERITIES = {"critical", "warning", "info"}
-
-BOUNDED = frozenset(
-    {"room", "method", "route", "status", "queue", "topic", "outcome", "kind", "step", "state", "site", "place"}
-    | {"dependency", "measure", "sender", "reason", "version", "doing"}
-)
-"""What a label may be: each from a list that our code or an operator's settings hold."""
 
 _NAMED = re.compile(r"\{\{[^}]*\$labels\.(\w+)")
 
@@ -105,11 +99,6 @@ def test_states_that_rules_leave_out_exist() -> None:
     named = {state for rule in rules() for state in re.findall(r'\bstate!="(\w+)"', rule["expr"])}
 
     assert named <= set(TransferState)
-
-
-@pytest.mark.parametrize("metric", declared(), ids=lambda metric: metric.name)
-def test_a_label_has_few_values_known_beforehand(metric: Declared) -> None:
-    assert set(metric.labels) <= BOUNDED
 
 
 @pytest.mark.parametrize(
