@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
+from fastapi import APIRouter
 from prometheus_client import REGISTRY, Gauge, generate_latest
 
 from shared import gauges
@@ -11,6 +13,8 @@ from shared.database.engine import room_engine
 from shared.gauges import REST_SECONDS, REST_TIMES, Gauges, Measure, OfRoom, show, watch_lag
 from shared.messaging.transaction import RoomDatabase
 from shared.metrics import DEAD_LETTERS
+from shared.web import room_app
+from tests.builders.callers import BASE, a_verifier
 
 SHOWN = Gauge("test_shown", "For this test", ("room", "kind"))
 
@@ -114,6 +118,16 @@ async def test_a_database_that_is_away_leaves_the_rest(database: RoomDatabase) -
     assert sample("chartrier_measured_timestamp_seconds", room="measured", measure="queues") is None
     assert sample("chartrier_database_pool_size", room="measured") == 3
     assert sample("chartrier_database_pool_in_use", room="measured") == 0
+
+
+async def test_metrics_are_answered_while_the_database_is_away(database: RoomDatabase) -> None:
+    app = room_app("measured", APIRouter(), a_verifier(), {}, Gauges(database).refresh)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        answer = await client.get("/measured/metrics")
+
+    assert answer.status_code == 200
+    assert 'chartrier_database_pool_size{room="measured"} 3.0' in answer.text
 
 
 def test_what_is_there_no_more_is_shown_as_zero_and_only_within_its_room() -> None:
