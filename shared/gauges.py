@@ -116,8 +116,8 @@ def _show_pool(database: RoomDatabase) -> None:
         POOL_SIZE.labels(database.room).set(pool.size())
 
 
-# What is left for a later day is neither old nor stalled before that day.
-_IS_DUE = (work.c.attempts > 0) | (work.c.not_before <= func.now())
+# What is left for a later day is neither old nor stalled before that day; what was given up waits for no day.
+_IS_DUE = func.isfinite(work.c.not_before) & ((work.c.attempts > 0) | (work.c.not_before <= func.now()))
 _LONG_AGO = func.now() - literal_column(f"interval '{STALLED_SECONDS} seconds'")
 
 

@@ -74,7 +74,7 @@ async def test_work_without_progress_is_counted_and_what_is_left_for_later_is_no
     databases: Databases, database: RoomDatabase
 ) -> None:
     async with database.begin() as tx:
-        await enqueue(tx, "slow", Piece("waits"), Piece("held"), Piece("new"))
+        await enqueue(tx, "slow", Piece("waits"), Piece("held"), Piece("new"), Piece("given up"))
         await enqueue(tx, "later", Piece("a", not_before=now() + timedelta(days=30)))
     # As it stands an hour later: one was tried in vain, one is held by a worker that lives, one just came.
     await databases.as_superuser(
@@ -83,10 +83,14 @@ async def test_work_without_progress_is_counted_and_what_is_left_for_later_is_no
            WHERE key IN ('waits', 'held')"""
     )
     await databases.as_superuser("UPDATE storage.work SET created_at = now() - interval '9 days' WHERE key = 'a'")
+    await databases.as_superuser(
+        """UPDATE storage.work SET created_at = now() - interval '9 days', attempts = 9, not_before = 'infinity',
+                  progressed_at = now() - interval '9 days' WHERE key = 'given up'"""
+    )
 
     await measure_queues(database)
 
-    assert (gauge("work_rows", kind="slow"), gauge("work_stalled", kind="slow")) == (3, 1)
+    assert (gauge("work_rows", kind="slow"), gauge("work_stalled", kind="slow")) == (4, 1)
     assert 3500 < (gauge("work_oldest_seconds", kind="slow") or 0) < 4500
     assert gauge("work_rows", kind="later") == 1
     assert (gauge("work_stalled", kind="later"), gauge("work_oldest_seconds", kind="later")) == (0, 0)
