@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from services.ingest import queries
 from services.ingest.adapters.sites import Sites
 from shared.messaging.transaction import RoomDatabase
+from shared.metrics import OVERLOADED
 from shared.object_store.port import ObjectStore
 from shared.object_store.space import Space
 from shared.overload import overloaded

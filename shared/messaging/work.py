@@ -53,14 +53,11 @@ def _seconds(parameter: str) -> ColumnElement[timedelta]:
     return bindparam(parameter, type_=Float) * one_second
 
 
-_FROM = func.coalesce(bindparam("from_moment", type_=DateTime(timezone=True)), func.now())
-
 # Built once: these run for every piece of work, and building a statement costs as much as running it.
 _ENQUEUE = (
     insert(work)
     .inline()
-    # What is left for a later day cannot progress before it.
-    .values(not_before=_FROM, progressed_at=_FROM)
+    .values(not_before=func.coalesce(bindparam("from_moment", type_=DateTime(timezone=True)), func.now()))
     .on_conflict_do_nothing()
 )
 
