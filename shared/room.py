@@ -16,10 +16,12 @@ from shared.database.plumbing import dead_letter, outbox, work
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import keep_house
 from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
+from shared.messaging.watchdog import watch
 from shared.messaging.workers import WorkLoop
 from shared.observability import DEAD_LETTERS, OUTBOX_AGE, OUTBOX_ROWS, WORK_AGE, WORK_ROWS
 from shared.settings import RoomSettings
@@ -143,7 +145,11 @@ async def _set_going(room: Room) -> list[asyncio.Task[None]]:
     await foundation.transport.start()
     for consumer in room.consumers:
         await foundation.transport.subscribe(consumer)
-    tasks = [asyncio.create_task(relay.run(), name=f"{room.name} relay")]
+    tasks = [
+        asyncio.create_task(relay.run(), name=f"{room.name} relay"),
+        asyncio.create_task(keep_house(foundation.database), name=f"{room.name} housekeeping"),
+        asyncio.create_task(watch(foundation.database), name=f"{room.name} watchdog"),
+    ]
     return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
 
 
