@@ -1,11 +1,12 @@
 """Every room in one process, on an embedded PostgreSQL, the local transport and two filesystem sites."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import uvloop
@@ -23,6 +24,7 @@ from services.proof.wiring import build as build_proof
 from services.storage.wiring import build as build_storage
 from shared.database.engine import role_of
 from shared.database.migrations import upgrade_all
+from shared.exporting import tracing_of
 from shared.messaging.local import LocalTransport
 from shared.messaging.transport import Transport
 from shared.observability import configure_logging
@@ -119,12 +121,23 @@ async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres
         rooms[name] = await build(_room_settings(settings, state, server, name), transport)
         if stop.asked():
             return
-    async with running(*rooms.values()):
+    async with traced(rooms), running(*rooms.values()):
         base_url = f"http://127.0.0.1:{settings.port}"
         place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
         log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
         front = FrontDoor({name: room.app for name, room in rooms.items()})
         await listen(front, "127.0.0.1", settings.port, stop)
+
+
+@contextlib.asynccontextmanager
+async def traced(rooms: Mapping[str, Room]) -> AsyncIterator[None]:
+    """Send the traces of all rooms, in the way that any of them was told, while the block lasts."""
+    tracing = tracing_of("chartrier", rooms["admin"].foundation.settings)
+    tracing.watch([room.foundation.database.engine for room in rooms.values()])
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(tracing.close)
 
 
 class FrontDoor:
