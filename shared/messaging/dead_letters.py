@@ -9,7 +9,7 @@ another way, is neither put aside nor sent again.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -67,16 +67,21 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of letters to be sent again: on their way; handled meanwhile; still leaving from the last time."""
+    """What came of letters to be sent again.
+
+    `sent` are on their way. `handled` had their effect meanwhile. `leaving` are still in the outbox from the last
+    time. `unheard` are of a topic that the consumer does not hear: sent again, nobody would take them.
+    """
 
     sent: tuple[UUID, ...] = ()
     handled: tuple[UUID, ...] = ()
     leaving: tuple[UUID, ...] = ()
+    unheard: tuple[UUID, ...] = ()
 
     @property
     def found(self) -> set[UUID]:
         """Return all that were there."""
-        return {*self.sent, *self.handled, *self.leaving}
+        return {*self.sent, *self.handled, *self.leaving, *self.unheard}
 
 
 _GIVEN_UP = select(
@@ -149,25 +154,33 @@ async def show(tx: Transaction, actor: str, letter: Letter) -> bytes | None:
     return body
 
 
-async def replay(tx: Transaction, actor: str, consumer: str, ids: Sequence[UUID]) -> Replayed:
+async def replay(
+    tx: Transaction,
+    actor: str,
+    consumer: str,
+    ids: Sequence[UUID],
+    routes: Mapping[str, Sequence[str]] = ROUTES,
+) -> Replayed:
     """Send letters again to the consumer that gave them up, and to no other; each is journaled.
 
     Of two who ask at once the second finds nothing. A letter that was handled meanwhile is removed and not sent:
-    its effect would be a second one. One whose last sending has not left the outbox yet stays where it is.
+    its effect would be a second one. Whatever else is not sent stays where it is.
     """
     letters = await _taken(tx.connection, consumer, ids)
     handled = await _handled(tx.connection, consumer, list(letters))
-    sent = await _leave(tx.connection, [row for message_id, row in letters.items() if message_id not in handled])
-    gone = [message_id for message_id in letters if message_id in sent or message_id in handled]
+    heard = {one for one, (letter, _) in letters.items() if letter.topic in routes.get(consumer, ())} - handled
+    sent = await _leave(tx.connection, [letters[one] for one in letters if one in heard])
+    gone = [one for one in letters if one in sent or one in handled]
     await _remove(tx.connection, consumer, gone)
-    for message_id in gone:
-        letter, body = letters[message_id]
-        action = "dead_letter.replayed" if message_id in sent else "dead_letter.found_handled"
-        tx.journal(_line(action, actor, letter, body))
+    for one in gone:
+        tx.journal(
+            _line("dead_letter.replayed" if one in sent else "dead_letter.found_handled", actor, *letters[one])
+        )
     return Replayed(
-        tuple(one for one in letters if one in sent),
-        tuple(one for one in letters if one in handled),
-        tuple(one for one in letters if one not in sent and one not in handled),
+        sent=tuple(one for one in letters if one in sent),
+        handled=tuple(one for one in letters if one in handled),
+        leaving=tuple(one for one in letters if one in heard - sent),
+        unheard=tuple(one for one in letters if one not in heard | handled),
     )
 
 

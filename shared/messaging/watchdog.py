@@ -9,12 +9,12 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Float, case, extract, func, literal_column, select
+from sqlalchemy import Float, Interval, case, extract, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.plumbing import work
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import BACKOFF_SECONDS, NOT_ABANDONED
+from shared.messaging.work import BACKOFF_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,9 @@ class Watched:
     stuck: bool
 
 
+NOT_ABANDONED = func.isfinite(work.c.not_before)
+"""Holds for work that may still be leased some day."""
+
 # An error says that it was tried and put off: then the moment it was first due is not known, and it was asked for
 # at `created_at`. Work meant for later from the start has its moment, until it fails for the first time.
 _DUE_SINCE = case(
@@ -56,7 +59,7 @@ _DUE_SINCE = case(
 _TRIED = work.c.last_error.is_(None) | (work.c.attempts >= len(BACKOFF_SECONDS))
 
 _OVERDUE = func.now() - _DUE_SINCE
-_LIMIT = literal_column(f"interval '{STUCK_SECONDS} seconds'")
+_LIMIT = literal_column(f"interval '{STUCK_SECONDS} seconds'", Interval)
 
 STUCK = NOT_ABANDONED & _TRIED & (_OVERDUE > _LIMIT)
 """Holds for work that is stuck."""

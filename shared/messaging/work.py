@@ -7,7 +7,7 @@
                   └── postpone ────┤  (failure of the world: later, without limit)
                   └── lease runs out (the worker died or hangs): epoch + 1 for whoever takes it next
 
-    any ──resume──► ready, epoch + 1          any ──abandon──► never ready, epoch + 1, until resumed
+An operator may have any of it begin anew, or be leased to nobody (`shared.messaging.interventions`).
 
 A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish` and `postpone` raise
 `StaleLease`, which rolls its transaction back.
@@ -26,7 +26,6 @@ from sqlalchemy import (
     Float,
     Integer,
     Interval,
-    any_,
     bindparam,
     delete,
     func,
@@ -37,7 +36,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.plumbing import work
-from shared.messages.journal import JournalLineV1
 from shared.messaging.lease import Hands, Lease, Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
 
@@ -138,30 +136,6 @@ _POSTPONE = (
     )
     .returning(work.c.id)
 )
-
-_NAMED = (
-    select(work.c.id)
-    .where(work.c.id == any_(bindparam("row_ids", type_=ARRAY(BigInteger))))
-    .order_by(work.c.id)
-    .with_for_update()
-    .cte("named")
-)
-
-# The epoch moves on, whoever holds it: what a worker that hangs or goes on would still record is refused.
-_TAKEN_AWAY = (
-    update(work)
-    .where(work.c.id == _NAMED.c.id)
-    .values(leased_until=None, epoch=work.c.epoch + 1)
-    .returning(work.c.id, work.c.kind, work.c.key)
-)
-
-_RESUME = _TAKEN_AWAY.values(not_before=func.now(), attempts=0, last_error=None)
-
-# The one moment that never comes, so that whoever leases knows it, older versions too.
-_ABANDON = _TAKEN_AWAY.values(not_before=literal_column("'infinity'::timestamptz"))
-
-NOT_ABANDONED = func.isfinite(work.c.not_before)
-"""Holds for work that may still be leased some day."""
 
 
 async def enqueue(tx: Transaction, kind: str, *pieces: Piece) -> None:
@@ -273,26 +247,6 @@ async def postpone(tx: Transaction, held: Lease, reason: str) -> None:
     values = {**_named(held), "delay_seconds": delay, "reason": reason[:500]}
     if (await tx.connection.execute(_POSTPONE, values)).one_or_none() is None:
         raise StaleLease(f"{held.kind} {held.key}")
-
-
-async def resume(tx: Transaction, actor: str, ids: Sequence[int]) -> list[int]:
-    """Begin work anew at once, taken from whoever holds it; return the ids that were there. Each is journaled."""
-    return await _take_away(tx, _RESUME, JournalLineV1(kind="events", action="work.resumed", actor=actor), ids)
-
-
-async def abandon(tx: Transaction, actor: str, ids: Sequence[int]) -> list[int]:
-    """Have work leased to nobody until it is resumed; return the ids that were there. Each is journaled.
-
-    It stays in the table: asked for again, it is still abandoned.
-    """
-    return await _take_away(tx, _ABANDON, JournalLineV1(kind="events", action="work.abandoned", actor=actor), ids)
-
-
-async def _take_away(tx: Transaction, statement: Executable, line: JournalLineV1, ids: Sequence[int]) -> list[int]:
-    rows = (await tx.connection.execute(statement, {"row_ids": list(ids)})).all()
-    for row in rows:
-        tx.journal(line.model_copy(update={"object": row.key, "details": {"work": row.id, "kind": row.kind}}))
-    return sorted(row.id for row in rows)
 
 
 def _named(held: Lease) -> dict[str, int]:
