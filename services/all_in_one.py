@@ -99,6 +99,21 @@ def surroundings(state: Path) -> dict[str, str]:
     }
 
 
+def told_to_rooms(settings: LocalSettings) -> dict[str, dict[str, str]]:
+    """Return what each room would be told as a process of its own; nothing where its database does not run."""
+    state = settings.home.resolve() / "all-in-one"
+    server = postgres.running(state / "postgres")
+    if server is None:
+        return {}
+    common = {
+        **surroundings(state),
+        "CHARTRIER_HOME": str(state),
+        "CHARTRIER_INTERNAL_SECRET": _secret(state / "internal-secret"),
+        "CHARTRIER_BASE_URL": f"http://127.0.0.1:{settings.port}",
+    }
+    return {room: {**common, "CHARTRIER_DATABASE_URL": server.url(role_of(room))} for room in ROOMS}
+
+
 def _room_settings(settings: LocalSettings, state: Path, server: postgres.Postgres, room: str) -> RoomSettings:
     return RoomSettings(
         database_url=SecretStr(server.url(role_of(room))),
