@@ -21,7 +21,7 @@ from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
-from shared.messaging.watchdog import watch
+from shared.messaging.watchdog import NOT_ABANDONED, watch
 from shared.messaging.workers import WorkLoop
 from shared.observability import DEAD_LETTERS, OUTBOX_AGE, OUTBOX_ROWS, WORK_AGE, WORK_ROWS
 from shared.settings import RoomSettings
@@ -163,7 +163,8 @@ async def _close(room: Room) -> None:
 async def refresh_gauges(database: RoomDatabase) -> None:
     """Set the gauges of queues that live in the room's database; one query, no listing of rows."""
     oldest = extract("epoch", func.now() - func.min(outbox.c.created_at))
-    work_oldest = extract("epoch", func.now() - func.min(work.c.created_at))
+    # Work abandoned by an operator is counted, and no longer ages.
+    work_oldest = extract("epoch", func.now() - func.min(work.c.created_at).filter(NOT_ABANDONED))
     async with database.reading() as connection:
         rows, age = (await connection.execute(select(func.count(), oldest).select_from(outbox))).one()
         dead = await connection.scalar(select(func.count()).select_from(dead_letter))

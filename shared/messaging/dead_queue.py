@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID, uuid5
 
+from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 
 from shared.messaging.consumer import Consumer
@@ -78,10 +79,27 @@ def letter_of(message: AbstractIncomingMessage, queue: str) -> tuple[Delivery, s
     try:
         message_id = UUID(message.message_id)
     except (ValueError, TypeError) as error:
-        # `uuid5` takes a name's text in Python 3.11; every byte has one in Latin-1.
-        message_id = uuid5(STRANGERS, message.body.decode("latin-1"))
-        reason = f"Stranger: {reason or error}"
+        message_id = id_of_stranger(message.body)
+        reason = reason or f"Stranger: {error}"
     return Delivery(message_id, message.type or "", message.body), reason or "Unknown: put aside by the broker"
+
+
+def stranger(message: AbstractIncomingMessage, error: Exception) -> Message:
+    """Return a message that is not of our making as it goes to the dead-letter queue."""
+    return Message(
+        message.body,
+        # Left without one it would be given another by the client library each time.
+        message_id=str(id_of_stranger(message.body)),
+        type=message.type,
+        delivery_mode=DeliveryMode.PERSISTENT,
+        headers={REASON_HEADER: f"Stranger: {error}"[:300]},
+    )
+
+
+def id_of_stranger(body: bytes) -> UUID:
+    """Return the identifier of a message that brought none."""
+    # `uuid5` takes a name's text in Python 3.11; every byte has one in Latin-1.
+    return uuid5(STRANGERS, body.decode("latin-1"))
 
 
 def _reason(headers: Any, queue: str) -> str:  # noqa: ANN401 (whatever somebody put there)

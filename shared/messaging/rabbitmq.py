@@ -13,7 +13,7 @@ from aiormq.channel import Channel as WireChannel
 from pamqp.commands import Basic
 
 from shared.messaging.consumer import Consumer
-from shared.messaging.dead_queue import REASON_HEADER, burying
+from shared.messaging.dead_queue import burying, stranger
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Verdict, retry_delay
 from shared.messaging.topology import EXCHANGE, dead_letter_queue, declare, delay_exchange, topic_exchange
@@ -206,14 +206,9 @@ class _Feed:
             return message, _delivery(message)
         except (ValueError, TypeError) as error:
             log.error("not a message of ours", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})  # noqa: TRY400 (the message is at fault, not our code)
-            stranger = aio_pika.Message(
-                message.body,
-                type=message.type,
-                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-                headers={REASON_HEADER: str(error)[:300]},
-            )
             queue = dead_letter_queue(self._consumer.queue)
-            await channel.default_exchange.publish(stranger, routing_key=queue, timeout=CONFIRM_SECONDS)
+            put_aside = stranger(message, error)
+            await channel.default_exchange.publish(put_aside, routing_key=queue, timeout=CONFIRM_SECONDS)
             await message.ack()
             return None
 
