@@ -137,6 +137,12 @@ async def listed(connection: AsyncConnection, wanted: Wanted, most: int) -> list
     return [Letter(*row) for row in await connection.execute(query.limit(most))]
 
 
+async def named(connection: AsyncConnection, ids: Sequence[UUID], consumer: str | None) -> list[Letter]:
+    """Return the letters with these identifiers, of one consumer or of whoever gave them up."""
+    query = _LETTERS.where(dead_letter.c.message_id.in_(ids), *_meant(Wanted(consumer=consumer)))
+    return [Letter(*row) for row in await connection.execute(query.order_by(dead_letter.c.consumer))]
+
+
 async def next_ids(connection: AsyncConnection, wanted: Wanted, after: UUID | None, most: int) -> list[UUID]:
     """Return up to `most` identifiers that follow `after`, in their order."""
     query = select(dead_letter.c.message_id).where(*_meant(wanted)).order_by(dead_letter.c.message_id).limit(most)
