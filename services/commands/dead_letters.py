@@ -95,11 +95,16 @@ def _listing(counts: Sequence[Count], letters: Sequence[Letter]) -> list[str]:
         return ["No dead letters."]
     total = sum(count.letters for count in counts)
     summary = [
-        (str(count.letters), count.consumer, one_line(count.topic), f"{rfc3339(count.first)} – {rfc3339(count.last)}")
+        (
+            str(count.letters),
+            count.consumer,
+            one_line(count.topic or "-"),
+            f"{rfc3339(count.first)} – {rfc3339(count.last)}",
+        )
         for count in counts
     ]
     named = [
-        (str(one.message_id), rfc3339(one.died_at), one.consumer, one_line(one.topic), one_line(one.reason))
+        (str(one.message_id), rfc3339(one.died_at), one.consumer, one_line(one.topic or "-"), one_line(one.reason))
         for one in letters
     ]
     more = [f"… and {total - len(letters)} more (--limit)"] if total > len(letters) else []
@@ -115,7 +120,7 @@ def run_show(asked: argparse.Namespace) -> Answer:
         facts.append({**_facts(letter), "body": _read(body)})
         lines += [
             f"message   {letter.message_id}",
-            f"topic     {one_line(letter.topic)}",
+            f"topic     {one_line(letter.topic or '-')}",
             f"consumer  {letter.consumer}",
             f"died at   {rfc3339(letter.died_at)}",
             f"reason    {plain(letter.reason)}",

@@ -135,4 +135,9 @@ class Consumer:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+    said = str(error)
+    if isinstance(error, ValidationError):
+        # Where and what, without the value that stands there: who lists dead letters need not read them.
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        said = "; ".join(f"{'.'.join(map(str, fault['loc']))} {fault['type']}" for fault in faults)
+    return f"{type(error).__name__}: {said}"[:500]

@@ -247,3 +247,12 @@ async def test_a_dropped_letter_leaves_its_digest_and_no_word_of_it(proof: RoomD
     assert dropped.details["reason"] == "ValidationError"
     assert len(str(dropped.details["sha512"])) == 128
     assert "Martin" not in dropped.model_dump_json()
+
+
+async def test_the_reason_of_a_body_that_is_not_of_its_class_quotes_nothing_of_it(proof: RoomDatabase) -> None:
+    consumer = Consumer("proof.q", proof, {DipOrderedV1: Heard()})
+    body = b'{"dip_id": "Martin", "establishment": null}'
+
+    [outcome] = await consumer.handle([Delivery(new_id(), DipOrderedV1.topic, body)])
+
+    assert outcome.reason == "ValidationError: dip_id uuid_parsing; establishment uuid_type"
