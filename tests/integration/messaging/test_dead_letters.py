@@ -8,6 +8,7 @@ import aio_pika
 import pytest
 import pytest_asyncio
 from sqlalchemy import insert, select
+from typing_extensions import override
 
 from shared.database.plumbing import dead_letter, inbox, outbox
 from shared.identifiers import new_id
@@ -161,6 +162,38 @@ async def test_strangers_come_to_the_table_and_block_nobody(
     assert {letter.topic for letter in found} == {"whatever"}
     assert all(letter.reason.startswith("Stranger: ") for letter in found)
     assert len(found) == 2
+
+
+async def test_a_letter_stays_with_the_broker_until_its_row_is_committed(
+    broker: str, queues: tuple[str, str], routes: Routes, proof: RoomDatabase
+) -> None:
+    """The room's database is away at first, then its process ends; the next one has the letter."""
+    asked = asyncio.Event()
+
+    class Away(Consumer):
+        @override
+        async def bury(self, delivery: Delivery, reason: str) -> None:
+            asked.set()
+            raise OSError(f"no database for {delivery.topic}: {reason}")
+
+    speaker = RabbitTransport(broker, "speaker", routes)
+    message = a_dip_ordered()
+    body = message.model_dump_json().encode()
+    dead = topology.dead_letter_queue(queues[0])
+    await speaker.publish([Delivery(message.message_id, message.topic, body, consumer=dead)])
+    await speaker.stop()
+
+    first = RabbitTransport(broker, "test", routes)
+    await first.subscribe(Away(queues[0], proof, {DipOrderedV1: Heard()}))
+    await asyncio.wait_for(asked.wait(), PATIENCE)
+    await first.stop()
+    assert await letters(proof) == []
+
+    following = RabbitTransport(broker, "test", routes)
+    await following.subscribe(Consumer(queues[0], proof, {DipOrderedV1: Heard()}))
+    [letter] = await until_dead(proof, 1)
+    await following.stop()
+    assert (letter.message_id, letter.reason) == (message.message_id, "Unknown: put aside by the broker")
 
 
 async def test_a_copy_that_an_older_version_left_beside_is_no_second_letter(
