@@ -99,12 +99,23 @@ logs: $(VENV)/.runtime  ## Follow the logs of the full stack
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 
-check: $(VENV)/.dev  ## Style, types, import contracts, house rules
+check: $(VENV)/.dev  ## Style, types, import contracts, house rules, licences, no secret in a file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
+	@$(PY) -m supply.licences
+	@$(PY) -m supply.secret_scan
+
+audit: $(VENV)/.dev  ## Known faults in the locked packages, when the source of advisories can be reached
+	@$(PY) -m supply.audit
+
+licences: $(VENV)/.dev  ## Write the notices of the archive's packages in dist/
+	@$(PY) -m supply.licences dist/THIRD_PARTY_LICENCES.txt
+
+sbom: $(VENV)/.dev  ## Write the bill of materials of the archive in dist/ (CycloneDX)
+	@$(PY) -m supply.sbom dist/sbom.json
 
 test: $(VENV)/.dev broker antivirus  ## Every test, on private servers started and stopped by the tests
 	@$(PY) -m pytest
@@ -129,5 +140,5 @@ clean:  ## Remove .venv and what the tools left; never an archive
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(CHARTRIER_HOME)" ]; then echo "The archive in $(CHARTRIER_HOME) is left as it is."; fi
 
-.PHONY: help setup lock broker antivirus demo run up down status logs check test unit contracts integration e2e \
-	bench clean
+.PHONY: help setup lock broker antivirus demo run up down status logs check audit licences sbom test unit \
+	contracts integration e2e bench clean
