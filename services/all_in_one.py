@@ -1,11 +1,12 @@
 """Every room in one process, on an embedded PostgreSQL, the local transport and two filesystem sites."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import uvloop
@@ -23,6 +24,7 @@ from services.proof.wiring import build as build_proof
 from services.storage.wiring import build as build_storage
 from shared.database.engine import role_of
 from shared.database.migrations import upgrade_all
+from shared.exporting import tracing_of
 from shared.messaging.local import LocalTransport
 from shared.messaging.transport import Transport
 from shared.observability import configure_logging
@@ -97,6 +99,21 @@ def surroundings(state: Path) -> dict[str, str]:
     }
 
 
+def told_to_rooms(settings: LocalSettings) -> dict[str, dict[str, str]]:
+    """Return what each room would be told as a process of its own; nothing where its database does not run."""
+    state = settings.home.resolve() / "all-in-one"
+    server = postgres.running(state / "postgres")
+    if server is None:
+        return {}
+    common = {
+        **surroundings(state),
+        "CHARTRIER_HOME": str(state),
+        "CHARTRIER_INTERNAL_SECRET": _secret(state / "internal-secret"),
+        "CHARTRIER_BASE_URL": f"http://127.0.0.1:{settings.port}",
+    }
+    return {room: {**common, "CHARTRIER_DATABASE_URL": server.url(role_of(room))} for room in ROOMS}
+
+
 def _room_settings(settings: LocalSettings, state: Path, server: postgres.Postgres, room: str) -> RoomSettings:
     return RoomSettings(
         database_url=SecretStr(server.url(role_of(room))),
@@ -119,12 +136,23 @@ async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres
         rooms[name] = await build(_room_settings(settings, state, server, name), transport)
         if stop.asked():
             return
-    async with running(*rooms.values()):
+    async with traced(rooms), running(*rooms.values()):
         base_url = f"http://127.0.0.1:{settings.port}"
         place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
         log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
         front = FrontDoor({name: room.app for name, room in rooms.items()})
         await listen(front, "127.0.0.1", settings.port, stop)
+
+
+@contextlib.asynccontextmanager
+async def traced(rooms: Mapping[str, Room]) -> AsyncIterator[None]:
+    """Send the traces of all rooms, in the way that any of them was told, while the block lasts."""
+    tracing = tracing_of("chartrier", rooms["admin"].foundation.settings)
+    tracing.watch([room.foundation.database.engine for room in rooms.values()])
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(tracing.close)
 
 
 class FrontDoor:

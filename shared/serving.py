@@ -13,6 +13,7 @@ import uvloop
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from shared.exporting import Tracing, tracing_of
 from shared.observability import configure_logging
 from shared.room import Room, running
 from shared.settings import RoomSettings
@@ -35,19 +36,22 @@ def main(name: str, build: Build, arguments: Sequence[str] | None = None) -> Non
 
     settings = RoomSettings()
     configure_logging(name, settings.log_level)
+    tracing = tracing_of(f"chartrier-{name}", settings)
     status = 0
     try:
         with heeding_signals() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(build, settings, role, stop))
+            runner.run(_serve(build, settings, role, stop, tracing))
     except KeyboardInterrupt:
         status = INTERRUPTED
+    tracing.close()
     # All is closed. A thread that still waits for a store that hangs would keep us for as long as it hangs.
     logging.shutdown()
     os._exit(status)
 
 
-async def _serve(build: Build, settings: RoomSettings, role: str, stop: StopRequest) -> None:
+async def _serve(build: Build, settings: RoomSettings, role: str, stop: StopRequest, tracing: Tracing) -> None:
     room = await build(settings)
+    tracing.watch([room.foundation.database.engine])
     if stop.asked():
         return
     if role == "api":

@@ -37,6 +37,12 @@ class RoomSettings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    otlp_endpoint: str | None = None
+    """Where an OpenTelemetry collector takes traces (OTLP over HTTP), without ``/v1/traces``; None: nowhere."""
+
+    trace_share: float = Field(default=1.0, ge=0, le=1)
+    """How many of all traces are recorded, the same ones in every room."""
+
     def url_of(self, room: str) -> str:
         """Return the origin of a room, without a final slash."""
         return self.room_urls.get(room, self.base_url).rstrip("/")

@@ -153,6 +153,14 @@ def load(home: Path) -> Stack | None:
     return None if state is None else _stack(home.resolve(), state)
 
 
+def told_to_rooms(home: Path) -> dict[str, Mapping[str, str]]:
+    """Return what each room of a stack is told; nothing where its database does not run."""
+    state = _read(home.resolve())
+    if state is None or not postgres.is_running(home.resolve() / "full-stack" / "postgres"):
+        return {}
+    return {name: room.told for name, room in state.rooms.items()}
+
+
 def down(home: Path) -> None:
     """Stop every process of the stack and nothing else; all data stay."""
     home = home.resolve()
