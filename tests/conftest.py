@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from services.local import postgres, seaweedfs
 from shared.rooms import ROOMS
 from tests.contracts.object_stores import running_seaweedfs
-from tests.lanes import lead
+from tests.lanes import LaneScheduling
 from tests.servers import Databases, fresh
 
 SAMPLES = ("CHARTRIER_CORPUS", "CHARTRIER_OFFICIAL_XSD")
@@ -20,10 +21,10 @@ for name in [name for name in os.environ if name.startswith("CHARTRIER_")]:  # n
         del os.environ[name]  # noqa: TID251
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Before pytest-xdist reads the lanes."""
-    lead(items)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LaneScheduling:
+    """Side by side (`pytest -n 2`), tests keep to their lanes."""
+    return LaneScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
