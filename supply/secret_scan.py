@@ -22,6 +22,9 @@ from supply import locks
 HARMLESS = Path(__file__).with_name("secrets.toml")
 # Digests by the thousand: pip refuses a lock with anything else in it, and people review the third.
 _DIGESTS = frozenset({locks.RUNTIME.name, locks.WITH_TOOLS.name, f"supply/{HARMLESS.name}"})
+_MADE_BY_TOOLS = frozenset(
+    {".venv", ".run", ".git", "dist", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+)
 _SHARE = 20
 # Those of detect-secrets' searches that could find something here: each costs every line of every file.
 _SEARCHES = (
@@ -72,10 +75,21 @@ def harmless(source: Path = HARMLESS) -> tuple[Harmless, ...]:
 
 
 def files_of(root: Path) -> list[str]:
-    """List what git tracks in this folder, and what it would add; CalledProcessError outside a clone."""
+    """List what git tracks in this folder, and what it would add; without git or a clone, all but what tools made."""
+    names = _known_to_git(root)
+    if names is None:
+        names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        names = {name for name in names if not _MADE_BY_TOOLS.intersection(name.split("/"))}
+    return sorted(name for name in names - _DIGESTS if (root / name).is_file())
+
+
+def _known_to_git(root: Path) -> set[str] | None:
     command = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    listed = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout
-    return sorted(name for name in set(listed.split("\0")) - _DIGESTS if (root / name).is_file())
+    try:
+        listed = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+    return set(listed.split("\0")) - {""}
 
 
 def scan(root: Path, names: Iterable[str]) -> list[Finding]:

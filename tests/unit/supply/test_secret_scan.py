@@ -97,3 +97,14 @@ def test_what_is_about_to_be_added_is_looked_at_and_what_is_ignored_is_not(tmp_p
         (tmp_path / name).write_text("x\n", encoding="utf-8")
 
     assert files_of(tmp_path) == [".gitignore", "new.py"]
+
+
+def test_without_a_clone_all_is_looked_at_but_what_tools_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for name in ("deep/new.py", ".venv/lib/their.py", "deep/__pycache__/new.pyc", "requirements.lock"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x\n", encoding="utf-8")
+
+    assert files_of(tmp_path) == ["deep/new.py"]
