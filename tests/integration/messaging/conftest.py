@@ -25,7 +25,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("rabbit")
     server = rabbitmq.start(folder)
     yield server.url
-    rabbitmq.stop(folder)
+    rabbitmq.kill(folder)
 
 
 @pytest.fixture
