@@ -99,12 +99,13 @@ logs: $(VENV)/.runtime  ## Follow the logs of the full stack
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 
-check: $(VENV)/.dev  ## Style, types, import contracts, house rules
+check: $(VENV)/.dev  ## Style, types, import contracts, house rules, manifests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
+	@$(PY) -m pytest -q tests/deploy
 
 test: $(VENV)/.dev broker antivirus  ## Every test, on private servers started and stopped by the tests
 	@$(PY) -m pytest
