@@ -20,7 +20,6 @@ class LocalSettings(BaseSettings):
 
     home: Path = Path(".run")
     port: int = Field(default=8000, ge=1, le=65535)
-    clamd: str | None = None
 
 
 def server_environment(home: Path) -> dict[str, str]:
@@ -32,6 +31,16 @@ def server_environment(home: Path) -> dict[str, str]:
 def room_environment() -> dict[str, str]:
     """Return the operator's environment without its CHARTRIER_ variables: a room is told those one by one."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CHARTRIER_")}
+
+
+def told_by_operator() -> dict[str, str]:
+    """Return the CHARTRIER_ variables of the operator's environment: what `make up` passes on to its rooms.
+
+    But for the owner's address, which no room may ever know.
+    """
+    told = {name: value for name, value in os.environ.items() if name.startswith("CHARTRIER_")}
+    told.pop("CHARTRIER_OWNER_DATABASE_URL", None)
+    return told
 
 
 def tell(home: Path, unless_told: Mapping[str, str]) -> None:
