@@ -6,10 +6,11 @@ quote values, into its spans.
 
 from typing import Any
 
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import tracing
 
 LONGEST_STATEMENT = 2000
 """Characters of a statement that a span keeps."""
@@ -29,7 +30,7 @@ def _begin(*event_arguments: Any) -> None:  # noqa: ANN401
     statement, context = event_arguments[2], event_arguments[4]
     facts = {"db.system.name": "postgresql", "db.query.text": statement[:LONGEST_STATEMENT]}
     name = statement.split(maxsplit=1)[0].upper() if statement.strip() else "SQL"
-    span = trace.get_tracer("chartrier").start_span(name, kind=SpanKind.CLIENT, attributes=facts)
+    span = tracing.TRACER.start_span(name, kind=SpanKind.CLIENT, attributes=facts)
     setattr(context, _KEPT, span)
 
 
