@@ -28,12 +28,12 @@ from tests.deploy.test_told import names, own_settings, settled
 DEPLOY = ROOT / "deploy"
 SECRETS = "compose/secrets/"
 OPERATOR = {
-    "CHARTRIER_IMAGE": "ghcr.io/example/chartrier:0.1.0",
-    "CHARTRIER_DOMAIN": "archive.example.org",
-    "CHARTRIER_STAGING": "/srv/staging",
-    "CHARTRIER_SITE_A": "/srv/a",
-    "CHARTRIER_SITE_B": "/srv/b",
-    "CHARTRIER_CERTIFICATES": "/srv/certificates",
+    "IMAGE": "ghcr.io/example/chartrier:0.1.0",
+    "DOMAIN": "archive.example.org",
+    "STAGING": "/srv/staging",
+    "SITE_A": "/srv/a",
+    "SITE_B": "/srv/b",
+    "CERTIFICATES": "/srv/certificates",
 }
 
 Service = dict[str, Any]
