@@ -10,7 +10,7 @@ import pytest
 import referencing
 import yaml
 
-from tests.deploy.manifests import COMPONENTS, OVERLAYS, Manifest, composed, name_of, overlay
+from tests.deploy.manifests import COMPONENTS, DASHBOARDS, OVERLAYS, Manifest, composed, name_of, overlay
 
 VERSION = "1.31"
 CRDS = Path(__file__).parent / "crds"
@@ -105,6 +105,13 @@ def test_an_overlay_writes_each_object_once_and_in_its_own_namespace(name: str) 
 
     assert len(set(names)) == len(names)
     assert spaces == {namespace["metadata"]["name"]}
+
+
+def test_every_dashboard_is_brought_to_grafana() -> None:
+    (brought,) = (one for one in overlay("production") if one["metadata"]["name"] == "chartrier-dashboards")
+
+    assert brought.get("data", {}).keys() == {path.name for path in DASHBOARDS.glob("*.json")}
+    assert brought["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
 # --- The checks themselves see faults -----------------------------------------------------------------------------

@@ -22,6 +22,7 @@ every_room = pytest.mark.parametrize("room", ROOMS)
 
 PREFIX = "CHARTRIER_"
 URLS = "CHARTRIER_ROOM_URLS"
+LARGEST = "CHARTRIER_MAX_SIP_BYTES"
 # Those whose values hold a password or a key.
 SECRETS = {"DATABASE_URL", "OWNER_DATABASE_URL", "BROKER_URL", "INTERNAL_SECRET", "STAGING_URL", "SITES"}
 # Told by whoever issues certificates.
@@ -141,6 +142,19 @@ def test_every_room_reads_the_same_secret_and_its_own_stores() -> None:
     for room in with_staging:
         for workload in workloads_of("dev", room):
             open_store(told("dev", workload)["CHARTRIER_STAGING_URL"])  # raises where it is no address of a store
+
+
+@every_overlay
+def test_a_worker_of_ingest_has_room_for_all_that_it_may_have_in_hand(name: str) -> None:
+    (worker,) = (one for one in workloads_of(name, "ingest") if one["metadata"]["name"] == "ingest-worker")
+    (settings,) = (one["data"] for one in of_kind(overlay(name), "ConfigMap") if LARGEST in one.get("data", {}))
+    (volume,) = pod_of(worker)["spec"]["volumes"]
+    claim = volume.get("ephemeral", {}).get("volumeClaimTemplate", {}).get("spec", {})
+    size = claim["resources"]["requests"]["storage"] if claim else volume["emptyDir"]["sizeLimit"]
+    # A deposit and the AIP made of it, and a twentieth for what a file system keeps.
+    in_hand = 2 * int(settings[LARGEST]) * int(settings["CHARTRIER_INGEST_SLOTS"])
+
+    assert int(size.removesuffix("Gi")) * 1024**3 >= in_hand * 1.05
 
 
 def test_the_migration_is_told_the_owner_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
