@@ -55,7 +55,8 @@ def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -
         keys = await calls.get_json("admin", "/admin/v1/jwks.json")
         return dict(keys or {"keys": []})
 
-    verifier = TokenVerifier(settings.base_url, settings.internal_secret.get_secret_value(), fetch_keys)
+    secret = settings.internal_secret.get_secret_value()
+    verifier = TokenVerifier(settings.base_url, secret, fetch_keys, also=settings.former_and_next_secrets)
     return Foundation(
         name,
         settings,

@@ -1,6 +1,6 @@
 """What an operator may set for any room: environment variables ``CHARTRIER_…`` (see docs/settings.md)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +22,9 @@ class RoomSettings(BaseSettings):
     internal_secret: SecretStr = Field(min_length=32)
     """Shared by the rooms; signs the short tokens they show each other for work nobody waits for."""
 
+    internal_secrets_also: tuple[Annotated[SecretStr, Field(min_length=32)], ...] = ()
+    """Accepted beside it, and never signed with: the next or the former one, while it is being changed."""
+
     base_url: str = "http://127.0.0.1:8000"
     """The public origin, as clients see it: in links, and as the issuer of tokens."""
 
@@ -42,6 +45,11 @@ class RoomSettings(BaseSettings):
 
     trace_share: float = Field(default=1.0, ge=0, le=1)
     """How many of all traces are recorded, the same ones in every room."""
+
+    @property
+    def former_and_next_secrets(self) -> tuple[str, ...]:
+        """Return what is accepted beside `internal_secret`, in clear."""
+        return tuple(secret.get_secret_value() for secret in self.internal_secrets_also)
 
     def url_of(self, room: str) -> str:
         """Return the origin of a room, without a final slash."""

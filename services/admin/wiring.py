@@ -13,7 +13,8 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     """Return admin, ready to run; at the first start with a home folder, the first client is made there."""
     own = AdminSettings()
     foundation = lay("admin", settings, transport)
-    signer = Signer(foundation.database, settings.internal_secret.get_secret_value())
+    secret = settings.internal_secret.get_secret_value()
+    signer = Signer(foundation.database, secret, also=settings.former_and_next_secrets)
     if own.home is not None:
         await first_client(foundation.database, own.home, settings.base_url, full=own.bootstrap_full)
     return assemble(foundation, routes(foundation.database, signer, settings.base_url))

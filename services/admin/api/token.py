@@ -17,6 +17,9 @@ from shared.messaging.transaction import RoomDatabase
 LONGEST_BODY = 8192
 """Bytes of a request for a token that we read: ten times what an honest one has."""
 
+KEYS_MAX_AGE = 30
+"""Seconds for which a cache on the way may answer for us with our public keys; a revoked key lives on in it."""
+
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="chartrier", charset="UTF-8"'}
 
@@ -54,7 +57,8 @@ def routes(database: RoomDatabase, signer: Signer, issuer: str) -> APIRouter:
     @router.get("/admin/v1/jwks.json")
     async def show_keys() -> JSONResponse:
         """Return the public keys by which tokens are verified (RFC 7517)."""
-        return JSONResponse(await signer.published(), headers={"Cache-Control": "public, max-age=60"})
+        headers = {"Cache-Control": f"public, max-age={KEYS_MAX_AGE}"}
+        return JSONResponse(await signer.published(), headers=headers)
 
     return router
 
