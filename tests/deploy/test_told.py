@@ -23,8 +23,8 @@ every_room = pytest.mark.parametrize("room", ROOMS)
 PREFIX = "CHARTRIER_"
 URLS = "CHARTRIER_ROOM_URLS"
 LARGEST = "CHARTRIER_MAX_SIP_BYTES"
-# Those whose values hold a password or a key.
-SECRETS = {"DATABASE_URL", "OWNER_DATABASE_URL", "BROKER_URL", "INTERNAL_SECRET", "STAGING_URL", "SITES"}
+# Those whose values hold a password or a key, beside those whose type says so.
+SECRETS = {"CHARTRIER_STAGING_URL", "CHARTRIER_SITES"}
 # Told by whoever issues certificates.
 OF_THE_PLATFORM = {"front-door-tls"}
 
@@ -42,6 +42,17 @@ def own_settings(room: str) -> type[BaseSettings]:
 
 def names(*kinds: type[BaseSettings]) -> set[str]:
     return {PREFIX + field.upper() for kind in kinds for field in kind.model_fields}
+
+
+def secret(*kinds: type[BaseSettings]) -> set[str]:
+    """Return the settings that no ConfigMap may hold."""
+    typed = {
+        PREFIX + name.upper()
+        for kind in kinds
+        for name, field in kind.model_fields.items()
+        if "SecretStr" in repr(field.annotation)
+    }
+    return typed | SECRETS
 
 
 def data_of(source: Manifest) -> dict[str, str]:
@@ -109,7 +120,15 @@ def test_what_is_configured_in_the_clear_is_a_setting_and_no_secret(name: str) -
             for source in of_kind(overlay(name), "ConfigMap"):
                 clear |= source["data"].keys() if source["metadata"]["name"] in maps else set()
             assert clear <= known[room], name_of(workload)
-            assert not clear & {PREFIX + secret for secret in SECRETS}, name_of(workload)
+            assert not clear & secret(RoomSettings, own_settings(room)), name_of(workload)
+
+
+def test_the_kinds_of_settings_say_which_are_secret() -> None:
+    known = secret(RoomSettings, MigrationSettings)
+
+    assert known >= {"CHARTRIER_DATABASE_URL", "CHARTRIER_BROKER_URL", "CHARTRIER_INTERNAL_SECRET"}
+    assert known >= {"CHARTRIER_INTERNAL_SECRETS_ALSO", "CHARTRIER_OWNER_DATABASE_URL"}
+    assert "CHARTRIER_BASE_URL" not in known
 
 
 def test_every_room_is_told_where_all_of_them_answer() -> None:
