@@ -26,7 +26,7 @@ from tests.deploy.test_pods import MARGIN_SECONDS, UID
 from tests.deploy.test_told import names, own_settings, settled
 
 DEPLOY = ROOT / "deploy"
-SECRETS = "compose/secrets/"
+SECRETS = "compose/secrets/"  # pragma: allowlist secret
 OPERATOR = {
     "IMAGE": "ghcr.io/example/chartrier:0.1.0",
     "DOMAIN": "archive.example.org",
