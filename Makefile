@@ -103,12 +103,13 @@ logs: $(VENV)/.runtime  ## Follow the logs of the full stack
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 
-check: $(VENV)/.dev  ## Style, types, import contracts, house rules, licences, no secret in a file
+check: $(VENV)/.dev  ## Style, types, import contracts, house rules, manifests, licences, no secret in a file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
+	@$(PY) -m pytest -q tests/deploy
 	@$(PY) -m supply.licences
 	@$(PY) -m supply.secret_scan
 
