@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
-from services.commands import keys, sites
+from services.commands import dead_letters, keys, sites, version, work
 from services.commands.frame import Answer, Fault, add_command, answer
 from services.local.settings import LocalSettings
 from shared.database.migrations import TablesInUse, upgrade_all
@@ -31,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
-    keys.add_to(commands)
-    sites.add_to(commands)
+    for command in (dead_letters, keys, sites, version, work):
+        command.add_to(commands)
     return parser
 
 

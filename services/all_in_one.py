@@ -53,7 +53,7 @@ PLACES = ("cette machine, dossier A", "cette machine, dossier B")
 def run(settings: LocalSettings) -> int:
     """Open the archive of a folder and serve it until told to stop; started again, all is in place."""
     state = files.private_folder(settings.home / "all-in-one")
-    configure_logging("all-in-one", "INFO")
+    configure_logging("all-in-one", settings.log_level)
     if not ports.is_free(settings.port):
         print(f"Port {settings.port} is taken: stop what listens there, or set CHARTRIER_PORT.", file=sys.stderr)
         return 1

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from prometheus_client import REGISTRY, Gauge
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, extract, func, literal_column, select
+from sqlalchemy import extract, func, select
 from sqlalchemy.pool import QueuePool
 from typing_extensions import override
 
 from shared.database.plumbing import dead_letter, outbox, work
 from shared.messaging.delivery import Delivery
 from shared.messaging.transaction import RoomDatabase
+from shared.messaging.watchdog import NOT_ABANDONED, STUCK
 from shared.metrics import (
     DEAD_LETTERS,
     LOOP_LAG,
@@ -28,7 +29,7 @@ from shared.metrics import (
     POSTED,
     WORK_AGE,
     WORK_ROWS,
-    WORK_STALLED,
+    WORK_STUCK,
 )
 from shared.telling import told
 
@@ -45,9 +46,6 @@ REST_SECONDS = 5.0
 
 REST_TIMES = 100
 """Measuring takes at most one part in so many of the time: what takes 3 s rests for 5 minutes."""
-
-STALLED_SECONDS = 600
-"""Work that is due and has not progressed for so long is for a person to look at."""
 
 LAG_SECONDS = 1.0
 """How often the event loop is timed."""
@@ -116,15 +114,8 @@ def _show_pool(database: RoomDatabase) -> None:
         POOL_SIZE.labels(database.room).set(pool.size())
 
 
-# What is left for a later day is neither old nor stalled before that day.
-_IS_DUE = (work.c.attempts > 0) | (work.c.not_before <= func.now())
-_LONG_AGO = func.now() - literal_column(f"interval '{STALLED_SECONDS} seconds'")
-
-
-def is_stalled() -> ColumnElement[bool]:
-    """Return the condition on a row of `work` that is due and shows no progress: the watchdog's list."""
-    return _IS_DUE & (work.c.progressed_at < _LONG_AGO)
-
+# What is left for a later day is not old before that day; what was given up waits for no day.
+_IS_DUE = NOT_ABANDONED & ((work.c.attempts > 0) | (work.c.not_before <= func.now()))
 
 _OUTBOX = select(func.count(), extract("epoch", func.now() - func.min(outbox.c.created_at))).select_from(outbox)
 _DEAD = select(func.count()).select_from(dead_letter)
@@ -132,7 +123,7 @@ _WORK = select(
     work.c.kind,
     func.count(),
     extract("epoch", func.now() - func.min(work.c.created_at).filter(_IS_DUE)),
-    func.count().filter(is_stalled()),
+    func.count().filter(STUCK),
 ).group_by(work.c.kind)
 
 
@@ -148,7 +139,7 @@ async def measure_queues(database: RoomDatabase) -> None:
     DEAD_LETTERS.labels(*room).set(dead or 0)
     show(WORK_ROWS, {(kind,): count for kind, count, _, _ in kinds}, within=room)
     show(WORK_AGE, {(kind,): float(oldest or 0) for kind, _, oldest, _ in kinds}, within=room)
-    show(WORK_STALLED, {(kind,): stalled for kind, _, _, stalled in kinds}, within=room)
+    show(WORK_STUCK, {(kind,): stuck for kind, _, _, stuck in kinds}, within=room)
 
 
 _SHOWN: dict[tuple[Gauge, tuple[str, ...]], set[tuple[str, ...]]] = defaultdict(set)

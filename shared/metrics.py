@@ -37,7 +37,7 @@ OUTBOX_ROWS = Gauge("chartrier_outbox_rows", "Messages not yet handed to the bro
 OUTBOX_AGE = Gauge("chartrier_outbox_oldest_seconds", "Age of the oldest of them", ("room",))
 WORK_ROWS = Gauge("chartrier_work_rows", "Work waiting or in hand", ("room", "kind"))
 WORK_AGE = Gauge("chartrier_work_oldest_seconds", "Age of the oldest work that is due", ("room", "kind"))
-WORK_STALLED = Gauge("chartrier_work_stalled", "Work that is due and has not progressed for long", ("room", "kind"))
+WORK_STUCK = Gauge("chartrier_work_stuck", "Work that should be over by now, and is still there", ("room", "kind"))
 DEAD_LETTERS = Gauge("chartrier_dead_letters", "Messages that could not be handled", ("room",))
 MEASURED_AT = Gauge("chartrier_measured_timestamp_seconds", "When a measure last succeeded", ("room", "measure"))
 

@@ -15,10 +15,12 @@ from shared.gauges import Gauges, count_posted, watch_lag
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import keep_house
 from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
+from shared.messaging.watchdog import watch
 from shared.messaging.workers import WorkLoop
 from shared.overload import limits_of
 from shared.settings import RoomSettings
@@ -145,7 +147,11 @@ async def _set_going(room: Room) -> list[asyncio.Task[None]]:
     await foundation.transport.start()
     for consumer in room.consumers:
         await foundation.transport.subscribe(consumer)
-    tasks = [asyncio.create_task(relay.run(), name=f"{room.name} relay")]
+    tasks = [
+        asyncio.create_task(relay.run(), name=f"{room.name} relay"),
+        asyncio.create_task(keep_house(foundation.database), name=f"{room.name} housekeeping"),
+        asyncio.create_task(watch(foundation.database), name=f"{room.name} watchdog"),
+    ]
     return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from services.ingest import queries
 from services.ingest.adapters.sites import Sites
 from shared.messaging.transaction import RoomDatabase
+from shared.metrics import OVERLOADED
 from shared.object_store.port import ObjectStore
 from shared.object_store.space import Space
 from shared.overload import overloaded
@@ -95,6 +96,7 @@ class Berths:
         Raises a 507 `Problem` where there is no room for it, 503 where as many come in already as may.
         """
         if self._count >= self._most:
+            OVERLOADED.labels("ingest").inc()
             raise overloaded()
         size = expected or 0
         self._count += 1

@@ -250,7 +250,7 @@ def _uuid(text: str) -> UUID | None:
 
 # The words of the index `ix_transfer_pending`: only what is said alike can be answered from it.
 _IS_PENDING = literal_column("state NOT IN ('accepted', 'rejected')", Boolean)
-_PENDING = (
+PENDING = (
     select(transfer.c.state, func.count(), extract("epoch", func.now() - func.min(transfer.c.received_at)))
     .where(_IS_PENDING)
     .group_by(transfer.c.state)
@@ -261,7 +261,7 @@ _LAST_RECEIVED = select(transfer.c.received_at).order_by(transfer.c.id.desc()).l
 
 async def pending(connection: AsyncConnection) -> list[tuple[str, int, Decimal]]:
     """Return how many transfers are in each state that is not final, and the age of the oldest, in s."""
-    return [tuple(row) for row in await connection.execute(_PENDING)]
+    return [tuple(row) for row in await connection.execute(PENDING)]
 
 
 _PENDING_BYTES = select(

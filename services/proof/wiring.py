@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.proof.api import routes
 from services.proof.handlers import QUEUE, keep_lines
+from services.proof.measures import MEASURES
 from services.proof.settings import ProofSettings
 from shared.messages.journal import JournalLinesV1
 from shared.messaging.consumer import Consumer
@@ -18,6 +19,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     """Return proof, ready to run."""
     own = ProofSettings()
     foundation = lay("proof", settings, transport)
+    foundation.gauges.add(*MEASURES)
     router = routes(foundation.database, timedelta(minutes=own.journal_gap_minutes))
     # Lines may wait a moment for others: one transaction then keeps them all.
     consumer = Consumer(QUEUE, foundation.database, {JournalLinesV1: keep_lines}, linger=LINGER_SECONDS)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from alembic import command, context, op
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.database.engine import role_of
@@ -41,9 +42,7 @@ def upgrade(owner_url: str, room: str, to: str = "head") -> None:
 
     Raises `TablesInUse` where a transaction keeps a table through all `ATTEMPTS`.
     """
-    config = Config()
-    folder = Path(__file__).resolve().parents[2] / "services" / room / "migrations"
-    config.set_main_option("script_location", str(folder))
+    config = _config(room)
     config.attributes["owner_url"] = owner_url
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -62,6 +61,24 @@ _KEPT = (
     "{room}: a transaction keeps a table that a migration needs; after {attempts} attempts it is left undone, and "
     "the traffic goes on. Run it again when that transaction has ended (the oldest xact_start in pg_stat_activity)."
 )
+
+
+def _config(room: str) -> Config:
+    config = Config()
+    folder = Path(__file__).resolve().parents[2] / "services" / room / "migrations"
+    config.set_main_option("script_location", str(folder))
+    return config
+
+
+def expected_head(room: str) -> str:
+    """Return the last migration of a room that this code knows."""
+    return str(ScriptDirectory.from_config(_config(room)).get_current_head())
+
+
+async def found_head(connection: AsyncConnection) -> str | None:
+    """Return the last migration that a room's tables have seen; `connection` is the room's own."""
+    head: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return head
 
 
 def upgrade_all(owner_url: str) -> None:
@@ -94,6 +111,9 @@ def _migrate(connection: Connection, room: str) -> None:
     context.configure(connection=connection, version_table_schema=room, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+    # So that the room itself can tell whether its tables are those it expects.
+    connection.execute(text(f"GRANT SELECT ON {room}.alembic_version TO {role_of(room)}"))
+    connection.commit()
 
 
 def add_index(name: str, on: str, *, unique: bool = False) -> None:

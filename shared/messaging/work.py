@@ -7,6 +7,8 @@
                   └── postpone ────┤  (failure of the world: later, without limit)
                   └── lease runs out (the worker died or hangs): epoch + 1 for whoever takes it next
 
+An operator may have any of it begin anew, or be leased to nobody (`shared.messaging.interventions`).
+
 A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish` and `postpone` raise
 `StaleLease`, which rolls its transaction back.
 """
@@ -53,14 +55,11 @@ def _seconds(parameter: str) -> ColumnElement[timedelta]:
     return bindparam(parameter, type_=Float) * one_second
 
 
-_FROM = func.coalesce(bindparam("from_moment", type_=DateTime(timezone=True)), func.now())
-
 # Built once: these run for every piece of work, and building a statement costs as much as running it.
 _ENQUEUE = (
     insert(work)
     .inline()
-    # What is left for a later day cannot progress before it.
-    .values(not_before=_FROM, progressed_at=_FROM)
+    .values(not_before=func.coalesce(bindparam("from_moment", type_=DateTime(timezone=True)), func.now()))
     .on_conflict_do_nothing()
 )
 

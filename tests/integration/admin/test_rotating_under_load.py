@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.admin.api import routes
+from services.admin.api.door import TokenDoor
 from services.admin.domain.client import Grant
 from services.admin.handlers import keys as handlers
 from services.admin.handlers.clients import enter
@@ -25,7 +26,9 @@ from services.proof.wiring import build as build_proof
 from shared.identity.key_set import Ages
 from shared.identity.rights import Role
 from shared.identity.tokens import TokenVerifier
+from shared.limits import Rate
 from shared.messaging.local import LocalTransport
+from shared.rates import Turnstile
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 from tests.builders.callers import BASE
@@ -55,7 +58,8 @@ def settings_of(databases: Databases, room: str) -> RoomSettings:
 def open_admin(databases: Databases) -> Room:
     foundation = lay("admin", settings_of(databases, "admin"), LocalTransport())
     signer = Signer(foundation.database, SECRET, reload_seconds=RELOAD_SECONDS)
-    return assemble(foundation, routes(foundation.database, signer, BASE))
+    open_door = TokenDoor(Turnstile("admin", Rate(10_000, 10_000)), Turnstile("admin", Rate(10_000, 10_000)))
+    return assemble(foundation, routes(foundation.database, signer, BASE, open_door))
 
 
 @dataclass
