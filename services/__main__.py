@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
 from services.local.settings import LocalSettings
 from shared.database.migrations import upgrade_all
+from shared.settings import DatabaseUrl
 
 
 class MigrationSettings(BaseSettings):
@@ -16,7 +16,7 @@ class MigrationSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    owner_database_url: SecretStr
+    owner_database_url: DatabaseUrl
 
 
 def main(arguments: list[str]) -> int:

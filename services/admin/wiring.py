@@ -1,19 +1,35 @@
 """The composition root of admin."""
 
+from collections.abc import Sequence
+
 from services.admin.api import routes
 from services.admin.bootstrap import first_client
 from services.admin.settings import AdminSettings
 from services.admin.signing import Signer
+from shared.dependencies import Dependency
 from shared.messaging.transport import Transport
-from shared.room import Room, assemble, lay
+from shared.room import Foundation, Room, assemble, lay
 from shared.settings import RoomSettings
 
 
-async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
-    """Return admin, ready to run; at the first start with a home folder, the first client is made there."""
-    own = AdminSettings()
+def build(settings: RoomSettings, own: AdminSettings, transport: Transport | None = None) -> Room:
+    """Return admin, ready to be opened."""
     foundation = lay("admin", settings, transport)
     signer = Signer(foundation.database, settings.internal_secret.get_secret_value())
-    if own.home is not None:
-        await first_client(foundation.database, own.home, settings.base_url, full=own.bootstrap_full)
-    return assemble(foundation, routes(foundation.database, signer, settings.base_url))
+    router = routes(foundation.database, signer, settings.base_url)
+    return assemble(foundation, router, dependencies=_first_client(foundation, own))
+
+
+def _first_client(foundation: Foundation, own: AdminSettings) -> Sequence[Dependency]:
+    """At the first start with a home folder, the first client is made there before the room opens."""
+    if own.home is None:
+        return ()
+    home = own.home
+
+    async def make() -> None:
+        await first_client(foundation.database, home, foundation.settings.base_url, full=own.bootstrap_full)
+
+    async def made() -> None:
+        """Nothing to ask: once made, it is there."""
+
+    return (Dependency("first_client", made, open=make),)

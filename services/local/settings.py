@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.settings import Port, SocketAddress
 
 # A private server sees these and nothing else: a variable meant for a broker of the system or for an account
 # in some cloud must not reach it.
@@ -18,8 +19,8 @@ class LocalSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
     home: Path = Path(".run")
-    port: int = Field(default=8000, ge=1, le=65535)
-    clamd: str | None = None
+    port: Port = 8000
+    clamd: SocketAddress | None = None
 
 
 def server_environment(home: Path) -> dict[str, str]:

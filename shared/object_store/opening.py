@@ -9,9 +9,14 @@ Plain HTTP is for one machine, or a closed network.
 Options of a bucket, `yes` or `no`: `versions` (yes; staging may say no), `lock` (no), `checksum` (yes).
 """
 
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from pydantic import AfterValidator
+
+from shared.dependencies import Dependency
 from shared.object_store.errors import StoreMisconfigured
 from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.port import ObjectStore
@@ -24,23 +29,54 @@ _OPTIONS = frozenset({"region", "versions", "lock", "checksum"})
 
 def open_store(url: str) -> ObjectStore:
     """Return the store a URL describes; nothing is asked of it yet (`probe`, `prepare` do that)."""
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc and not parts.query:
-        return FilesystemStore(Path(unquote(parts.path)))
-    if parts.scheme in ("s3", "s3+http"):
-        return S3Store(bucket_of(parts))
-    # The URL may hold a secret: only its scheme is repeated.
-    raise StoreMisconfigured(f"a store is file:///folder, s3:// or s3+http://, not {parts.scheme}://…")
+    place = _place(url)
+    return FilesystemStore(place) if isinstance(place, Path) else S3Store(place)
+
+
+def staging_of(store: ObjectStore) -> Dependency:
+    """Return the dependency of a room that makes its staging ready before it opens."""
+    return Dependency("staging", store.probe, open=partial(make_ready, store), setting="CHARTRIER_STAGING_URL")
+
+
+async def make_ready(store: ObjectStore) -> None:
+    """Create what the store needs, then see that it keeps what it promises. Raises what `prepare` and `probe` do."""
+    await store.prepare()
+    await store.probe()
+
+
+def _place(url: str) -> Path | Bucket:
+    # The URL may hold a secret: no part of it is repeated, nor what the standard library says of it.
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc and not parts.query:
+            return Path(unquote(parts.path))
+        if parts.scheme in ("s3", "s3+http"):
+            return bucket_of(parts)
+    except ValueError:
+        pass
+    raise StoreMisconfigured("file:///folder, s3://KEY:SECRET@host/bucket or s3+http://… is expected")
+
+
+def _checked(url: str) -> str:
+    try:
+        _place(url)
+    except StoreMisconfigured as error:
+        raise ValueError(str(error)) from None
+    return url
+
+
+StoreUrl = Annotated[str, AfterValidator(_checked)]
+"""A setting that `open_store` understands."""
 
 
 def bucket_of(parts: SplitResult) -> Bucket:
     """Read a bucket's description from its URL; every mistake is named, no secret is."""
     name = parts.path.strip("/")
-    options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
-    if not (parts.hostname and parts.username and parts.password and name) or "/" in name:
+    if not (parts.hostname and parts.username and parts.password and name) or "/" in name or parts.port == 0:
         raise StoreMisconfigured(f"{parts.scheme}://KEY:SECRET@host[:port]/bucket is expected")
-    if unknown := sorted(options.keys() - _OPTIONS):
-        raise StoreMisconfigured(f"bucket {name}: unknown option {', '.join(unknown)}")
+    options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+    if options.keys() - _OPTIONS:
+        raise StoreMisconfigured(f"options of a bucket are {', '.join(sorted(_OPTIONS))}")
     return Bucket(
         endpoint=parts.netloc.rpartition("@")[2],
         name=name,
@@ -58,5 +94,5 @@ def _option(options: dict[str, str], name: str, *, default: bool) -> bool:
     if name not in options:
         return default
     if options[name] not in _YES_OR_NO:
-        raise StoreMisconfigured(f"option {name} is yes or no, not {options[name]!r}")
+        raise StoreMisconfigured(f"option {name} is yes or no")
     return _YES_OR_NO[options[name]]
