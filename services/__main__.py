@@ -1,4 +1,4 @@
-"""Run the archive: ``python -m services all-in-one`` (every room in one process) or ``migrate``."""
+"""Run the archive, or see to it: ``python -m services <command>``; ``--help`` lists the commands."""
 
 import argparse
 import sys
@@ -6,7 +6,8 @@ import sys
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
-from services.local.settings import LocalSettings
+from services.commands.frame import Answer, add_command, answer
+from shared.configuration import read
 from shared.database.migrations import upgrade_all
 from shared.settings import DatabaseUrl
 
@@ -21,12 +22,24 @@ class MigrationSettings(BaseSettings):
 
 def main(arguments: list[str]) -> int:
     """Do what the command says; return the exit status."""
+    return answer(_parser().parse_args(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
-    parser.add_argument("command", choices=["all-in-one", "migrate"])
-    if parser.parse_args(arguments).command == "migrate":
-        upgrade_all(MigrationSettings().owner_database_url.get_secret_value())
-        return 0
-    return all_in_one.run(LocalSettings())
+    commands = parser.add_subparsers(required=True, metavar="command")
+    add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
+    add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
+    return parser
+
+
+def _all_in_one(_: argparse.Namespace) -> Answer:
+    return Answer({}, [], all_in_one.run(all_in_one.settings_of_all()))
+
+
+def _migrate(_: argparse.Namespace) -> Answer:
+    upgrade_all(read(MigrationSettings).owner_database_url.get_secret_value())
+    return Answer({"migrated": True}, ["The tables are up to date."])
 
 
 if __name__ == "__main__":

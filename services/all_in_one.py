@@ -1,56 +1,66 @@
 """Every room in one process, on an embedded PostgreSQL, the local transport and two filesystem sites."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import uvloop
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.access.wiring import build as build_access
-from services.admin.wiring import build as build_admin
-from services.data_management.wiring import build as build_data_management
-from services.ingest.wiring import build as build_ingest
 from services.local import admin_client, files, ports, postgres, postgres_roles
 from services.local.settings import LocalSettings, tell
-from services.proof.wiring import build as build_proof
-from services.storage.wiring import build as build_storage
+from services.rooms import ROOMS
+from shared import configuration
 from shared.database.engine import role_of
 from shared.database.migrations import upgrade_all
+from shared.exporting import tracing_of
 from shared.messaging.local import LocalTransport
-from shared.messaging.transport import Transport
 from shared.observability import configure_logging
 from shared.problems import answer, language_of, not_found
 from shared.room import Room, running
-from shared.serving import listen
+from shared.serving import listen, told
 from shared.settings import RoomSettings
 from shared.stopping import StopRequest, heeding_signals
 
 log = logging.getLogger(__name__)
 
-# Admin first: it makes the first client. The others ask it for keys only when a request comes.
-ROOMS: Mapping[str, Callable[[RoomSettings, Transport], Awaitable[Room]]] = {
-    "admin": build_admin,
-    "proof": build_proof,
-    "storage": build_storage,
-    "data_management": build_data_management,
-    "ingest": build_ingest,
-    "access": build_access,
-}
+GIVEN = ("CHARTRIER_DATABASE_URL", "CHARTRIER_INTERNAL_SECRET", "CHARTRIER_BASE_URL")
+"""What the rooms of this process hear from us, whatever stands in the environment."""
 
 # Two folders of one machine are two places in name only, and their names say so to whoever reads a receipt.
 PLACES = ("cette machine, dossier A", "cette machine, dossier B")
 
 
+def settings_of_all() -> LocalSettings:
+    """Tell the rooms of this process what they need, and return our own settings.
+
+    Where anything is wrong, for us or for a room, all of it is named and the process exits with 78.
+    """
+    classes: tuple[type[BaseSettings], ...] = (RoomSettings, *(plan.own for plan in ROOMS.values()))
+    faults = configuration.faults_of((LocalSettings,))
+    ours = LocalSettings.model_construct() if faults else LocalSettings()
+    state = ours.home.resolve() / "all-in-one"
+    tell(state, surroundings(state))
+    faults += [one for one in configuration.faults_of(classes) if one.place not in GIVEN and one not in faults]
+    if faults:
+        configuration.refuse(*map(str, faults), *configuration.slips(classes))
+    return ours
+
+
 def run(settings: LocalSettings) -> int:
     """Open the archive of a folder and serve it until told to stop; started again, all is in place."""
-    state = files.private_folder(settings.home / "all-in-one")
+    try:
+        state = files.private_folder(settings.home / "all-in-one")
+    except OSError as error:
+        configuration.refuse(f"CHARTRIER_HOME: a folder that we may write to is expected ({error.strerror})")
     configure_logging("all-in-one", "INFO")
     if not ports.is_free(settings.port):
         print(f"Port {settings.port} is taken: stop what listens there, or set CHARTRIER_PORT.", file=sys.stderr)
@@ -58,13 +68,13 @@ def run(settings: LocalSettings) -> int:
     try:
         with heeding_signals() as stop, files.held(state / "lock", wait=False):
             _run(settings, state, stop)
+        return told(stop)
     except files.HeldError:
         print(f"The archive in {state.parent} is open in another process: stop that one first.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         # Ctrl-C before we took heed of it, or again while the archive closed.
         return 130
-    return 0
 
 
 def _run(settings: LocalSettings, state: Path, stop: StopRequest) -> None:
@@ -76,7 +86,6 @@ def _run(settings: LocalSettings, state: Path, stop: StopRequest) -> None:
         upgrade_all(server.url(postgres_roles.OWNER))
         if stop.asked():
             return
-        tell(state, surroundings(state))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, state, server, stop))
     finally:
@@ -97,6 +106,21 @@ def surroundings(state: Path) -> dict[str, str]:
     }
 
 
+def told_to_rooms(settings: LocalSettings) -> dict[str, dict[str, str]]:
+    """Return what each room would be told as a process of its own; nothing where its database does not run."""
+    state = settings.home.resolve() / "all-in-one"
+    server = postgres.running(state / "postgres")
+    if server is None:
+        return {}
+    common = {
+        **surroundings(state),
+        "CHARTRIER_HOME": str(state),
+        "CHARTRIER_INTERNAL_SECRET": _secret(state / "internal-secret"),
+        "CHARTRIER_BASE_URL": f"http://127.0.0.1:{settings.port}",
+    }
+    return {room: {**common, "CHARTRIER_DATABASE_URL": server.url(role_of(room))} for room in ROOMS}
+
+
 def _room_settings(settings: LocalSettings, state: Path, server: postgres.Postgres, room: str) -> RoomSettings:
     return RoomSettings(
         database_url=SecretStr(server.url(role_of(room))),
@@ -114,17 +138,35 @@ def _secret(place: Path) -> str:
 
 async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres, stop: StopRequest) -> None:
     transport = LocalTransport()
-    rooms: dict[str, Room] = {}
-    for name, build in ROOMS.items():
-        rooms[name] = await build(_room_settings(settings, state, server, name), transport)
-        if stop.asked():
-            return
-    async with running(*rooms.values()):
-        base_url = f"http://127.0.0.1:{settings.port}"
-        place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
-        log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
+    rooms = {
+        name: plan.room(_room_settings(settings, state, server, name), transport) for name, plan in ROOMS.items()
+    }
+    async with traced(rooms), running(*rooms.values(), stop=stop) as opening:
+        published = asyncio.create_task(_publish(opening, settings, state, stop))
         front = FrontDoor({name: room.app for name, room in rooms.items()})
         await listen(front, "127.0.0.1", settings.port, stop)
+    await published
+
+
+async def _publish(opening: asyncio.Task[None], settings: LocalSettings, state: Path, stop: StopRequest) -> None:
+    """Once the rooms are open, leave the first client's credentials where the operator looks for them."""
+    await asyncio.wait({opening})
+    if opening.cancelled() or stop.given_up is not None:
+        return
+    base_url = f"http://127.0.0.1:{settings.port}"
+    place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
+    log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
+
+
+@contextlib.asynccontextmanager
+async def traced(rooms: Mapping[str, Room]) -> AsyncIterator[None]:
+    """Send the traces of all rooms, in the way that any of them was told, while the block lasts."""
+    tracing = tracing_of("chartrier", rooms["admin"].foundation.settings)
+    tracing.watch([room.foundation.database.engine for room in rooms.values()])
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(tracing.close)
 
 
 class FrontDoor:

@@ -5,12 +5,15 @@ import time
 from typing import Any
 
 import httpx
+from opentelemetry.context import get_current
+from opentelemetry.trace import SpanKind
 
 from shared.identity.caller import Caller
 from shared.identity.tokens import INTERNAL_SECONDS, room_token
 from shared.messaging.outcome import TryAgain
 from shared.problems import Problem
 from shared.settings import RoomSettings
+from shared.tracing import TRACEPARENT, current_trace, spanning
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
@@ -35,6 +38,10 @@ class RoomCalls:
         await self._client.aclose()
 
     def _headers(self, caller: Caller | None) -> dict[str, str]:
+        trace = current_trace()
+        return self._identity(caller) | ({} if trace is None else {TRACEPARENT: trace})
+
+    def _identity(self, caller: Caller | None) -> dict[str, str]:
         if caller is not None:
             return {"Authorization": f"Bearer {caller.token}"}
         if time.time() >= self._token_until:
@@ -51,9 +58,10 @@ class RoomCalls:
         Raises `Problem` as the other room gave it for the caller's own faults (4xx), `RoomUnavailable` else.
         """
         try:
-            answer = await self._client.get(
-                self._settings.url_of(room) + path, params=params, headers=self._headers(caller)
-            )
+            with spanning(f"ask {room}", get_current(), {"chartrier.asked": room}, SpanKind.CLIENT):
+                answer = await self._client.get(
+                    self._settings.url_of(room) + path, params=params, headers=self._headers(caller)
+                )
         except httpx.HTTPError as error:
             raise RoomUnavailable(f"{room}: {type(error).__name__}") from error
         if answer.status_code == 404:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -22,6 +22,8 @@ WRONG_SETTINGS = os.EX_CONFIG
 
 PREFIX = "CHARTRIER_"
 
+Read = TypeVar("Read", bound=BaseSettings)
+
 ALIKE = 0.85
 """How much like a setting a name must be to be taken for a slip of the pen (difflib's ratio)."""
 
@@ -33,6 +35,7 @@ class Fault:
     place: str
     expected: str
 
+    @override
     def __str__(self) -> str:
         """Return the line that an operator reads."""
         return f"{self.place}: {self.expected}"
@@ -44,7 +47,13 @@ def require(*classes: type[BaseSettings]) -> None:
         refuse(*map(str, faults), *slips(classes))
 
 
-def refuse(*lines: str) -> None:
+def read(settings: type[Read]) -> Read:
+    """Return one class's settings; where they are wrong, name every fault and exit with 78."""
+    require(settings)
+    return settings()
+
+
+def refuse(*lines: str) -> NoReturn:
     """Write what is wrong, a line each, and exit with 78."""
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     raise SystemExit(WRONG_SETTINGS)

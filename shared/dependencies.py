@@ -151,4 +151,4 @@ def _pause(failures: int) -> float:
     if not failures:
         return WATCH_SECONDS
     # Bounded before it is computed: a dependency may be away for weeks.
-    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures, 10))
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2 ** min(failures, 10)))

@@ -148,12 +148,12 @@ def _broker_of(transport: Transport) -> Dependency:
 
 
 @contextlib.asynccontextmanager
-async def running(*rooms: Room, stop: StopRequest | None = None) -> AsyncIterator[None]:
+async def running(*rooms: Room, stop: StopRequest | None = None) -> AsyncIterator[asyncio.Task[None]]:
     """Open rooms, and run their relays, consumers and work while the block lasts; then let them finish and close.
 
-    The block begins at once: a room answers for its health before all it depends on does. `stop` is told when
-    the settings do not match what is found. Rooms of one process open and stop together: what one sends is
-    heard by all, and none closes while another may still deliver to it.
+    The block begins at once, with the task that opens the rooms: they answer for their health before all that
+    they depend on does. `stop` is told when the settings do not match what is found. Rooms of one process open
+    and stop together: what one sends is heard by all, and none closes while another may still deliver to it.
     """
     tasks: list[asyncio.Task[None]] = []
     watching = contextlib.AsyncExitStack()
@@ -161,7 +161,7 @@ async def running(*rooms: Room, stop: StopRequest | None = None) -> AsyncIterato
         await watching.enter_async_context(room.readiness.watching())
     opening = asyncio.create_task(_open(rooms, tasks, stop or StopRequest()), name="opening")
     try:
-        yield
+        yield opening
     finally:
         for task in (opening, *tasks):
             task.cancel()

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from shared import configuration
+from shared.exporting import tracing_of
 from shared.observability import configure_logging
 from shared.readiness import WrongSetting
 from shared.room import Room, running
@@ -49,13 +50,17 @@ def main(
     configure_logging(name, settings.log_level)
     for hint in configuration.slips((ProcessSettings, own)):
         log.warning("unknown setting", extra={"hint": hint})
+    tracing = tracing_of(f"chartrier-{name}", settings)
     status = 0
     try:
+        room = build(settings, settings_of_its_own).playing(role)
+        tracing.watch([room.foundation.database.engine])
         with heeding_signals() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(lambda: build(settings, settings_of_its_own), settings, role, stop))
+            runner.run(_serve(room, settings, stop))
         status = told(stop)
     except KeyboardInterrupt:
         status = INTERRUPTED
+    tracing.close()
     # All is closed. A thread that still waits for a store that hangs would keep us for as long as it hangs.
     logging.shutdown()
     os._exit(status)
@@ -71,8 +76,7 @@ def told(stop: StopRequest) -> int:
     return configuration.WRONG_SETTINGS
 
 
-async def _serve(build: Callable[[], Room], settings: RoomSettings, role: str, stop: StopRequest) -> None:
-    room = build().playing(role)
+async def _serve(room: Room, settings: RoomSettings, stop: StopRequest) -> None:
     async with running(room, stop=stop):
         # A worker keeps its HTTP face: probes and metrics are asked there.
         await listen(room.app, settings.host, settings.port, stop)

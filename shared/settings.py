@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -108,6 +107,12 @@ class RoomSettings(BaseSettings):
     """How long work stays with a worker that no longer says it lives; renewed every third of it."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    otlp_endpoint: str | None = None
+    """Where an OpenTelemetry collector takes traces (OTLP over HTTP), without ``/v1/traces``; None: nowhere."""
+
+    trace_share: float = Field(default=1.0, ge=0, le=1)
+    """How many of all traces are recorded, the same ones in every room."""
 
     def url_of(self, room: str) -> str:
         """Return the origin of a room, without a final slash."""

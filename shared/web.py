@@ -6,6 +6,7 @@ import time
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
+from opentelemetry.trace import Span, SpanKind
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +21,7 @@ from shared.identity.rights import Permission
 from shared.identity.tokens import TokenVerifier
 from shared.observability import REQUEST_SECONDS, REQUESTS
 from shared.readiness import Readiness
+from shared.tracing import TRACEPARENT, context_of, spanning
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +119,13 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = str(new_id()).encode()
+        request_id = str(new_id())
+        facts = {"chartrier.room": self._room, "chartrier.request_id": request_id}
+        asked_in = Headers(scope=scope).get(TRACEPARENT)
+        with spanning(scope["method"], context_of(asked_in), facts, SpanKind.SERVER) as span:
+            await self._watch(scope, receive, _naming(send, request_id), span)
+
+    async def _watch(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
         started = time.perf_counter()
         status = 500
 
@@ -125,7 +133,6 @@ class Measured:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
         try:
@@ -133,5 +140,16 @@ class Measured:
         finally:
             # The route's pattern, never the path: identifiers would make endless series.
             route = getattr(scope.get("route"), "path", "unmatched")
+            span.update_name(f"{scope['method']} {route}")
+            span.set_attribute("http.response.status_code", status)
             REQUESTS.labels(self._room, scope["method"], route, str(status)).inc()
             REQUEST_SECONDS.labels(self._room, route).observe(time.perf_counter() - started)
+
+
+def _naming(send: Send, request_id: str) -> Send:
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+        await send(message)
+
+    return named

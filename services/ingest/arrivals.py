@@ -1,7 +1,7 @@
 """Enter staged SIPs as transfers: those that arrive at the same moment in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.ingest import queries
@@ -10,6 +10,7 @@ from shared.messages.ingest import SipReceivedV1
 from shared.messages.journal import JournalLineV1
 from shared.messaging.transaction import Transaction
 from shared.object_store.port import Written
+from shared.tracing import current_trace
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Arrival:
 
     values: Mapping[str, Any]
     written: Written
+    trace: str | None = field(default_factory=current_trace)
     leaving: bool = False
 
 
@@ -29,7 +31,7 @@ async def enter(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Transfer |
     entered = [added.get(arrival.values["id"]) for arrival in arrivals]
     for new, arrival in zip(entered, arrivals, strict=True):
         if new is not None:
-            tx.post(_received(new, arrival.written))
+            tx.post(_received(new, arrival.written), trace=arrival.trace)
             tx.journal(_line("transfer.received", new, arrival.written))
         arrival.leaving = True
     return entered

@@ -120,6 +120,12 @@ def is_running(folder: Path) -> bool:
     return _postmaster(folder.resolve()) is not None
 
 
+def running(folder: Path) -> Postgres | None:
+    """Return the server of this folder if it runs."""
+    folder = folder.resolve()
+    return None if _postmaster(folder) is None else Postgres(folder, _socket_folder(folder))
+
+
 def _postmaster(folder: Path) -> processes.Mark | None:
     """Find the living postmaster of this folder; its pid file is believed only if the command line agrees."""
     data = folder / "data"

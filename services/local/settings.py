@@ -1,7 +1,8 @@
 """What an operator may set for the servers of one machine, and the environment their processes inherit."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,3 +43,27 @@ def tell(home: Path, unless_told: Mapping[str, str]) -> None:
     os.environ["CHARTRIER_HOME"] = str(home)
     for name, value in unless_told.items():
         os.environ.setdefault(name, value)
+
+
+def is_told(name: str) -> bool:
+    """Say whether this process was told the variable `name`."""
+    return bool(os.environ.get(name))
+
+
+@contextmanager
+def as_if_told(told: Mapping[str, str]) -> Iterator[None]:
+    """Be told these CHARTRIER_ variables and no other while the block lasts; told nothing, change nothing."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("CHARTRIER_")}
+    if told:
+        _replace(before, told)
+    try:
+        yield
+    finally:
+        if told:
+            _replace(told, before)
+
+
+def _replace(old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    for name in old:
+        os.environ.pop(name, None)
+    os.environ.update(new)

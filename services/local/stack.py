@@ -153,6 +153,14 @@ def load(home: Path) -> Stack | None:
     return None if state is None else _stack(home.resolve(), state)
 
 
+def told_to_rooms(home: Path) -> dict[str, Mapping[str, str]]:
+    """Return what each room of a stack is told; nothing where its database does not run."""
+    state = _read(home.resolve())
+    if state is None or not postgres.is_running(home.resolve() / "full-stack" / "postgres"):
+        return {}
+    return {name: room.told for name, room in state.rooms.items()}
+
+
 def down(home: Path) -> None:
     """Stop every process of the stack and nothing else; all data stay."""
     home = home.resolve()
@@ -167,7 +175,7 @@ def down(home: Path) -> None:
 
 
 def status(home: Path) -> dict[str, str]:
-    """Each part with one word: ready, running (alive, readiness not asked or not reached), or stopped."""
+    """Each part with one word: stopped, running, or a room's own (ready, degraded, unready, opening)."""
     stack = load(home)
     if stack is None:
         return {}
@@ -180,7 +188,7 @@ def status(home: Path) -> dict[str, str]:
     }
     words = {name: "running" if alive else "stopped" for name, alive in servers.items()}
     for name, room in stack.rooms.items():
-        words[name] = ("ready" if room.is_ready() else "running") if room.is_alive() else "stopped"
+        words[name] = str(room.readiness().get("status", "running")) if room.is_alive() else "stopped"
     return words
 
 

@@ -35,6 +35,8 @@ def plumbing_tables(metadata: MetaData) -> None:
         Column("attempts", Integer, nullable=False, server_default="0"),
         _moment("not_before"),
         Column("last_error", Text),
+        Column("trace", Text),
+        Column("consumer", Text),
     )
     Table(
         "inbox",
@@ -75,6 +77,7 @@ def plumbing_tables(metadata: MetaData) -> None:
         _moment("created_at"),
         _moment("progressed_at"),
         Column("last_error", Text),
+        Column("trace", Text),
     )
     Index("uq_work_kind_key", work_table.c.kind, work_table.c.key, unique=True)
     Index("ix_work_ready", work_table.c.kind, work_table.c.not_before)
@@ -123,3 +126,10 @@ def create_plumbing_v1(room: str) -> tuple[str, ...]:
     role = f"chartrier_{room}"
     grants = tuple(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}" for table in GRANTED_V1)
     return CREATE_V1 + grants
+
+
+EXTEND_V2 = (
+    "ALTER TABLE outbox ADD COLUMN trace text, ADD COLUMN consumer text",
+    "ALTER TABLE work ADD COLUMN trace text",
+)
+"""Second form: messages and work carry the trace they belong to, and a message may be for one consumer only."""

@@ -21,6 +21,7 @@ from shared.database.plumbing import journal_head
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
+from shared.tracing import current_trace
 
 ZERO_DIGEST = "0" * 128
 """What the first batch or line of a chain names as the digest before it."""
@@ -39,19 +40,23 @@ def _with_rows(statement: str) -> TextClause:
         bindparam("ids", type_=ARRAY(UUID)),
         bindparam("topics", type_=ARRAY(Text)),
         bindparam("bodies", type_=ARRAY(LargeBinary)),
+        bindparam("traces", type_=ARRAY(Text)),
     )
 
 
 # One statement however many messages, so that its plan is made once.
-_LEAVE = _with_rows("INSERT INTO outbox (message_id, topic, body) SELECT * FROM unnest(:ids, :topics, :bodies)")
+_LEAVE = _with_rows(
+    """INSERT INTO outbox (message_id, topic, body, trace)
+    SELECT * FROM unnest(:ids, :topics, :bodies, :traces)"""
+)
 
 # The head moves and the rows appear, or neither: where the chain has moved on meanwhile, nothing is inserted.
 _LEAVE_CHAINED = _with_rows(
     """WITH moved AS (
         UPDATE journal_head SET batch = :batch, sha512 = :sha512
         WHERE sender = :sender AND batch = :last AND sha512 = :previous RETURNING batch)
-    INSERT INTO outbox (message_id, topic, body)
-    SELECT new.* FROM moved, unnest(:ids, :topics, :bodies) AS new"""
+    INSERT INTO outbox (message_id, topic, body, trace)
+    SELECT new.* FROM moved, unnest(:ids, :topics, :bodies, :traces) AS new"""
 )
 
 _HEAD = (
@@ -98,7 +103,7 @@ class Chain:
         head = self._moved or await self._ask(connection)
         while True:
             batch = _batch(self._sender, head, tuple(lines))
-            leaving = [*deliveries, delivery_of(batch)]
+            leaving = [*deliveries, delivery_of(batch, current_trace())]
             values = {
                 **_rows(leaving),
                 "sender": self._sender,
@@ -122,9 +127,9 @@ class Chain:
         return Head(row.batch, row.sha512)
 
 
-def delivery_of(message: Message) -> Delivery:
-    """Return a message as it travels."""
-    return Delivery(message.message_id, message.topic, message.model_dump_json().encode())
+def delivery_of(message: Message, trace: str | None) -> Delivery:
+    """Return a message as it travels; `trace` is the span it is sent in."""
+    return Delivery(message.message_id, message.topic, message.model_dump_json().encode(), trace=trace)
 
 
 def _rows(deliveries: Sequence[Delivery]) -> dict[str, list[Any]]:
@@ -132,6 +137,7 @@ def _rows(deliveries: Sequence[Delivery]) -> dict[str, list[Any]]:
         "ids": [delivery.message_id for delivery in deliveries],
         "topics": [delivery.topic for delivery in deliveries],
         "bodies": [delivery.body for delivery in deliveries],
+        "traces": [delivery.trace for delivery in deliveries],
     }
 
 

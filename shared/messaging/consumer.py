@@ -1,9 +1,10 @@
 """Deliver messages to their handler, each with one effect, as many as possible in one transaction."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import ARRAY, Text, bindparam, func, select
@@ -17,6 +18,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.observability import MESSAGES
+from shared.tracing import processing
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +103,13 @@ class Consumer:
         return DONE
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> None:
+        with processing(self.queue, deliveries) as traces:
+            await self._apply_traced(deliveries, traces)
+
+    async def _apply_traced(self, deliveries: Sequence[Delivery], traces: Mapping[UUID, str | None]) -> None:
         by_id = {delivery.message_id: delivery for delivery in deliveries}
         async with self.database.begin() as tx:
+            tx.traces |= traces
             new = set((await tx.connection.scalars(_CLAIM, {"ids": list(by_id), "queue": self.queue})).all())
             messages: dict[type[Message], list[Message]] = {}
             for message_id, delivery in by_id.items():

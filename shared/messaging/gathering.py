@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from shared.database.outage import is_outage
 from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.tracing import current_trace, together
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,6 +30,7 @@ class _Asked(Generic[Item, Result]):
 
     def __init__(self, item: Item) -> None:
         self.item = item
+        self.trace = current_trace()
         self.done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
     def answer(self, result: Result) -> None:
@@ -89,7 +91,8 @@ class Gatherer(Generic[Item, Result]):
         if not taken:
             return
         try:
-            results = await self._do([asked.item for asked in taken])
+            with together("gathered", [asked.trace for asked in taken], {"chartrier.items": len(taken)}):
+                results = await self._do([asked.item for asked in taken])
         except Exception as error:  # noqa: BLE001 (whoever asked hears of it)
             if len(taken) == 1 or is_outage(error):
                 for asked in taken:

@@ -19,7 +19,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One piece of work in our hands; key, payload and cause are those it was asked for with."""
+    """One piece of work in our hands; key, payload and cause are those it was asked for with.
+
+    `trace` is the span in which it was asked for, as a ``traceparent``.
+    """
 
     id: int
     kind: str
@@ -28,6 +31,7 @@ class Lease:
     attempts: int
     payload: Mapping[str, Any]
     cause: UUID | None
+    trace: str | None = None
 
 
 class Hands(Protocol):

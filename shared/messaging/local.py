@@ -37,7 +37,7 @@ class LocalTransport:
         """Deliver to every consumer; `again` as long as one of them is not through."""
         batches: dict[str, tuple[Consumer, list[int]]] = {}
         for index, delivery in enumerate(deliveries):
-            for consumer in self._consumers[delivery.topic]:
+            for consumer in self._hearers(delivery):
                 batches.setdefault(consumer.queue, (consumer, []))[1].append(index)
 
         outcomes = [DONE] * len(deliveries)
@@ -49,6 +49,10 @@ class LocalTransport:
                 if outcome.verdict is not Verdict.DONE:
                     outcomes[index] = outcome
         return outcomes
+
+    def _hearers(self, delivery: Delivery) -> list[Consumer]:
+        hearing = self._consumers[delivery.topic]
+        return [one for one in hearing if delivery.consumer in (None, one.queue)]
 
 
 async def _deliver(consumer: Consumer, deliveries: list[Delivery]) -> list[Outcome]:

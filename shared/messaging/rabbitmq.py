@@ -16,6 +16,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Verdict, retry_delay
 from shared.messaging.topology import EXCHANGE, dead_letter_queue, declare, delay_exchange, topic_exchange
+from shared.tracing import TRACEPARENT
 
 log = logging.getLogger(__name__)
 
@@ -121,11 +122,13 @@ class _Publisher:
             await self._connection.close()
 
     async def send(self, delivery: Delivery) -> Outcome:
+        # What is for one consumer goes straight into its queue, by the exchange that knows queues by their names.
+        exchange, key = (EXCHANGE, delivery.topic) if delivery.consumer is None else ("", delivery.consumer)
         # One layer below aio-pika's own, which sends one message at a time and waits for each to be on its way.
         confirmed = await self._wire.basic_publish(
             delivery.body,
-            exchange=EXCHANGE,
-            routing_key=delivery.topic,
+            exchange=exchange,
+            routing_key=key,
             properties=_amqp(delivery, attempts=0).properties,
             wait=False,
         )
@@ -254,15 +257,16 @@ def _amqp(delivery: Delivery, *, attempts: int) -> aio_pika.Message:
         type=delivery.topic,
         content_type="application/json",
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        headers={ATTEMPTS_HEADER: attempts},
+        headers={ATTEMPTS_HEADER: attempts} | ({} if delivery.trace is None else {TRACEPARENT: delivery.trace}),
     )
 
 
 def _delivery(message: AbstractIncomingMessage) -> Delivery:
-    attempts = message.headers.get(ATTEMPTS_HEADER, 0)
+    attempts, trace = message.headers.get(ATTEMPTS_HEADER, 0), message.headers.get(TRACEPARENT)
     return Delivery(
         message_id=UUID(message.message_id),
         topic=message.type or "",
         body=message.body,
         attempts=(attempts if isinstance(attempts, int) else 0) + 1,
+        trace=trace if isinstance(trace, str) else None,
     )

@@ -24,6 +24,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import Outcome, Verdict, retry_delay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
+from shared.tracing import publishing
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class Relay:
             rows = (await connection.execute(_LEFT_BEHIND)).all()
         waiting = {delivery.message_id for delivery in self._fresh}
         left = [
-            Delivery(row.message_id, row.topic, row.body, row.attempts + 1)
+            Delivery(row.message_id, row.topic, row.body, row.attempts + 1, row.trace, row.consumer)
             for row in rows
             if row.message_id not in waiting
         ]
@@ -128,7 +129,8 @@ class Relay:
     async def _publish(self, deliveries: Sequence[Delivery]) -> None:
         if not deliveries:
             return
-        outcomes = await self._transport.publish(deliveries)
+        with publishing(deliveries):
+            outcomes = await self._transport.publish(deliveries)
         sent, failed = _sorted(deliveries, outcomes)
         self._confirmed += sent
         if failed:
@@ -170,7 +172,14 @@ _LEFT_BEHIND = (
     update(outbox)
     .where(outbox.c.message_id == _DUE.c.message_id)
     .values(not_before=func.now() + literal_column(f"interval '{CLAIM_SECONDS} seconds'"))
-    .returning(outbox.c.message_id, outbox.c.topic, outbox.c.body, outbox.c.attempts)
+    .returning(
+        outbox.c.message_id,
+        outbox.c.topic,
+        outbox.c.body,
+        outbox.c.attempts,
+        outbox.c.trace,
+        outbox.c.consumer,
+    )
 )
 
 _LET_GO = (

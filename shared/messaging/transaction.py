@@ -11,12 +11,14 @@ from shared.messages.message import Message
 from shared.messaging.chain import Chain, delivery_of, leave
 from shared.messaging.delivery import Delivery
 from shared.messaging.lease import Hands
+from shared.tracing import current_trace
 
 
 class Transaction:
     """An open transaction of one room. Nothing leaves it unless it commits.
 
-    `afterwards` is called when it is over, with whether it committed.
+    `afterwards` is called when it is over, with whether it committed. `traces` knows which span follows from which
+    message: a transaction may be about many deposits.
     """
 
     def __init__(self, connection: AsyncConnection, hands: dict[str, Hands]) -> None:
@@ -24,11 +26,22 @@ class Transaction:
         self.hands = hands
         self.messages: list[Message] = []
         self.lines: list[JournalLineV1] = []
+        self.traces: dict[UUID, str | None] = {}
         self.afterwards: list[Callable[[bool], None]] = []
 
-    def post(self, message: Message, cause: UUID | None = None) -> None:
-        """Send `message` if, and only if, the transaction commits; `cause` is the message that led to it."""
+    def post(self, message: Message, cause: UUID | None = None, trace: str | None = None) -> None:
+        """Send `message` if, and only if, the transaction commits; `cause` is the message that led to it.
+
+        What nothing but a request caused may say which `trace` it belongs to (see `shared.tracing`).
+        """
         self.messages.append(message if cause is None else message.model_copy(update={"causation_id": cause}))
+        if trace is not None:
+            self.traces[message.message_id] = trace
+
+    def trace_of(self, *messages: UUID | None) -> str | None:
+        """Return the span of the first of these messages that is known here; else the current one."""
+        known = (self.traces.get(one) for one in messages if one is not None)
+        return next((trace for trace in known if trace is not None), None) or current_trace()
 
     def journal(self, line: JournalLineV1) -> None:
         """Write `line` in its journal if, and only if, the transaction commits."""
@@ -71,7 +84,7 @@ class RoomDatabase:
                 tx = Transaction(connection, self.hands)
                 afterwards = tx.afterwards
                 yield tx
-                leaving = [delivery_of(message) for message in tx.messages]
+                leaving = [delivery_of(one, tx.trace_of(one.message_id, one.causation_id)) for one in tx.messages]
                 if tx.lines:
                     await until_committed.enter_async_context(self._chain.turn())
                     leaving = await self._chain.leave_chained(connection, tx.lines, leaving)

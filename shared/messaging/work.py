@@ -90,7 +90,16 @@ _LEASE = (
         attempts=work.c.attempts + 1,
         leased_until=func.clock_timestamp() + _seconds("lease_seconds"),
     )
-    .returning(work.c.id, work.c.kind, work.c.key, work.c.epoch, work.c.attempts, work.c.payload, work.c.cause)
+    .returning(
+        work.c.id,
+        work.c.kind,
+        work.c.key,
+        work.c.epoch,
+        work.c.attempts,
+        work.c.payload,
+        work.c.cause,
+        work.c.trace,
+    )
 )
 
 _OURS = (work.c.id == bindparam("row_id")) & (work.c.epoch == bindparam("row_epoch"))
@@ -139,7 +148,7 @@ async def enqueue(tx: Transaction, kind: str, *pieces: Piece) -> None:
         await _hand(tx, kind, at_once[:handed], hands)
     left = [*at_once[handed:], *(piece for piece in pieces if piece.not_before is not None)]
     if left:
-        rows = [{**_row(kind, piece), "from_moment": piece.not_before} for piece in left]
+        rows = [{**_row(tx, kind, piece), "from_moment": piece.not_before} for piece in left]
         await tx.connection.execute(_ENQUEUE, rows)
         if hands is not None:
             tx.afterwards.append(lambda _committed: hands.look())
@@ -156,17 +165,23 @@ async def _hand(tx: Transaction, kind: str, pieces: Sequence[Piece], hands: Hand
 
     tx.afterwards.append(settle)
     by_key = {piece.key: piece for piece in reversed(pieces)}  # of two alike the first
-    rows = [{**_row(kind, piece), "lease_seconds": hands.lease_seconds} for piece in by_key.values()]
+    rows = [{**_row(tx, kind, piece), "lease_seconds": hands.lease_seconds} for piece in by_key.values()]
     ids = {row.key: row.id for row in await tx.connection.execute(_ENQUEUE_LEASED, rows)}
     given += [
-        Lease(ids[key], kind, key, 1, 1, piece.payload, piece.cause)
+        Lease(ids[key], kind, key, 1, 1, piece.payload, piece.cause, tx.trace_of(piece.cause))
         for key, piece in reversed(by_key.items())
         if key in ids
     ]
 
 
-def _row(kind: str, piece: Piece) -> dict[str, Any]:
-    return {"kind": kind, "key": piece.key, "payload": dict(piece.payload), "cause": piece.cause}
+def _row(tx: Transaction, kind: str, piece: Piece) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "key": piece.key,
+        "payload": dict(piece.payload),
+        "cause": piece.cause,
+        "trace": tx.trace_of(piece.cause),
+    }
 
 
 async def lease(
@@ -216,6 +231,7 @@ async def close(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
 async def _all_ours(tx: Transaction, statement: Executable, held: Sequence[Lease]) -> None:
     if not held:
         return
+    tx.traces |= {one.cause: one.trace for one in held if one.cause is not None}
     named = {"row_ids": [one.id for one in held], "row_epochs": [one.epoch for one in held]}
     ours = set((await tx.connection.scalars(statement, named)).all())
     lost = [one for one in held if one.id not in ours]

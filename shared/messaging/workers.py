@@ -6,12 +6,15 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from opentelemetry.trace import SpanKind
+
 from shared.database.outage import is_outage
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import LEASE_SECONDS, StaleLease, lease, postpone, release, renew
 from shared.observability import WORK_SECONDS
+from shared.tracing import context_of, spanning
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +144,10 @@ class WorkLoop:
 
     async def _do(self, held: Lease) -> None:
         started, outcome = time.perf_counter(), "cancelled"
+        facts = {"chartrier.work": held.kind, "chartrier.key": held.key}
         try:
-            await self._jobs[held.kind](held)
+            with spanning(f"work {held.kind}", context_of(held.trace), facts, SpanKind.CONSUMER):
+                await self._jobs[held.kind](held)
             outcome = "done"
         except StaleLease:
             outcome = "lost"

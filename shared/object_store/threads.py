@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -30,7 +31,8 @@ class Threads:
 
     async def _run(self, lane: ThreadPoolExecutor, call: Callable[[], R]) -> R:
         # Kept by ourselves: whoever awaits a call may be cancelled, and its thread goes on all the same.
-        future = lane.submit(call)
+        # In the context of whoever called: what the call does belongs to the caller's trace.
+        future = lane.submit(copy_context().run, call)
         self._calls.add(future)
         future.add_done_callback(self._calls.discard)
         return await asyncio.wrap_future(future)

@@ -17,8 +17,10 @@ from sqlalchemy import select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.access import wiring as access_wiring
+from services.access.settings import AccessSettings
 from services.data_management import wiring as data_management_wiring
 from services.data_management.handlers import CATALOGUE, take_aips
+from services.data_management.settings import DataManagementSettings
 from services.data_management.worker import Cataloguer
 from services.local.ports import free_ports
 from services.local.postgres import Postgres
@@ -77,8 +79,10 @@ async def house(databases: Databases, tmp_path: Path, monkeypatch: pytest.Monkey
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     shelf = AipShelf()
-    catalogue = await data_management_wiring.build(_settings(databases, "data_management", url), LocalTransport())
-    access = await access_wiring.build(_settings(databases, "access", url), LocalTransport())
+    catalogue = data_management_wiring.build(
+        _settings(databases, "data_management", url), DataManagementSettings(), LocalTransport()
+    )
+    access = access_wiring.build(_settings(databases, "access", url), AccessSettings(), LocalTransport())
     for room in (catalogue, access):
         room.app.state.verifier = a_verifier()
     apps = {"data_management": catalogue.app, "access": access.app, "storage": shelf.app}

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.ingest.api import router
 from shared.identity.rights import Role
 from shared.messages.admin import AgreementV1
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
 from tests.integration.ingest.bench import Bench, Fuse, FusedDatabase, PowerCut, an_agreement, in_chunks
@@ -28,7 +29,7 @@ async def nothing() -> None: ...
 
 
 def an_app(bench: Bench) -> FastAPI:
-    app = room_app("ingest", router, a_verifier(), {}, nothing)
+    app = room_app("ingest", router, a_verifier(), Readiness("ingest"), nothing)
     app.state.ingest = bench.ingest
     return app
 

@@ -1,0 +1,86 @@
+"""A command speaks for the rooms of the machine it is given on, or says what to do."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from services.__main__ import main
+from services.commands.frame import Answer, Fault, add_command, answer, at, opened, places
+from services.local.settings import as_if_told, is_told
+from tests.servers import Databases
+
+pytestmark = pytest.mark.integration
+
+SECRET = "x" * 32
+
+
+def told(databases: Databases, room: str) -> dict[str, str]:
+    return {"CHARTRIER_DATABASE_URL": databases.url(room), "CHARTRIER_INTERNAL_SECRET": SECRET}
+
+
+def parsed(run: object, *arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_command(parser.add_subparsers(), "try", "Try", run)  # type: ignore[arg-type]
+    return parser.parse_args(["try", *arguments])
+
+
+def test_without_an_archive_the_operator_is_told_how_to_name_one(tmp_path: Path) -> None:
+    with as_if_told({"CHARTRIER_HOME": str(tmp_path)}), pytest.raises(Fault, match="CHARTRIER_HOME"):
+        places()
+
+
+async def test_beside_a_room_a_command_speaks_for_that_room(databases: Databases) -> None:
+    with as_if_told(told(databases, "storage")):
+        (place,) = places()
+        with pytest.raises(Fault, match="storage"):
+            places("ingest")
+        with at(place) as settings:
+            async with opened(settings, place.room) as database, database.reading() as connection:
+                role = await connection.scalar(text("SELECT current_user"))
+
+    assert place.room == "storage"
+    assert role == "chartrier_storage"
+    assert not is_told("CHARTRIER_DATABASE_URL")
+
+
+def test_a_role_that_is_no_room_is_refused(databases: Databases) -> None:
+    stranger = told(databases, "storage") | {"CHARTRIER_DATABASE_URL": databases.owner_url}
+    with as_if_told(stranger), pytest.raises(Fault, match="chartrier_owner"):
+        places()
+
+
+def test_a_fault_is_said_and_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: argparse.Namespace) -> Answer:
+        raise Fault("no such thing")
+
+    assert answer(parsed(refuse)) == 1
+    assert capsys.readouterr().err == "no such thing\n"
+    assert answer(parsed(refuse, "--json")) == 1
+    assert json.loads(capsys.readouterr().out) == {"error": "no such thing"}
+
+
+def test_a_database_that_is_away_has_a_status_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_: argparse.Namespace) -> Answer:
+        raise OSError("connection refused")
+
+    assert answer(parsed(fail)) == 69
+    assert "database" in capsys.readouterr().err
+
+
+def test_an_answer_is_for_people_or_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    def say(_: argparse.Namespace) -> Answer:
+        return Answer({"count": 2}, ["two things", "are here"], 3)
+
+    assert answer(parsed(say)) == 3
+    assert capsys.readouterr().out == "two things\nare here\n"
+    assert answer(parsed(say, "--json")) == 3
+    assert json.loads(capsys.readouterr().out) == {"count": 2}
+
+
+def test_an_unknown_command_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["nonsense"])
+    assert "migrate" in capsys.readouterr().err
