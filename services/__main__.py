@@ -6,6 +6,7 @@ import sys
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
+from services.commands import config
 from services.commands.frame import Answer, add_command, answer
 from shared.configuration import read
 from shared.database.migrations import upgrade_all
@@ -29,12 +30,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
+    config.add_to(commands)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
     return parser
 
 
 def _all_in_one(_: argparse.Namespace) -> Answer:
-    return Answer({}, [], all_in_one.run(all_in_one.settings_of_all()))
+    return Answer({}, [], all_in_one.run())
 
 
 def _migrate(_: argparse.Namespace) -> Answer:

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.local import admin_client, files, ports, postgres, postgres_roles
-from services.local.settings import LocalSettings, tell
+from services.local.settings import LocalSettings, environment_of_rooms, tell
 from services.rooms import ROOMS
 from shared import configuration
 from shared.database.engine import role_of
@@ -39,24 +39,28 @@ GIVEN = ("CHARTRIER_DATABASE_URL", "CHARTRIER_INTERNAL_SECRET", "CHARTRIER_BASE_
 PLACES = ("cette machine, dossier A", "cette machine, dossier B")
 
 
-def settings_of_all() -> LocalSettings:
-    """Tell the rooms of this process what they need, and return our own settings.
-
-    Where anything is wrong, for us or for a room, all of it is named and the process exits with 78.
-    """
-    classes: tuple[type[BaseSettings], ...] = (RoomSettings, *(plan.own for plan in ROOMS.values()))
+def checked() -> tuple[LocalSettings, list[configuration.Fault]]:
+    """Return our own settings, and all that is wrong with them and with those of the rooms of this process."""
     faults = configuration.faults_of((LocalSettings,))
     ours = LocalSettings.model_construct() if faults else LocalSettings()
     state = ours.home.resolve() / "all-in-one"
-    tell(state, surroundings(state))
-    faults += [one for one in configuration.faults_of(classes) if one.place not in GIVEN and one not in faults]
+    found = configuration.faults_of(classes(), environment_of_rooms(state, surroundings(state)))
+    return ours, faults + [one for one in found if one.place not in GIVEN and one not in faults]
+
+
+def classes() -> tuple[type[BaseSettings], ...]:
+    """Return the classes of all settings that this process reads."""
+    return (LocalSettings, RoomSettings, *(plan.own for plan in ROOMS.values()))
+
+
+def run() -> int:
+    """Open the archive of a folder and serve it until told to stop; started again, all is in place.
+
+    Where a setting is wrong, of this process or of a room in it, all of them are named and it exits with 78.
+    """
+    settings, faults = checked()
     if faults:
-        configuration.refuse(*map(str, faults), *configuration.slips(classes))
-    return ours
-
-
-def run(settings: LocalSettings) -> int:
-    """Open the archive of a folder and serve it until told to stop; started again, all is in place."""
+        configuration.refuse(*map(str, faults), *configuration.slips(classes()))
     try:
         state = files.private_folder(settings.home / "all-in-one")
     except OSError as error:
@@ -86,6 +90,7 @@ def _run(settings: LocalSettings, state: Path, stop: StopRequest) -> None:
         upgrade_all(server.url(postgres_roles.OWNER))
         if stop.asked():
             return
+        tell(state, surroundings(state))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, state, server, stop))
     finally:

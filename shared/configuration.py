@@ -40,6 +40,11 @@ class Fault:
         """Return the line that an operator reads."""
         return f"{self.place}: {self.expected}"
 
+    @property
+    def is_missing(self) -> bool:
+        """Say whether the setting is not there at all."""
+        return self.expected == _EXPECTED["missing"]
+
 
 def require(*classes: type[BaseSettings]) -> None:
     """Return if the environment is right for all of these; otherwise name every fault and exit with 78."""
@@ -141,4 +146,4 @@ def _expected(wrong: ErrorDetails) -> str:
     if wrong["type"] in ("too_short", "string_too_short"):
         # The validator's own words would say how long a secret is.
         return f"at least {wrong['ctx']['min_length']} characters are expected"
-    return _EXPECTED.get(wrong["type"]) or wrong["msg"].removeprefix("Value error, ")
+    return _EXPECTED.get(wrong["type"]) or wrong["msg"].removeprefix("Value error, ").removeprefix("Input ")

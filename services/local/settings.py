@@ -35,14 +35,17 @@ def room_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("CHARTRIER_")}
 
 
-def tell(home: Path, unless_told: Mapping[str, str]) -> None:
-    """Tell the rooms of this process what processes of their own would be told.
+def environment_of_rooms(home: Path, unless_told: Mapping[str, str]) -> dict[str, str]:
+    """Return what the rooms of this process are told, as processes of their own would be.
 
     Their home is ours to say; the rest only where the operator has not said otherwise.
     """
-    os.environ["CHARTRIER_HOME"] = str(home)
-    for name, value in unless_told.items():
-        os.environ.setdefault(name, value)
+    return {**unless_told, **os.environ, "CHARTRIER_HOME": str(home)}
+
+
+def tell(home: Path, unless_told: Mapping[str, str]) -> None:
+    """Tell the rooms of this process just that."""
+    os.environ.update(environment_of_rooms(home, unless_told))
 
 
 def is_told(name: str) -> bool:
