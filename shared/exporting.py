@@ -7,7 +7,6 @@ from importlib.metadata import version
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -18,6 +17,7 @@ from opentelemetry.util.types import Attributes
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
+from shared.database.spans import watch
 from shared.settings import RoomSettings
 
 
@@ -70,9 +70,8 @@ class Tracing:
     def watch(self, engines: Sequence[AsyncEngine]) -> None:
         """Have each statement and each request to an object store be a span, if anybody is to see them."""
         if self._exporting:
-            SQLAlchemyInstrumentor().instrument(
-                engines=[engine.sync_engine for engine in engines], tracer_provider=self._provider
-            )
+            for engine in engines:
+                watch(engine)
             URLLib3Instrumentor().instrument(tracer_provider=self._provider, url_filter=_without_query)
 
     def close(self) -> None:

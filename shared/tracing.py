@@ -20,12 +20,10 @@ TRACEPARENT = "traceparent"
 Facts = Mapping[str, str | int]
 """What a span says of itself: names of things of ours, and identifiers."""
 
+TRACER: Tracer = trace.get_tracer("chartrier")
+"""Makes our spans, in whatever way the process has set up by then."""
+
 _PROPAGATOR = TraceContextTextMapPropagator()
-
-
-def tracer() -> Tracer:
-    """Return the tracer of our own spans."""
-    return trace.get_tracer("chartrier")
 
 
 def current_trace() -> str | None:
@@ -50,7 +48,7 @@ def spanning(
     name: str, context: Context, facts: Facts, kind: SpanKind = SpanKind.INTERNAL, links: Sequence[Link] = ()
 ) -> Iterator[Span]:
     """Do something in a span of its own; of an error it keeps the class alone, since texts may quote a deposit."""
-    with tracer().start_as_current_span(
+    with TRACER.start_as_current_span(
         name, context, kind, facts, links, record_exception=False, set_status_on_exception=False
     ) as span:
         try:
@@ -91,7 +89,7 @@ def processing(queue: str, deliveries: Sequence[Delivery]) -> Iterator[dict[UUID
             if len(deliveries) == 1:
                 span = ends.enter_context(spanning(f"process {queue}", context, facts, SpanKind.CONSUMER))
             else:
-                span = tracer().start_span(f"process {queue}", context, SpanKind.CONSUMER, facts)
+                span = TRACER.start_span(f"process {queue}", context, SpanKind.CONSUMER, facts)
                 ends.callback(span.end)
             spans[one.message_id] = trace_of(span)
         if len(deliveries) > 1:
@@ -106,6 +104,6 @@ def publishing(deliveries: Sequence[Delivery]) -> Iterator[None]:
         for one in deliveries:
             if one.trace is not None:
                 facts = {"messaging.message.id": str(one.message_id)}
-                span = tracer().start_span(f"publish {one.topic}", context_of(one.trace), SpanKind.PRODUCER, facts)
+                span = TRACER.start_span(f"publish {one.topic}", context_of(one.trace), SpanKind.PRODUCER, facts)
                 ends.callback(span.end)
         yield

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.local import demo, processes, rabbitmq, stack
-from services.local.settings import LocalSettings
+from services.local.settings import LocalSettings, told_by_operator
 from shared.configuration import read
 
 # Each says in its text what the operator can do; a trace of our code would only hide it.
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _up(settings: LocalSettings) -> int:
-    running = stack.up(settings.home, settings.port, stack.Plan(clamd=settings.clamd))
+    running = stack.up(settings.home, settings.port, stack.Plan(also=told_by_operator()))
     print(f"Chartrier answers on {running.base_url}")
     print(f"Administrator's credentials: {settings.home / 'admin-client.json'}")
     print("Then: make status, make logs, make down.")

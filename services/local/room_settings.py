@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.local import postgres, postgres_roles, rabbitmq, seaweedfs
@@ -15,7 +15,7 @@ PLACES = ("cette machine, magasin A", "cette machine, magasin B")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The servers a stack runs on, and what its rooms share."""
+    """The servers a stack runs on, and what its rooms share; `also` is what they are told besides."""
 
     home: Path
     database: postgres.Postgres
@@ -24,12 +24,13 @@ class Surroundings:
     base_url: str
     internal_secret: str
     room_ports: Mapping[str, int]
-    clamd: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 def of_room(room: str, around: Surroundings) -> dict[str, str]:
     """Return the variables of one room; its database address is that of its own role."""
-    told = {
+    return {
+        **around.also,
         "CHARTRIER_DATABASE_URL": around.database.url(role_of(room)),
         "CHARTRIER_BROKER_URL": around.broker.url,
         "CHARTRIER_STAGING_URL": (around.home / "staging").as_uri(),
@@ -44,7 +45,6 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
         "CHARTRIER_BOOTSTRAP_FULL": "true",
         "CHARTRIER_PORT": str(around.room_ports[room]),
     }
-    return told if around.clamd is None else {**told, "CHARTRIER_CLAMD": around.clamd}
 
 
 def of_migration(around: Surroundings) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import Port, SocketAddress
+from shared.settings import Port
 
 # A private server sees these and nothing else: a variable meant for a broker of the system or for an account
 # in some cloud must not reach it.
@@ -21,7 +21,6 @@ class LocalSettings(BaseSettings):
 
     home: Path = Path(".run")
     port: Port = 8000
-    clamd: SocketAddress | None = None
 
 
 def server_environment(home: Path) -> dict[str, str]:
@@ -33,6 +32,16 @@ def server_environment(home: Path) -> dict[str, str]:
 def room_environment() -> dict[str, str]:
     """Return the operator's environment without its CHARTRIER_ variables: a room is told those one by one."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CHARTRIER_")}
+
+
+def told_by_operator() -> dict[str, str]:
+    """Return the CHARTRIER_ variables of the operator's environment: what `make up` passes on to its rooms.
+
+    But for the owner's address, which no room may ever know.
+    """
+    told = {name: value for name, value in os.environ.items() if name.startswith("CHARTRIER_")}
+    told.pop("CHARTRIER_OWNER_DATABASE_URL", None)
+    return told
 
 
 def environment_of_rooms(home: Path, unless_told: Mapping[str, str]) -> dict[str, str]:

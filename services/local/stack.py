@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -39,12 +39,15 @@ class StackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which processes make the stack. In the command, {room} and {port} stand for a room's name and port."""
+    """Which processes make the stack, and what they are told besides where everything is.
+
+    In the command, {room} and {port} stand for a room's name and port.
+    """
 
     rooms: tuple[str, ...] = ROOMS
     command: tuple[str, ...] = (sys.executable, "-m", "services.{room}", "serve")
     migrate: tuple[str, ...] = (sys.executable, "-m", "services", "migrate")
-    clamd: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 class _RoomState(BaseModel):
@@ -238,7 +241,7 @@ def _start_servers(home: Path, state: _State, plan: Plan) -> room_settings.Surro
             base_url=stack.base_url,
             internal_secret=state.internal_secret,
             room_ports={name: room.port for name, room in state.rooms.items()},
-            clamd=plan.clamd,
+            also=plan.also,
         )
 
 

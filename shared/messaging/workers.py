@@ -146,7 +146,9 @@ class WorkLoop:
         started, outcome = time.perf_counter(), "cancelled"
         facts = {"chartrier.work": held.kind, "chartrier.key": held.key}
         try:
-            with spanning(f"work {held.kind}", context_of(held.trace), facts, SpanKind.CONSUMER):
+            with spanning(
+                f"work {self._database.room}.{held.kind}", context_of(held.trace), facts, SpanKind.CONSUMER
+            ):
                 await self._jobs[held.kind](held)
             outcome = "done"
         except StaleLease:

@@ -11,6 +11,7 @@ import services
 from services.local import ports, processes, stack
 from services.local.settings import room_environment
 from shared.rooms import ROOMS
+from tests.e2e.collector import Collector, collecting
 from tests.e2e.towns import Archive
 
 
@@ -72,11 +73,17 @@ def all_in_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
 
 
 @pytest.fixture(scope="session")
-def full_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Stack]:
+def collector() -> Iterator[Collector]:
+    with collecting() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def full_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[stack.Stack]:
     home = tmp_path_factory.mktemp("full-stack")
     (port,) = ports.free_ports(1)
     try:
-        yield stack.up(home, port)
+        yield stack.up(home, port, stack.Plan(also={"CHARTRIER_OTLP_ENDPOINT": collector.endpoint}))
     finally:
         stack.down(home)
 

@@ -1,10 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from services.local.postgres import Postgres
 from services.local.rabbitmq import Broker
 from services.local.room_settings import Surroundings, of_migration, of_room
 from services.local.seaweedfs import Site
+from services.local.settings import told_by_operator
 
 AROUND = Surroundings(
     home=Path("/srv/chartrier/full stack"),
@@ -50,3 +54,16 @@ def test_a_newcomers_first_client_may_try_everything() -> None:
 
 def test_staging_is_a_file_address_even_with_a_space_in_the_path() -> None:
     assert of_room("ingest", AROUND)["CHARTRIER_STAGING_URL"] == "file:///srv/chartrier/full%20stack/staging"
+
+
+def test_what_else_the_operator_says_is_told_but_never_in_the_place_of_what_is_chosen_here() -> None:
+    around = replace(AROUND, also={"CHARTRIER_CLAMD": "127.0.0.1:3310", "CHARTRIER_PORT": "8000"})
+    told = of_room("proof", around)
+    assert told["CHARTRIER_CLAMD"] == "127.0.0.1:3310"
+    assert told["CHARTRIER_PORT"] == "22002"
+
+
+def test_rooms_are_never_told_the_owners_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARTRIER_OWNER_DATABASE_URL", "postgresql+asyncpg://owner@/")
+    monkeypatch.setenv("CHARTRIER_TRACE_SHARE", "0.5")
+    assert told_by_operator() == {"CHARTRIER_TRACE_SHARE": "0.5"}
