@@ -27,11 +27,13 @@ class Relay:
     async def shut(self) -> None:
         """Listen no more, and cut whatever passes."""
         if self._server is not None:
+            await _stop_accepting(self._server)
             self._server.close()
             self._server = None
         for passing in self._passing:
             passing.cancel()
         await asyncio.gather(*self._passing, return_exceptions=True)
+        self._passing.clear()
         if isinstance(self._front, Path):
             self._front.unlink(missing_ok=True)
 
@@ -43,8 +45,8 @@ class Relay:
             if self._clogged:
                 await asyncio.Event().wait()
             await self._both_ways(reader, writer)
+        await _end(writer)
         self._passing.discard(task)
-        writer.close()
 
     async def _both_ways(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if isinstance(self._behind, Path):
@@ -58,7 +60,21 @@ class Relay:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            back.close()
+            await _end(back)
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    # A connection that asyncio is just taking in when its server closes is lost, its socket left open.
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def _end(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -147,16 +147,16 @@ def test_a_role_that_does_not_exist_is_told_those_that_do(environment: dict[str,
     assert "choose from serve, api, worker" in answer.stderr.replace("'", "")
 
 
-SECRET_OF_SITE = "hush-5f0c"
+HUSH = "hush-5f0c"
 
 WRONG = {
-    "CHARTRIER_DATABASE_URL": f"postgres://x:{SECRET_OF_SITE}@db/x",
+    "CHARTRIER_DATABASE_URL": f"postgres://x:{HUSH}@db/x",
     "CHARTRIER_BROKER_URL": "local",
-    "CHARTRIER_INTERNAL_SECRET": SECRET_OF_SITE,
-    "CHARTRIER_ROOM_URLS": f'{{"storag": "http://{SECRET_OF_SITE}"',
-    "CHARTRIER_PORT": f"70{SECRET_OF_SITE}",
-    "CHARTRIER_STAGING_URL": f"s3://key:{SECRET_OF_SITE}?x@host/bucket",
-    "CHARTRIER_SITES": json.dumps([{"name": "a", "kind": "s3", "place": "x", "secret_key": SECRET_OF_SITE}]),
+    "CHARTRIER_INTERNAL_SECRET": HUSH,
+    "CHARTRIER_ROOM_URLS": f'{{"storag": "http://{HUSH}"',
+    "CHARTRIER_PORT": f"70{HUSH}",
+    "CHARTRIER_STAGING_URL": f"s3://key:{HUSH}?x@host/bucket",
+    "CHARTRIER_SITES": json.dumps([{"name": "a", "kind": "s3", "place": "x", "secret_key": HUSH}]),
     "CHARTRIER_STORAGE_SLOTS": "0",
     "CHARTRIER_RETENTION_DASY": "1",
 }
@@ -183,5 +183,5 @@ def test_wrong_settings_are_all_named_and_end_the_process_with_78(
     named = {re.split(r"[\[:.]", line)[0] for line in answer.stderr.splitlines()}
     assert named >= set(read)
     assert all(line.startswith("CHARTRIER_") for line in answer.stderr.splitlines())
-    assert SECRET_OF_SITE not in answer.stderr + answer.stdout
+    assert HUSH not in answer.stderr + answer.stdout
     assert list(tmp_path.iterdir()) == []

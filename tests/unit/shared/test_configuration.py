@@ -1,7 +1,6 @@
 """Every fault of the settings is found at once, and names its place without its value."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,7 +33,7 @@ RIGHT = {
         ]
     ),
 }
-ALL = (ProcessSettings, *(plan.own for plan in ROOMS.values()))
+ALL: tuple[type[BaseSettings], ...] = (ProcessSettings, *(plan.own for plan in ROOMS.values()))
 HUSH = "hush-91"
 
 
@@ -144,7 +143,9 @@ def test_sites_that_cannot_carry_an_archive_are_a_fault(changes: dict[str, str],
 
 
 def test_what_two_classes_read_is_named_once() -> None:
-    found = faults_of((IngestSettings, StorageSettings, AccessSettings), {"CHARTRIER_SITES": RIGHT["CHARTRIER_SITES"]})
+    found = faults_of(
+        (IngestSettings, StorageSettings, AccessSettings), {"CHARTRIER_SITES": RIGHT["CHARTRIER_SITES"]}
+    )
 
     assert [fault.place for fault in found] == ["CHARTRIER_STAGING_URL"]
 
@@ -183,7 +184,7 @@ class Odd(BaseSettings):
 
 
 @pytest.fixture
-def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def odd(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("CHARTRIER_ODD", "[1, 2]")
     return monkeypatch
 

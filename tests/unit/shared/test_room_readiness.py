@@ -138,7 +138,9 @@ async def test_what_only_a_worker_needs_takes_no_requests_away_from_an_api(
     assert (part.asked > 0) is asked
 
 
-@pytest.mark.parametrize(("away", "status", "group"), [(0, "ready", OK), (1, "degraded", OK), (2, "unready", "OSError")])
+@pytest.mark.parametrize(
+    ("away", "status", "group"), [(0, "ready", OK), (1, "degraded", OK), (2, "unready", "OSError")]
+)
 async def test_of_several_together_one_is_enough(away: int, status: str, group: str) -> None:
     parts = [Part(), Part()]
     for part in parts[:away]:
