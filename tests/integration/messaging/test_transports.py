@@ -1,16 +1,14 @@
 """One contract, two transports: what is posted is handled once, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from services.local import rabbitmq
 from shared.database.plumbing import dead_letter, inbox, outbox
 from shared.identifiers import new_id
 from shared.messages.access import DipOrderedV1
@@ -28,14 +26,6 @@ from tests.servers import Databases
 pytestmark = pytest.mark.integration
 
 PATIENCE = 30
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("rabbit")
-    server = rabbitmq.start(folder)
-    yield server.url
-    rabbitmq.stop(folder)
 
 
 @pytest.fixture
