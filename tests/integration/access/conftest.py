@@ -85,6 +85,7 @@ async def house(databases: Databases, tmp_path: Path, monkeypatch: pytest.Monkey
     access = access_wiring.build(_settings(databases, "access", url), AccessSettings(), LocalTransport())
     for room in (catalogue, access):
         room.app.state.verifier = a_verifier()
+    await access.app.state.access.staging.prepare()
     apps = {"data_management": catalogue.app, "access": access.app, "storage": shelf.app}
     async with _listening(_by_room(apps), port):
         yield House(url, access, catalogue.foundation.database, shelf)
@@ -121,7 +122,8 @@ async def _listening(app: ASGIApp, port: int) -> AsyncIterator[None]:
 @pytest.fixture
 async def working(house: House) -> AsyncIterator[Callable[[str], Any]]:
     """Run access's relay, consumer and workers; wait for a DIP to leave its first state."""
-    async with running(house.access):
+    async with running(house.access) as opening:
+        await opening
 
         async def built(dip_id: str) -> dict[str, Any]:
             async with house.seen_by(Role.ARCHIVIST) as archivist:
