@@ -6,7 +6,7 @@ import sys
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
-from services.commands import config
+from services.commands import config, keys, sites
 from services.commands.frame import Answer, add_command, answer
 from shared.configuration import read
 from shared.database.migrations import upgrade_all
@@ -32,6 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
     config.add_to(commands)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
+    keys.add_to(commands)
+    sites.add_to(commands)
     return parser
 
 

@@ -65,7 +65,7 @@ def run() -> int:
         state = files.private_folder(settings.home / "all-in-one")
     except OSError as error:
         configuration.refuse(f"CHARTRIER_HOME: a folder that we may write to is expected ({error.strerror})")
-    configure_logging("all-in-one", "INFO")
+    configure_logging("all-in-one", settings.log_level)
     if not ports.is_free(settings.port):
         print(f"Port {settings.port} is taken: stop what listens there, or set CHARTRIER_PORT.", file=sys.stderr)
         return 1
@@ -131,6 +131,7 @@ def _room_settings(settings: LocalSettings, state: Path, server: postgres.Postgr
         database_url=SecretStr(server.url(role_of(room))),
         internal_secret=SecretStr(_secret(state / "internal-secret")),
         base_url=f"http://127.0.0.1:{settings.port}",
+        host="127.0.0.1",
         port=settings.port,
     )
 
@@ -149,7 +150,7 @@ async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres
     async with traced(rooms), running(*rooms.values(), stop=stop) as opening:
         published = asyncio.create_task(_publish(opening, settings, state, stop))
         front = FrontDoor({name: room.app for name, room in rooms.items()})
-        await listen(front, "127.0.0.1", settings.port, stop)
+        await listen(front, rooms["admin"].foundation.settings, stop)
     await published
 
 

@@ -10,6 +10,7 @@ from shared.database.outage import UNREACHABLE, is_outage
 from shared.messaging.outcome import TryAgain
 from shared.object_store.errors import StoreUnavailable
 from shared.problems import Problem, answer, language_of, try_again
+from shared.telling import told
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _outage(request: Request, error: Exception) -> JSONResponse:
-    log.warning("request refused for now", extra={"reason": f"{type(error).__name__}: {error}"[:300]})
+    log.warning("request refused for now", extra={"reason": told(error)})
     return answer(try_again(), language_of(request.headers.get("accept-language")))
 
 
@@ -35,7 +36,7 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
     if is_outage(error):
         return await _outage(request, error)
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in UNREADABLE:
-        log.info("request refused", extra={"reason": f"{type(error.orig).__name__}: {error.orig}"[:300]})
+        log.info("request refused", extra={"reason": told(error)})
         problem = Problem(
             400,
             "unreadable_value",

@@ -44,6 +44,17 @@ def try_again() -> Problem:
     )
 
 
+def too_slow() -> Problem:
+    """Return the answer for a body that does not come; the connection closes, whatever is still on its way."""
+    return Problem(
+        408,
+        "too_slow",
+        "Le corps de la requête arrive trop lentement ; rien n'a été conservé.",
+        "The body of the request comes too slowly; nothing was kept.",
+        headers={"Connection": "close"},
+    )
+
+
 def language_of(accept_language: str | None) -> str:
     """Choose between French (default) and English by the order of ``Accept-Language``."""
     for choice in (accept_language or "").lower().split(","):
@@ -98,6 +109,7 @@ _BY_STATUS = {
     400: ("malformed_request", "Requête illisible.", "The request cannot be read."),
     404: ("not_found", "Introuvable.", "Not found."),
     405: ("method_not_allowed", "Cette méthode n'est pas permise ici.", "This method is not allowed here."),
+    408: (too_slow().code, too_slow().fr, too_slow().en),
     413: ("too_large", "Le corps de la requête est trop long.", "The body of the request is too long."),
 }
 

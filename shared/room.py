@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import extract, func, select, text
+from sqlalchemy import select, text
 
 from shared.calls import RoomCalls
 from shared.database.engine import room_engine
-from shared.database.plumbing import dead_letter, outbox, work
+from shared.database.plumbing import outbox
 from shared.dependencies import API, WORKER, Dependency
+from shared.gauges import Gauges, count_posted, watch_lag
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
@@ -22,7 +22,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
-from shared.observability import DEAD_LETTERS, OUTBOX_AGE, OUTBOX_ROWS, WORK_AGE, WORK_ROWS
+from shared.overload import limits_of
 from shared.readiness import Readiness
 from shared.settings import RoomSettings
 from shared.stopping import StopRequest
@@ -49,6 +49,7 @@ class Foundation:
     transport: Transport
     calls: RoomCalls
     verifier: TokenVerifier
+    gauges: Gauges
 
 
 def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -> Foundation:
@@ -64,14 +65,17 @@ def lay(name: str, settings: RoomSettings, transport: Transport | None = None) -
         keys = await calls.get_json("admin", "/admin/v1/jwks.json")
         return dict(keys or {"keys": []})
 
-    verifier = TokenVerifier(settings.base_url, settings.internal_secret.get_secret_value(), fetch_keys)
+    secret = settings.internal_secret.get_secret_value()
+    verifier = TokenVerifier(settings.base_url, secret, fetch_keys, also=settings.former_and_next_secrets)
+    database = RoomDatabase(engine, name)
     return Foundation(
         name,
         settings,
-        RoomDatabase(engine, name),
+        database,
         transport or _broker(settings, name),
         calls,
         verifier,
+        Gauges(database),
     )
 
 
@@ -120,13 +124,13 @@ def assemble(
     """
     database = foundation.database
 
-    async def measure() -> None:
-        await refresh_gauges(database)
-
+    database.when_posted(count_posted(foundation.name))
     both = (_database(database), _broker_of(foundation.transport))
     readiness = Readiness(foundation.name, (*both, *dependencies))
-    app = room_app(foundation.name, router, foundation.verifier, readiness, measure)
-    return Room(foundation, app, readiness, tuple(consumers), tuple(loops), tuple(close))
+    limits = limits_of(foundation.settings)
+    app = room_app(foundation.name, router, foundation.verifier, readiness, foundation.gauges.refresh, limits)
+    closing = (foundation.gauges.close, *close)
+    return Room(foundation, app, readiness, tuple(consumers), tuple(loops), closing)
 
 
 def _database(database: RoomDatabase) -> Dependency:
@@ -155,7 +159,7 @@ async def running(*rooms: Room, stop: StopRequest | None = None) -> AsyncIterato
     they depend on does. `stop` is told when the settings do not match what is found. Rooms of one process open
     and stop together: what one sends is heard by all, and none closes while another may still deliver to it.
     """
-    tasks: list[asyncio.Task[None]] = []
+    tasks = [asyncio.create_task(watch_lag(), name="event loop lag")]
     watching = contextlib.AsyncExitStack()
     for room in rooms:
         await watching.enter_async_context(room.readiness.watching())
@@ -204,27 +208,3 @@ async def _close(room: Room) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await close()
-
-
-async def refresh_gauges(database: RoomDatabase) -> None:
-    """Set the gauges of queues that live in the room's database; one query, no listing of rows."""
-    oldest = extract("epoch", func.now() - func.min(outbox.c.created_at))
-    work_oldest = extract("epoch", func.now() - func.min(work.c.created_at))
-    async with database.reading() as connection:
-        rows, age = (await connection.execute(select(func.count(), oldest).select_from(outbox))).one()
-        dead = await connection.scalar(select(func.count()).select_from(dead_letter))
-        kinds = (await connection.execute(select(work.c.kind, func.count(), work_oldest).group_by(work.c.kind))).all()
-    OUTBOX_ROWS.labels(database.room).set(rows)
-    OUTBOX_AGE.labels(database.room).set(age or 0)
-    DEAD_LETTERS.labels(database.room).set(dead or 0)
-    told = _TOLD_KINDS[database.room]
-    told.update(kind for kind, _, _ in kinds)
-    waiting = {kind: (count, kind_age) for kind, count, kind_age in kinds}
-    for kind in told:
-        count, kind_age = waiting.get(kind, (0, 0))
-        WORK_ROWS.labels(database.room, kind).set(count)
-        WORK_AGE.labels(database.room, kind).set(kind_age or 0)
-
-
-_TOLD_KINDS: dict[str, set[str]] = defaultdict(set)
-"""Kinds of work that a room once had: a gauge stays where it is until it is told that nothing is left."""

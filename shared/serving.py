@@ -21,6 +21,7 @@ from shared.observability import configure_logging
 from shared.readiness import WrongSetting
 from shared.room import Room, running
 from shared.settings import ProcessSettings, RoomSettings
+from shared.slowness import connection_class
 from shared.stopping import StopRequest, heeding_signals
 
 SHUTDOWN_SECONDS = 10
@@ -79,16 +80,17 @@ def told(stop: StopRequest) -> int:
 async def _serve(room: Room, settings: RoomSettings, stop: StopRequest) -> None:
     async with running(room, stop=stop):
         # A worker keeps its HTTP face: probes and metrics are asked there.
-        await listen(room.app, settings.host, settings.port, stop)
+        await listen(room.app, settings, stop)
 
 
-async def listen(app: ASGIApp, host: str, port: int, stop: StopRequest) -> None:
+async def listen(app: ASGIApp, settings: RoomSettings, stop: StopRequest) -> None:
     """Serve HTTP until told to stop, then let requests in hand end."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
-        http="httptools",
+        host=settings.host,
+        port=settings.port,
+        http=connection_class(settings.client_stall_seconds),
+        forwarded_allow_ips=settings.trusted_proxies,
         lifespan="off",
         access_log=False,
         log_config=None,

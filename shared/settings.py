@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from shared.limits import USUAL
 from shared.messaging.work import LEASE_SECONDS
 from shared.rooms import ROOMS
 
@@ -93,6 +94,9 @@ class RoomSettings(BaseSettings):
     internal_secret: SecretStr = Field(min_length=32)
     """Shared by the rooms; signs the short tokens they show each other for work nobody waits for."""
 
+    internal_secrets_also: tuple[Annotated[SecretStr, Field(min_length=32)], ...] = ()
+    """Accepted beside it, and never signed with: the next or the former one, while it is being changed."""
+
     base_url: Origin = "http://127.0.0.1:8000"
     """The public origin, as clients see it: in links, and as the issuer of tokens."""
 
@@ -106,6 +110,24 @@ class RoomSettings(BaseSettings):
     lease_seconds: float = Field(default=LEASE_SECONDS, gt=0, allow_inf_nan=False)
     """How long work stays with a worker that no longer says it lives; renewed every third of it."""
 
+    request_rate: float = Field(default=USUAL.rate.per_second, gt=0)
+    """Requests a second of one client, in each process; beyond it, 429."""
+
+    request_burst: int = Field(default=USUAL.rate.burst, ge=1)
+    """Requests at once of a client that has been silent."""
+
+    requests_in_hand: int = Field(default=USUAL.in_hand, ge=1)
+    """Requests answered at once by a process; beyond it, 503."""
+
+    client_stall_seconds: float = Field(default=USUAL.stall_seconds, gt=0)
+    """How long a client may take to send the next byte, or to read what waits for it, before it is cut."""
+
+    client_least_rate: int = Field(default=USUAL.least_rate, ge=0)
+    """Bytes a second that a client must send on average, once it has taken `client_stall_seconds` in all."""
+
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses or networks, with commas, whose ``X-Forwarded-For`` is believed."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     otlp_endpoint: str | None = None
@@ -113,6 +135,11 @@ class RoomSettings(BaseSettings):
 
     trace_share: float = Field(default=1.0, ge=0, le=1)
     """How many of all traces are recorded, the same ones in every room."""
+
+    @property
+    def former_and_next_secrets(self) -> tuple[str, ...]:
+        """Return what is accepted beside `internal_secret`, in clear."""
+        return tuple(secret.get_secret_value() for secret in self.internal_secrets_also)
 
     def url_of(self, room: str) -> str:
         """Return the origin of a room, without a final slash."""

@@ -1,7 +1,5 @@
 """The HTTP face that every room has alike: guard, problems, metrics, health, request ids."""
 
-import asyncio
-import logging
 import time
 
 from fastapi import APIRouter, FastAPI, Response
@@ -15,18 +13,21 @@ from shared import outages, problems
 from shared.bodies import Bounded, Drained
 from shared.clock import rfc3339
 from shared.dependencies import Probe
+from shared.gauges import OfRoom
 from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
 from shared.identity.rights import Permission
 from shared.identity.tokens import TokenVerifier
-from shared.observability import REQUEST_SECONDS, REQUESTS
+from shared.limits import USUAL, Limits
+from shared.metrics import REQUEST_SECONDS, REQUESTS
+from shared.overload import InHand
+from shared.rates import Turnstile
 from shared.readiness import Readiness
+from shared.slowness import Paced
 from shared.tracing import TRACEPARENT, context_of, spanning
 
-log = logging.getLogger(__name__)
-
-MEASURING_SECONDS = 2.0
-"""How long the gauges may take to be refreshed; then the last ones are told."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that are counted by name: a caller may send any word."""
 
 
 def room_app(
@@ -35,6 +36,7 @@ def room_app(
     verifier: TokenVerifier,
     readiness: Readiness,
     refresh_metrics: Probe,
+    limits: Limits = USUAL,
 ) -> FastAPI:
     """Return a room's application. Raises RuntimeError if a route names no permission."""
     app = FastAPI(
@@ -45,6 +47,7 @@ def room_app(
         redoc_url=None,
     )
     app.state.verifier = verifier
+    app.state.turnstile = Turnstile(room, limits.rate)
     app.include_router(router)
     app.include_router(_health(room, readiness, refresh_metrics))
     problems.install(app)
@@ -52,13 +55,16 @@ def room_app(
     refuse_unguarded(app)
     app.add_middleware(Opened, room=room, readiness=readiness)
     app.add_middleware(Bounded)
+    app.add_middleware(Paced, stall_seconds=limits.stall_seconds, least_rate=limits.least_rate)
     app.add_middleware(Drained)
+    app.add_middleware(InHand, room=room, most=limits.in_hand)
     app.add_middleware(Measured, room=room)
     return app
 
 
 def _health(room: str, readiness: Readiness, refresh_metrics: Probe) -> APIRouter:
     router = APIRouter(prefix=f"/{room}", dependencies=[requires(Permission.PUBLIC)])
+    of_room = OfRoom(room)
 
     @router.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
@@ -80,12 +86,8 @@ def _health(room: str, readiness: Readiness, refresh_metrics: Probe) -> APIRoute
     @router.get("/metrics", tags=["health"])
     async def metrics() -> Response:
         """Return the metrics in Prometheus's text form."""
-        try:
-            async with asyncio.timeout(MEASURING_SECONDS):
-                await refresh_metrics()
-        except Exception as error:  # noqa: BLE001 (what is known without the database is told all the same)
-            log.warning("gauges not refreshed", extra={"reason": f"{type(error).__name__}: {error}"[:300]})
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        await refresh_metrics()
+        return Response(generate_latest(of_room), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
@@ -142,7 +144,8 @@ class Measured:
             route = getattr(scope.get("route"), "path", "unmatched")
             span.update_name(f"{scope['method']} {route}")
             span.set_attribute("http.response.status_code", status)
-            REQUESTS.labels(self._room, scope["method"], route, str(status)).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(self._room, method, route, str(status)).inc()
             REQUEST_SECONDS.labels(self._room, route).observe(time.perf_counter() - started)
 
 

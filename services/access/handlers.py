@@ -21,6 +21,7 @@ from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.port import ObjectStore, Written
+from shared.steps import timed
 
 BUILD = "build_dip"
 EXPIRE = "expire_dip"
@@ -85,7 +86,8 @@ async def build_dip(access: Access, sources: Sources, held: Lease) -> None:
         return
     key = package_key(dip.id, held.epoch)
     try:
-        written = await _write(access, sources, dip, key)
+        with timed("access", "build_dip"):
+            written = await _write(access, sources, dip, key)
     except CannotPackage as error:
         await _fail(access.database, held, dip, str(error))
         return

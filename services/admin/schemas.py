@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.admin.domain.client import Client, mandates_of
 from services.admin.domain.organisation import Kind, Organisation
 from services.admin.domain.rule import Category
-from shared.clock import rfc3339
+from services.admin.domain.secret import LONGEST_OVERLAP, OVERLAP
+from shared.clock import now, rfc3339
 from shared.identity.caller import mandates_claim
 from shared.identity.rights import Role
 
@@ -95,6 +96,15 @@ class ClientChange(Body):
     state: Literal["active", "disabled"]
 
 
+class SecretRotation(Body):
+    """How a client's secret is to be replaced."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds()))] = int(
+        OVERLAP.total_seconds()
+    )
+    """How long the former secret works on; 0 for one that has leaked."""
+
+
 class RuleBody(Body):
     """One code of the rule referential."""
 
@@ -125,7 +135,7 @@ def shown_organisation(organisation: Organisation) -> dict[str, Any]:
 
 def shown_client(client: Client) -> dict[str, Any]:
     """Return a client as callers see it: without anything of its secret."""
-    used = client.first_used_at
+    used, former = client.first_used_at, client.former_secret
     return {
         "client_id": str(client.id),
         "name": client.name,
@@ -134,4 +144,5 @@ def shown_client(client: Client) -> dict[str, Any]:
         "mandates": mandates_claim(mandates_of(client.grants)),
         "created_at": rfc3339(client.created_at),
         "first_used_at": None if used is None else rfc3339(used),
+        "former_secret_until": None if former is None or former.until <= now() else rfc3339(former.until),
     }

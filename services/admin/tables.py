@@ -76,6 +76,9 @@ client = Table(
     Column("bootstrap", Boolean, nullable=False, server_default="false"),
     Column("salt", LargeBinary, nullable=False),
     Column("secret_sha256", LargeBinary, nullable=False),
+    Column("former_salt", LargeBinary),
+    Column("former_sha256", LargeBinary),
+    Column("former_until", DateTime(timezone=True)),
     _since("created_at"),
     _since("changed_at"),
     Column("first_used_at", DateTime(timezone=True)),
@@ -105,7 +108,9 @@ signing_key = Table(
     Column("pkcs8", LargeBinary, nullable=False),
     Column("jwk", JSONB, nullable=False),
     _since("created_at"),
+    _since("signs_from"),
     Column("retired_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
 )
 
 rule = Table(

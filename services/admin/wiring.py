@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from services.admin.api import routes
+from services.admin.api.door import TokenDoor
 from services.admin.bootstrap import first_client
 from services.admin.settings import AdminSettings
 from services.admin.signing import Signer
 from shared.dependencies import Dependency
+from shared.limits import Rate
 from shared.messaging.transport import Transport
+from shared.rates import Turnstile
 from shared.room import Foundation, Room, assemble, lay
 from shared.settings import RoomSettings
 
@@ -15,8 +18,9 @@ from shared.settings import RoomSettings
 def build(settings: RoomSettings, own: AdminSettings, transport: Transport | None = None) -> Room:
     """Return admin, ready to be opened."""
     foundation = lay("admin", settings, transport)
-    signer = Signer(foundation.database, settings.internal_secret.get_secret_value())
-    router = routes(foundation.database, signer, settings.base_url)
+    secret = settings.internal_secret.get_secret_value()
+    signer = Signer(foundation.database, secret, also=settings.former_and_next_secrets)
+    router = routes(foundation.database, signer, settings.base_url, _door(own))
     return assemble(foundation, router, dependencies=_first_client(foundation, own))
 
 
@@ -33,3 +37,10 @@ def _first_client(foundation: Foundation, own: AdminSettings) -> Sequence[Depend
         """Nothing to ask: once made, it is there."""
 
     return (Dependency("first_client", made, open=make),)
+
+
+def _door(own: AdminSettings) -> TokenDoor:
+    """Return what slows down those who ask for tokens, as the operator has set it."""
+    requests = Turnstile("admin", Rate(own.token_rate, own.token_burst))
+    wrong_secrets = Turnstile("admin", Rate(own.wrong_secret_rate, own.wrong_secret_burst))
+    return TokenDoor(requests, wrong_secrets)

@@ -19,6 +19,7 @@ from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import finish
+from shared.steps import timed
 
 Fetch = Callable[[AipStoredV1], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 """Opens the bytes of an AIP's ``catalogue.ndjson`` as storage holds them."""
@@ -68,10 +69,14 @@ class Cataloguer:
         """Load the catalogue of a stored AIP and say so; loaded before, only say so again."""
         job = Job(held, AipStoredV1.model_validate(held.payload))
         if job.message.catalogue.length <= BATCH_BYTES:
-            await self._together.add(await self._read_whole(job))
+            with timed("data_management", "read_catalogue"):
+                whole = await self._read_whole(job)
+            with timed("data_management", "load_catalogue"):
+                await self._together.add(whole)
         else:
             async with self._streams:
-                await self._stream(job)
+                with timed("data_management", "stream_catalogue"):
+                    await self._stream(job)
 
     async def _read_whole(self, job: Job) -> Whole:
         reader = CatalogueReader(job.message)

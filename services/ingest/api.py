@@ -27,7 +27,8 @@ from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.object_store.errors import NoSuchObject
-from shared.problems import Problem, language_of, not_found
+from shared.problems import Problem, language_of, not_found, too_slow
+from shared.slowness import TooSlow
 
 router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
 
@@ -60,6 +61,7 @@ async def create_transfer(
     if "dry_run" in request.query_params:
         # Silence would store what its sender only wanted judged.
         raise Problem(400, "dry_run_unknown", "Le mode dry_run n'est pas offert.", "dry_run is not offered.")
+    ingest.turnstile.admit(caller.subject)
     chosen = await agreement_for(ingest, caller, agreement, now().date())
     limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
     async with refusals_noted(ingest.database, caller.subject, chosen):
@@ -78,7 +80,7 @@ def _parcel(request: Request, limit: int, filename: str | None) -> Parcel:
     digests = announced_digests(request.headers.getlist("content-digest"))
     if content_type.lower().startswith("multipart/form-data"):
         # Length and digest announced are those of the form, not of the part.
-        return Parcel(sip_part(matching(chunks, digests), boundary_of(content_type)), None, {}, filename)
+        return Parcel(sip_part(matching(chunks, digests), boundary_of(content_type)), None, {}, filename, size)
     if size is not None and size > limit:
         raise _too_large(limit)
     return Parcel(chunks, size, digests, filename)
@@ -94,6 +96,9 @@ async def _limited(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[by
             yield chunk
     except ClientDisconnect as error:
         raise Problem(400, "truncated", "Le corps s'est interrompu.", "The body was cut short.") from error
+    except TooSlow as error:
+        # As a problem of ours, so that it is journaled like any other refusal.
+        raise too_slow() from error
 
 
 def _too_large(limit: int) -> Problem:

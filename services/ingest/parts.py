@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.ingest import queries
+from services.ingest.adapters.sites import Sites
 from services.ingest.arrivals import Arrival, enter
+from services.ingest.berths import Berths, staging_place
 from services.ingest.queries import Transfer
 from services.ingest.settings import IngestSettings
 from shared.calls import RoomCalls
+from shared.limits import Rate
 from shared.messages.admin import AgreementV1
 from shared.messaging.gathering import Gatherer, recorder
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.port import ObjectStore
+from shared.rates import Turnstile
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Ingest:
     """The parts of a running ingest.
 
     What is wanted by many at one moment is done for all: `agreements` and `transfers` look for one in the
-    database (None: there is none), `arrivals` enters a SIP that came in.
+    database (None: there is none), `arrivals` enters a SIP that came in. `turnstile` counts deposits of a client,
+    `berths` says whether there is room for one more.
     """
 
     database: RoomDatabase
@@ -30,6 +35,8 @@ class Ingest:
     agreements: Gatherer[str, AgreementV1 | None] = field(init=False)
     transfers: Gatherer[UUID, Transfer | None] = field(init=False)
     arrivals: Gatherer[Arrival, Transfer | None] = field(init=False)
+    turnstile: Turnstile = field(init=False)
+    berths: Berths = field(init=False)
 
     def __post_init__(self) -> None:
         """Let those who want the same kind of thing have it together."""
@@ -46,3 +53,7 @@ class Ingest:
         object.__setattr__(self, "agreements", Gatherer(find_agreements))
         object.__setattr__(self, "transfers", Gatherer(find_transfers))
         object.__setattr__(self, "arrivals", recorder(self.database, enter))
+        rate = Rate(self.settings.deposit_rate, self.settings.deposit_burst)
+        object.__setattr__(self, "turnstile", Turnstile("ingest", rate))
+        staging = staging_place(self.database, self.staging)
+        object.__setattr__(self, "berths", Berths(staging, Sites(self.calls), self.settings.uploads))

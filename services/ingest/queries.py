@@ -4,10 +4,26 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Text, any_, bindparam, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Row,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    extract,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -230,3 +246,37 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+# The words of the index `ix_transfer_pending`: only what is said alike can be answered from it.
+_IS_PENDING = literal_column("state NOT IN ('accepted', 'rejected')", Boolean)
+PENDING = (
+    select(transfer.c.state, func.count(), extract("epoch", func.now() - func.min(transfer.c.received_at)))
+    .where(_IS_PENDING)
+    .group_by(transfer.c.state)
+)
+# Identifiers sort by time of birth.
+_LAST_RECEIVED = select(transfer.c.received_at).order_by(transfer.c.id.desc()).limit(1)
+
+
+async def pending(connection: AsyncConnection) -> list[tuple[str, int, Decimal]]:
+    """Return how many transfers are in each state that is not final, and the age of the oldest, in s."""
+    return [tuple(row) for row in await connection.execute(PENDING)]
+
+
+_PENDING_BYTES = select(
+    func.coalesce(func.sum(transfer.c.size), 0),
+    func.coalesce(func.sum(transfer.c.size).filter(transfer.c.built.is_(None)), 0),
+    func.coalesce(func.sum(cast(transfer.c.built["size"].astext, BigInteger)), 0),
+).where(_IS_PENDING)
+
+
+async def pending_bytes(connection: AsyncConnection) -> tuple[int, int, int]:
+    """Return the bytes of SIPs on their way, of those of them with no AIP yet, and of the AIPs of the others."""
+    sips, unbuilt, aips = (await connection.execute(_PENDING_BYTES)).one()
+    return int(sips), int(unbuilt), int(aips)
+
+
+async def last_received(connection: AsyncConnection) -> datetime | None:
+    """Return when the last transfer was received."""
+    return await connection.scalar(_LAST_RECEIVED)

@@ -7,18 +7,20 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.ingest import queries
 from services.ingest.arrivals import Arrival
+from services.ingest.berths import STAGING_FULL, no_room
 from services.ingest.parts import Ingest
 from services.ingest.queries import Transfer
 from services.ingest.refusals import refusals_noted
 from shared.identifiers import new_id
 from shared.messages.admin import AgreementV1
-from shared.object_store.errors import StoreError, WrongBytes
+from shared.object_store.errors import StoreError, StoreFull, WrongBytes
 from shared.object_store.port import ObjectStore, Written
 from shared.problems import Problem
+from shared.steps import timed
 
 _DIGEST = re.compile(r":([A-Za-z0-9+/=]*):\s*(?:;.*)?")
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
@@ -26,12 +28,21 @@ _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is handed in: a stream of bytes, its announced size and digests (hashlib's name → hex)."""
+    """What is handed in: a stream of bytes, its announced size and digests (hashlib's name → hex).
+
+    Of a form, `form_size` is announced, and the size of the SIP within it is not.
+    """
 
     chunks: AsyncIterator[bytes]
     size: int | None
     digests: dict[str, str]
     filename: str | None
+    form_size: int | None = None
+
+    @property
+    def expected(self) -> int | None:
+        """Return how many bytes come at most; None where nothing was announced."""
+        return self.form_size if self.size is None else self.size
 
 
 def announced_digests(content_digest: Sequence[str]) -> dict[str, str]:
@@ -67,12 +78,14 @@ async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel
     """Take a parcel in; return its transfer and whether it is a new one.
 
     The same bytes of the same establishment, pending or accepted, are the same transfer.
-    Raises `Problem` when the bytes are not those announced; nothing of them is kept then, and it is journaled.
+    Raises `Problem` when there is no room for it, or its bytes are not those announced; nothing of them is kept
+    then, and it is journaled.
     """
     transfer_id = new_id()
     key = f"sips/{transfer_id}"
-    async with refusals_noted(ingest.database, depositor, agreement):
-        written = await _stage(ingest.staging, key, parcel)
+    async with refusals_noted(ingest.database, depositor, agreement), ingest.berths.berth(parcel.expected) as berth:
+        with timed("ingest", "receive"):
+            written = await _stage(ingest.staging, key, replace(parcel, chunks=berth.within(parcel.chunks)))
 
     values = {
         "id": transfer_id,
@@ -138,6 +151,9 @@ async def _stage(staging: ObjectStore, key: str, parcel: Parcel) -> Written:
             return await writer.commit(size=parcel.size, digests=parcel.digests)
     except WrongBytes as error:
         raise _mismatch() from error
+    except StoreFull as error:
+        # Our reckoning was wrong, or somebody else has filled it.
+        raise no_room(STAGING_FULL) from error
 
 
 def _mismatch() -> Problem:

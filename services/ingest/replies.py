@@ -12,6 +12,7 @@ from services.ingest.queries import Transfer
 from shared.clock import rfc3339
 from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
+from shared.steps import timed
 
 
 async def write_reply(staging: ObjectStore, transfer: Transfer, granted_at: datetime | None) -> str | None:
@@ -29,12 +30,13 @@ async def write_reply(staging: ObjectStore, transfer: Transfer, granted_at: date
     before, _, after = compose_reply(letter, findings, _french, grant_date, (b"",))
     key = f"replies/{transfer.id}.xml"
     accepted = granted_at is not None
-    try:
-        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
-    except KeyTaken:
-        # Left by a transaction that never committed, before the verdict changed: nobody was given it.
-        await staging.delete(key)
-        await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
+    with timed("ingest", "reply"):
+        try:
+            await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
+        except KeyTaken:
+            # Left by a transaction that never committed, before the verdict changed: nobody was given it.
+            await staging.delete(key)
+            await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
     return key
 
 

@@ -1,6 +1,6 @@
 """What an operator may set for ingest."""
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.object_store.opening import StoreUrl
@@ -23,6 +23,15 @@ class IngestSettings(BaseSettings):
 
     clamd_stream_max: PositiveInt = 25 * 1024**2
     """Bytes of a file that are sent to it: at most clamd's own StreamMaxLength."""
+
+    deposit_rate: float = Field(default=100, gt=0)
+    """Deposits a second of one client, in each process; beyond it, 429."""
+
+    deposit_burst: int = Field(default=200, ge=1)
+    """Deposits at once of a client that has been silent."""
+
+    uploads: int = Field(default=128, ge=1)
+    """Deposits whose bytes come in at once, in each process; beyond it, 503."""
 
     ingest_processes: PositiveInt = 2
     """Child processes that check and build."""

@@ -9,16 +9,19 @@ from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
+from services.ingest.measures import MEASURES
 from services.ingest.parts import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Workshop
 from shared.dependencies import WORKER, Dependency
+from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import SipReceivedV1
 from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import open_store, staging_of
@@ -32,6 +35,7 @@ SCANNER_SECONDS = 5.0
 def build(settings: RoomSettings, own: IngestSettings, transport: Transport | None = None) -> Room:
     """Return ingest, ready to be opened."""
     foundation = lay("ingest", settings, transport)
+    foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
     database, lasts = foundation.database, settings.lease_seconds
     ingest = Ingest(database, foundation.calls, staging, own)
@@ -63,6 +67,11 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
         dependencies=(staging_of(staging), *_scanner(own)),
         close=(children.close, staging.close),
     )
+
+    async def measure_space(_: RoomDatabase) -> None:
+        await ingest.berths.staging.look()
+
+    foundation.gauges.add(Measure("space", measure_space))
     room.app.state.ingest = ingest
     return room
 

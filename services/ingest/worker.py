@@ -33,6 +33,7 @@ from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, close, enqueue
 from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
+from shared.steps import timed
 
 LEAVING_SECONDS = 3.0
 
@@ -83,7 +84,8 @@ class Workshop:
         async with self._benches, local_copy(self._ingest.staging, transfer.staging_key) as sip:
             settings = self._ingest.settings
             order = CheckOrder(sip, _judged_by(agreement), rules, settings.clamd, settings.clamd_stream_max)
-            checked = await self._in_child(check, order)
+            with timed("ingest", "check"):
+                checked = await self._in_child(check, order)
         refused = checked.inventory is None or is_refused(checked.findings)
         conclusions = self._refused if refused else self._accepted
         return await conclusions.add(Judged(held, transfer, agreement, checked))
@@ -112,8 +114,10 @@ class Workshop:
                 scratch_folder(staging) as folder,
             ):
                 order = BuildOrder(sip, recipe.inventory, plan, folder / "aip.tar", folder / "package.xml")
-                summary = await self._in_child(build, order)
-                await self._stage(transfer, order, summary)
+                with timed("ingest", "build"):
+                    summary = await self._in_child(build, order)
+                with timed("ingest", "stage"):
+                    await self._stage(transfer, order, summary)
             await self._handed_over.add(Built(held, transfer, plan, summary))
         except (StaleLease, asyncio.CancelledError):
             await self._leave_nothing(transfer, plan)

@@ -72,6 +72,9 @@ def _configuration(port: int, rooms: Mapping[str, int]) -> dict[str, object]:
     server = {
         "listen": [f"127.0.0.1:{port}"],
         "protocols": ["h1"],
+        # Bodies may take hours: how slowly they come and go is the rooms' to judge. A head is a few hundred bytes.
+        "read_header_timeout": "15s",
+        "idle_timeout": "2m",
         "automatic_https": {"disable": True},
         # Without it an answer that comes while the body is still on its way may be cut: Go closes the body as it
         # writes the answer's head, whoever sends that body on finds it closed, and gives the connection up.

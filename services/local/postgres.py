@@ -50,6 +50,9 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
 log_line_prefix = '%m [%p] %q%u@%d '
+# The rows of a failed statement are for nobody who reads logs.
+log_error_verbosity = terse
+log_min_error_statement = panic
 """
 
 

@@ -213,12 +213,13 @@ def _check_door(home: Path, before: _State | None, port: int) -> None:
 
 
 def _prepared(before: _State | None, port: int, plan: Plan) -> _State:
-    """Keep the secret and the rooms' ports of the last start, and choose those that miss."""
+    """Keep the ports of the last start, and its secret unless the operator gives another; choose those that miss."""
     known = {} if before is None else {room: before.rooms[room].port for room in plan.rooms if room in before.rooms}
     missing = [room for room in plan.rooms if room not in known]
     fresh = ports.free_ports(len(missing), taken={port, *known.values()})
     chosen = known | dict(zip(missing, fresh, strict=True))
-    secret = secrets.token_urlsafe(32) if before is None else before.internal_secret
+    kept = secrets.token_urlsafe(32) if before is None else before.internal_secret
+    secret = plan.also.get("CHARTRIER_INTERNAL_SECRET", kept)
     return _State(port=port, internal_secret=secret, rooms={room: _RoomState(port=at) for room, at in chosen.items()})
 
 

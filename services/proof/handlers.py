@@ -207,6 +207,12 @@ def _deposit(line: JournalLineV1) -> tuple[UUID, UUID] | None:
 async def show_waiting(tx: Transaction, sender: str) -> int:
     """Set the gauges of a sender to what its waiting batches are now, and return how many there are."""
     (state,) = await queries.sender_states(tx.connection, sender)
-    WAITING.labels(sender).set(state.waiting)
-    WAITING_SINCE.labels(sender).set(0 if state.waiting_since is None else state.waiting_since.timestamp())
+    show_states([state])
     return state.waiting
+
+
+def show_states(states: Sequence[queries.SenderState]) -> None:
+    """Set the gauges of senders."""
+    for state in states:
+        WAITING.labels(state.name).set(state.waiting)
+        WAITING_SINCE.labels(state.name).set(0 if state.waiting_since is None else state.waiting_since.timestamp())

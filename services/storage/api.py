@@ -13,6 +13,7 @@ from services.storage.domain.copies import Copy
 from services.storage.queries import Holding
 from services.storage.reading import content
 from services.storage.sites import OpenSite
+from services.storage.space import SiteSpaces
 from shared.byte_ranges import UnsatisfiableRange, byte_range
 from shared.clock import rfc3339
 from shared.identity.caller import Caller
@@ -31,6 +32,7 @@ class Storage:
 
     database: RoomDatabase
     sites: Mapping[str, OpenSite]
+    spaces: SiteSpaces
 
 
 def _storage(request: Request) -> Storage:
@@ -66,6 +68,12 @@ async def get_copies(
             for copy in copies
         ],
     }
+
+
+@router.get("/space")
+async def get_space(storage: Parts, _caller: Annotated[Caller, requires(Permission.SPACE_READ)]) -> dict[str, Any]:
+    """Say how much room each site has, and which are full."""
+    return {"sites": await storage.spaces.look()}
 
 
 @router.get("/aips/{aip_id}/content", response_class=Response)

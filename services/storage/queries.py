@@ -3,17 +3,34 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Row,
+    RowMapping,
+    Text,
+    bindparam,
+    cast,
+    extract,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.tables import copy, holding
+from services.storage.tables import usage as usage_table
 from shared.checksums import Measure
+from shared.database.plumbing import work
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +186,65 @@ def _copy(held: Holding, row: Mapping[str, Any]) -> Copy:
         written_at=row["written_at"],
         verified_at=row["verified_at"],
     )
+
+
+_TOTALS = (
+    select(copy.c.site, copy.c.state, func.count().label("copies"), func.sum(holding.c.size).label("bytes"))
+    .join_from(copy, holding, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version))
+    .group_by(copy.c.site, copy.c.state)
+)
+
+
+async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
+    """Return how many copies, and bytes, each site has in each state: every row is read."""
+    return [tuple(row) for row in await connection.execute(_TOTALS)]
+
+
+_SITE = func.split_part(work.c.key, "/", 3)
+_WAITING = (
+    select(_SITE, work.c.kind, func.count(), extract("epoch", func.now() - func.min(work.c.created_at)))
+    .where(work.c.kind.in_(("write", "verify")))
+    .group_by(_SITE, work.c.kind)
+)
+
+
+async def waiting(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
+    """Return how many copies are still to be written, or read back, on each site, and the age of the oldest, in s."""
+    return [tuple(row) for row in await connection.execute(_WAITING)]
+
+
+_ADD_USAGE = upsert(usage_table)
+_ADD_USAGE = _ADD_USAGE.on_conflict_do_update(
+    index_elements=[usage_table.c.site],
+    set_={name: usage_table.c[name] + _ADD_USAGE.excluded[name] for name in ("bytes", "copies")},
+)
+
+
+async def add_usage(connection: AsyncConnection, written: Mapping[str, Sequence[int]]) -> None:
+    """Count what was written: site → the sizes of its new copies."""
+    # In one order, so that two transactions that count on the same sites never wait for each other.
+    rows = [{"site": site, "bytes": sum(sizes), "copies": len(sizes)} for site, sizes in sorted(written.items())]
+    if rows:
+        await connection.execute(_ADD_USAGE, rows)
+
+
+async def usage(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many bytes were written on each site."""
+    rows = await connection.execute(select(usage_table.c.site, usage_table.c.bytes))
+    return {row.site: row.bytes for row in rows}
+
+
+_OWED = (
+    select(_SITE.label("site"), func.sum(holding.c.size).label("bytes"))
+    .join_from(work, holding, holding.c.id == cast(func.split_part(work.c.key, "/", 1), UUID_TYPE))
+    .where(work.c.kind == "write", holding.c.version == cast(func.split_part(work.c.key, "/", 2), Integer))
+    .group_by(_SITE)
+)
+
+
+async def owed(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many bytes are still to be written on each site: read from the work on it."""
+    return {row.site: int(row.bytes) for row in await connection.execute(_OWED)}
 
 
 _PUT_COPY = update(copy).where(

@@ -33,7 +33,16 @@ async def note_written(tx: Transaction, steps: Sequence[Step]) -> list[None]:
     await queries.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
     await finish(tx, *(step.held for step in steps))
     await enqueue(tx, VERIFY, *(_further(step) for step in steps))
+    # Last, so that its rows, which everybody wants, are locked for no longer than the commit takes.
+    await queries.add_usage(tx.connection, _sizes(steps))
     return [None] * len(steps)
+
+
+def _sizes(steps: Sequence[Step]) -> Mapping[str, Sequence[int]]:
+    sizes: dict[str, list[int]] = {}
+    for step in steps:
+        sizes.setdefault(step.copy.site, []).append(step.holding.size)
+    return sizes
 
 
 async def note_verified(sites: Mapping[str, OpenSite], tx: Transaction, steps: Sequence[Step]) -> list[None]:

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.storage.domain.sites import Site, SiteKind, UnsafeSitesError, require_safe_sites
 from shared.object_store.opening import StoreUrl
 from shared.object_store.port import LockMode
+from shared.object_store.space import USUAL
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "filesystem": ("path",),
@@ -45,6 +46,10 @@ class SiteSettings(BaseModel):
     region: str = "us-east-1"
     secure: bool = True
     checksum: bool = True
+    reserve_bytes: int = Field(default=USUAL.reserve, ge=0)
+    """What new deposits may not take of it: work in hand lives from that."""
+    quota_bytes: int | None = Field(default=None, ge=0)
+    """What is ours of it in all; None: as much as there is, which a bucket does not tell."""
     lock_mode: Literal["GOVERNANCE", "COMPLIANCE", "none"] = "none"
 
     @field_validator("path", "endpoint", "bucket", "access_key", "secret_key")

@@ -10,6 +10,7 @@ from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.port import ObjectStore
 from shared.object_store.s3 import S3Store
 from shared.object_store.s3_wire import Bucket
+from shared.object_store.space import Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,21 @@ def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
 
 
 def _store(declared: SiteSettings) -> ObjectStore:
+    allowance = Allowance(declared.reserve_bytes, declared.quota_bytes)
     if declared.kind == "filesystem":
-        return FilesystemStore(Path(declared.path or ""))
-    return S3Store(
-        Bucket(
-            endpoint=declared.endpoint or "",
-            name=declared.bucket or "",
-            access_key=declared.access_key or "",
-            secret_key=declared.secret_key.get_secret_value() if declared.secret_key else "",
-            secure=declared.secure,
-            region=declared.region,
-            locked=declared.lock_mode != "none",
-            checksum=declared.checksum,
-        )
+        return FilesystemStore(Path(declared.path or ""), allowance)
+    return S3Store(bucket_of(declared), allowance)
+
+
+def bucket_of(declared: SiteSettings) -> Bucket:
+    """Return the bucket of an S3 site; its declaration has been checked."""
+    return Bucket(
+        endpoint=declared.endpoint or "",
+        name=declared.bucket or "",
+        access_key=declared.access_key or "",
+        secret_key=declared.secret_key.get_secret_value() if declared.secret_key else "",
+        secure=declared.secure,
+        region=declared.region,
+        locked=declared.lock_mode != "none",
+        checksum=declared.checksum,
     )

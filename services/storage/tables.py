@@ -35,3 +35,11 @@ copy = Table(
     Column("written_at", DateTime(timezone=True)),
     Column("verified_at", DateTime(timezone=True)),
 )
+
+usage = Table(
+    "usage",
+    METADATA,
+    Column("site", Text, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("copies", BigInteger, nullable=False),
+)

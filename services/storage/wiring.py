@@ -10,13 +10,17 @@ from services.storage.handlers import (
     take_aips,
     take_organisations,
 )
+from services.storage.measures import MEASURES
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
+from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
+from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import make_ready, open_store
@@ -28,6 +32,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     """Return storage, ready to be opened."""
     sites = open_sites(own.sites)
     foundation = lay("storage", settings, transport)
+    foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
     database, lasts = foundation.database, settings.lease_seconds
     keeper = Keeper(database, sites, staging, own)
@@ -59,7 +64,13 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         ),
         close=(staging.close, *(site.store.close for site in sites.values())),
     )
-    room.app.state.storage = Storage(database, sites)
+    spaces = site_spaces(database, sites)
+
+    async def measure_space(_: RoomDatabase) -> None:
+        await spaces.look()
+
+    foundation.gauges.add(Measure("space", measure_space))
+    room.app.state.storage = Storage(database, sites, spaces)
     return room
 
 

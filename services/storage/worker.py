@@ -24,6 +24,7 @@ from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import close
 from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError, StoreUnavailable, WrongBytes
 from shared.object_store.port import ObjectStore, Receipt
+from shared.steps import timed
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ class Keeper:
             return
         try:
             async with self._room_for(holding):
-                receipt = await self._put(holding, opened)
+                with timed("storage", "write_copy"):
+                    receipt = await self._put(holding, opened)
         except (NoSuchObject, WrongBytes) as error:
             await self._refuse(held, holding, str(error))
             return
@@ -79,7 +81,8 @@ class Keeper:
         holding, copy, opened = await self._subject(held)
         try:
             async with self._room_for(holding):
-                found = await opened.store.sha512(holding.key, copy.version_id, cold=True)
+                with timed("storage", "read_back"):
+                    found = await opened.store.sha512(holding.key, copy.version_id, cold=True)
         except NoSuchObject:
             found = None
         except StoreUnavailable as error:

@@ -37,6 +37,8 @@ def room_engine(url: str, room: str, *, pool: int = 12) -> AsyncEngine:
         # No ping before each use: it would double the round trips. A lost connection fails one statement, the
         # pool then drops its older ones, and whoever called tries again (an HTTP caller hears 503).
         pool_pre_ping=False,
+        # What is written may be anybody's name: no error quotes it.
+        hide_parameters=True,
         connect_args={
             "timeout": 10,
             "server_settings": {

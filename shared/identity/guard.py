@@ -11,6 +11,7 @@ from shared.identity.caller import Caller
 from shared.identity.rights import Permission
 from shared.identity.tokens import InvalidToken, TokenVerifier
 from shared.problems import Problem
+from shared.rates import Turnstile
 
 
 class Guard:
@@ -23,7 +24,7 @@ class Guard:
         self.permission = permission
 
     async def __call__(self, request: Request) -> Caller:
-        """Return the verified caller. Raises a 401 or 403 `Problem`."""
+        """Return the verified caller. Raises a 401, 403 or 429 `Problem`."""
         if self.permission is Permission.PUBLIC:
             return Caller("anonymous", (), "")
         verifier: TokenVerifier = request.app.state.verifier
@@ -31,6 +32,10 @@ class Guard:
             caller = await verifier.verify(_bearer(request))
         except InvalidToken as error:
             raise _unauthorised() from error
+        if not caller.internal:
+            # Rooms ask on behalf of work that is bounded already, and nobody would read their 429.
+            turnstile: Turnstile = request.app.state.turnstile
+            turnstile.admit(caller.subject)
         if self.permission is not Permission.SELF and not caller.scope(self.permission):
             raise _forbidden()
         return caller

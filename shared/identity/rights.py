@@ -16,6 +16,7 @@ class Permission(StrEnum):
     CATALOGUE_READ = "catalogue.read"
     CONTENT_READ = "content.read"
     COPIES_READ = "copies.read"
+    SPACE_READ = "space.read"
     JOURNAL_READ = "journal.read"
     ORGANISATION_READ = "organisation.read"
     ORGANISATION_MANAGE = "organisation.manage"
@@ -62,7 +63,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
         {_P.TRANSFER_READ, _P.CATALOGUE_READ, _P.JOURNAL_READ, _P.AGREEMENT_READ, _P.ORGANISATION_READ}
     ),
     # The operator keeps the service running and never reads content.
-    Role.OPERATOR: frozenset({_P.COPIES_READ, _P.ORGANISATION_READ}),
+    Role.OPERATOR: frozenset({_P.COPIES_READ, _P.SPACE_READ, _P.ORGANISATION_READ}),
     Role.SECURITY_OFFICER: frozenset({_P.CLIENT_MANAGE, _P.ORGANISATION_READ, _P.JOURNAL_READ}),
     Role.AUDITOR: frozenset(
         {_P.JOURNAL_READ, _P.COPIES_READ, _P.TRANSFER_READ, _P.AGREEMENT_READ, _P.ORGANISATION_READ}
@@ -76,14 +77,17 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.AGREEMENT_MANAGE,
             _P.CLIENT_MANAGE,
             _P.COPIES_READ,
+            _P.SPACE_READ,
             _P.TRANSFER_READ,
         }
     ),
 }
 """Version 1 of the matrix; an article of the archival policy will stand beside each right."""
 
-ROOM_RIGHTS: frozenset[Permission] = frozenset({_P.SELF, _P.AGREEMENT_READ, _P.CATALOGUE_READ, _P.CONTENT_READ})
-"""What a room may ask of another when nobody waits: agreements, rules, the catalogue, bytes; no change."""
+ROOM_RIGHTS: frozenset[Permission] = frozenset(
+    {_P.SELF, _P.AGREEMENT_READ, _P.CATALOGUE_READ, _P.CONTENT_READ, _P.SPACE_READ}
+)
+"""What a room may ask of another when nobody waits: agreements, rules, the catalogue, bytes, room; no change."""
 
 
 def roles_with(permission: Permission) -> frozenset[Role]:

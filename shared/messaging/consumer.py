@@ -1,6 +1,7 @@
 """Deliver messages to their handler, each with one effect, as many as possible in one transaction."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.outage import is_outage
 from shared.database.plumbing import dead_letter, inbox
+from shared.identifiers import born_at
 from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.observability import MESSAGES
+from shared.metrics import BATCH_SECONDS, MESSAGE_AGE, MESSAGES
+from shared.telling import told
 from shared.tracing import processing
 
 log = logging.getLogger(__name__)
@@ -66,9 +69,13 @@ class Consumer:
 
         Raises what our own database says when it is away: no attempt of any message is spent on that.
         """
-        outcomes = await self._outcomes(deliveries)
-        for outcome in outcomes:
-            MESSAGES.labels(self.queue, outcome.verdict.value).inc()
+        room = self.database.room
+        with BATCH_SECONDS.labels(room, self.queue).time():
+            outcomes = await self._outcomes(deliveries)
+        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            MESSAGES.labels(room, self.queue, outcome.verdict.value).inc()
+            if outcome is DONE:
+                MESSAGE_AGE.labels(room, self.queue).observe(max(0.0, time.time() - born_at(delivery.message_id)))
         return outcomes
 
     async def _outcomes(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
@@ -92,14 +99,14 @@ class Consumer:
         try:
             await self._apply([delivery])
         except (Rejected, ValidationError) as error:
-            return Outcome(Verdict.DEAD, _reason(error))
+            return Outcome(Verdict.DEAD, told(error))
         except TryAgain as error:
-            return Outcome(Verdict.AGAIN, _reason(error), patient=True)
+            return Outcome(Verdict.AGAIN, told(error), patient=True)
         except Exception as error:
             if is_outage(error):
                 raise
             log.exception("handler failed", extra={"queue": self.queue, "message_id": delivery.message_id})
-            return Outcome(Verdict.AGAIN, _reason(error))
+            return Outcome(Verdict.AGAIN, told(error))
         return DONE
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> None:
@@ -137,7 +144,3 @@ class Consumer:
         async with self.database.begin() as tx:
             await tx.connection.execute(insert(dead_letter).values(values).on_conflict_do_nothing())
         log.error("message dead-lettered", extra={"queue": self.queue, "reason": reason})
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from shared.database.outage import is_outage
+from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.tracing import current_trace, together
 
@@ -23,6 +24,14 @@ Result = TypeVar("Result")
 
 MOST = 64
 """Items of one round: bounds the transaction, and what is done again one by one when something in it fails."""
+
+
+MOST_WAITING = 4096
+"""Items that wait for a round, at most: more than a process ever has in hand, unless the database hardly answers."""
+
+
+class TooManyWait(TryAgain):
+    """As many wait for a round as may: nothing was done, and a later call may be."""
 
 
 class _Asked(Generic[Item, Result]):
@@ -59,7 +68,10 @@ class Gatherer(Generic[Item, Result]):
         """Have an item done with others, and return what came of it. Raises what its doing raises.
 
         Cancelled while it waits, it is not done; once its round runs, it is done although nobody hears of it.
+        Raises `TooManyWait` at once where the queue is as long as it may be.
         """
+        if len(self._waiting) >= MOST_WAITING:
+            raise TooManyWait(f"{MOST_WAITING} wait already")
         asked: _Asked[Item, Result] = _Asked(item)
         self._waiting.append(asked)
         if self._running is None:

@@ -16,6 +16,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Verdict, retry_delay
 from shared.messaging.topology import EXCHANGE, dead_letter_queue, declare, delay_exchange, topic_exchange
+from shared.telling import told
 from shared.tracing import TRACEPARENT
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class RabbitTransport:
             try:
                 await _Feed(self._url, self._name, consumer).run()
             except Exception as error:  # noqa: BLE001 (whatever broke it, the feed starts again)
-                log.warning("feed lost", extra={"queue": consumer.queue, "reason": str(error)[:300]})
+                log.warning("feed lost", extra={"queue": consumer.queue, "reason": told(error)})
             await asyncio.sleep(RECONNECT_SECONDS)
 
 
@@ -203,8 +204,8 @@ class _Feed:
         try:
             return message, _delivery(message)
         except (ValueError, TypeError) as error:
-            log.error("not a message of ours", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})  # noqa: TRY400 (the message is at fault, not our code)
-            stranger = aio_pika.Message(message.body, headers={"x-chartrier-reason": str(error)[:300]})
+            log.error("not a message of ours", extra={"queue": self._consumer.queue, "reason": told(error)})  # noqa: TRY400 (the message is at fault, not our code)
+            stranger = aio_pika.Message(message.body, headers={"x-chartrier-reason": told(error)})
             queue = dead_letter_queue(self._consumer.queue)
             await channel.default_exchange.publish(stranger, routing_key=queue, timeout=CONFIRM_SECONDS)
             await message.ack()
@@ -216,7 +217,7 @@ class _Feed:
             try:
                 return await self._consumer.handle(deliveries)
             except Exception as error:  # noqa: BLE001 (all that `handle` lets through is a database that is away)
-                log.warning("batch waits", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})
+                log.warning("batch waits", extra={"queue": self._consumer.queue, "reason": told(error)})
                 await asyncio.sleep(RECONNECT_SECONDS)
         return []
 
@@ -230,7 +231,7 @@ class _Feed:
         try:
             await self._consumer.bury(delivery, reason)
         except Exception as error:  # noqa: BLE001 (whatever keeps it from the table, it is not lost: it comes again)
-            log.warning("not buried yet", extra={"queue": self._consumer.queue, "reason": str(error)[:300]})
+            log.warning("not buried yet", extra={"queue": self._consumer.queue, "reason": told(error)})
             await self._send_back(channel, delivery)
             return
         dead = _amqp(delivery, attempts=delivery.attempts)

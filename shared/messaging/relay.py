@@ -24,6 +24,7 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import Outcome, Verdict, retry_delay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
+from shared.telling import told
 from shared.tracing import publishing
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Relay:
                 self._swept_at = time.monotonic()
         except Exception as error:  # noqa: BLE001 (the rows are still there, the sweep comes back to them)
             self._fresh.clear()
-            log.warning("relay waits", extra={"room": self._database.room, "reason": str(error)[:300]})
+            log.warning("relay waits", extra={"room": self._database.room, "reason": told(error)})
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def _publish_fresh(self) -> None:

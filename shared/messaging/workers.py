@@ -13,7 +13,8 @@ from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import LEASE_SECONDS, StaleLease, lease, postpone, release, renew
-from shared.observability import WORK_SECONDS
+from shared.metrics import WORK_SECONDS
+from shared.telling import told
 from shared.tracing import context_of, spanning
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class WorkLoop:
             # Hands left over mean that nothing more was ready; none, that the end of one is worth another look.
             self._more = len(taken) == free
         except Exception as error:  # noqa: BLE001 (a database that is away only delays)
-            log.warning("no lease", extra={"room": self._database.room, "reason": str(error)[:300]})
+            log.warning("no lease", extra={"room": self._database.room, "reason": told(error)})
         finally:
             self._reserved -= free
         for held in taken:
@@ -158,13 +159,13 @@ class WorkLoop:
             outcome = "postponed" if isinstance(error, TryAgain) else "failed"
             if outcome == "failed":
                 log.exception("work failed", extra={"kind": held.kind, "key": held.key})
-            await self._give_back(held, f"{type(error).__name__}: {error}")
+            await self._give_back(held, told(error))
         finally:
             spent = time.perf_counter() - started
             WORK_SECONDS.labels(self._database.room, held.kind, outcome).observe(spent)
 
     async def _give_back(self, held: Lease, reason: str) -> None:
-        log.info("work postponed", extra={"kind": held.kind, "key": held.key, "reason": reason[:300]})
+        log.info("work postponed", extra={"kind": held.kind, "key": held.key, "reason": reason})
         while True:
             try:
                 async with self._database.begin() as tx:
@@ -172,7 +173,7 @@ class WorkLoop:
             except StaleLease:
                 log.warning("lease lost", extra={"kind": held.kind, "key": held.key, "epoch": held.epoch})
             except Exception as error:  # noqa: BLE001 (whatever it was, the lease runs out by itself)
-                log.warning("not given back", extra={"key": held.key, "reason": str(error)[:300]})
+                log.warning("not given back", extra={"key": held.key, "reason": told(error)})
                 if is_outage(error):
                     # Most often what failed the work too. Held until then, it would wait for its lease to end.
                     await asyncio.sleep(IDLE_SECONDS)
@@ -185,7 +186,7 @@ class WorkLoop:
             try:
                 await self._renew_all()
             except Exception as error:  # noqa: BLE001 (a missed beat is made up by the next, or the leases run out)
-                log.warning("no heartbeat", extra={"room": self._database.room, "reason": str(error)[:300]})
+                log.warning("no heartbeat", extra={"room": self._database.room, "reason": told(error)})
 
     async def _renew_all(self) -> None:
         held = dict(self._held)

@@ -18,6 +18,7 @@ from pathlib import Path
 from shared.checksums import MIB, Measure, measure_descriptor
 from shared.identifiers import new_id
 from shared.object_store.errors import NoSuchObject, StoreError, StoreFull, StoreUnavailable, WrongBytes
+from shared.object_store.space import Space
 
 ARRIVING = ".arriving"
 SCRATCH = ".scratch"
@@ -57,6 +58,13 @@ def prepare(root: Path) -> None:
             with suppress(FileNotFoundError):
                 if folder.stat().st_mtime < long_ago:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def space(root: Path, reserve: int) -> Space:
+    """Say how much room the store's volume has; asked of our own folder, so not of what it is mounted on."""
+    with store_errors(root, "the store"):
+        found = os.statvfs(root / ARRIVING)
+    return Space(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, reserve)
 
 
 def create_temporary(root: Path) -> tuple[int, Path]:

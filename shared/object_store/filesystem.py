@@ -11,6 +11,7 @@ from shared.object_store import durable_files
 from shared.object_store.errors import KeyTaken, NoSuchRange, StoreMisconfigured, StoreUnavailable, WrongBytes
 from shared.object_store.filesystem_sink import FileSink
 from shared.object_store.port import ObjectFacts, Receipt, Retention, Source, check_key
+from shared.object_store.space import USUAL, Allowance, Held, Space, space_within
 from shared.object_store.threads import Threads
 from shared.object_store.writer import StreamWriter, receive
 
@@ -20,8 +21,9 @@ _SHORT_COPY = 8 * MIB
 class FilesystemStore:
     """An `ObjectStore` in a folder; one version a key, no lock but the missing write permission."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, allowance: Allowance = USUAL) -> None:
         self._root = root
+        self._allowance = allowance
         self._threads = Threads(f"store-{root.name}")
 
     async def put(
@@ -225,6 +227,11 @@ class FilesystemStore:
                 os.fsync(descriptor)
             finally:
                 durable_files.discard(descriptor, temporary)
+
+    async def space(self, held: Held) -> Space | None:
+        """Keep the promise of `ObjectStore.space`: what the volume has, and no more than the quota."""
+        system = await self._threads.short(durable_files.space, self._root, self._allowance.reserve)
+        return await space_within(self._allowance, held, system)
 
     async def close(self) -> None:
         """Let the threads go."""

@@ -3,10 +3,12 @@
     file:///srv/archive/site-a
     s3://KEY:SECRET@s3.example.org/bucket?region=eu-west-3&lock=yes
     s3+http://KEY:SECRET@127.0.0.1:8333/bucket?checksum=no
+    file:///srv/archive/staging?reserve=4294967296
 
 Plain HTTP is for one machine, or a closed network.
 
 Options of a bucket, `yes` or `no`: `versions` (yes; staging may say no), `lock` (no), `checksum` (yes).
+Of any store, in bytes: `reserve` (1 GiB), which new deposits may not take, and `quota` (none), what is ours in all.
 """
 
 from functools import partial
@@ -22,15 +24,17 @@ from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.port import ObjectStore
 from shared.object_store.s3 import S3Store
 from shared.object_store.s3_wire import Bucket
+from shared.object_store.space import USUAL, Allowance
 
 _YES_OR_NO = {"yes": True, "no": False}
-_OPTIONS = frozenset({"region", "versions", "lock", "checksum"})
+_OF_ANY = frozenset({"reserve", "quota"})
+_OF_BUCKETS = frozenset({"region", "versions", "lock", "checksum"}) | _OF_ANY
 
 
 def open_store(url: str) -> ObjectStore:
     """Return the store a URL describes; nothing is asked of it yet (`probe`, `prepare` do that)."""
-    place = _place(url)
-    return FilesystemStore(place) if isinstance(place, Path) else S3Store(place)
+    place, allowance = _place(url)
+    return FilesystemStore(place, allowance) if isinstance(place, Path) else S3Store(place, allowance)
 
 
 def staging_of(store: ObjectStore) -> Dependency:
@@ -44,14 +48,14 @@ async def make_ready(store: ObjectStore) -> None:
     await store.probe()
 
 
-def _place(url: str) -> Path | Bucket:
+def _place(url: str) -> tuple[Path | Bucket, Allowance]:
     # The URL may hold a secret: no part of it is repeated, nor what the standard library says of it.
     try:
         parts = urlsplit(url)
-        if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc and not parts.query:
-            return Path(unquote(parts.path))
+        if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+            return Path(unquote(parts.path)), allowance_of(_options(parts, _OF_ANY))
         if parts.scheme in ("s3", "s3+http"):
-            return bucket_of(parts)
+            return bucket_of(parts), allowance_of(_options(parts, _OF_BUCKETS))
     except ValueError:
         pass
     raise StoreMisconfigured("file:///folder, s3://KEY:SECRET@host/bucket or s3+http://… is expected")
@@ -74,9 +78,7 @@ def bucket_of(parts: SplitResult) -> Bucket:
     name = parts.path.strip("/")
     if not (parts.hostname and parts.username and parts.password and name) or "/" in name or parts.port == 0:
         raise StoreMisconfigured(f"{parts.scheme}://KEY:SECRET@host[:port]/bucket is expected")
-    options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
-    if options.keys() - _OPTIONS:
-        raise StoreMisconfigured(f"options of a bucket are {', '.join(sorted(_OPTIONS))}")
+    options = _options(parts, _OF_BUCKETS)
     return Bucket(
         endpoint=parts.netloc.rpartition("@")[2],
         name=name,
@@ -88,6 +90,27 @@ def bucket_of(parts: SplitResult) -> Bucket:
         locked=_option(options, "lock", default=False),
         checksum=_option(options, "checksum", default=True),
     )
+
+
+def allowance_of(options: dict[str, str]) -> Allowance:
+    """Read what is granted of a store from its options."""
+    reserve, quota = (_bytes(options, name) for name in ("reserve", "quota"))
+    return Allowance(USUAL.reserve if reserve is None else reserve, quota)
+
+
+def _options(parts: SplitResult, known: frozenset[str]) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+    if options.keys() - known:
+        raise StoreMisconfigured(f"the options of such a store are {', '.join(sorted(known))}")
+    return options
+
+
+def _bytes(options: dict[str, str], name: str) -> int | None:
+    if name not in options:
+        return None
+    if not options[name].isdecimal():
+        raise StoreMisconfigured(f"option {name} is a number of bytes")
+    return int(options[name])
 
 
 def _option(options: dict[str, str], name: str, *, default: bool) -> bool:

@@ -20,6 +20,7 @@ from typing import Protocol, Self, TypeAlias
 
 from shared.checksums import Measure
 from shared.object_store.errors import UnsafeKey
+from shared.object_store.space import Held, Space
 
 # A path is read by the store itself, as fast as the machine allows; a stream is measured as it passes.
 Source: TypeAlias = Path | bytes | AsyncIterable[bytes]
@@ -200,6 +201,10 @@ class ObjectStore(Protocol):
 
     async def probe(self) -> None:
         """Prove that the store would take and give bytes now, or raise; cheap enough for readiness."""
+        ...
+
+    async def space(self, held: Held) -> Space | None:
+        """Say how much room is left, within what the operator allows; None where nobody can tell."""
         ...
 
     async def close(self) -> None:

@@ -25,6 +25,7 @@ from shared.object_store.errors import (
 from shared.object_store.port import LockMode, ObjectFacts, Receipt, Retention, Source, check_key
 from shared.object_store.s3_sink import SMALL, PartsSink
 from shared.object_store.s3_wire import Bucket, PreconditionFailed, S3Wire
+from shared.object_store.space import USUAL, Allowance, Held, Space, space_within
 from shared.object_store.threads import Threads
 from shared.object_store.writer import StreamWriter, receive
 
@@ -32,7 +33,8 @@ from shared.object_store.writer import StreamWriter, receive
 class S3Store:
     """An `ObjectStore` in one bucket; every read may name the version it wants."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, allowance: Allowance = USUAL) -> None:
+        self._allowance = allowance
         self._bucket = bucket
         self._threads = Threads(f"store-{bucket.name}")
         self._wire = S3Wire(bucket, connections=12)
@@ -260,6 +262,10 @@ class S3Store:
             raise StoreMisconfigured(f"bucket {self._bucket.name} has no Object Lock") from error
         if b"<ObjectLockEnabled>Enabled</ObjectLockEnabled>" not in lock:
             raise StoreMisconfigured(f"bucket {self._bucket.name} has no Object Lock")
+
+    async def space(self, held: Held) -> Space | None:
+        """Keep the promise of `ObjectStore.space`: a bucket tells nothing of it, so only a quota does."""
+        return await space_within(self._allowance, held, None)
 
     async def close(self) -> None:
         """Let threads and connections go."""

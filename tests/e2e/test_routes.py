@@ -135,6 +135,7 @@ BODIES: dict[Route, dict[str, Any]] = {
     ("PATCH", "/admin/v1/establishments/{reference}"): {"name": "Autre nom"},
     ("PATCH", "/admin/v1/organisations/{reference}"): {"name": "Autre nom"},
     ("PATCH", "/admin/v1/clients/{client_id}"): {"state": "disabled"},
+    ("POST", "/admin/v1/clients/{client_id}/secret"): {"overlap_seconds": 0},
 }
 
 

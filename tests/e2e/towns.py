@@ -96,7 +96,14 @@ def a_town(archive: Archive, **terms: Any) -> Town:  # noqa: ANN401 (any of the 
     return Town(archive, establishment, agreement, f"accord-{name}", client.client_id, client.client_secret)
 
 
-def a_package(path: Path, *, title: str = "Registre des délibérations", files: int = 1, size: int = 2000) -> Path:
+def a_package(
+    path: Path,
+    *,
+    title: str = "Registre des délibérations",
+    files: int = 1,
+    size: int = 2000,
+    content: bytes | None = None,
+) -> Path:
     """Write a small valid SIP that no other test has written: its message and its bytes are its own."""
     builder = SipBuilder(
         Envelope(
@@ -109,8 +116,8 @@ def a_package(path: Path, *, title: str = "Registre des délibérations", files:
     for number in range(files):
         unit = builder.add_unit(Unit(title=f"{title}, pièce {number + 1}"), root)
         words = f"pièce {number} {uuid4().hex} ".encode()
-        content = (words * (size // len(words) + 1))[:size]
-        builder.add_file(unit, SourceFile(f"piece-{number + 1}.txt", content, "text/plain"))
+        written = (words * (size // len(words) + 1))[:size] if content is None else content
+        builder.add_file(unit, SourceFile(f"piece-{number + 1}.txt", written, "text/plain"))
     builder.write(path)
     return path
 

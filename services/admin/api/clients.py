@@ -1,5 +1,6 @@
 """Clients: programs that act under mandates."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +9,8 @@ from fastapi import APIRouter, Response
 from services.admin.api.paging import Cursor, PageSize, paged
 from services.admin.handlers import clients as handlers
 from services.admin.queries import clients as queries
-from services.admin.schemas import ClientChange, NewClientBody, shown_client
+from services.admin.schemas import ClientChange, NewClientBody, SecretRotation, shown_client
+from shared.clock import rfc3339
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
@@ -17,6 +19,7 @@ from shared.problems import not_found
 
 Manager = Annotated[Caller, requires(Permission.CLIENT_MANAGE)]
 PREFIX = "/admin/v1/clients"
+USUAL_ROTATION = SecretRotation()
 SECRET = {"Cache-Control": "no-store"}
 """Answers with a secret are kept nowhere on their way."""
 
@@ -78,12 +81,21 @@ def _access(database: RoomDatabase) -> APIRouter:
             await handlers.set_state(tx, caller, client_id, "disabled")
 
     @router.post("/{client_id}/secret")
-    async def rotate_secret(client_id: UUID, caller: Manager, response: Response) -> dict[str, str]:
-        """Give a client another secret, shown this once; the one before is worth nothing at once."""
+    async def rotate_secret(
+        client_id: UUID, caller: Manager, response: Response, body: SecretRotation = USUAL_ROTATION
+    ) -> dict[str, str | None]:
+        """Give a client another secret, shown this once; the one before works for `overlap_seconds` more.
+
+        Without a body that is a day, so that its program goes on while it is told the new one; 30 days at most.
+        For a secret that has leaked, send 0: the former one is worth nothing at once. Only one former secret is
+        ever kept, so a second rotation ends the one before the last.
+        """
+        overlap = timedelta(seconds=body.overlap_seconds)
         async with database.begin() as tx:
-            made = await handlers.rotate(tx, caller, client_id)
+            made = await handlers.rotate(tx, caller, client_id, overlap)
         response.headers.update(SECRET)
-        return _credentials(made)
+        until = None if made.former_until is None else rfc3339(made.former_until)
+        return {**_credentials(made), "former_secret_until": until}
 
     return router
 

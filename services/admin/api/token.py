@@ -8,14 +8,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
+from services.admin.api.door import TokenDoor
 from services.admin.handlers import tokens as handlers
 from services.admin.signing import Signer
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.messaging.transaction import RoomDatabase
+from shared.rates import address_of
 
 LONGEST_BODY = 8192
 """Bytes of a request for a token that we read: ten times what an honest one has."""
+
+KEYS_MAX_AGE = 30
+"""Seconds for which a cache on the way may answer for us with our public keys; a revoked key lives on in it."""
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="chartrier", charset="UTF-8"'}
@@ -30,19 +35,23 @@ class TokenRefused(Exception):
         self.description = description
 
 
-def routes(database: RoomDatabase, signer: Signer, issuer: str) -> APIRouter:
+def routes(database: RoomDatabase, signer: Signer, issuer: str, door: TokenDoor) -> APIRouter:
     """Return the routes that anybody may call."""
     router = APIRouter(tags=["tokens"], dependencies=[requires(Permission.PUBLIC)])
 
     @router.post("/admin/v1/token")
     async def give_token(request: Request) -> JSONResponse:
         """Give a bearer token to a client (HTTP Basic, or client_id and client_secret in the form)."""
+        address = address_of(request)
+        door.admit(address)
         try:
             client_id, secret = await _credentials(request)
         except TokenRefused as refused:
             return _refusal(refused)
+        door.let_guess(client_id, address)
         client, counted = await handlers.client_of(database, client_id, secret)
         if client is None:
+            door.note_wrong(client_id, address)
             no = TokenRefused("invalid_client", "Unknown client or wrong secret.")
             # After the answer: whether there was a line to write must not show in its time.
             return _refusal(no, BackgroundTask(handlers.note_refusal, database, counted))
@@ -54,7 +63,8 @@ def routes(database: RoomDatabase, signer: Signer, issuer: str) -> APIRouter:
     @router.get("/admin/v1/jwks.json")
     async def show_keys() -> JSONResponse:
         """Return the public keys by which tokens are verified (RFC 7517)."""
-        return JSONResponse(await signer.published(), headers={"Cache-Control": "public, max-age=60"})
+        headers = {"Cache-Control": f"public, max-age={KEYS_MAX_AGE}"}
+        return JSONResponse(await signer.published(), headers=headers)
 
     return router
 

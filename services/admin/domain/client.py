@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.admin.domain.secret import KeptSecret
+from services.admin.domain.secret import FormerSecret, KeptSecret
 from shared.identity.caller import Mandate
 from shared.identity.rights import Role
 
@@ -33,6 +33,7 @@ class Client:
     created_at: datetime
     first_used_at: datetime | None
     grants: tuple[Grant, ...]
+    former_secret: FormerSecret | None = None
 
 
 def mandates_of(grants: tuple[Grant, ...]) -> tuple[Mandate, ...]:

@@ -4,8 +4,15 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 SECRET_BYTES = 32
+
+OVERLAP = timedelta(hours=24)
+"""How long a former secret works on unless told otherwise: a working day to bring the new one to its program."""
+
+LONGEST_OVERLAP = timedelta(days=30)
+"""A secret that nobody has replaced within a month is forgotten somewhere, and two that work are one too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,14 @@ class KeptSecret:
 
     salt: bytes
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FormerSecret:
+    """The secret before, and until when it works."""
+
+    kept: KeptSecret
+    until: datetime
 
 
 def new_secret() -> str:
@@ -35,6 +50,13 @@ def keep(secret: str) -> KeptSecret:
 def matches(kept: KeptSecret, secret: str) -> bool:
     """Say whether this is the secret, in a time that does not depend on how nearly it is."""
     return hmac.compare_digest(kept.sha256, _digest(kept.salt, secret))
+
+
+def matches_any(kept: KeptSecret, former: FormerSecret | None, secret: str, at: datetime) -> bool:
+    """Say whether this is the secret, or the former one in its time; both are compared whatever comes of it."""
+    is_current = matches(kept, secret)
+    is_former = matches(NOBODY if former is None else former.kept, secret)
+    return is_current | (is_former & (former is not None and at < former.until))
 
 
 def _digest(salt: bytes, secret: str) -> bytes:

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.admin.domain import faults
 from services.admin.domain.client import MANY, Client, Grant, mandates_of
 from services.admin.domain.granting import beyond
-from services.admin.domain.secret import keep, new_secret
+from services.admin.domain.secret import OVERLAP, keep, new_secret
 from services.admin.handlers.journal import event
 from services.admin.problems import everywhere_only, refuse, roles_above, unknown_establishment
 from services.admin.queries import clients, organisations
-from shared.clock import now
+from shared.clock import now, rfc3339
 from shared.identifiers import new_id
 from shared.identity.caller import Caller, Scope
 from shared.identity.rights import Permission, Role
@@ -24,10 +25,11 @@ ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client shows to get a token; the secret is nowhere else."""
+    """What a client shows to get a token, the secret nowhere else; and until when its former secret works."""
 
     client_id: UUID
     client_secret: str
+    former_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +77,36 @@ async def enter(
 
 
 async def set_state(tx: Transaction, caller: Caller, client_id: UUID, state: str) -> Client:
-    """Enable or disable a client; tokens it has already run out by themselves. Raises 404, 403."""
+    """Enable or disable a client; tokens it has already run out by themselves. Raises 404, 403.
+
+    Disabling ends its former secret for good.
+    """
     client = await _found(tx, caller, client_id)
-    if client.state != state:
-        await clients.set_state(tx.connection, client_id, state)
-        done = "client.enabled" if state == "active" else "client.disabled"
-        tx.journal(event(done, caller.subject, f"client:{client_id}"))
-    return replace(client, state=state)
+    if client.state == state:
+        return client
+    await clients.set_state(tx.connection, client_id, state)
+    done = "client.enabled" if state == "active" else "client.disabled"
+    tx.journal(event(done, caller.subject, f"client:{client_id}"))
+    return replace(client, state=state, former_secret=None)
 
 
-async def rotate(tx: Transaction, caller: Caller, client_id: UUID) -> Credentials:
-    """Give a client another secret at once. Raises 404, and 403 for a client above the caller."""
+async def rotate(tx: Transaction, caller: Caller, client_id: UUID, overlap: timedelta = OVERLAP) -> Credentials:
+    """Give a client another secret; its former one works for `overlap` more, and no older one does.
+
+    Raises 404, and 403 for a client above the caller.
+    """
     client = await _found(tx, caller, client_id)
-    return await re_key(tx, caller.subject, client.id)
+    return await re_key(tx, caller.subject, client.id, overlap)
 
 
-async def re_key(tx: Transaction, actor: str, client_id: UUID) -> Credentials:
-    """Give a client another secret, and journal it."""
+async def re_key(tx: Transaction, actor: str, client_id: UUID, overlap: timedelta = timedelta(0)) -> Credentials:
+    """Give a client another secret, and journal it; without an overlap the former one ends at once."""
     secret = new_secret()
-    await clients.set_secret(tx.connection, client_id, keep(secret))
-    tx.journal(event("client.secret_rotated", actor, f"client:{client_id}"))
-    return Credentials(client_id, secret)
+    former_until = now() + overlap if overlap else None
+    await clients.set_secret(tx.connection, client_id, keep(secret), former_until)
+    ends = "at_once" if former_until is None else rfc3339(former_until)
+    tx.journal(event("client.secret_rotated", actor, f"client:{client_id}", details={"former_until": ends}))
+    return Credentials(client_id, secret, former_until)
 
 
 async def _found(tx: Transaction, caller: Caller, client_id: UUID) -> Client:

@@ -8,10 +8,10 @@ import jwt
 from prometheus_client import Counter
 
 from services.admin.domain.client import Client, mandates_of
-from services.admin.domain.secret import NOBODY, matches
+from services.admin.domain.secret import NOBODY, matches_any
 from services.admin.handlers.journal import event
 from services.admin.queries import clients
-from services.admin.signing import SigningKey
+from services.admin.sealing import SigningKey
 from shared.clock import now
 from shared.identifiers import new_id
 from shared.identity.caller import Scope, mandates_claim
@@ -38,7 +38,8 @@ async def client_of(database: RoomDatabase, client_id: str, secret: str) -> tupl
     alone = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     async with alone.connect() as connection:
         found = await clients.find(connection, Scope(None), wanted)
-    right = matches(NOBODY if found is None else found.secret, secret)
+    kept, former = (NOBODY, None) if found is None else (found.secret, found.former_secret)
+    right = matches_any(kept, former, secret, now())
     known = STRANGER if found is None else found.id
     return (found if found is not None and right and found.state == "active" else None), known
 

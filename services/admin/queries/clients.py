@@ -1,5 +1,6 @@
 """Questions about clients, their mandates and their secrets."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.admin.domain.client import Client, Grant
-from services.admin.domain.secret import KeptSecret
+from services.admin.domain.secret import FormerSecret, KeptSecret
 from services.admin.tables import client, mandate, refusal
 from shared.identity.caller import Scope
 from shared.identity.rights import Role
@@ -27,6 +28,7 @@ _GRANTS = (
     .scalar_subquery()
     .label("grants")
 )
+_NO_FORMER = {"former_salt": None, "former_sha256": None, "former_until": None}
 _CLIENTS: Select[tuple[Any, ...]] = select(client, _GRANTS)
 
 
@@ -82,15 +84,21 @@ async def any_at_all(connection: AsyncConnection) -> bool:
 
 
 async def set_state(connection: AsyncConnection, client_id: UUID, state: str) -> None:
-    """Enable or disable a client."""
-    values = {"state": state, "changed_at": func.now()}
+    """Enable or disable a client; a former secret does not come back with it."""
+    values = {"state": state, "changed_at": func.now(), **_NO_FORMER}
     await connection.execute(client.update().where(client.c.id == client_id).values(values))
 
 
-async def set_secret(connection: AsyncConnection, client_id: UUID, secret: KeptSecret) -> None:
-    """Give a client another secret; the one before is worth nothing from now on."""
-    values = {"salt": secret.salt, "secret_sha256": secret.sha256, "changed_at": func.now()}
-    await connection.execute(client.update().where(client.c.id == client_id).values(values))
+async def set_secret(
+    connection: AsyncConnection, client_id: UUID, secret: KeptSecret, former_until: datetime | None
+) -> None:
+    """Give a client another secret; the one before works until then, or not at all, and any older one no more."""
+    values: dict[str, Any] = {"salt": secret.salt, "secret_sha256": secret.sha256, "changed_at": func.now()}
+    former: dict[str, Any] = _NO_FORMER
+    if former_until is not None:
+        # As they are before this statement.
+        former = {"former_salt": client.c.salt, "former_sha256": client.c.secret_sha256, "former_until": former_until}
+    await connection.execute(client.update().where(client.c.id == client_id).values({**values, **former}))
 
 
 async def note_first_use(connection: AsyncConnection, client_id: UUID) -> None:
@@ -129,7 +137,14 @@ def _client(row: Row[Any]) -> Client:
         created_at=row.created_at,
         first_used_at=row.first_used_at,
         grants=tuple(_grant(granted) for granted in row.grants),
+        former_secret=_former(row),
     )
+
+
+def _former(row: Row[Any]) -> FormerSecret | None:
+    if row.former_until is None:
+        return None
+    return FormerSecret(KeptSecret(row.former_salt, row.former_sha256), row.former_until)
 
 
 def _grant(granted: dict[str, Any]) -> Grant:

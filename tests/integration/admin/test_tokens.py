@@ -1,6 +1,5 @@
 """Tokens: given to who shows the secret, verified by anybody with the published keys, refused as RFC 6749 says."""
 
-import asyncio
 import base64
 import time
 from typing import Any
@@ -10,12 +9,10 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from services.admin.signing import Signer
 from shared.identity.caller import Mandate, mandates_of
 from shared.identity.rights import Role
 from tests.builders.callers import BASE
-from tests.integration.admin.conftest import SECRET, House
-from tests.servers import Databases
+from tests.integration.admin.conftest import House
 
 pytestmark = pytest.mark.integration
 
@@ -127,39 +124,6 @@ async def test_refusals_are_journaled_once_a_minute_for_each_client(house: House
     for client in (one, other):
         assert [line.object for line in refused].count(f"client:{client['client_id']}") == 1
     assert {line.outcome for line in refused} == {"ko"}
-
-
-async def test_processes_that_start_together_share_one_key(house: House, databases: Databases) -> None:
-    await databases.as_superuser("TRUNCATE admin.signing_key")
-    signers = [Signer(house.database, SECRET) for _ in range(5)]
-
-    keys = await asyncio.gather(*(signer.key() for signer in signers))
-
-    assert len({key.kid for key in keys}) == 1
-    assert len((await signers[0].published())["keys"]) == 1  # type: ignore[arg-type]
-
-
-async def test_the_private_key_is_kept_encrypted_and_opens_again(house: House, databases: Databases) -> None:
-    key = await Signer(house.database, SECRET).key()
-
-    (row,) = await databases.as_superuser("SELECT pkcs8, jwk FROM admin.signing_key WHERE kid = $1", key.kid)
-
-    assert row["pkcs8"].startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-    assert '"d"' not in row["jwk"]
-    assert (await Signer(house.database, SECRET).key()).kid == key.kid
-
-
-async def test_after_the_rooms_secret_changed_a_new_key_signs_and_the_old_one_still_verifies(
-    house: House,
-) -> None:
-    old = await Signer(house.database, SECRET).key()
-    changed = Signer(house.database, "another secret of the rooms, long enough")
-
-    new = await changed.key()
-
-    published: Any = (await changed.published())["keys"]
-    assert {old.kid, new.kid} <= {key["kid"] for key in published}
-    assert new.kid != old.kid
 
 
 async def test_a_token_costs_little_work(house: House) -> None:

@@ -1,7 +1,9 @@
 """The door of ingest over HTTP: what is refused there is told to its sender, journaled, and not kept."""
 
+import asyncio
 import base64
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from fastapi import FastAPI
 
 from services.ingest.api import router
 from shared.identity.rights import Role
+from shared.limits import Limits
 from shared.messages.admin import AgreementV1
 from shared.readiness import Readiness
 from shared.web import room_app
@@ -138,6 +141,34 @@ async def test_a_body_cut_short_is_journaled_though_nobody_hears_the_answer(benc
     assert await kept(bench) == NOTHING
     (line,) = await bench.lines("transfer.refused")
     assert (line.establishment, line.details["reason"]) == (agreement.establishment, "truncated")
+
+
+async def test_a_body_that_stalls_is_refused_journaled_and_not_kept(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    token = a_token(Role.DEPOSITOR, agreement.establishment)
+    app = room_app("ingest", router, a_verifier(), Readiness("ingest"), nothing, Limits(stall_seconds=0.1))
+    app.state.ingest = bench.ingest
+    stalled = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield CONTENT
+        if not stalled.is_set():
+            stalled.set()
+            await asyncio.Event().wait()
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
+        answer = await http.post(
+            PLACE,
+            params={"agreement": str(agreement.id)},
+            content=body(),
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+    assert (answer.status_code, answer.json()["code"]) == (408, "too_slow")
+    assert answer.headers["connection"] == "close"
+    assert await kept(bench) == NOTHING
+    (line,) = await bench.lines("transfer.refused")
+    assert (line.establishment, line.details["reason"]) == (agreement.establishment, "too_slow")
 
 
 async def test_a_deposit_under_an_agreement_that_is_not_the_callers_is_the_platforms_to_know(bench: Bench) -> None:

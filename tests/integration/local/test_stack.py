@@ -2,6 +2,7 @@ import json
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -102,6 +103,14 @@ def test_a_stack_found_again_by_its_folder_is_the_same(running: stack.Stack) -> 
     assert found is not None
     assert found.rooms["ingest"].mark == running.rooms["ingest"].mark
     assert processes.is_alive(found.rooms["ingest"].mark)
+
+
+def test_a_secret_that_the_operator_gives_stays(running: stack.Stack) -> None:
+    given = {"CHARTRIER_INTERNAL_SECRET": "n" * 32}
+    for also in (given, {}):
+        stack.up(running.home, running.port, replace(PLAN, also=also))
+        told = stack.told_to_rooms(running.home)
+        assert {variables["CHARTRIER_INTERNAL_SECRET"] for variables in told.values()} == {"n" * 32}
 
 
 def test_a_port_taken_by_another_program_is_said_plainly(tmp_path: Path) -> None:

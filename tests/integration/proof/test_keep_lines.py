@@ -11,6 +11,8 @@ from sqlalchemy import func, select
 from services.proof import queries
 from services.proof.domain.line import Head, journal_name
 from services.proof.domain.verification import ChainCheck
+from services.proof.handlers import WAITING
+from services.proof.measures import measure_gaps
 from services.proof.tables import journal, line, pending_batch
 from shared.database.plumbing import outbox
 from shared.identity.caller import Scope
@@ -224,6 +226,19 @@ async def test_an_accepted_transfer_is_said_to_be_recorded_with_all_its_places(
         (f"writes.{establishment}", 1),
     ]
     assert recorded.positions[1].sha512 == digests[3]
+
+
+async def test_a_process_that_did_not_see_the_gap_fill_tells_so_when_asked(
+    consumer: Consumer, database: RoomDatabase
+) -> None:
+    sender = Sender(f"room-{uuid4()}")
+    first, second = sender.says(a_line("a")), sender.says(a_line("b"))
+    await deliver(consumer, second, first)
+    WAITING.labels(sender.name).set(1)
+
+    await measure_gaps(database)
+
+    assert REGISTRY.get_sample_value("chartrier_journal_waiting_batches", {"sender": sender.name}) == 0
 
 
 async def test_the_gauges_show_what_waits_until_nothing_does(consumer: Consumer) -> None:

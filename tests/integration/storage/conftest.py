@@ -51,7 +51,7 @@ async def open_depot(
 ) -> AsyncIterator[OpenDepot]:
     """Open a storage on `folders` or on `buckets`, with nothing in it."""
     await databases.as_superuser(
-        """TRUNCATE storage.holding, storage.copy, storage.outbox, storage.inbox, storage.work,
+        """TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox, storage.inbox, storage.work,
                     storage.journal_head"""
     )
     opened: list[Depot] = []

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from services.storage.api import Storage, router
+from services.storage.space import site_spaces
 from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
 from shared.readiness import Readiness
@@ -27,7 +28,7 @@ async def ask(
     depot: Depot, path: str, role: Role, establishment: UUID | None = None, **headers: str
 ) -> httpx.Response:
     app = room_app("storage", router, a_verifier(), Readiness("storage"), nothing)
-    app.state.storage = Storage(depot.database, depot.sites)
+    app.state.storage = Storage(depot.database, depot.sites, site_spaces(depot.database, depot.sites))
     token = a_token(role, *([establishment] if establishment else []))
     headers = {"Authorization": f"Bearer {token}", **headers}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, headers=headers) as client:

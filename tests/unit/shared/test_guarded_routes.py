@@ -162,3 +162,13 @@ async def test_metrics_count_requests_by_route_and_never_by_identifier() -> None
     assert sorted(line.partition("status=")[2] for line in ours) == ['"200"} 1.0', '"404"} 1.0']
     assert all('route="/room/v1/towns/{town}/deposit"' in line for line in ours)
     assert str(TOWN) not in metrics
+
+
+async def test_a_method_that_nobody_knows_is_counted_without_its_name() -> None:
+    app = room_app("counting_methods", router, a_verifier(), Readiness("counting_methods"), nothing)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        await client.request("MADAME-PLANTÉ".encode().decode("ascii", "ignore"), SELF)
+        metrics = (await client.get("/counting_methods/metrics")).text
+
+    assert "MADAME" not in metrics
+    assert 'method="other",room="counting_methods"' in metrics

@@ -3,13 +3,16 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext
 from typing_extensions import override
 
-from shared.observability import JsonLines, configure_logging
+from shared.observability import NOISY, OURS, JsonLines, configure_logging
 
 
 def a_line(message: str = "done", *arguments: object, **extra: object) -> dict[str, Any]:
@@ -60,7 +63,45 @@ def test_an_exception_is_one_field_of_the_line() -> None:
     line = json.loads(JsonLines("ingest").format(record))
 
     assert line["exception"].startswith("Traceback")
-    assert line["exception"].endswith("'on purpose'")
+    assert line["exception"].splitlines()[-1] == "ValueError"
+
+
+def test_a_line_bears_the_ids_of_the_span_it_is_said_in() -> None:
+    span = NonRecordingSpan(SpanContext(0xABC, 0xDEF, is_remote=False))
+    with trace.use_span(span):
+        inside = a_line()
+
+    assert inside["trace_id"] == f"{0xABC:032x}"
+    assert inside["span_id"] == f"{0xDEF:016x}"
+    assert "trace_id" not in a_line()
+
+
+def test_of_a_task_that_failed_unheard_only_the_first_line_is_told() -> None:
+    record = logging.makeLogRecord(
+        {"name": "asyncio", "msg": "Task exception was never retrieved\nfuture: <Task … ValueError('Mme Planté')>"}
+    )
+
+    assert json.loads(JsonLines("ingest").format(record))["message"] == "Task exception was never retrieved"
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize(
+    ("name", "level", "said"),
+    [
+        ("shared.part", logging.DEBUG, True),
+        ("services.ingest.worker", logging.DEBUG, True),
+        ("a_library", logging.DEBUG, False),
+        ("a_library", logging.INFO, True),
+        ("sqlalchemy.engine", logging.INFO, False),
+        ("httpx", logging.INFO, False),
+        ("python_multipart.multipart", logging.DEBUG, False),
+        ("uvicorn.access", logging.INFO, False),
+    ],
+)
+def test_whatever_the_level_libraries_do_not_tell_what_passes_through_them(name: str, level: int, said: bool) -> None:
+    configure_logging("ingest", "DEBUG")
+
+    assert logging.getLogger(name).isEnabledFor(level) is said
 
 
 class Mute:
@@ -87,15 +128,21 @@ def test_no_object_however_odd_keeps_a_line_from_being_written(odd: object) -> N
     assert "odd" in line
 
 
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    """Leave logging as it was found."""
+    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in (*OURS, *NOISY))]
+    kept, levels = loggers[0].handlers[:], [logger.level for logger in loggers]
+    yield
+    loggers[0].handlers[:] = kept
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("as_before")
 def test_a_file_name_that_is_no_text_reaches_the_stream(capfd: pytest.CaptureFixture[str]) -> None:
-    root, kept = logging.getLogger(), logging.getLogger().handlers[:]
-    level = root.level
-    try:
-        configure_logging("ingest", "INFO")
-        logging.getLogger("room.part").info("file %s", "pi\udce8ce.pdf")
-    finally:
-        root.handlers[:] = kept
-        root.setLevel(level)
+    configure_logging("ingest", "INFO")
+    logging.getLogger("room.part").info("file %s", "pi\udce8ce.pdf")
 
     [line] = capfd.readouterr().err.splitlines()
     assert json.loads(line)["message"].startswith("file pi")

@@ -32,10 +32,20 @@ def test_secrets_are_not_shown_to_whoever_prints_the_settings() -> None:
     assert settings.internal_secret.get_secret_value() == SECRET
 
 
+def test_secrets_accepted_beside_the_first_are_a_list_and_as_little_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARTRIER_INTERNAL_SECRETS_ALSO", f'["{"n" * 32}", "{"f" * 40}"]')
+
+    settings = RoomSettings()
+
+    assert settings.former_and_next_secrets == ("n" * 32, "f" * 40)
+    assert "n" * 32 not in repr(settings) + str(settings.model_dump())
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("CHARTRIER_INTERNAL_SECRET", "too-short"),
+        ("CHARTRIER_INTERNAL_SECRETS_ALSO", '["too-short"]'),
         ("CHARTRIER_LOG_LEVEL", "LOUD"),
         ("CHARTRIER_PORT", "eight thousand"),
         ("CHARTRIER_ROOM_URLS", '["storage"]'),

@@ -1,0 +1,193 @@
+"""``sites list|check``: where the copies are, how much room is left, and whether each site is what it must be."""
+
+import argparse
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, opened, places
+from services.storage import queries
+from services.storage.domain.copies import CopyState
+from services.storage.domain.sites import UnsafeSitesError
+from services.storage.settings import SiteSettings, StorageSettings
+from services.storage.sites import OpenSite, bucket_of, open_sites
+from services.storage.space import site_spaces
+from shared.messages.journal import JournalLineV1
+from shared.messaging.transaction import RoomDatabase
+from shared.object_store.errors import StoreError, StoreMisconfigured
+from shared.object_store.examination import Check, examine_bucket, examine_folder, volume_of
+
+PATIENCE_SECONDS = 15.0
+"""How long a site may take to answer before it is said to be away."""
+
+Found = TypeVar("Found")
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and those below it."""
+    summary = "sites: list them, check them"
+    below = commands.add_parser("sites", help=summary, description=summary).add_subparsers(
+        required=True, metavar="list|check"
+    )
+    add_command(below, "list", "name each site, what it holds, and how much room it has", run_list)
+    checking = add_command(
+        below, "check", "look whether each site is what it must be; nothing is left there", run_check
+    )
+    checking.add_argument("site", nargs="*", help="these only (default: every one)")
+
+
+def run_list(_: argparse.Namespace) -> Answer:
+    """Say of each site where it is, what it holds, and what room it has."""
+    listed = _in_storage(_listed)
+    lines = [line for site in listed for line in _told(site)]
+    return Answer({"sites": listed}, lines)
+
+
+def run_check(asked: argparse.Namespace) -> Answer:
+    """Look at each site. The exit status is 1 if anything is not as it must be."""
+
+    async def check(database: RoomDatabase, own: StorageSettings) -> dict[str, list[Check]]:
+        return await _checked(database, own, asked.site)
+
+    found = _in_storage(check)
+    facts = {
+        name: [{"check": one.name, "ok": one.ok, "said": one.said} for one in checks]
+        for name, checks in found.items()
+    }
+    lines = [
+        f"{name:<16} {'ok ' if one.ok else 'NOT'} {one.name:<9} {one.said}" for name in found for one in found[name]
+    ]
+    return Answer({"sites": facts}, lines, 0 if all(one.ok for checks in found.values() for one in checks) else 1)
+
+
+def _in_storage(act: Callable[[RoomDatabase, StorageSettings], Awaitable[Found]]) -> Found:
+    """Do something as storage would. Raises `Fault` where its sites are not declared as they must be."""
+    (place,) = places("storage")
+    with at(place) as settings:
+        try:
+            own = StorageSettings()
+        except ValidationError as error:
+            faulty = sorted({str(fault["loc"][0]) for fault in error.errors()})
+            raise Fault(f"These settings of storage are missing or wrong: {', '.join(faulty)}.") from error
+
+    async def acting() -> Found:
+        async with opened(settings, "storage") as database:
+            return await act(database, own)
+
+    return asyncio.run(acting())
+
+
+def _opened(own: StorageSettings) -> Mapping[str, OpenSite]:
+    try:
+        return open_sites(own.sites)
+    except (UnsafeSitesError, StoreMisconfigured) as error:
+        raise Fault(f"Storage would not start on these sites: {error}.") from error
+
+
+async def _listed(database: RoomDatabase, own: StorageSettings) -> list[dict[str, Any]]:
+    sites = _opened(own)
+    try:
+        states = {name: await _answers(site) for name, site in sites.items()}
+        space = {one["name"]: one for one in await site_spaces(database, sites).look()}
+    finally:
+        for site in sites.values():
+            await site.store.close()
+    async with database.begin() as tx:
+        totals = await queries.totals(tx.connection)
+        tx.journal(_line("sites.listed", {"sites": len(sites)}))
+    copies: dict[str, Counter[str]] = defaultdict(Counter)
+    size: Counter[str] = Counter()
+    for name, state, count, total in totals:
+        copies[name][state] += count
+        size[name] += int(total) if state in (CopyState.WRITTEN, CopyState.VERIFIED) else 0
+    return [
+        {
+            "name": name,
+            "kind": sites[name].site.kind,
+            "place": sites[name].site.place,
+            "location": sites[name].site.location,
+            "lock_mode": sites[name].site.lock or "none",
+            "answers": states[name],
+            "copies": dict(copies[name]),
+            "bytes": size[name],
+            **{key: space[name][key] for key in ("full", "open_bytes", "free_bytes", "total_bytes")},
+        }
+        for name in sorted(sites)
+    ]
+
+
+async def _answers(site: OpenSite) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await site.store.probe()
+    except TimeoutError:
+        return f"no answer within {PATIENCE_SECONDS:.0f} s"
+    except StoreError as error:
+        return str(error)
+    return "ok"
+
+
+def _told(site: Mapping[str, Any]) -> list[str]:
+    copies = ", ".join(f"{count} {state}" for state, count in sorted(site["copies"].items())) or "none"
+    room = "not known (a bucket without a quota)"
+    if site["open_bytes"] is not None:
+        room = f"{site['open_bytes']} bytes open to new deposits, {site['free_bytes']} free of {site['total_bytes']}"
+    return [
+        f"{site['name']}: {site['kind']}, {site['place']}, {site['location']}, lock {site['lock_mode']}",
+        f"  answers: {site['answers']}",
+        f"  copies:  {copies}; {site['bytes']} bytes",
+        f"  room:    {'FULL; ' if site['full'] else ''}{room}",
+    ]
+
+
+async def _checked(database: RoomDatabase, own: StorageSettings, wanted: Sequence[str]) -> dict[str, list[Check]]:
+    for site in _opened(own).values():
+        await site.store.close()
+    declared = {site.name: site for site in own.sites}
+    if unknown := sorted(set(wanted) - declared.keys()):
+        raise Fault(f"No such site: {', '.join(unknown)}. Declared: {', '.join(sorted(declared))}.")
+    chosen = sorted(wanted or declared)
+    found = dict(zip(chosen, await asyncio.gather(*(_examined(declared[name]) for name in chosen)), strict=True))
+    for name, shared in _on_one_volume(own.sites).items():
+        if name in found:
+            found[name].append(
+                Check("volume", ok=False, said=f"the same as that of {shared}: one disk, one disaster")
+            )
+    faults = sum(not one.ok for checks in found.values() for one in checks)
+    async with database.begin() as tx:
+        line = _line("sites.checked", {"sites": len(found), "faults": faults})
+        tx.journal(line.model_copy(update={"outcome": "ko" if faults else "ok"}))
+    return found
+
+
+async def _examined(declared: SiteSettings) -> list[Check]:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            if declared.path is not None and declared.kind == "filesystem":
+                return await asyncio.to_thread(examine_folder, Path(declared.path))
+            return await asyncio.to_thread(examine_bucket, bucket_of(declared))
+    except TimeoutError:
+        return [Check("there", ok=False, said=f"no answer within {PATIENCE_SECONDS:.0f} s")]
+
+
+def _on_one_volume(declared: Sequence[SiteSettings]) -> dict[str, str]:
+    """Return the folders that share a volume with another site's: name → the others' names."""
+    volumes: dict[int, list[str]] = defaultdict(list)
+    for site in declared:
+        volume = volume_of(Path(site.path)) if site.kind == "filesystem" and site.path else None
+        if volume is not None:
+            volumes[volume].append(site.name)
+    return {
+        name: ", ".join(other for other in names if other != name)
+        for names in volumes.values()
+        if len(names) > 1
+        for name in names
+    }
+
+
+def _line(action: str, details: dict[str, str | int]) -> JournalLineV1:
+    return JournalLineV1(kind="events", action=action, actor=ACTOR, details=details)

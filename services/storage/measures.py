@@ -1,0 +1,32 @@
+"""What storage tells of its sites besides its queues: what they hold, and what they are still owed."""
+
+from prometheus_client import Gauge
+
+from services.storage import queries
+from services.storage.domain.copies import CopyState
+from shared.gauges import Measure, show
+from shared.messaging.transaction import RoomDatabase
+
+SITE_BYTES = Gauge("chartrier_site_bytes", "Bytes of the copies that were read back from a site", ("site",))
+SITE_COPIES = Gauge("chartrier_site_copies", "Copies on a site", ("site", "state"))
+SITE_WAITING = Gauge("chartrier_site_waiting", "Copies to be written, or read back, on a site", ("site", "kind"))
+SITE_WAITING_AGE = Gauge("chartrier_site_waiting_oldest_seconds", "Age of the oldest of them", ("site", "kind"))
+
+
+async def measure_totals(database: RoomDatabase) -> None:
+    """Set what each site holds: the whole copy map is read, so `Gauges` lets this rest the longer it takes."""
+    async with database.reading() as connection:
+        rows = await queries.totals(connection)
+    show(SITE_COPIES, {(site, state): copies for site, state, copies, _ in rows})
+    show(SITE_BYTES, {(site,): float(size) for site, state, _, size in rows if state == CopyState.VERIFIED})
+
+
+async def measure_waiting(database: RoomDatabase) -> None:
+    """Set what waits for each site: read from the work on it, which is all that is unfinished."""
+    async with database.reading() as connection:
+        rows = await queries.waiting(connection)
+    show(SITE_WAITING, {(site, kind): copies for site, kind, copies, _ in rows})
+    show(SITE_WAITING_AGE, {(site, kind): float(age) for site, kind, _, age in rows})
+
+
+MEASURES = (Measure("site_totals", measure_totals), Measure("site_waiting", measure_waiting))

@@ -1,0 +1,188 @@
+"""Sites by command: what they hold and have room for, and whether they are what they must be."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.__main__ import main
+from services.local import seaweedfs
+from services.local.postgres import Postgres
+from services.local.settings import as_if_told
+from services.storage.settings import SiteSettings, StorageSettings
+from services.storage.sites import open_sites
+from shared.object_store import examination
+from tests.builders.callers import SECRET
+from tests.integration.storage.conftest import two_buckets, two_folders
+from tests.integration.storage.depot import Depot
+from tests.servers import Databases, fresh
+
+pytestmark = pytest.mark.integration
+
+Give = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture(scope="module")
+def databases(postgres_server: Postgres) -> Databases:
+    return fresh(postgres_server, ("storage",))
+
+
+@pytest.fixture
+def give(databases: Databases, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Give:
+    """Give a command where storage runs on these sites; return its status and its answer."""
+    asyncio.run(databases.as_superuser("TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox"))
+
+    def command(sites: tuple[SiteSettings, ...], *words: str) -> tuple[int, Any]:
+        declared = [site.model_dump(exclude_none=True) for site in sites]
+        for site in declared:
+            if "secret_key" in site:
+                site["secret_key"] = site["secret_key"].get_secret_value()
+        told = {
+            "CHARTRIER_DATABASE_URL": databases.url("storage"),
+            "CHARTRIER_INTERNAL_SECRET": SECRET,
+            "CHARTRIER_STAGING_URL": (tmp_path / "staging").as_uri(),
+            "CHARTRIER_SITES": json.dumps(declared),
+        }
+        with as_if_told(told):
+            status = main(["sites", *words])
+        said = capsys.readouterr()
+        return status, json.loads(said.out) if "--json" in words else said.out + said.err
+
+    return command
+
+
+def prepared(sites: tuple[SiteSettings, ...]) -> tuple[SiteSettings, ...]:
+    async def prepare() -> None:
+        for site in open_sites(sites).values():
+            await site.store.prepare()
+            await site.store.close()
+
+    asyncio.run(prepare())
+    return sites
+
+
+def lines(databases: Databases) -> list[tuple[str, str]]:
+    rows = asyncio.run(databases.as_superuser("SELECT body FROM storage.outbox ORDER BY message_id"))
+    return [(line["action"], line["outcome"]) for row in rows for line in json.loads(row["body"])["lines"]]
+
+
+def test_the_list_says_what_each_site_holds_and_has_room_for(
+    give: Give, databases: Databases, tmp_path: Path
+) -> None:
+    first, second = prepared(two_folders(tmp_path))
+    sites = (first.model_copy(update={"quota_bytes": 2 * 1024**3}), second)
+    asyncio.run(a_copy_on(databases, sites, tmp_path))
+
+    status, found = give(sites, "list", "--json")
+    _, text = give(sites, "list")
+
+    assert status == 0
+    by_name = {site["name"]: site for site in found["sites"]}
+    assert {name: site["copies"] for name, site in by_name.items()} == {"a": {"written": 1}, "b": {"written": 1}}
+    assert (by_name["a"]["bytes"], by_name["a"]["total_bytes"]) == (1000, 2 * 1024**3)
+    assert by_name["a"]["open_bytes"] == 2 * 1024**3 - 1000 - 1024**3
+    assert (by_name["b"]["answers"], by_name["b"]["place"]) == ("ok", "Brest, salle B")
+    assert "a: filesystem, Rennes, salle A" in text
+    assert "1 written; 1000 bytes" in text
+    assert lines(databases)[-1] == ("sites.listed", "ok")
+
+
+async def a_copy_on(databases: Databases, sites: tuple[SiteSettings, ...], folder: Path) -> None:
+    database = databases.room("storage")
+    opened = open_sites(sites)
+    staging = opened["a"].store
+    settings = StorageSettings(sites=sites, staging_url=folder.as_uri())
+    depot = Depot(databases, database, opened, staging, settings)
+    await depot.hand_over(bytes(1000))
+    await depot.write()
+    for site in opened.values():
+        await site.store.close()
+    await database.engine.dispose()
+
+
+def test_a_site_that_is_away_is_named_with_its_reason(give: Give, tmp_path: Path) -> None:
+    sites = prepared(two_folders(tmp_path))
+    (tmp_path / "site-b").rename(tmp_path / "unmounted")
+
+    _, found = give(sites, "list", "--json")
+    status, checks = give(sites, "check", "--json", "b")
+
+    assert "is it mounted?" in next(site["answers"] for site in found["sites"] if site["name"] == "b")
+    assert status == 1
+    assert {one["check"]: one["ok"] for one in checks["sites"]["b"]} == {"there": False, "writable": False}
+
+
+def test_two_folders_of_one_disk_are_told_to_be_one_disaster(
+    give: Give, databases: Databases, tmp_path: Path
+) -> None:
+    status, text = give(prepared(two_folders(tmp_path)), "check")
+
+    assert status == 1
+    assert "a                NOT volume    the same as that of b: one disk, one disaster" in text
+    assert "a                ok  writable" in text
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == []
+    assert lines(databases) == [("sites.checked", "ko")]
+
+
+def test_buckets_with_versions_and_locks_pass_and_nothing_is_left_in_them(
+    give: Give, databases: Databases, seaweed: seaweedfs.Site
+) -> None:
+    sites = prepared(two_buckets(seaweed))
+    before = objects(seaweed, sites)
+
+    status, found = give(sites, "check", "--json")
+
+    assert status == 0, found
+    names = ["there", "versions", "locks", "clock"]
+    assert {name: [one["check"] for one in checks] for name, checks in found["sites"].items()} == {
+        "a": names,
+        "b": names,
+    }
+    assert objects(seaweed, sites) == before
+    assert lines(databases) == [("sites.checked", "ok")]
+
+
+def objects(seaweed: seaweedfs.Site, sites: tuple[SiteSettings, ...]) -> list[str]:
+    client = seaweed.client()
+    return [
+        str(found.object_name)
+        for site in sites
+        for found in client.list_objects(str(site.bucket), recursive=True, include_version=True)
+    ]
+
+
+def test_what_a_bucket_is_not_is_said(give: Give, seaweed: seaweedfs.Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked, other = prepared(two_buckets(seaweed))
+    undeclared = locked.model_copy(update={"lock_mode": "none"})
+    missing = other.model_copy(update={"bucket": "nowhere-at-all"})
+    monkeypatch.setattr(examination, "SKEW_SECONDS", -1)
+
+    status, found = give((undeclared, missing), "check", "--json")
+
+    assert status == 1
+    assert {one["check"]: one["ok"] for one in found["sites"]["a"]} == {
+        "there": True,
+        "versions": True,
+        "locks": False,
+        "clock": False,
+    }
+    assert [(one["check"], one["ok"]) for one in found["sites"]["b"]] == [("there", False)]
+
+
+def test_sites_that_cannot_carry_an_archive_are_refused_as_storage_would(give: Give, tmp_path: Path) -> None:
+    (alone, _) = two_folders(tmp_path)
+
+    assert give((alone,), "list")[0] == 1
+    status, text = give((alone,), "check")
+
+    assert status == 1
+    assert "at least two sites on distinct places" in text
+
+
+def test_a_site_that_is_not_declared_is_told_those_that_are(give: Give, tmp_path: Path) -> None:
+    status, text = give(prepared(two_folders(tmp_path)), "check", "c")
+
+    assert (status, text) == (1, "No such site: c. Declared: a, b.\n")

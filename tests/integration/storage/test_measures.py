@@ -1,0 +1,43 @@
+"""Storage tells what each site holds and what it is still owed."""
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.storage.handlers import WRITE
+from services.storage.measures import measure_totals, measure_waiting
+from tests.integration.storage.depot import Depot
+
+pytestmark = pytest.mark.integration
+
+
+def sample(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"chartrier_{name}", labels)
+
+
+async def told(depot: Depot, *names: str, **labels: str) -> list[float | None]:
+    await measure_totals(depot.database)
+    await measure_waiting(depot.database)
+    return [sample(name, **labels) for name in names]
+
+
+async def test_copies_are_owed_then_written_then_held(depot: Depot) -> None:
+    first = await depot.hand_over(b"a" * 1000)
+    await depot.hand_over(b"b" * 500)
+
+    assert await told(depot, "site_waiting", site="a", kind="write") == [2]
+    assert (sample("site_waiting_oldest_seconds", site="a", kind="write") or 0) > 0
+    assert sample("site_copies", site="a", state="to_write") == 2
+
+    (held,) = (one for one in await depot.lease(WRITE) if one.key == f"{first.aip_id}/1/b")
+    await depot.keeper.write(held)
+    assert await told(depot, "site_waiting", site="b", kind="verify") == [1]
+    assert sample("site_waiting", site="b", kind="write") == 1
+    assert sample("site_copies", site="b", state="written") == 1
+
+    await depot.release()
+    await depot.work_off()
+    await depot.work_off()
+    assert await told(depot, "site_bytes", site="a") == [1500]
+    assert [sample("site_copies", site=site, state="verified") for site in "ab"] == [2, 2]
+    assert [sample("site_copies", site=site, state="to_write") for site in "ab"] == [0, 0]
+    assert [sample("site_waiting", site="b", kind=kind) for kind in ("write", "verify")] == [0, 0]
