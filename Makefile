@@ -12,6 +12,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip --disable-pip-version-check
+# Tests run in that many processes, each with servers of its own (tests/lanes.py says which tests stay together).
+# TESTS_AT_ONCE=0 runs them in this one, as a debugger needs.
+TESTS_AT_ONCE ?= 2
+PYTEST := $(PY) -m pytest -n $(TESTS_AT_ONCE) --max-worker-restart 0
 LAST_PART := --no-deps --no-build-isolation -e . -e client
 UV_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" $(UPGRADE)
@@ -99,27 +103,38 @@ logs: $(VENV)/.runtime  ## Follow the logs of the full stack
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 
-check: $(VENV)/.dev  ## Style, types, import contracts, house rules
+check: $(VENV)/.dev  ## Style, types, import contracts, house rules, licences, no secret in a file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
+	@$(PY) -m supply.licences
+	@$(PY) -m supply.secret_scan
+
+audit: $(VENV)/.dev  ## Known faults in the locked packages, when the source of advisories can be reached
+	@$(PY) -m supply.audit
+
+licences: $(VENV)/.dev  ## Write the notices of the archive's packages in dist/
+	@$(PY) -m supply.licences dist/THIRD_PARTY_LICENCES.txt
+
+sbom: $(VENV)/.dev  ## Write the bill of materials of the archive in dist/ (CycloneDX)
+	@$(PY) -m supply.sbom dist/sbom.json
 
 test: $(VENV)/.dev broker antivirus  ## Every test, on private servers started and stopped by the tests
-	@$(PY) -m pytest
+	@$(PYTEST)
 
 unit: $(VENV)/.dev  ## Tests without any server
-	@$(PY) -m pytest tests/unit
+	@$(PYTEST) tests/unit
 
 contracts: $(VENV)/.dev broker  ## Messages, schemas, and the suites that every implementation of a port passes
-	@$(PY) -m pytest tests/contracts
+	@$(PYTEST) tests/contracts
 
 integration: $(VENV)/.dev broker antivirus  ## Each room on a real PostgreSQL, RabbitMQ and S3
-	@$(PY) -m pytest tests/integration
+	@$(PYTEST) tests/integration
 
 e2e: $(VENV)/.dev broker antivirus  ## The same story on all-in-one and on the full stack
-	@$(PY) -m pytest tests/e2e
+	@$(PYTEST) tests/e2e
 
 bench: $(VENV)/.dev broker  ## Measure against the raw baseline (ARGS="--help" for sizes)
 	@$(PY) -m bench $(ARGS)
@@ -129,5 +144,5 @@ clean:  ## Remove .venv and what the tools left; never an archive
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(CHARTRIER_HOME)" ]; then echo "The archive in $(CHARTRIER_HOME) is left as it is."; fi
 
-.PHONY: help setup lock broker antivirus demo run up down status logs check test unit contracts integration e2e \
-	bench clean
+.PHONY: help setup lock broker antivirus demo run up down status logs check audit licences sbom test unit \
+	contracts integration e2e bench clean

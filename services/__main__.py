@@ -6,7 +6,7 @@ import sys
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
-from services.commands import config, keys, sites
+from services.commands import config, dead_letters, keys, sites, version, work
 from services.commands.frame import Answer, add_command, answer
 from shared.configuration import read
 from shared.database.migrations import upgrade_all
@@ -30,10 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
-    config.add_to(commands)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
-    keys.add_to(commands)
-    sites.add_to(commands)
+    for command in (config, dead_letters, keys, sites, version, work):
+        command.add_to(commands)
     return parser
 
 

@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 
 from shared.clock import now, rfc3339
 from shared.object_store.errors import StoreMisconfigured
+from shared.telling import told
 
 log = logging.getLogger(__name__)
 
@@ -137,11 +138,11 @@ class Watched:
         before, since = self.state, self.since or now()
         self.state = OK if failure is None else type(failure).__name__
         self.since = None if failure is None else since
-        told = {"dependency": self.name, "since": rfc3339(since)}
+        facts = {"dependency": self.name, "since": rfc3339(since)}
         if failure is not None and self.state != before:
-            log.warning("dependency away", extra={**told, "reason": f"{self.state}: {failure}"[:300]})
+            log.warning("dependency away", extra={**facts, "reason": told(failure)})
         elif failure is None and before not in (OK, UNKNOWN):
-            log.info("dependency back", extra=told)
+            log.info("dependency back", extra=facts)
         UP.labels(self._room, self.name).set(failure is None)
         DOWN_SECONDS.labels(self._room, self.name).set(0 if failure is None else (now() - since).total_seconds())
         self._news()

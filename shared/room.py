@@ -17,15 +17,18 @@ from shared.gauges import Gauges, count_posted, watch_lag
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import keep_house
 from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
+from shared.messaging.watchdog import watch
 from shared.messaging.workers import WorkLoop
 from shared.overload import limits_of
 from shared.readiness import Readiness
 from shared.settings import RoomSettings
 from shared.stopping import StopRequest
+from shared.telling import told
 from shared.web import room_app
 
 log = logging.getLogger(__name__)
@@ -188,7 +191,7 @@ async def _open(rooms: Sequence[Room], tasks: list[asyncio.Task[None]], stop: St
             for consumer in room.consumers:
                 await room.foundation.transport.subscribe(consumer)
     except Exception as error:  # noqa: BLE001 (whoever serves the rooms tells it, and ends)
-        log.error("not opened", extra={"reason": f"{type(error).__name__}: {error}"[:300]})  # noqa: TRY400
+        log.error("not opened", extra={"reason": told(error)})  # noqa: TRY400
         stop.give_up(error)
         return
     for room in rooms:
@@ -198,7 +201,11 @@ async def _open(rooms: Sequence[Room], tasks: list[asyncio.Task[None]], stop: St
 
 def _set_going(room: Room) -> list[asyncio.Task[None]]:
     relay = Relay(room.foundation.database, room.foundation.transport)
-    tasks = [asyncio.create_task(relay.run(), name=f"{room.name} relay")]
+    tasks = [
+        asyncio.create_task(relay.run(), name=f"{room.name} relay"),
+        asyncio.create_task(keep_house(room.foundation.database), name=f"{room.name} housekeeping"),
+        asyncio.create_task(watch(room.foundation.database), name=f"{room.name} watchdog"),
+    ]
     return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
 
 

@@ -1,13 +1,16 @@
-"""Fixtures of every suite: the private PostgreSQL of this run, and databases on it."""
+"""Fixtures of every suite: the private PostgreSQL and SeaweedFS of this process, and databases on the first."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
-from services.local import postgres
+from services.local import postgres, seaweedfs
 from shared.rooms import ROOMS
+from tests.contracts.object_stores import running_seaweedfs
+from tests.lanes import LaneScheduling
 from tests.servers import Databases, fresh
 
 SAMPLES = ("CHARTRIER_CORPUS", "CHARTRIER_OFFICIAL_XSD")
@@ -18,9 +21,15 @@ for name in [name for name in os.environ if name.startswith("CHARTRIER_")]:  # n
         del os.environ[name]  # noqa: TID251
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LaneScheduling:
+    """Side by side (`pytest -n 2`), tests keep to their lanes."""
+    return LaneScheduling(config, log)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Postgres]:
-    """One server for the whole run, on a folder that goes with it."""
+    """One server for all the tests of this process, on a folder that goes with it."""
     folder: Path = tmp_path_factory.mktemp("postgres")
     yield postgres.start(folder)
     postgres.stop(folder)
@@ -30,3 +39,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgr
 def databases(postgres_server: postgres.Postgres) -> Databases:
     """A database of the module's own with every room's schema."""
     return fresh(postgres_server, ROOMS)
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.Site]:
+    """One S3 store for all who want a bucket."""
+    with running_seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as site:
+        yield site

@@ -31,25 +31,40 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int, taken: Collection[int] = ()) -> tuple[int, ...]:
-    """Choose distinct free ports outside `taken`, at random: two callers at once rarely choose the same."""
+    """Choose distinct free ports outside `taken`, and hold them for the life of this process.
+
+    Nobody who chooses through this function is given them meanwhile, in whatever process, and servers may listen
+    on them, again and again. NoFreePortError leaves nothing held.
+    """
     draw = random.SystemRandom()
-    found: list[int] = []
     with ExitStack() as held:
+        found: dict[int, socket.socket] = {}
         for _ in range(_ATTEMPTS):
             if len(found) == count:
+                # Kept open on purpose, out of reach of the garbage collector: the kernel closes them when we end.
+                held.pop_all()
+                for holder in found.values():
+                    holder.detach()
                 return tuple(found)
             port = draw.randrange(FIRST, LAST)
-            if port in taken or port in found:
-                continue
-            # Held until all are chosen, so that the kernel itself refuses a port twice.
-            attempt = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                attempt.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found.append(port)
+            chosen = None if port in taken else _held(port)
+            if chosen is not None:
+                found[port] = held.enter_context(chosen)
     raise NoFreePortError(f"No {count} free loopback ports between {FIRST} and {LAST}.")
+
+
+def _held(port: int) -> socket.socket | None:
+    """Take a port without listening on it; None if another holds it, or listens there."""
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        holder.bind(("127.0.0.1", port))
+    except OSError:
+        holder.close()
+        return None
+    # Set after the bind: bound alone, without it, nobody else can bind as we just did; with it from now on, the
+    # kernel lets those listen who set it too, as every server of ours does.
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return holder
 
 
 def keep_or_replace(known: tuple[int, ...], count: int) -> tuple[int, ...]:

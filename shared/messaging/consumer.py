@@ -13,9 +13,10 @@ from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.outage import is_outage
-from shared.database.plumbing import dead_letter, inbox
+from shared.database.plumbing import inbox
 from shared.identifiers import born_at
 from shared.messages.message import Message
+from shared.messaging import dead_letters
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
 from shared.messaging.transaction import RoomDatabase, Transaction
@@ -134,13 +135,7 @@ class Consumer:
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """Keep a dead message in the room's own table, for an operator to see and replay."""
-        values = {
-            "message_id": delivery.message_id,
-            "consumer": self.queue,
-            "topic": delivery.topic,
-            "body": delivery.body,
-            "reason": reason,
-        }
         async with self.database.begin() as tx:
-            await tx.connection.execute(insert(dead_letter).values(values).on_conflict_do_nothing())
-        log.error("message dead-lettered", extra={"queue": self.queue, "reason": reason})
+            buried = await dead_letters.bury(tx.connection, self.queue, delivery, reason)
+        if buried:
+            log.error("message dead-lettered", extra={"queue": self.queue, "reason": reason})

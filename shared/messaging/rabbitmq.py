@@ -13,6 +13,7 @@ from aiormq.channel import Channel as WireChannel
 from pamqp.commands import Basic
 
 from shared.messaging.consumer import Consumer
+from shared.messaging.dead_queue import burying, stranger
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE, Outcome, Verdict, retry_delay
 from shared.messaging.topology import EXCHANGE, dead_letter_queue, declare, delay_exchange, topic_exchange
@@ -162,8 +163,9 @@ class _Feed:
             await channel.set_qos(prefetch_count=PREFETCH)
             queue = await declare(channel, self._consumer.queue, self._consumer.topics)
             await queue.consume(self._waiting.put)
-            while (batch := await self._next_batch()) is not None:
-                await _finish(asyncio.create_task(self._work(channel, batch)))
+            async with burying(connection, self._consumer, lambda: self._waiting.put_nowait(None)):
+                while (batch := await self._next_batch()) is not None:
+                    await _finish(asyncio.create_task(self._work(channel, batch)))
 
     async def _next_batch(self) -> list[AbstractIncomingMessage] | None:
         first = await self._waiting.get()
@@ -200,14 +202,14 @@ class _Feed:
     async def _read(
         self, channel: AbstractChannel, message: AbstractIncomingMessage
     ) -> tuple[AbstractIncomingMessage, Delivery] | None:
-        """Return a message with what it carries; one that is not of our making goes to the dead letters."""
+        """Return a message with what it carries; one that is not of our making goes to the dead-letter queue."""
         try:
             return message, _delivery(message)
         except (ValueError, TypeError) as error:
             log.error("not a message of ours", extra={"queue": self._consumer.queue, "reason": told(error)})  # noqa: TRY400 (the message is at fault, not our code)
-            stranger = aio_pika.Message(message.body, headers={"x-chartrier-reason": told(error)})
             queue = dead_letter_queue(self._consumer.queue)
-            await channel.default_exchange.publish(stranger, routing_key=queue, timeout=CONFIRM_SECONDS)
+            put_aside = stranger(message, error)
+            await channel.default_exchange.publish(put_aside, routing_key=queue, timeout=CONFIRM_SECONDS)
             await message.ack()
             return None
 
@@ -233,12 +235,6 @@ class _Feed:
         except Exception as error:  # noqa: BLE001 (whatever keeps it from the table, it is not lost: it comes again)
             log.warning("not buried yet", extra={"queue": self._consumer.queue, "reason": told(error)})
             await self._send_back(channel, delivery)
-            return
-        dead = _amqp(delivery, attempts=delivery.attempts)
-        dead.headers["x-chartrier-reason"] = reason
-        await channel.default_exchange.publish(
-            dead, routing_key=dead_letter_queue(self._consumer.queue), timeout=CONFIRM_SECONDS
-        )
 
 
 async def _finish(batch: asyncio.Task[None]) -> None:

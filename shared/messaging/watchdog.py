@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.database.plumbing import work
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import BACKOFF_SECONDS
+from shared.telling import told
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ async def watch(database: RoomDatabase) -> None:
         try:
             await name_stuck(database)
         except Exception as error:  # noqa: BLE001 (a database that is away only delays)
-            log.info("not watched", extra={"of": database.room, "reason": str(error)[:300]})
+            log.info("not watched", extra={"of": database.room, "reason": told(error)})
         await asyncio.sleep(WATCH_SECONDS)
 
 

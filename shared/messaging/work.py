@@ -7,6 +7,8 @@
                   └── postpone ────┤  (failure of the world: later, without limit)
                   └── lease runs out (the worker died or hangs): epoch + 1 for whoever takes it next
 
+An operator may have any of it begin anew, or be leased to nobody (`shared.messaging.interventions`).
+
 A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish` and `postpone` raise
 `StaleLease`, which rolls its transaction back.
 """

@@ -101,7 +101,7 @@ def allowance_of(options: dict[str, str]) -> Allowance:
 def _options(parts: SplitResult, known: frozenset[str]) -> dict[str, str]:
     options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
     if options.keys() - known:
-        raise StoreMisconfigured(f"the options of such a store are {', '.join(sorted(known))}")
+        raise StoreMisconfigured(f"options of such a store are {', '.join(sorted(known))}")
     return options
 
 

@@ -25,8 +25,8 @@ from shared.messages.admin import AgreementV1
 from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.port import ObjectStore
 from shared.object_store.space import Allowance
-from shared.settings import RoomSettings
 from shared.readiness import Readiness
+from shared.settings import RoomSettings
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
 from tests.integration.ingest.bench import Bench, in_chunks

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("mq") / "rabbitmq"
     yield place
-    rabbitmq.stop(place)
+    rabbitmq.kill(place)
 
 
 def of_this_broker(folder: Path) -> list[psutil.Process]:

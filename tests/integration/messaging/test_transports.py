@@ -1,9 +1,7 @@
 """One contract, two transports: what is posted is handled once, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from uuid import UUID, uuid4
+from collections.abc import Callable, Sequence
 
 import pytest
 import pytest_asyncio
@@ -15,88 +13,20 @@ from shared.messages.access import DipOrderedV1
 from shared.messaging import outcome
 from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
-from shared.messaging.local import LocalTransport
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.rabbitmq import RabbitTransport
-from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.transport import Transport
+from tests.integration.messaging.walks import PATIENCE, Heard, a_walk, say
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration
-
-PATIENCE = 30
-
-
-@pytest.fixture
-def queues() -> tuple[str, str]:
-    """Names of two queues that no other test has used."""
-    return f"proof.test_{uuid4().hex[:8]}", f"proof.test_{uuid4().hex[:8]}"
-
-
-@pytest.fixture(params=["local", "rabbitmq"])
-def open_transport(request: pytest.FixtureRequest, queues: tuple[str, str]) -> Callable[[], Transport]:
-    if request.param == "local":
-        return LocalTransport
-    url = request.getfixturevalue("broker")
-    return lambda: RabbitTransport(url, "test", dict.fromkeys(queues, (DipOrderedV1.topic,)))
 
 
 @pytest_asyncio.fixture(autouse=True)
 async def empty(databases: Databases) -> None:
     for room in ("ingest", "proof"):
         await databases.as_superuser(f"TRUNCATE {room}.outbox, {room}.inbox, {room}.dead_letter")
-
-
-class Heard:
-    """A handler that notes what it is given, and may be told to fail first."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self.ids: list[UUID] = []
-        self.calls = 0
-        self._failures = list(failures)
-        self._news = asyncio.Condition()
-
-    async def __call__(self, _tx: Transaction, messages: Sequence[DipOrderedV1]) -> None:
-        self.calls += 1
-        if self._failures:
-            raise self._failures.pop(0)
-        self.ids += [message.dip_id for message in messages]
-        async with self._news:
-            self._news.notify_all()
-
-    async def until(self, count: int) -> None:
-        async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(lambda: len(self.ids) >= count)
-
-
-@asynccontextmanager
-async def a_walk(
-    databases: Databases, transport: Transport, queues: tuple[str, str], *handlers: Heard
-) -> AsyncIterator[tuple[RoomDatabase, list[Consumer]]]:
-    """A sender's database with its relay, and one consumer a handler, on their own queues."""
-    sender, hearer = databases.room("ingest"), databases.room("proof")
-    consumers = [
-        Consumer(queue, hearer, {DipOrderedV1: heard}) for queue, heard in zip(queues, handlers, strict=False)
-    ]
-    await transport.start()
-    for consumer in consumers:
-        await transport.subscribe(consumer)
-    relay = asyncio.create_task(Relay(sender, transport).run())
-    yield sender, consumers
-    await transport.stop()
-    relay.cancel()
-    await asyncio.gather(relay, return_exceptions=True)
-    await sender.engine.dispose()
-    await hearer.engine.dispose()
-
-
-async def say(sender: RoomDatabase, count: int = 1) -> list[UUID]:
-    ids = [new_id() for _ in range(count)]
-    async with sender.begin() as tx:
-        for dip_id in ids:
-            tx.post(DipOrderedV1(dip_id=dip_id, establishment=new_id()))
-    return ids
 
 
 async def test_every_consumer_hears_every_message_once(

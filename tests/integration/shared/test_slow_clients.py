@@ -18,10 +18,10 @@ from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.limits import Limits
 from shared.rates import address_of
+from shared.readiness import Readiness
 from shared.serving import listen
 from shared.settings import RoomSettings
 from shared.stopping import StopRequest
-from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import SECRET, a_verifier
 

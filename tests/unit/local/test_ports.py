@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -28,6 +30,27 @@ def test_chosen_ports_are_distinct_free_and_below_those_lent_to_outgoing_connect
     chosen = ports.free_ports(50)
     assert len(set(chosen)) == 50
     assert all(ports.FIRST <= port < ports.LAST and ports.is_free(port) for port in chosen)
+
+
+def test_a_chosen_port_can_be_listened_on_again_and_again() -> None:
+    (port,) = ports.free_ports(1)
+
+    for _ in range(3):
+        with socket.create_server(("127.0.0.1", port)):
+            assert not ports.is_free(port)
+    assert ports.is_free(port)
+
+
+def test_who_chooses_meanwhile_in_another_process_is_given_other_ports() -> None:
+    (port,) = ports.free_ports(1)
+    choosing = (
+        "import sys; from services.local import ports; ports.FIRST, ports.LAST = int(sys.argv[1]), int(sys.argv[2]);"
+    )
+
+    on_that_port_alone = (sys.executable, "-c", f"{choosing} ports.free_ports(1)", str(port), str(port + 1))
+    other = subprocess.run(on_that_port_alone, capture_output=True, check=False, text=True)
+
+    assert "NoFreePortError" in other.stderr
 
 
 def test_a_port_already_promised_is_not_chosen() -> None:

@@ -74,7 +74,7 @@ def test_nothing_at_all_names_all_that_is_required() -> None:
         ("STAGING_URL", f"s3://[{HUSH}", "file:///folder"),
         ("STAGING_URL", f"s3://k:s@host/b?{HUSH}", "file:///folder"),
         ("STAGING_URL", f"s3://k:s@host/b?lock={HUSH}", "yes or no"),
-        ("STAGING_URL", f"s3://k:s@host/b?{HUSH}=yes", "options of a bucket"),
+        ("STAGING_URL", f"s3://k:s@host/b?{HUSH}=yes", "options of such a store"),
         ("SITES", f'[{{"name": "{HUSH}"', "a JSON list"),
         ("SITES", "{}", "a JSON list"),
         ("SITES", "[]", "at least two sites"),

@@ -100,7 +100,19 @@ async def test_a_client_is_known_by_admins_key_with_its_mandates() -> None:
         {"mandates": [{"roles": ["emperor"], "establishments": "*"}]},
         {"mandates": "everything"},
     ],
-    ids=str,
+    ids=[
+        "over",
+        "another issuer",
+        "a room",
+        "for another",
+        "not begun",
+        "no end",
+        "no audience",
+        "no issuer",
+        "no subject",
+        "no such role",
+        "no mandates",
+    ],
 )
 async def test_a_token_that_is_expired_or_not_for_us_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidToken):

@@ -1,0 +1,72 @@
+"""What no longer serves, removed: entries of the inbox that no delivery can ask for any more.
+
+Message identifiers sort by time of birth, so what is old is one end of the primary key: no index beside it, and
+no look at what is young.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, func, literal_column, select
+
+from shared.clock import now
+from shared.database.plumbing import inbox
+from shared.messaging.transaction import RoomDatabase
+from shared.telling import told
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = timedelta(days=30)
+"""How long a handled message is remembered. It comes again where an answer to it was lost, or where whoever
+published it died before noting so: at once or when that process is back, which no outage delays by a month."""
+
+PRUNE_SECONDS = 3600.0
+BATCH = 1000
+"""Rows removed by one statement: it holds their locks for milliseconds only."""
+
+_OLD = (
+    select(inbox.c.message_id, inbox.c.consumer)
+    .where(
+        inbox.c.message_id < bindparam("first_young"),
+        # An old message may have been handled just now: replayed, or held up for long.
+        inbox.c.handled_at < func.now() - literal_column(f"interval '{REMEMBERED.days} days'"),
+    )
+    .order_by(inbox.c.message_id)
+    .limit(BATCH)
+    # Another process that prunes at this moment has the others.
+    .with_for_update(skip_locked=True)
+    .cte("old")
+)
+
+_PRUNE = delete(inbox).where(inbox.c.message_id == _OLD.c.message_id, inbox.c.consumer == _OLD.c.consumer)
+
+
+async def keep_house(database: RoomDatabase) -> None:
+    """Prune once an hour until cancelled; a database that is away only delays."""
+    while True:
+        try:
+            removed = await prune_inbox(database)
+            if removed:
+                log.info("inbox pruned", extra={"of": database.room, "rows": removed})
+        except Exception as error:  # noqa: BLE001 (an hour later it is tried again)
+            log.info("inbox not pruned", extra={"of": database.room, "reason": told(error)})
+        await asyncio.sleep(PRUNE_SECONDS)
+
+
+async def prune_inbox(database: RoomDatabase) -> int:
+    """Remove what is no longer remembered, a batch at a time; return how many entries there were."""
+    removed = 0
+    first_young = first_id_at(now() - REMEMBERED)
+    while True:
+        async with database.reading() as connection:
+            count = (await connection.execute(_PRUNE, {"first_young": first_young})).rowcount
+        removed += count
+        if count < BATCH:
+            return removed
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """Return the identifier before which all others of this millisecond sort: RFC 9562, its time in 48 bits."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

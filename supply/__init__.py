@@ -1,0 +1,1 @@
+"""What the archive is made of, checked: locks, licences, known faults, secrets left in files."""
