@@ -103,12 +103,13 @@ logs: $(VENV)/.runtime  ## Follow the logs of the full stack
 
 # --- Checks -------------------------------------------------------------------------------------------------------
 
-check: $(VENV)/.dev  ## Style, types, import contracts, house rules, licences, no secret in a file
+check: $(VENV)/.dev  ## Style, types, import contracts, house rules, manifests, licences, no secret in a file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
+	@$(PY) -m pytest -q tests/deploy
 	@$(PY) -m supply.licences
 	@$(PY) -m supply.secret_scan
 
@@ -139,10 +140,13 @@ e2e: $(VENV)/.dev broker antivirus  ## The same story on all-in-one and on the f
 bench: $(VENV)/.dev broker  ## Measure against the raw baseline (ARGS="--help" for sizes)
 	@$(PY) -m bench $(ARGS)
 
+trials: $(VENV)/.dev broker  ## Long trials with crashes, results in docs/trials (ARGS="--help" for which and how long)
+	@$(PY) -m trials $(ARGS)
+
 clean:  ## Remove .venv and what the tools left; never an archive
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(CHARTRIER_HOME)" ]; then echo "The archive in $(CHARTRIER_HOME) is left as it is."; fi
 
 .PHONY: help setup lock broker antivirus demo run up down status logs check audit licences sbom test unit \
-	contracts integration e2e bench clean
+	contracts integration e2e bench trials clean

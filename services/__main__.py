@@ -7,9 +7,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
 from services.commands import config, dead_letters, keys, sites, version, work
-from services.commands.frame import Answer, add_command, answer
+from services.commands.frame import Answer, Fault, add_command, answer
 from shared.configuration import read
-from shared.database.migrations import upgrade_all
+from shared.database.migrations import TablesInUse, upgrade_all
 from shared.settings import DatabaseUrl
 
 
@@ -41,7 +41,10 @@ def _all_in_one(_: argparse.Namespace) -> Answer:
 
 
 def _migrate(_: argparse.Namespace) -> Answer:
-    upgrade_all(read(MigrationSettings).owner_database_url.get_secret_value())
+    try:
+        upgrade_all(read(MigrationSettings).owner_database_url.get_secret_value())
+    except TablesInUse as said:
+        raise Fault(str(said)) from said
     return Answer({"migrated": True}, ["The tables are up to date."])
 
 

@@ -6,7 +6,7 @@ No administration interface, no certificate, nothing written outside its folder;
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,14 +18,16 @@ from shared.problems import Problem, answer, not_found, try_again
 
 NOWHERE = not_found()
 ABSENT = try_again()
+# Others take their turns meanwhile: the next process in turn may be the absent one again.
+_RETRIES = 8
 
 
 class CaddyError(Exception):
     """Caddy is not installed."""
 
 
-def start(folder: Path, port: int, rooms: Mapping[str, int], patience: float = 20.0) -> None:
-    """Answer on 127.0.0.1:port and send /<room>/… to that room's port; a door already open is replaced."""
+def start(folder: Path, port: int, rooms: Mapping[str, Sequence[int]], patience: float = 20.0) -> None:
+    """Answer on 127.0.0.1:port and send /<room>/… to that room's ports in turn; a door already open is replaced."""
     folder = files.private_folder(folder)
     with files.held(folder / "lock"):
         stop(folder)
@@ -65,7 +67,7 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _configuration(port: int, rooms: Mapping[str, int]) -> dict[str, object]:
+def _configuration(port: int, rooms: Mapping[str, Sequence[int]]) -> dict[str, object]:
     routes = [_route(room, at) for room, at in rooms.items()]
     nowhere = _routes(NOWHERE)
     absent = _routes(ABSENT)
@@ -88,8 +90,12 @@ def _configuration(port: int, rooms: Mapping[str, int]) -> dict[str, object]:
     }
 
 
-def _route(room: str, port: int) -> dict[str, object]:
-    proxy = {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{port}"}], "flush_interval": -1}
+def _route(room: str, ports: Sequence[int]) -> dict[str, object]:
+    upstreams = [{"dial": f"127.0.0.1:{port}"} for port in ports]
+    proxy: dict[str, object] = {"handler": "reverse_proxy", "upstreams": upstreams, "flush_interval": -1}
+    if len(ports) > 1:
+        # Who cannot be reached was told nothing: the next one is asked instead.
+        proxy["load_balancing"] = {"selection_policy": {"policy": "round_robin"}, "retries": _RETRIES}
     return {"match": [{"path": [f"/{room}", f"/{room}/*"]}], "handle": [proxy], "terminal": True}
 
 

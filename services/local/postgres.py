@@ -207,7 +207,8 @@ def _launch(server: Postgres, guise: unprivileged.Guise, patience: float) -> Non
     (data / "postmaster.pid").unlink(missing_ok=True)
     (server.socket_dir / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
     files.write_private(data / "postgresql.conf", _CONFIGURATION.format(socket=server.socket_dir, port=PORT))
-    files.write_private(data / "pg_hba.conf", "local all all trust\n")
+    # "all" does not mean replication, by which an operator takes a backup of a server that runs.
+    files.write_private(data / "pg_hba.conf", "local all all trust\nlocal replication postgres trust\n")
     for place in (server.folder, data, server.socket_dir, data / "postgresql.conf", data / "pg_hba.conf"):
         unprivileged.give(place, guise)
     mark = processes.spawn(

@@ -5,7 +5,6 @@ all-in-one's: the two ways of running never mix their data. `admin-client.json` 
 """
 
 import asyncio
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -13,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
 
 import services
 from services.local import (
@@ -27,10 +24,15 @@ from services.local import (
     rabbitmq,
     room_settings,
     seaweedfs,
+    stack_state,
 )
 from services.local.rooms import Room
 from services.local.settings import room_environment
+from services.local.stack_state import ProcessState, State, room_of
 from shared.rooms import ROOMS
+
+HERE = Path(services.__file__).parents[1]
+"""The tree of this very code."""
 
 
 class StackError(Exception):
@@ -41,31 +43,17 @@ class StackError(Exception):
 class Plan:
     """Which processes make the stack, and what they are told besides where everything is.
 
-    In the command, {room} and {port} stand for a room's name and port.
+    In the command, {room} and {port} stand for a room's name and port. With several processes a room, the front door
+    shares the requests among them, and the rooms reach each other through it. Rooms and migrations may run another
+    tree's code.
     """
 
     rooms: tuple[str, ...] = ROOMS
     command: tuple[str, ...] = (sys.executable, "-m", "services.{room}", "serve")
     migrate: tuple[str, ...] = (sys.executable, "-m", "services", "migrate")
     also: Mapping[str, str] = field(default_factory=dict)
-
-
-class _RoomState(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    port: int
-    command: tuple[str, ...] = ()
-    told: dict[str, str] = {}
-
-
-class _State(BaseModel):
-    """All that is needed to find and restart the parts of a stack."""
-
-    model_config = ConfigDict(frozen=True)
-
-    port: int
-    internal_secret: str
-    rooms: dict[str, _RoomState]
+    processes: int = 1
+    code: Path = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +63,12 @@ class Stack:
     home: Path
     port: int
     rooms: Mapping[str, Room]
+    others: Mapping[str, Room] = field(default_factory=dict)
+
+    @property
+    def processes(self) -> dict[str, Room]:
+        """Every process of every room: the first under the room's name, the others as `<room>-2` and on."""
+        return {**self.rooms, **self.others}
 
     @property
     def base_url(self) -> str:
@@ -117,7 +111,7 @@ class Stack:
     def log_files(self) -> dict[str, Path]:
         """Every log of the stack by a short name."""
         return {
-            **{room.name: room.log_file for room in self.rooms.values()},
+            **{name: room.log_file for name, room in self.processes.items()},
             "postgres": self.folder / "postgres" / "postgres.log",
             "rabbitmq": self.folder / "rabbitmq" / "rabbitmq.log",
             "site-a": self.site_folder(0) / "seaweedfs.log",
@@ -135,15 +129,15 @@ def up(home: Path, port: int, plan: Plan | None = None) -> Stack:
     rabbitmq.program()  # a missing server is said now, not after everything else has started
     home = files.private_folder(home)
     with files.held(home / "stack.lock"):
-        before = _read(home)
+        before = stack_state.read(home)
         _check_door(home, before, port)
-        prepared = _prepared(before, port, plan)
-        files.write_private(home / "stack.json", prepared.model_dump_json(indent=1))  # so that `down` finds all
+        prepared = stack_state.prepared(before, port, plan.rooms, plan.processes, plan.also)
+        stack_state.write(home, prepared)  # so that `down` finds all
         around = _start_servers(home, prepared, plan)
         _migrate(home, around, plan)
-        state = _describe(around, plan, port)
+        state = _describe(around, prepared, plan)
         _end_outdated(home, before, state)
-        files.write_private(home / "stack.json", state.model_dump_json(indent=1))
+        stack_state.write(home, state)
         stack = _stack(home, state)
         _start_rooms(stack)
         admin_client.publish(stack.folder / "admin-client.json", home, stack.base_url)
@@ -152,13 +146,13 @@ def up(home: Path, port: int, plan: Plan | None = None) -> Stack:
 
 def load(home: Path) -> Stack | None:
     """Return the stack last started in this folder, running or not; None when there never was one."""
-    state = _read(home.resolve())
+    state = stack_state.read(home.resolve())
     return None if state is None else _stack(home.resolve(), state)
 
 
 def told_to_rooms(home: Path) -> dict[str, Mapping[str, str]]:
     """Return what each room of a stack is told; nothing where its database does not run."""
-    state = _read(home.resolve())
+    state = stack_state.read(home.resolve())
     if state is None or not postgres.is_running(home.resolve() / "full-stack" / "postgres"):
         return {}
     return {name: room.told for name, room in state.rooms.items()}
@@ -172,7 +166,7 @@ def down(home: Path) -> None:
         return
     with files.held(home / "stack.lock"):
         caddy.stop(stack.folder / "caddy")
-        _together([room.stop for room in stack.rooms.values()])
+        _together([room.stop for room in stack.processes.values()])
         _together([stack.stop_rabbitmq, partial(stack.stop_site, 0), partial(stack.stop_site, 1)])
         stack.stop_postgres()
 
@@ -190,19 +184,12 @@ def status(home: Path) -> dict[str, str]:
         "caddy": caddy.is_running(stack.folder / "caddy"),
     }
     words = {name: "running" if alive else "stopped" for name, alive in servers.items()}
-    for name, room in stack.rooms.items():
+    for name, room in stack.processes.items():
         words[name] = str(room.readiness().get("status", "running")) if room.is_alive() else "stopped"
     return words
 
 
-def _read(home: Path) -> _State | None:
-    try:
-        return _State.model_validate_json((home / "stack.json").read_bytes())
-    except FileNotFoundError:
-        return None
-
-
-def _check_door(home: Path, before: _State | None, port: int) -> None:
+def _check_door(home: Path, before: State | None, port: int) -> None:
     door = home / "full-stack" / "caddy"
     if caddy.is_running(door) and (before is None or before.port != port):
         caddy.stop(door)
@@ -212,18 +199,7 @@ def _check_door(home: Path, before: _State | None, port: int) -> None:
         )
 
 
-def _prepared(before: _State | None, port: int, plan: Plan) -> _State:
-    """Keep the ports of the last start, and its secret unless the operator gives another; choose those that miss."""
-    known = {} if before is None else {room: before.rooms[room].port for room in plan.rooms if room in before.rooms}
-    missing = [room for room in plan.rooms if room not in known]
-    fresh = ports.free_ports(len(missing), taken={port, *known.values()})
-    chosen = known | dict(zip(missing, fresh, strict=True))
-    kept = secrets.token_urlsafe(32) if before is None else before.internal_secret
-    secret = plan.also.get("CHARTRIER_INTERNAL_SECRET", kept)
-    return _State(port=port, internal_secret=secret, rooms={room: _RoomState(port=at) for room, at in chosen.items()})
-
-
-def _start_servers(home: Path, state: _State, plan: Plan) -> room_settings.Surroundings:
+def _start_servers(home: Path, state: State, plan: Plan) -> room_settings.Surroundings:
     stack = _stack(home, state)
     files.private_folder(stack.folder / "staging")
     with ThreadPoolExecutor() as pool:  # RabbitMQ takes most of the time; the others start meanwhile
@@ -249,49 +225,69 @@ def _start_servers(home: Path, state: _State, plan: Plan) -> room_settings.Surro
 def _migrate(home: Path, around: room_settings.Surroundings, plan: Plan) -> None:
     if not plan.migrate:
         return
-    environment = _environment(room_settings.of_migration(around))
+    environment = _environment(room_settings.of_migration(around) | _code(plan))
     done = subprocess.run(plan.migrate, cwd=home, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StackError(f"The tables could not be brought up to date.\n{done.stdout[-1000:]}{done.stderr[-4000:]}")
 
 
-def _describe(around: room_settings.Surroundings, plan: Plan, port: int) -> _State:
-    rooms = {}
-    for room, at in around.room_ports.items():
-        command = tuple(word.format(room=room, port=at) for word in plan.command)
-        rooms[room] = _RoomState(port=at, command=command, told=room_settings.of_room(room, around))
-    return _State(port=port, internal_secret=around.internal_secret, rooms=rooms)
+def _describe(around: room_settings.Surroundings, prepared: State, plan: Plan) -> State:
+    def described(name: str, at: int) -> ProcessState:
+        room = room_of(name)
+        told = room_settings.of_room(room, around) | {"CHARTRIER_PORT": str(at)} | _code(plan)
+        if plan.processes > 1:
+            told["CHARTRIER_ROOM_URLS"] = "{}"  # what is named nowhere is at the front door
+        return ProcessState(
+            port=at, command=tuple(word.format(room=room, port=at) for word in plan.command), told=told
+        )
+
+    return prepared.model_copy(
+        update={
+            "rooms": {name: described(name, process.port) for name, process in prepared.rooms.items()},
+            "others": {name: described(name, process.port) for name, process in prepared.others.items()},
+        }
+    )
 
 
-def _end_outdated(home: Path, before: _State | None, now: _State) -> None:
-    """End a room that still runs with other settings than today's (a server came back on another port)."""
+def _code(plan: Plan) -> dict[str, str]:
+    return {} if plan.code == HERE else {"PYTHONPATH": str(plan.code)}
+
+
+def _end_outdated(home: Path, before: State | None, now: State) -> None:
+    """End a process that still runs with other settings than today's (a server came back on another port)."""
     if before is not None:
-        old = _stack(home, before).rooms
-        _together([room.stop for name, room in old.items() if before.rooms[name] != now.rooms.get(name)])
+        if before.ports != now.ports:
+            caddy.stop(home / "full-stack" / "caddy")  # it knows those of the last start
+        old = _stack(home, before).processes
+        _together([room.stop for name, room in old.items() if before.all[name] != now.all.get(name)])
 
 
 def _start_rooms(stack: Stack) -> None:
-    for room in stack.rooms.values():
+    for room in stack.processes.values():
         room.launch()
-    for room in stack.rooms.values():
+    for room in stack.processes.values():
         room.wait_ready()
     if not caddy.is_running(stack.folder / "caddy"):
-        caddy.start(stack.folder / "caddy", stack.port, {room.name: room.port for room in stack.rooms.values()})
+        doors = {name: [room.port for room in stack.processes.values() if room.name == name] for name in stack.rooms}
+        caddy.start(stack.folder / "caddy", stack.port, doors)
 
 
-def _stack(home: Path, state: _State) -> Stack:
-    folder = home / "full-stack" / "rooms"
-    rooms = {
-        name: Room(name, room.port, room.command, _environment(room.told), folder)
-        for name, room in state.rooms.items()
-    }
-    return Stack(home, state.port, rooms)
+def _stack(home: Path, state: State) -> Stack:
+    def room(name: str, process: ProcessState) -> Room:
+        folder = home / "full-stack" / "rooms" / name.partition("-")[2]
+        return Room(room_of(name), process.port, process.command, _environment(process.told), folder)
+
+    return Stack(
+        home,
+        state.port,
+        {name: room(name, process) for name, process in state.rooms.items()},
+        {name: room(name, process) for name, process in state.others.items()},
+    )
 
 
 def _environment(told: Mapping[str, str]) -> dict[str, str]:
     """Join the operator's environment, the code of this very tree, and what the room is told."""
-    root = str(Path(services.__file__).parent.parent)
-    return {**room_environment(), "PYTHONPATH": root, **told}
+    return {**room_environment(), "PYTHONPATH": str(HERE), **told}
 
 
 def _together(tasks: list[Callable[[], object]]) -> None:

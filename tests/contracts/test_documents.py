@@ -27,7 +27,7 @@ _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _VARIABLE = re.compile(rf"\b{PREFIX}[A-Z][A-Z0-9_]*[A-Z0-9]\b")
-_PLACE = re.compile(r"((?:services|shared|client|tests|docs|bench)/[\w./-]+)(?::([\w.]+))?")
+_PLACE = re.compile(r"((?:services|shared|client|tests|docs|bench|trials)/[\w./-]+)(?::([\w.]+))?")
 
 # The story of the schemas and corpora that only tests read.
 _TEST_VARIABLES = ("tests/corpus_location.py",)

@@ -4,12 +4,14 @@ import importlib
 import json
 import pkgutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import shared.messages
 from shared.messages.message import Message
 
+ADDED = "added_later"
 GOLDEN = Path(__file__).parents[1] / "golden" / "messages"
 
 
@@ -33,6 +35,29 @@ def test_a_field_of_a_newer_sender_is_passed_over(message: type[Message]) -> Non
     golden = json.loads((GOLDEN / f"{message.topic}.json").read_text(encoding="utf-8"))
 
     assert message.model_validate({**golden, "added_later": 1}) == message.model_validate(golden)
+
+
+@pytest.mark.parametrize("message", every_message(), ids=lambda message: message.topic)
+def test_a_field_that_a_newer_sender_added_deep_inside_is_passed_over(message: type[Message]) -> None:
+    golden = json.loads((GOLDEN / f"{message.topic}.json").read_text(encoding="utf-8"))
+    known = message.model_validate(golden)
+
+    # What is declared as a plain object keeps whatever comes; a part with fields of its own passes the new one over.
+    assert without(message.model_validate(added_everywhere(golden)).model_dump(mode="json")) == known.model_dump(
+        mode="json"
+    )
+
+
+def added_everywhere(value: Any) -> Any:  # noqa: ANN401 (any JSON)
+    if isinstance(value, dict):
+        return {**{name: added_everywhere(inner) for name, inner in value.items()}, ADDED: "x"}
+    return [added_everywhere(inner) for inner in value] if isinstance(value, list) else value
+
+
+def without(value: Any) -> Any:  # noqa: ANN401 (any JSON)
+    if isinstance(value, dict):
+        return {name: without(inner) for name, inner in value.items() if name != ADDED}
+    return [without(inner) for inner in value] if isinstance(value, list) else value
 
 
 def test_versions_stand_in_class_and_topic_alike() -> None:

@@ -2,5 +2,5 @@
 
 import pytest
 
-# Their assertions are to explain themselves like those of the tests that call them.
-pytest.register_assert_rewrite("tests.e2e.evidence", "tests.e2e.levers", "tests.e2e.moments")
+# Its assertions are to explain themselves like those of the tests that call them.
+pytest.register_assert_rewrite("tests.e2e.moments")

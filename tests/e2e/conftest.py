@@ -12,7 +12,7 @@ from services.local import ports, processes, stack
 from services.local.settings import room_environment
 from shared.rooms import ROOMS
 from tests.e2e.collector import Collector, collecting
-from tests.e2e.towns import Archive
+from trials.towns import Archive
 
 
 class AllInOne:

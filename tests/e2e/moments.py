@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 from chartrier_client.administration import AgreementTerms, create_agreement
 from services.proof.queries import WRITING
-from tests.e2e.evidence import states, until_all, until_idle
-from tests.e2e.levers import Levers, frozen, until
-from tests.e2e.towns import Town, a_package
+from trials.evidence import states, until_all, until_idle
+from trials.levers import Levers, frozen, until
+from trials.towns import Town, a_package
 
 
 @dataclass

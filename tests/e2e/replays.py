@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingM
 from shared.messages.routes import ROUTES
 from shared.messaging.topology import EXCHANGE
 from shared.rooms import ROOMS
-from tests.e2e.levers import Levers, until
+from trials.levers import Levers, until
 
 
 @dataclass

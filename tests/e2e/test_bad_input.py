@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.clock import now
 from shared.identity.tokens import AUDIENCE, INTERNAL_ISSUER
-from tests.e2e.towns import Archive, Town, a_package, a_town
 from tests.e2e.traces import eventually, journal_lines, unfinished
+from trials.towns import Archive, Town, a_package, a_town
 
 pytestmark = pytest.mark.e2e
 

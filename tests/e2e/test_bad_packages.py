@@ -15,8 +15,8 @@ from services.ingest.domain.sip import ContainerFormat
 from services.ingest.pipeline.schema import load_schema
 from tests.builders import hostile_sips as hostile
 from tests.builders.sips import AFile, ASip, a_container, a_manifest, a_sip
-from tests.e2e.towns import Archive, Town, a_package, a_town
 from tests.e2e.traces import eventually, journal_lines, staged_for, stored_aips, unfinished
+from trials.towns import Archive, Town, a_package, a_town
 
 pytestmark = pytest.mark.e2e
 

@@ -20,7 +20,7 @@ from chartrier_client.answers import Transfer
 from chartrier_client.http import Client
 from tests.corpus_location import corpus_dir
 from tests.e2e.conftest import AllInOne
-from tests.e2e.towns import Town, a_town
+from trials.towns import Town, a_town
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

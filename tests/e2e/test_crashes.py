@@ -14,11 +14,11 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 
 from services.local.stack import Stack
-from tests.e2e.evidence import assert_accepted_once, states, until_all
-from tests.e2e.levers import Levers, frozen, until
 from tests.e2e.moments import MOMENTS, Scene, have_workers, recording, writing
 from tests.e2e.replays import consumers_of, tapped, until_handled
-from tests.e2e.towns import Archive, a_package, a_town
+from trials.evidence import assert_accepted_once, states, until_all
+from trials.levers import Levers, frozen, until
+from trials.towns import Archive, a_package, a_town
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -14,7 +14,7 @@ from lxml import etree
 from chartrier_client.replies import read_reply
 from chartrier_client.samples.deposit import demo_deposit
 from services.ingest.pipeline.schema import load_schema
-from tests.e2e.towns import Archive, Town, a_package, a_town, until_state
+from trials.towns import Archive, Town, a_package, a_town, until_state
 
 pytestmark = pytest.mark.e2e
 

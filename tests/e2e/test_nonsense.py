@@ -10,8 +10,8 @@ import pytest
 from chartrier_client.administration import Mandate, create_client
 from shared.bodies import LONGEST
 from shared.identity.rights import Role
-from tests.e2e.towns import Archive, a_town
 from tests.e2e.traces import described
+from trials.towns import Archive, a_town
 
 pytestmark = pytest.mark.e2e
 

@@ -27,8 +27,8 @@ from chartrier_client.description import Envelope, Keyword, Level, SourceFile, U
 from chartrier_client.sip import BuiltSip, SipBuilder
 from services.local import postgres
 from shared.rooms import ROOMS
-from tests.e2e.towns import Archive, Town, until_state
 from tests.e2e.traces import eventually
+from trials.towns import Archive, Town, until_state
 
 pytestmark = pytest.mark.e2e
 

@@ -18,8 +18,8 @@ from shared.identity.guard import guarded_routes, permission_of
 from shared.identity.rights import Permission, Role
 from shared.messaging.local import LocalTransport
 from shared.settings import RoomSettings
-from tests.e2e.towns import Archive, Town, a_package, a_town
 from tests.e2e.traces import Route, described
+from trials.towns import Archive, Town, a_package, a_town
 
 pytestmark = pytest.mark.e2e
 

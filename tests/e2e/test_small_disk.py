@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import AllInOne
-from tests.e2e.levers import until
-from tests.e2e.towns import Archive, Town, a_package, a_town, until_state
 from tests.small_disks import MIB, a_small_disk, fill
+from trials.levers import until
+from trials.towns import Archive, Town, a_package, a_town, until_state
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.local import stack
 from tests.e2e.collector import Collected, Collector
-from tests.e2e.towns import Archive, a_package, a_town, until_state
+from trials.towns import Archive, a_package, a_town, until_state
 
 pytestmark = pytest.mark.e2e
 

@@ -17,8 +17,8 @@ import services
 from services.local import ports, postgres, processes
 from services.local.settings import room_environment
 from tests.e2e.conftest import AllInOne
-from tests.e2e.towns import Archive, a_package, a_town, until_state
 from tests.e2e.traces import eventually, journal_lines, staged_for, stored_aips
+from trials.towns import Archive, a_package, a_town, until_state
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

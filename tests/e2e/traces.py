@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from services.local import stack
 from services.local.room_settings import BUCKET
 from services.rooms import ROOMS
-from tests.e2e.towns import Archive
+from trials.towns import Archive
 
 Seen = TypeVar("Seen")
 Route = tuple[str, str]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = ("services", "shared", "client", "bench", "supply")
+CODE = ("services", "shared", "client", "bench", "supply", "trials")
 EVERYWHERE = (*CODE, "tests", "docs", ".ci")
 
 LONGEST_MODULE = 300

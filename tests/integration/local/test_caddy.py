@@ -23,7 +23,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     ]
     for room in rooms:
         room.start()
-    caddy.start(folder / "caddy", front, {"ingest": ingest, "access": access, "proof": absent})
+    caddy.start(folder / "caddy", front, {"ingest": [ingest], "access": [access], "proof": [absent]})
     with httpx.Client(base_url=f"http://127.0.0.1:{front}", timeout=20.0) as client:
         yield client
     mark = processes.read_mark(folder / "caddy" / "caddy.pid")

@@ -46,6 +46,22 @@ async def test_committed_rows_survive_a_kill_and_the_next_start_recovers_them(fo
     assert await ask(server.superuser_url, "SELECT n FROM kept") == "42"
 
 
+async def test_a_backup_taken_while_it_runs_starts_in_its_place(folder: Path) -> None:
+    server = await started(folder)
+    await ask(server.superuser_url, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (42)")
+    backup = folder.parent / "backup"
+    program = str(postgres.programs() / "pg_basebackup")
+    words = (program, "-h", str(server.socket_dir), "-U", "postgres", "-D", str(backup), "--checkpoint=fast")
+    copying = await asyncio.create_subprocess_exec(*words)
+    assert await copying.wait() == 0
+    await ask(server.superuser_url, "DROP TABLE kept")
+    await asyncio.to_thread(postgres.stop, folder)
+    shutil.rmtree(folder / "data")
+    shutil.copytree(backup, folder / "data")
+    server = await started(folder)
+    assert await ask(server.superuser_url, "SELECT n FROM kept") == "42"
+
+
 async def test_a_server_left_running_is_used_again(folder: Path) -> None:
     await started(folder)
     first = processes.read_mark(folder / "postgres.pid")

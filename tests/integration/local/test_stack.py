@@ -98,6 +98,37 @@ def test_a_site_can_go_down_and_come_back_alone(running: stack.Stack) -> None:
     assert seaweedfs.is_running(running.site_folder(1))
 
 
+def test_a_room_may_have_two_processes_and_one_of_them_is_enough(running: stack.Stack) -> None:
+    doubled = stack.up(running.home, running.port, replace(PLAN, processes=2))
+    try:
+        assert set(doubled.processes) == {"ingest", "proof", "ingest-2", "proof-2"}
+        assert set(stack.status(running.home)) >= {"ingest", "ingest-2"}
+        told = doubled.others["ingest-2"].environment
+        assert (told["CHARTRIER_PORT"], told["CHARTRIER_ROOM_URLS"]) == (str(doubled.others["ingest-2"].port), "{}")
+        for one in (doubled.rooms["ingest"], doubled.others["ingest-2"]):
+            one.kill()
+            # Asked several times: the door must not go to each in turn.
+            answers = [httpx.get(f"{doubled.base_url}/ingest/v1").text for _ in range(5)]
+            assert answers == ["ingest /ingest/v1"] * 5
+            one.start()
+    finally:
+        again = stack.up(running.home, running.port, PLAN)
+    assert not doubled.others["proof-2"].is_alive()
+    assert httpx.get(f"{again.base_url}/ingest/v1").text == "ingest /ingest/v1"
+
+
+def test_a_stack_may_run_the_code_of_another_tree(running: stack.Stack, tmp_path: Path) -> None:
+    one = "import os,pathlib; pathlib.Path('tree').write_text(os.environ['PYTHONPATH'])"
+    plan = replace(PLAN, code=tmp_path, migrate=(sys.executable, "-c", one))
+    try:
+        elsewhere = stack.up(running.home, running.port, plan)
+        assert elsewhere.rooms["proof"].environment["PYTHONPATH"] == str(tmp_path)
+        assert (running.home / "tree").read_text() == str(tmp_path)
+    finally:
+        here = stack.up(running.home, running.port, PLAN)
+    assert here.rooms["proof"].environment["PYTHONPATH"] == str(stack.HERE)
+
+
 def test_a_stack_found_again_by_its_folder_is_the_same(running: stack.Stack) -> None:
     found = stack.load(running.home)
     assert found is not None

@@ -1,6 +1,6 @@
 """Transfers that are neither accepted nor refused are found without reading those that are."""
 
-from alembic import op
+from shared.database.migrations import add_index
 
 revision = "0003"
 down_revision = "0002"
@@ -8,6 +8,4 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Add an index that holds what is pending, and nothing else."""
-    op.execute(
-        "CREATE INDEX ix_transfer_pending ON transfer (received_at) WHERE state NOT IN ('accepted', 'rejected')"
-    )
+    add_index("ix_transfer_pending", "transfer (received_at) WHERE state NOT IN ('accepted', 'rejected')")

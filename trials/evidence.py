@@ -11,17 +11,21 @@ import httpx
 
 from services.local import room_settings, seaweedfs
 from shared.rooms import ROOMS
-from tests.e2e.levers import PATIENCE, Levers, until
-from tests.e2e.towns import Town
+from trials.levers import PATIENCE, Amiss, Levers, until
+from trials.towns import Town
 
 ONCE = ("transfer.received", "aip.built", "aip.stored", "aip.catalogued", "transfer.accepted")
 """The lines of a deposit's life, each of which must be there once."""
 
 
 def assert_accepted_once(levers: Levers, town: Town, transfers: Sequence[str], *, patience: float = PATIENCE) -> None:
-    """Wait until these deposits, all that the town ever made, are accepted; then look everywhere for a second."""
+    """Wait until these deposits, all that the town ever made, are accepted; then look everywhere for a second.
+
+    `Amiss` says what is not as it must be.
+    """
     until_all(levers, transfers, "accepted", patience=patience)
-    until_idle(levers)
+    until_idle(levers, patience=patience)
+    _no_other(levers, town, transfers)
     aips = _aips(levers, transfers)
     _one_copy_a_site(levers, town, aips)
     _one_catalogue_each(levers, town, transfers)
@@ -36,13 +40,13 @@ def until_all(levers: Levers, transfers: Sequence[str], state: str, *, patience:
     def there() -> bool:
         seen = states(levers, transfers)
         if set(seen) <= {state, "rejected"} and len(seen) > 1:
-            raise AssertionError(f"{seen}")
+            raise Amiss(f"{seen}")
         return seen == {state: len(transfers)}
 
     try:
         until(there, patience=patience)
-    except AssertionError as error:
-        raise AssertionError(f"{dict(states(levers, transfers))}, not all {state}: {_stuck(levers)}") from error
+    except Amiss as error:
+        raise Amiss(f"{dict(states(levers, transfers))}, not all {state}: {_stuck(levers)}") from error
 
 
 def states(levers: Levers, transfers: Sequence[str]) -> Counter[str]:
@@ -51,7 +55,7 @@ def states(levers: Levers, transfers: Sequence[str]) -> Counter[str]:
     return Counter(row["state"] for row in found)
 
 
-def until_idle(levers: Levers) -> None:
+def until_idle(levers: Levers, *, patience: float = PATIENCE) -> None:
     """Wait until no room has anything to say or to do, save for another day, and proof holds every line."""
 
     def is_idle() -> bool:
@@ -60,7 +64,10 @@ def until_idle(levers: Levers) -> None:
         kept = {tuple(row) for row in levers.ask("SELECT name, batch, encode(sha512, 'hex') FROM proof.sender")}
         return not waiting and said <= kept
 
-    until(is_idle)
+    try:
+        until(is_idle, patience=patience)
+    except Amiss as error:
+        raise Amiss(f"the rooms are still busy: {_stuck(levers)}") from error
 
 
 _OUTBOX = "SELECT topic, attempts, last_error FROM outbox"
@@ -68,6 +75,7 @@ _WORK = """SELECT kind, key, epoch, attempts, not_before - now() AS wait, leased
     FROM work WHERE not_before < now() + interval '1 hour'"""
 _DEAD = "SELECT topic, reason FROM dead_letter"
 _HEADS = "SELECT sender, batch, sha512 FROM journal_head"
+_LONGEST = 600
 
 
 def _stuck(levers: Levers) -> str:
@@ -77,10 +85,25 @@ def _stuck(levers: Levers) -> str:
     return "\n".join(f"{room}: {row!r}" for room, row in rows)
 
 
+def _agree(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise Amiss(f"{what}: {_short(found)}, and not {_short(expected)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _no_other(levers: Levers, town: Town, transfers: Sequence[str]) -> None:
+    rows = levers.ask("SELECT id FROM ingest.transfer WHERE establishment = $1", UUID(town.establishment))
+    _agree("the town's transfers", sorted(str(row["id"]) for row in rows), sorted(transfers))
+
+
 def _aips(levers: Levers, transfers: Sequence[str]) -> dict[str, str]:
     rows = levers.ask("SELECT id, aip_id FROM ingest.transfer WHERE id = ANY($1::uuid[])", _uuids(transfers))
     aips = {str(row["aip_id"]): str(row["id"]) for row in rows}
-    assert len(aips) == len(transfers)
+    _agree("AIPs", len(aips), len(transfers))
     return aips
 
 
@@ -89,23 +112,22 @@ def _one_copy_a_site(levers: Levers, town: Town, aips: dict[str, str]) -> None:
         "SELECT id, version, key, sha512, state FROM storage.holding WHERE kind = 'aip' AND establishment = $1",
         UUID(town.establishment),
     )
-    assert {str(row["id"]) for row in holdings} == set(aips)
-    assert {(row["version"], row["state"]) for row in holdings} == {(1, "stored")}
+    _agree("AIPs held", {str(row["id"]) for row in holdings}, set(aips))
+    _agree("versions and states held", {(row["version"], row["state"]) for row in holdings}, {(1, "stored")})
     copies = levers.ask("SELECT site, state FROM storage.copy WHERE holding = ANY($1::uuid[])", _uuids(list(aips)))
-    assert Counter((row["site"], row["state"]) for row in copies) == {
-        (site, "verified"): len(aips) for site in ("site-a", "site-b")
-    }
+    verified = {(site, "verified"): len(aips) for site in ("site-a", "site-b")}
+    _agree("copies", Counter((row["site"], row["state"]) for row in copies), verified)
     expected = {row["key"]: row["sha512"] for row in holdings}
     for number in (0, 1):
         client = seaweedfs.start(levers.stack.site_folder(number)).client()
         prefix = f"{town.establishment}/aips/"
         found = list(client.list_objects(room_settings.BUCKET, prefix, recursive=True, include_version=True))
         # One object a key, and one version an object: no second writer, no marker.
-        assert Counter(found_one.object_name for found_one in found) == dict.fromkeys(expected, 1)
+        _agree(f"objects of site {number}", Counter(one.object_name for one in found), dict.fromkeys(expected, 1))
         for key, sha512 in expected.items():
             answer = client.get_object(room_settings.BUCKET, key)
             try:
-                assert hashlib.sha512(answer.data).hexdigest() == sha512
+                _agree(f"bytes of {key}", hashlib.sha512(answer.data).hexdigest(), sha512)
             finally:
                 answer.close()
                 answer.release_conn()
@@ -116,20 +138,19 @@ def _one_catalogue_each(levers: Levers, town: Town, transfers: Sequence[str]) ->
         "SELECT transfer_id, units, objects FROM data_management.aip WHERE establishment = $1",
         UUID(town.establishment),
     )
-    assert sorted(str(row["transfer_id"]) for row in aips) == sorted(transfers)
+    _agree("transfers in the catalogue", sorted(str(row["transfer_id"]) for row in aips), sorted(transfers))
     units = "SELECT count(*) FROM data_management.unit WHERE establishment = $1"
     objects = "SELECT count(*) FROM data_management.object WHERE establishment = $1"
     for query, wanted in ((units, "units"), (objects, "objects")):
-        assert levers.count(query, UUID(town.establishment)) == sum(row[wanted] for row in aips)
+        _agree(wanted, levers.count(query, UUID(town.establishment)), sum(row[wanted] for row in aips))
 
 
 def _one_thread_each(levers: Levers, transfers: Sequence[str]) -> None:
     of_these = "SELECT transfer_id, body FROM proof.line WHERE transfer_id = ANY($1::uuid[])"
     rows = levers.ask(of_these, _uuids(transfers))
     lines = Counter((str(row["transfer_id"]), json.loads(row["body"])["action"]) for row in rows)
-    assert {key: times for key, times in lines.items() if key[1] in ONCE} == {
-        (transfer, action): 1 for transfer in transfers for action in ONCE
-    }
+    of_a_life = {key: times for key, times in lines.items() if key[1] in ONCE}
+    _agree("lines of their lives", of_a_life, {(transfer, action): 1 for transfer in transfers for action in ONCE})
 
 
 def _journals_whole(levers: Levers, town: Town) -> None:
@@ -137,19 +158,20 @@ def _journals_whole(levers: Levers, town: Town) -> None:
     with httpx.Client(base_url=town.archive.base_url, headers=headers, timeout=60) as http:
         for kind in ("archives", "writes"):
             verdict = _json(http, f"/proof/v1/journals/{kind}.{town.establishment}/verification")
-            assert verdict["anomalies"] == []
-            assert verdict["lines"] > 0
+            _agree(f"anomalies of {kind}", verdict["anomalies"], [])
+            if verdict["lines"] == 0:
+                raise Amiss(f"{kind} has no lines")
         senders = _json(http, "/proof/v1/journals/senders")["items"]
     heads = {tuple(row) for room in ROOMS for row in levers.ask(_HEADS, room=room)}
-    assert heads <= {(row["sender"], row["batch"], row["sha512"]) for row in senders}
-    assert [row for row in senders if row["gap"] is not None] == []
+    _agree("heads unknown to proof", heads - {(row["sender"], row["batch"], row["sha512"]) for row in senders}, set())
+    _agree("gaps", [row for row in senders if row["gap"] is not None], [])
 
 
 def _nothing_left(levers: Levers, transfers: Sequence[str], aips: dict[str, str]) -> None:
-    assert {room: levers.ask(_DEAD, room=room) for room in ROOMS} == {room: [] for room in ROOMS}
+    _agree("dead letters", {room: levers.ask(_DEAD, room=room) for room in ROOMS}, {room: [] for room in ROOMS})
     staging = levers.stack.folder / "staging"
     names = {name for transfer in transfers for name in (transfer, f"{transfer}.package")} | set(aips)
-    assert [path for path in staging.rglob("*") if path.name in names] == []
+    _agree("left in staging", [path.name for path in staging.rglob("*") if path.name in names], [])
 
 
 def _json(http: httpx.Client, path: str) -> dict[str, Any]:

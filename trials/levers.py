@@ -1,4 +1,4 @@
-"""How a crash test brings a moment about, instead of hoping for it: freeze, lock, look inside, and wait.
+"""What trials and crash tests take the archive by: kill, freeze, lock, look inside, and wait.
 
 Nothing here changes what the archive keeps: processes are suspended and resumed, locks held and let go, tables
 read with a superuser's eyes.
@@ -28,12 +28,16 @@ PATIENCE = 60.0
 """Longer than anything here takes, back-offs and leases included: only a fault waits this long."""
 
 
+class Amiss(AssertionError):
+    """What must be true of the archive is not; the text says what was found."""
+
+
 def until(question: Callable[[], Found], *, patience: float = PATIENCE) -> Found:
-    """Ask until the answer is truthy, and return it; the last answer is named when patience ends."""
+    """Ask until the answer is truthy, and return it; `Amiss` names the last answer when patience ends."""
     deadline = time.monotonic() + patience
     while not (answer := question()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"{answer!r} after {patience:.0f} s")
+            raise Amiss(f"{answer!r} after {patience:.0f} s")
         time.sleep(0.03)
     return answer
 
@@ -52,8 +56,8 @@ class Levers:
         return cls(running, address.render_as_string(hide_password=False))
 
     def room(self, name: str) -> Room:
-        """Return a room of the stack."""
-        return self.stack.rooms[name]
+        """Return a process of the stack: the first of a room under the room's name, the others as `<room>-2`."""
+        return self.stack.processes[name]
 
     def ask(self, query: str, *values: object, room: str = "public") -> list[Any]:
         """Return the rows of a query in a room's schema; a superuser sees past row-level security."""
@@ -85,9 +89,7 @@ class Levers:
 
     def leader(self, room: str) -> int:
         """Return the process of a room, without its children."""
-        mark = self.room(room).mark
-        assert mark is not None
-        return mark.pid
+        return self._mark(room).pid
 
     def workers(self) -> list[int]:
         """Return ingest's child processes: those that check and build."""
@@ -109,8 +111,7 @@ class Levers:
 
     def start(self, room: str) -> None:
         """Start a room anew, once nobody is left of its last process."""
-        mark = self.room(room).mark
-        assert mark is not None
+        mark = self._mark(room)
         until(lambda: not processes.session_of(mark), patience=10)
         self.room(room).start()
 
@@ -121,17 +122,22 @@ class Levers:
         # Looked at without being reaped: the stack still has to find its own child.
         look = os.WEXITED | os.WNOHANG | os.WNOWAIT
         ended = until(lambda: os.waitid(os.P_PID, pid, look), patience=patience)
-        assert ended is not None
+        if ended is None:
+            raise Amiss(f"{room} has not ended")
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
-    def beside(self, room: str, folder: Path) -> Room:
-        """Return a second process of a room's workers, on a port of its own; it is not started yet."""
+    def _mark(self, room: str) -> processes.Mark:
+        mark = self.room(room).mark
+        if mark is None:
+            raise Amiss(f"{room} was never started")
+        return mark
+
+    def beside(self, room: str, folder: Path, role: str = "worker") -> Room:
+        """Return one more process of a room, or of its workers alone, on a port of its own; it is not started."""
         first = self.room(room)
         (port,) = ports.free_ports(1)
         environment = {**first.environment, "CHARTRIER_PORT": str(port)}
-        return replace(
-            first, port=port, command=(*first.command[:-1], "worker"), environment=environment, folder=folder
-        )
+        return replace(first, port=port, command=(*first.command[:-1], role), environment=environment, folder=folder)
 
     def logged(self, room: str, words: str, since: int) -> bool:
         """Tell whether a room has written these words after that many bytes of its log."""
@@ -145,9 +151,9 @@ class Levers:
         self.stack.start_rabbitmq()
         for number in (0, 1):
             self.stack.start_site(number)
-        for room in self.stack.rooms.values():
+        for room in self.stack.processes.values():
             room.launch()
-        for room in self.stack.rooms.values():
+        for room in self.stack.processes.values():
             room.wait_ready()
 
 
@@ -166,7 +172,8 @@ def frozen(*pids: int) -> Iterator[None]:
 
 def _pid(pid_file: Path) -> int:
     mark = processes.read_mark(pid_file)
-    assert mark is not None
+    if mark is None:
+        raise Amiss(f"{pid_file.stem} was never started")
     return mark.pid
 
 

@@ -1,4 +1,4 @@
-"""What an end-to-end test needs before its first deposit: an archive, a town, and someone to act for it."""
+"""What a test or trial needs before its first deposit: an archive, a town, and someone to act for it."""
 
 import json
 import time
@@ -22,6 +22,7 @@ from chartrier_client.answers import Transfer
 from chartrier_client.description import Envelope, Level, SourceFile, Unit
 from chartrier_client.http import Client
 from chartrier_client.sip import SipBuilder
+from trials.levers import Amiss
 
 ROLES = ("depositor", "reader", "producer")
 
@@ -41,11 +42,13 @@ class Archive:
 
     @contextmanager
     def administrator(self) -> Iterator[Client]:
+        """Lend the client of whoever holds the administrator's credentials."""
         known = json.loads(self.admin_file.read_text(encoding="utf-8"))
         with Client(self.base_url, known["client_id"], known["client_secret"]) as client:
             yield client
 
     def token(self, client_id: str, client_secret: str) -> str:
+        """Ask for an access token."""
         answer = httpx.post(
             f"{self.base_url}/admin/v1/token",
             data={"grant_type": "client_credentials"},
@@ -55,11 +58,12 @@ class Archive:
         return token
 
     def admin_token(self) -> str:
+        """Ask for a token of the administrator."""
         known = json.loads(self.admin_file.read_text(encoding="utf-8"))
         return self.token(known["client_id"], known["client_secret"])
 
     def http(self, token: str | None) -> httpx.Client:
-        """A plain HTTP client with a token, for what no well-behaved client would send."""
+        """Return a plain HTTP client with a token, for what no well-behaved client would send."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         return httpx.Client(base_url=self.base_url, headers=headers, timeout=60)
 
@@ -76,10 +80,11 @@ class Town:
     client_secret: str
 
     def client(self) -> Client:
+        """Return the client of the town's software."""
         return Client(self.archive.base_url, self.client_id, self.client_secret)
 
     def http(self) -> httpx.Client:
-        """A plain HTTP client with the town's token, for what no well-behaved client would send."""
+        """Return a plain HTTP client with the town's token, for what no well-behaved client would send."""
         return self.archive.http(self.archive.token(self.client_id, self.client_secret))
 
 
@@ -123,10 +128,10 @@ def a_package(
 
 
 def until_state(client: Client, transfer_id: str, *states: str, patience: float = 60.0) -> Transfer:
-    """Poll until a transfer is in one of these states, and return it."""
+    """Poll until a transfer is in one of these states, and return it; `Amiss` when patience ends."""
     deadline = time.monotonic() + patience
     while (transfer := client.transfer(transfer_id)).state not in states:
         if time.monotonic() > deadline:
-            raise AssertionError(f"still {transfer.state} after {patience} s, not {' or '.join(states)}")
+            raise Amiss(f"still {transfer.state} after {patience} s, not {' or '.join(states)}")
         time.sleep(0.05)
     return transfer

@@ -1,0 +1,40 @@
+"""Every trial by its name."""
+
+from trials.deposits import UnderLoad
+from trials.mishaps import kill_rooms, restart_broker, restart_database, restart_site
+from trials.run import Trial
+
+_ALL = (
+    Trial(
+        "kill-rooms",
+        "rooms die by kill -9 at random moments while deposits come in",
+        UnderLoad(kill_rooms),
+        count=200,
+    ),
+    Trial(
+        "restart-broker",
+        "RabbitMQ is killed or stopped under load, and comes back",
+        UnderLoad(restart_broker, wave=10),
+        count=200,
+    ),
+    Trial(
+        "restart-database",
+        "PostgreSQL is killed or stopped under load, and comes back",
+        UnderLoad(restart_database, wave=10),
+        count=200,
+    ),
+    Trial(
+        "two-processes",
+        "each room has two processes on one database and broker; one or two of the twelve die at random moments",
+        UnderLoad(kill_rooms, processes=2),
+        count=200,
+    ),
+    Trial(
+        "sites",
+        "a site is killed or stopped under load, and comes back",
+        UnderLoad(restart_site, wave=10),
+        count=200,
+    ),
+)
+
+TRIALS = {trial.name: trial for trial in _ALL}
