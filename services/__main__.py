@@ -3,14 +3,14 @@
 import argparse
 import sys
 
-from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
-from services.commands import dead_letters, keys, sites, version, work
+from services.commands import config, dead_letters, keys, sites, version, work
 from services.commands.frame import Answer, Fault, add_command, answer
-from services.local.settings import LocalSettings
+from shared.configuration import read
 from shared.database.migrations import TablesInUse, upgrade_all
+from shared.settings import DatabaseUrl
 
 
 class MigrationSettings(BaseSettings):
@@ -18,7 +18,7 @@ class MigrationSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    owner_database_url: SecretStr
+    owner_database_url: DatabaseUrl
 
 
 def main(arguments: list[str]) -> int:
@@ -31,18 +31,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
-    for command in (dead_letters, keys, sites, version, work):
+    for command in (config, dead_letters, keys, sites, version, work):
         command.add_to(commands)
     return parser
 
 
 def _all_in_one(_: argparse.Namespace) -> Answer:
-    return Answer({}, [], all_in_one.run(LocalSettings()))
+    return Answer({}, [], all_in_one.run())
 
 
 def _migrate(_: argparse.Namespace) -> Answer:
     try:
-        upgrade_all(MigrationSettings().owner_database_url.get_secret_value())
+        upgrade_all(read(MigrationSettings).owner_database_url.get_secret_value())
     except TablesInUse as said:
         raise Fault(str(said)) from said
     return Answer({"migrated": True}, ["The tables are up to date."])

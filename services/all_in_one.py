@@ -6,53 +6,65 @@ import json
 import logging
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import uvloop
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.access.wiring import build as build_access
-from services.admin.wiring import build as build_admin
-from services.data_management.wiring import build as build_data_management
-from services.ingest.wiring import build as build_ingest
 from services.local import admin_client, files, ports, postgres, postgres_roles
-from services.local.settings import LocalSettings, tell
-from services.proof.wiring import build as build_proof
-from services.storage.wiring import build as build_storage
+from services.local.settings import LocalSettings, environment_of_rooms, tell
+from services.rooms import ROOMS
+from shared import configuration
 from shared.database.engine import role_of
 from shared.database.migrations import upgrade_all
 from shared.exporting import tracing_of
 from shared.messaging.local import LocalTransport
-from shared.messaging.transport import Transport
 from shared.observability import configure_logging
 from shared.problems import answer, language_of, not_found
 from shared.room import Room, running
-from shared.serving import listen
+from shared.serving import listen, told
 from shared.settings import RoomSettings
 from shared.stopping import StopRequest, heeding_signals
 
 log = logging.getLogger(__name__)
 
-# Admin first: it makes the first client. The others ask it for keys only when a request comes.
-ROOMS: Mapping[str, Callable[[RoomSettings, Transport], Awaitable[Room]]] = {
-    "admin": build_admin,
-    "proof": build_proof,
-    "storage": build_storage,
-    "data_management": build_data_management,
-    "ingest": build_ingest,
-    "access": build_access,
-}
+GIVEN = ("CHARTRIER_DATABASE_URL", "CHARTRIER_INTERNAL_SECRET", "CHARTRIER_BASE_URL")
+"""What the rooms of this process hear from us, whatever stands in the environment."""
 
 # Two folders of one machine are two places in name only, and their names say so to whoever reads a receipt.
 PLACES = ("cette machine, dossier A", "cette machine, dossier B")
 
 
-def run(settings: LocalSettings) -> int:
-    """Open the archive of a folder and serve it until told to stop; started again, all is in place."""
-    state = files.private_folder(settings.home / "all-in-one")
+def checked() -> tuple[LocalSettings, list[configuration.Fault]]:
+    """Return our own settings, and all that is wrong with them and with those of the rooms of this process."""
+    faults = configuration.faults_of((LocalSettings,))
+    ours = LocalSettings.model_construct() if faults else LocalSettings()
+    state = ours.home.resolve() / "all-in-one"
+    found = configuration.faults_of(classes(), environment_of_rooms(state, surroundings(state)))
+    return ours, faults + [one for one in found if one.place not in GIVEN and one not in faults]
+
+
+def classes() -> tuple[type[BaseSettings], ...]:
+    """Return the classes of all settings that this process reads."""
+    return (LocalSettings, RoomSettings, *(plan.own for plan in ROOMS.values()))
+
+
+def run() -> int:
+    """Open the archive of a folder and serve it until told to stop; started again, all is in place.
+
+    Where a setting is wrong, of this process or of a room in it, all of them are named and it exits with 78.
+    """
+    settings, faults = checked()
+    if faults:
+        configuration.refuse(*map(str, faults), *configuration.slips(classes()))
+    try:
+        state = files.private_folder(settings.home / "all-in-one")
+    except OSError as error:
+        configuration.refuse(f"CHARTRIER_HOME: a folder that we may write to is expected ({error.strerror})")
     configure_logging("all-in-one", settings.log_level)
     if not ports.is_free(settings.port):
         print(f"Port {settings.port} is taken: stop what listens there, or set CHARTRIER_PORT.", file=sys.stderr)
@@ -60,13 +72,13 @@ def run(settings: LocalSettings) -> int:
     try:
         with heeding_signals() as stop, files.held(state / "lock", wait=False):
             _run(settings, state, stop)
+        return told(stop)
     except files.HeldError:
         print(f"The archive in {state.parent} is open in another process: stop that one first.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         # Ctrl-C before we took heed of it, or again while the archive closed.
         return 130
-    return 0
 
 
 def _run(settings: LocalSettings, state: Path, stop: StopRequest) -> None:
@@ -132,17 +144,24 @@ def _secret(place: Path) -> str:
 
 async def _serve(settings: LocalSettings, state: Path, server: postgres.Postgres, stop: StopRequest) -> None:
     transport = LocalTransport()
-    rooms: dict[str, Room] = {}
-    for name, build in ROOMS.items():
-        rooms[name] = await build(_room_settings(settings, state, server, name), transport)
-        if stop.asked():
-            return
-    async with traced(rooms), running(*rooms.values()):
-        base_url = f"http://127.0.0.1:{settings.port}"
-        place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
-        log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
+    rooms = {
+        name: plan.room(_room_settings(settings, state, server, name), transport) for name, plan in ROOMS.items()
+    }
+    async with traced(rooms), running(*rooms.values(), stop=stop) as opening:
+        published = asyncio.create_task(_publish(opening, settings, state, stop))
         front = FrontDoor({name: room.app for name, room in rooms.items()})
         await listen(front, rooms["admin"].foundation.settings, stop)
+    await published
+
+
+async def _publish(opening: asyncio.Task[None], settings: LocalSettings, state: Path, stop: StopRequest) -> None:
+    """Once the rooms are open, leave the first client's credentials where the operator looks for them."""
+    await asyncio.wait({opening})
+    if opening.cancelled() or stop.given_up is not None:
+        return
+    base_url = f"http://127.0.0.1:{settings.port}"
+    place = admin_client.publish(state / "admin-client.json", settings.home, base_url)
+    log.info("Chartrier answers", extra={"url": base_url, "administrator": str(place)})
 
 
 @contextlib.asynccontextmanager

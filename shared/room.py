@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from shared.calls import RoomCalls
 from shared.database.engine import room_engine
+from shared.database.plumbing import outbox
+from shared.dependencies import API, WORKER, Dependency
 from shared.gauges import Gauges, count_posted, watch_lag
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
@@ -23,12 +25,21 @@ from shared.messaging.transport import Transport
 from shared.messaging.watchdog import watch
 from shared.messaging.workers import WorkLoop
 from shared.overload import limits_of
+from shared.readiness import Readiness
 from shared.settings import RoomSettings
-from shared.web import Probe, room_app
+from shared.stopping import StopRequest
+from shared.telling import told
+from shared.web import room_app
 
 log = logging.getLogger(__name__)
 
 Close = Callable[[], Awaitable[None]]
+
+ASKING_SECONDS = 3.0
+"""How long the database may take to answer when it is asked whether it is there."""
+
+GIVING_UP_SECONDS = 1.0
+"""How long each part of a room that never opened may take to close: it holds nothing that would be lost."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +92,11 @@ def _broker(settings: RoomSettings, name: str) -> Transport:
 
 @dataclass(frozen=True)
 class Room:
-    """A room ready to run."""
+    """A room ready to be opened; nothing is connected yet."""
 
     foundation: Foundation
     app: FastAPI
+    readiness: Readiness
     consumers: Sequence[Consumer] = ()
     loops: Sequence[WorkLoop] = ()
     close: Sequence[Close] = field(default=())
@@ -94,6 +106,11 @@ class Room:
         """Return the room's name."""
         return self.foundation.name
 
+    def playing(self, role: str) -> "Room":
+        """Return the room in a role: `serve` does everything; `api` leaves messages and work to a `worker`."""
+        self.readiness.play(role)
+        return replace(self, consumers=(), loops=()) if role == API else self
+
 
 def assemble(
     foundation: Foundation,
@@ -101,39 +118,62 @@ def assemble(
     *,
     consumers: Sequence[Consumer] = (),
     loops: Sequence[WorkLoop] = (),
-    probes: Mapping[str, Probe] | None = None,
+    dependencies: Sequence[Dependency] = (),
     close: Sequence[Close] = (),
 ) -> Room:
-    """Put a room together: its routes behind the guard, with health and metrics of all its parts."""
+    """Put a room together: its routes behind the guard, with health and metrics of all its parts.
+
+    `dependencies` are those that it has beside a database and a broker.
+    """
     database = foundation.database
 
-    async def ask_database() -> None:
-        async with database.reading() as connection:
+    database.when_posted(count_posted(foundation.name))
+    both = (_database(database), _broker_of(foundation.transport))
+    readiness = Readiness(foundation.name, (*both, *dependencies))
+    limits = limits_of(foundation.settings)
+    app = room_app(foundation.name, router, foundation.verifier, readiness, foundation.gauges.refresh, limits)
+    closing = (foundation.gauges.close, *close)
+    return Room(foundation, app, readiness, tuple(consumers), tuple(loops), closing)
+
+
+def _database(database: RoomDatabase) -> Dependency:
+    async def ask() -> None:
+        async with asyncio.timeout(ASKING_SECONDS), database.reading() as connection:
             await connection.execute(text("SELECT 1"))
 
-    database.when_posted(count_posted(foundation.name))
-    all_probes = {"database": ask_database, "broker": foundation.transport.probe, **(probes or {})}
-    limits = limits_of(foundation.settings)
-    app = room_app(foundation.name, router, foundation.verifier, all_probes, foundation.gauges.refresh, limits)
-    return Room(foundation, app, tuple(consumers), tuple(loops), (foundation.gauges.close, *close))
+    async def find_tables() -> None:
+        # A database that was not migrated yet answers, and nothing would work.
+        async with asyncio.timeout(ASKING_SECONDS), database.reading() as connection:
+            await connection.execute(select(outbox.c.message_id).limit(0))
+
+    return Dependency("database", ask, open=find_tables)
+
+
+def _broker_of(transport: Transport) -> Dependency:
+    # While it is away, what an API takes in waits in the outbox: nobody is to be turned away for it.
+    return Dependency("broker", transport.probe, required_by=frozenset({WORKER}))
 
 
 @contextlib.asynccontextmanager
-async def running(*rooms: Room) -> AsyncIterator[None]:
-    """Run the relay, consumers and work of rooms while the block lasts; then let them finish and close.
+async def running(*rooms: Room, stop: StopRequest | None = None) -> AsyncIterator[asyncio.Task[None]]:
+    """Open rooms, and run their relays, consumers and work while the block lasts; then let them finish and close.
 
-    Rooms of one process stop together: none closes while another may still deliver to it.
+    The block begins at once, with the task that opens the rooms: they answer for their health before all that
+    they depend on does. `stop` is told when the settings do not match what is found. Rooms of one process open
+    and stop together: what one sends is heard by all, and none closes while another may still deliver to it.
     """
     tasks = [asyncio.create_task(watch_lag(), name="event loop lag")]
+    watching = contextlib.AsyncExitStack()
     for room in rooms:
-        tasks += await _set_going(room)
-        log.info("room open", extra={"of": room.name})
+        await watching.enter_async_context(room.readiness.watching())
+    opening = asyncio.create_task(_open(rooms, tasks, stop or StopRequest()), name="opening")
     try:
-        yield
+        yield opening
     finally:
-        for task in tasks:
+        for task in (opening, *tasks):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(opening, *tasks, return_exceptions=True)
+        await watching.aclose()
         for room in rooms:
             await room.foundation.transport.stop()
         for room in rooms:
@@ -141,22 +181,37 @@ async def running(*rooms: Room) -> AsyncIterator[None]:
             log.info("room closed", extra={"of": room.name})
 
 
-async def _set_going(room: Room) -> list[asyncio.Task[None]]:
-    foundation = room.foundation
-    relay = Relay(foundation.database, foundation.transport)
-    await foundation.transport.start()
-    for consumer in room.consumers:
-        await foundation.transport.subscribe(consumer)
+async def _open(rooms: Sequence[Room], tasks: list[asyncio.Task[None]], stop: StopRequest) -> None:
+    """Wait until all rooms may open, then set them going; `tasks` takes what runs from then on."""
+    try:
+        for room in rooms:
+            await room.readiness.opened()
+        for room in rooms:
+            await room.foundation.transport.start()
+            for consumer in room.consumers:
+                await room.foundation.transport.subscribe(consumer)
+    except Exception as error:  # noqa: BLE001 (whoever serves the rooms tells it, and ends)
+        log.error("not opened", extra={"reason": told(error)})  # noqa: TRY400
+        stop.give_up(error)
+        return
+    for room in rooms:
+        tasks += _set_going(room)
+        log.info("room open", extra={"of": room.name})
+
+
+def _set_going(room: Room) -> list[asyncio.Task[None]]:
+    relay = Relay(room.foundation.database, room.foundation.transport)
     tasks = [
         asyncio.create_task(relay.run(), name=f"{room.name} relay"),
-        asyncio.create_task(keep_house(foundation.database), name=f"{room.name} housekeeping"),
-        asyncio.create_task(watch(foundation.database), name=f"{room.name} watchdog"),
+        asyncio.create_task(keep_house(room.foundation.database), name=f"{room.name} housekeeping"),
+        asyncio.create_task(watch(room.foundation.database), name=f"{room.name} watchdog"),
     ]
     return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
 
 
 async def _close(room: Room) -> None:
-    for close in room.close:
-        await close()
-    await room.foundation.calls.close()
-    await room.foundation.database.engine.dispose()
+    patience = None if room.readiness.is_open else GIVING_UP_SECONDS
+    for close in (*room.close, room.foundation.calls.close, room.foundation.database.engine.dispose):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await close()

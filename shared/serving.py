@@ -5,18 +5,22 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import uvicorn
 import uvloop
+from pydantic_settings import BaseSettings
 from starlette.types import ASGIApp
 from typing_extensions import override
 
-from shared.exporting import Tracing, tracing_of
+from shared import configuration
+from shared.exporting import tracing_of
 from shared.observability import configure_logging
+from shared.readiness import WrongSetting
 from shared.room import Room, running
-from shared.settings import RoomSettings
+from shared.settings import ProcessSettings, RoomSettings
 from shared.slowness import connection_class
 from shared.stopping import StopRequest, heeding_signals
 
@@ -26,22 +30,35 @@ SHUTDOWN_SECONDS = 10
 INTERRUPTED = 130
 """Exit status of a process that was told twice to stop (128 and SIGINT, as a shell counts)."""
 
-Build = Callable[[RoomSettings], Awaitable[Room]]
+log = logging.getLogger(__name__)
+
+Own = TypeVar("Own", bound=BaseSettings)
 
 
-def main(name: str, build: Build, arguments: Sequence[str] | None = None) -> None:
-    """Become the process that ``python -m services.<room> serve|api|worker`` asks for."""
+def main(
+    name: str, build: Callable[[RoomSettings, Own], Room], own: type[Own], arguments: Sequence[str] | None = None
+) -> None:
+    """Become the process that ``python -m services.<room> serve|api|worker`` asks for.
+
+    `own` is the class of the room's own settings. Exits with 78 where settings are wrong, all of them named.
+    """
     parser = argparse.ArgumentParser(prog=f"services.{name}")
     parser.add_argument("role", choices=["serve", "api", "worker"])
     role = parser.parse_args(arguments).role
 
-    settings = RoomSettings()
+    configuration.require(ProcessSettings, own)
+    settings, settings_of_its_own = ProcessSettings(), own()
     configure_logging(name, settings.log_level)
+    for hint in configuration.slips((ProcessSettings, own)):
+        log.warning("unknown setting", extra={"hint": hint})
     tracing = tracing_of(f"chartrier-{name}", settings)
     status = 0
     try:
+        room = build(settings, settings_of_its_own).playing(role)
+        tracing.watch([room.foundation.database.engine])
         with heeding_signals() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(build, settings, role, stop, tracing))
+            runner.run(_serve(room, settings, stop))
+        status = told(stop)
     except KeyboardInterrupt:
         status = INTERRUPTED
     tracing.close()
@@ -50,14 +67,18 @@ def main(name: str, build: Build, arguments: Sequence[str] | None = None) -> Non
     os._exit(status)
 
 
-async def _serve(build: Build, settings: RoomSettings, role: str, stop: StopRequest, tracing: Tracing) -> None:
-    room = await build(settings)
-    tracing.watch([room.foundation.database.engine])
-    if stop.asked():
-        return
-    if role == "api":
-        room = replace(room, consumers=(), loops=())
-    async with running(room):
+def told(stop: StopRequest) -> int:
+    """Return the exit status of a process that has closed in good order; why it gave up is said, or raised."""
+    if stop.given_up is None:
+        return 0
+    if not isinstance(stop.given_up, WrongSetting):
+        raise stop.given_up
+    sys.stderr.write(f"{stop.given_up}\n")
+    return configuration.WRONG_SETTINGS
+
+
+async def _serve(room: Room, settings: RoomSettings, stop: StopRequest) -> None:
+    async with running(room, stop=stop):
         # A worker keeps its HTTP face: probes and metrics are asked there.
         await listen(room.app, settings, stop)
 

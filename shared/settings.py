@@ -1,12 +1,83 @@
 """What an operator may set for any room: environment variables ``CHARTRIER_…`` (see docs/settings.md)."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from shared.limits import USUAL
 from shared.messaging.work import LEASE_SECONDS
+from shared.rooms import ROOMS
+
+# What a validator says is shown to operators, and may be logged: it never repeats the value.
+
+
+def _database(url: SecretStr) -> SecretStr:
+    try:
+        said = make_url(url.get_secret_value())
+        right = said.drivername == "postgresql+asyncpg" and bool(said.username and said.database)
+    except (ArgumentError, ValueError):
+        right = False
+    if not right:
+        raise ValueError("postgresql+asyncpg://role:password@host/database is expected")
+    return url
+
+
+def _broker(url: SecretStr) -> SecretStr:
+    if url.get_secret_value() != "local" and not _is_url(url.get_secret_value(), ("amqp", "amqps")):
+        raise ValueError("amqp://… or amqps://… is expected, or local inside one process")
+    return url
+
+
+def _remote_broker(url: SecretStr) -> SecretStr:
+    # Delivery in process would take what is meant for the other rooms for delivered.
+    if not _is_url(url.get_secret_value(), ("amqp", "amqps")):
+        raise ValueError("amqp://… or amqps://… is expected: a room in a process of its own has others to reach")
+    return url
+
+
+def _origin(url: str) -> str:
+    if not _is_url(url, ("http", "https")) or urlsplit(url)._replace(scheme="", netloc="").geturl() not in ("", "/"):
+        raise ValueError("an origin is expected: http://host[:port] or https://host[:port], nothing after it")
+    return url
+
+
+def _socket(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not address.startswith("/") and not (host and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError("host:port is expected, or the absolute path of a Unix socket")
+    return address
+
+
+def _room(name: str) -> str:
+    if name not in ROOMS:
+        raise ValueError(f"no room has this name; they are {', '.join(ROOMS)}")
+    return name
+
+
+def _is_url(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+"""SQLAlchemy's URL of a PostgreSQL: ``postgresql+asyncpg://…``."""
+
+Origin = Annotated[str, AfterValidator(_origin)]
+"""``http(s)://host[:port]``."""
+
+SocketAddress = Annotated[str, AfterValidator(_socket)]
+"""``host:port``, or the absolute path of a Unix socket."""
+
+RoomName = Annotated[str, AfterValidator(_room)]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class RoomSettings(BaseSettings):
@@ -14,10 +85,10 @@ class RoomSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    database_url: SecretStr
+    database_url: DatabaseUrl
     """SQLAlchemy URL (``postgresql+asyncpg://…``) of this room's own role."""
 
-    broker_url: SecretStr = SecretStr("local")
+    broker_url: Annotated[SecretStr, AfterValidator(_broker)] = SecretStr("local")
     """``amqp://…``, or ``local`` for delivery inside one process."""
 
     internal_secret: SecretStr = Field(min_length=32)
@@ -26,17 +97,17 @@ class RoomSettings(BaseSettings):
     internal_secrets_also: tuple[Annotated[SecretStr, Field(min_length=32)], ...] = ()
     """Accepted beside it, and never signed with: the next or the former one, while it is being changed."""
 
-    base_url: str = "http://127.0.0.1:8000"
+    base_url: Origin = "http://127.0.0.1:8000"
     """The public origin, as clients see it: in links, and as the issuer of tokens."""
 
-    room_urls: dict[str, str] = Field(default_factory=dict)
+    room_urls: dict[RoomName, Origin] = Field(default_factory=dict)
     """Room → origin where the others reach it; a room that is not named is at `base_url`."""
 
     host: str = "127.0.0.1"
-    port: int = 8000
-    database_pool: int = 12
+    port: Port = 8000
+    database_pool: PositiveInt = 12
 
-    lease_seconds: float = Field(default=LEASE_SECONDS, gt=0)
+    lease_seconds: float = Field(default=LEASE_SECONDS, gt=0, allow_inf_nan=False)
     """How long work stays with a worker that no longer says it lives; renewed every third of it."""
 
     request_rate: float = Field(default=USUAL.rate.per_second, gt=0)
@@ -73,3 +144,9 @@ class RoomSettings(BaseSettings):
     def url_of(self, room: str) -> str:
         """Return the origin of a room, without a final slash."""
         return self.room_urls.get(room, self.base_url).rstrip("/")
+
+
+class ProcessSettings(RoomSettings):
+    """The same for a room in a process of its own, which needs a broker."""
+
+    broker_url: Annotated[SecretStr, AfterValidator(_remote_broker)]

@@ -16,10 +16,15 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._taken: set[int] = set()
+        self.given_up: Exception | None = None
 
     def asked(self) -> bool:
-        """Say whether we were told."""
-        return bool(self._taken)
+        """Say whether we were told, or gave up."""
+        return bool(self._taken) or self.given_up is not None
+
+    def give_up(self, error: Exception) -> None:
+        """Stop of ourselves: `error` is nothing that would pass."""
+        self.given_up = error
 
     def take(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal. Raises KeyboardInterrupt when the same one comes again."""

@@ -1,7 +1,6 @@
 """The HTTP face that every room has alike: guard, problems, metrics, health, request ids."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import outages, problems
 from shared.bodies import Bounded, Drained
+from shared.clock import rfc3339
+from shared.dependencies import Probe
 from shared.gauges import OfRoom
 from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
@@ -21,21 +22,19 @@ from shared.limits import USUAL, Limits
 from shared.metrics import REQUEST_SECONDS, REQUESTS
 from shared.overload import InHand
 from shared.rates import Turnstile
+from shared.readiness import Readiness
 from shared.slowness import Paced
 from shared.tracing import TRACEPARENT, context_of, spanning
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are counted by name: a caller may send any word."""
 
-Probe = Callable[[], Awaitable[None]]
-"""Returns when what it asks works; raises otherwise."""
-
 
 def room_app(
     room: str,
     router: APIRouter,
     verifier: TokenVerifier,
-    probes: Mapping[str, Probe],
+    readiness: Readiness,
     refresh_metrics: Probe,
     limits: Limits = USUAL,
 ) -> FastAPI:
@@ -50,10 +49,11 @@ def room_app(
     app.state.verifier = verifier
     app.state.turnstile = Turnstile(room, limits.rate)
     app.include_router(router)
-    app.include_router(_health(room, probes, refresh_metrics))
+    app.include_router(_health(room, readiness, refresh_metrics))
     problems.install(app)
     outages.install(app)
     refuse_unguarded(app)
+    app.add_middleware(Opened, room=room, readiness=readiness)
     app.add_middleware(Bounded)
     app.add_middleware(Paced, stall_seconds=limits.stall_seconds, least_rate=limits.least_rate)
     app.add_middleware(Drained)
@@ -62,7 +62,7 @@ def room_app(
     return app
 
 
-def _health(room: str, probes: Mapping[str, Probe], refresh_metrics: Probe) -> APIRouter:
+def _health(room: str, readiness: Readiness, refresh_metrics: Probe) -> APIRouter:
     router = APIRouter(prefix=f"/{room}", dependencies=[requires(Permission.PUBLIC)])
     of_room = OfRoom(room)
 
@@ -73,10 +73,15 @@ def _health(room: str, probes: Mapping[str, Probe], refresh_metrics: Probe) -> A
 
     @router.get("/health/ready", tags=["health"])
     async def ready() -> JSONResponse:
-        """Ask every dependency; 503 names those that do not answer."""
-        checks = {name: await _ask(probe) for name, probe in probes.items()}
-        well = all(state == "ok" for state in checks.values())
-        return JSONResponse({"status": "ready" if well else "unready", "checks": checks}, 200 if well else 503)
+        """Say of every dependency whether it answers, or since when not; 503 where requests cannot be served."""
+        report = await readiness.report()
+        # Classes of errors only: messages may name hosts, and this route is public.
+        said = {
+            "status": report.status,
+            "checks": report.checks,
+            "since": {name: rfc3339(since) for name, since in report.since.items()},
+        }
+        return JSONResponse(said, 200 if report.takes_requests else 503)
 
     @router.get("/metrics", tags=["health"])
     async def metrics() -> Response:
@@ -87,13 +92,21 @@ def _health(room: str, probes: Mapping[str, Probe], refresh_metrics: Probe) -> A
     return router
 
 
-async def _ask(probe: Probe) -> str:
-    try:
-        await probe()
-    except Exception as error:  # noqa: BLE001 (a probe's business is to report any failure)
-        # The class only: messages may name hosts, and this route is public.
-        return type(error).__name__
-    return "ok"
+class Opened:
+    """Lets a closed room answer for its health and its metrics, and nothing else: 503, come back."""
+
+    def __init__(self, app: ASGIApp, room: str, readiness: Readiness) -> None:
+        self._app = app
+        self._always = (f"/{room}/health/", f"/{room}/metrics")
+        self._readiness = readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on where the room is open."""
+        target = self._app
+        if scope["type"] == "http" and not self._readiness.is_open and not scope["path"].startswith(self._always):
+            language = problems.language_of(Headers(scope=scope).get("accept-language"))
+            target = problems.answer(problems.try_again(), language)
+        await target(scope, receive, send)
 
 
 class Measured:

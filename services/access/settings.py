@@ -1,6 +1,9 @@
 """What an operator may set for access."""
 
+from pydantic import PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.object_store.opening import StoreUrl
 
 
 class AccessSettings(BaseSettings):
@@ -8,15 +11,15 @@ class AccessSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    staging_url: str
+    staging_url: StoreUrl
     """``file:///folder``, ``s3://…`` or ``s3+http://…``; packages lie below ``dips/``."""
 
-    dip_slots: int = 2
+    dip_slots: PositiveInt = 2
     """Packages built at once."""
 
-    dip_days: int = 7
+    dip_days: PositiveInt = 7
     """How long a package may be fetched."""
 
-    dip_max_units: int = 20_000
-    dip_max_bytes: int = 100 * 1024**3
+    dip_max_units: PositiveInt = 20_000
+    dip_max_bytes: PositiveInt = 100 * 1024**3
     """A larger order fails, and its reason says so."""

@@ -10,17 +10,15 @@ from shared.messages.access import DipOrderedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
-from shared.object_store.opening import open_store
+from shared.object_store.opening import open_store, staging_of
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
 
-async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
-    """Return access, ready to run."""
-    own = AccessSettings()
+def build(settings: RoomSettings, own: AccessSettings, transport: Transport | None = None) -> Room:
+    """Return access, ready to be opened."""
     foundation = lay("access", settings, transport)
     staging = open_store(own.staging_url)
-    await staging.prepare()
     database, lasts = foundation.database, settings.lease_seconds
     access = Access(database, Rooms(foundation.calls), staging, own)
     build_one = partial(build_dip, access, sources_of(access.rooms))
@@ -32,7 +30,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
             WorkLoop(database, {BUILD: build_one}, slots=own.dip_slots, lease_seconds=lasts),
             WorkLoop(database, {EXPIRE: partial(expire_dip, access)}, slots=1, lease_seconds=lasts),
         ],
-        probes={"staging": staging.probe},
+        dependencies=[staging_of(staging)],
         close=[staging.close],
     )
     room.app.state.access = access

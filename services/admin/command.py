@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from services.admin.domain.client import Grant
 from services.admin.handlers import clients as handlers
 from services.admin.queries import organisations
+from shared.configuration import read
 from shared.database.engine import room_engine
 from shared.identity.caller import Scope
 from shared.identity.rights import Role
@@ -30,7 +31,7 @@ def create_client(arguments: Sequence[str]) -> int:
     parser.add_argument("--name", default="Client créé en ligne de commande")
     asked = parser.parse_args(arguments)
     roles = tuple(Role(role) for role in asked.role)
-    settings = RoomSettings()
+    settings = read(RoomSettings)
     made = asyncio.run(_create(settings, asked.name, asked.establishment, roles))
     if made is None:
         sys.stderr.write(f"Établissement introuvable : {asked.establishment}\n")

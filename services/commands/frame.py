@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from services import all_in_one
 from services.local import stack
 from services.local.settings import LocalSettings, as_if_told, is_told
+from shared.configuration import read
 from shared.database.engine import room_engine
 from shared.database.outage import is_outage
 from shared.messaging.transaction import RoomDatabase
@@ -113,7 +114,7 @@ def places(room: str | None = None) -> list[Place]:
 
 
 def _own() -> list[Place]:
-    url = RoomSettings().database_url.get_secret_value()
+    url = read(RoomSettings).database_url.get_secret_value()
     try:
         role = make_url(url).username or ""
     except ArgumentError as error:
@@ -125,7 +126,7 @@ def _own() -> list[Place]:
 
 
 def _of_this_machine() -> list[Place]:
-    settings = LocalSettings()
+    settings = read(LocalSettings)
     told = stack.told_to_rooms(settings.home) or all_in_one.told_to_rooms(settings)
     return [Place(room, variables) for room, variables in told.items()]
 
@@ -134,7 +135,7 @@ def _of_this_machine() -> list[Place]:
 def at(place: Place) -> Iterator[RoomSettings]:
     """Be told what the room is told while the block lasts: settings made in it are that room's."""
     with as_if_told(place.told):
-        yield RoomSettings()
+        yield read(RoomSettings)
 
 
 @asynccontextmanager

@@ -7,18 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, opened, places
 from services.storage import queries
 from services.storage.domain.copies import CopyState
-from services.storage.domain.sites import UnsafeSitesError
 from services.storage.settings import SiteSettings, StorageSettings
 from services.storage.sites import OpenSite, bucket_of, open_sites
 from services.storage.space import site_spaces
+from shared.configuration import read
 from shared.messages.journal import JournalLineV1
 from shared.messaging.transaction import RoomDatabase
-from shared.object_store.errors import StoreError, StoreMisconfigured
+from shared.object_store.errors import StoreError
 from shared.object_store.examination import Check, examine_bucket, examine_folder, volume_of
 
 PATIENCE_SECONDS = 15.0
@@ -65,14 +63,10 @@ def run_check(asked: argparse.Namespace) -> Answer:
 
 
 def _in_storage(act: Callable[[RoomDatabase, StorageSettings], Awaitable[Found]]) -> Found:
-    """Do something as storage would. Raises `Fault` where its sites are not declared as they must be."""
+    """Do something as storage would. Exits with 78 where its sites are not declared as they must be."""
     (place,) = places("storage")
     with at(place) as settings:
-        try:
-            own = StorageSettings()
-        except ValidationError as error:
-            faulty = sorted({str(fault["loc"][0]) for fault in error.errors()})
-            raise Fault(f"These settings of storage are missing or wrong: {', '.join(faulty)}.") from error
+        own = read(StorageSettings)
 
     async def acting() -> Found:
         async with opened(settings, "storage") as database:
@@ -81,15 +75,8 @@ def _in_storage(act: Callable[[RoomDatabase, StorageSettings], Awaitable[Found]]
     return asyncio.run(acting())
 
 
-def _opened(own: StorageSettings) -> Mapping[str, OpenSite]:
-    try:
-        return open_sites(own.sites)
-    except (UnsafeSitesError, StoreMisconfigured) as error:
-        raise Fault(f"Storage would not start on these sites: {error}.") from error
-
-
 async def _listed(database: RoomDatabase, own: StorageSettings) -> list[dict[str, Any]]:
-    sites = _opened(own)
+    sites = open_sites(own.sites)
     try:
         states = {name: await _answers(site) for name, site in sites.items()}
         space = {one["name"]: one for one in await site_spaces(database, sites).look()}
@@ -145,7 +132,7 @@ def _told(site: Mapping[str, Any]) -> list[str]:
 
 
 async def _checked(database: RoomDatabase, own: StorageSettings, wanted: Sequence[str]) -> dict[str, list[Check]]:
-    for site in _opened(own).values():
+    for site in open_sites(own.sites).values():
         await site.store.close()
     declared = {site.name: site for site in own.sites}
     if unknown := sorted(set(wanted) - declared.keys()):

@@ -1,5 +1,6 @@
 """What an operator may set for data management."""
 
+from pydantic import PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -8,5 +9,5 @@ class DataManagementSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    catalogue_slots: int = 16
+    catalogue_slots: PositiveInt = 16
     """AIPs catalogued at once."""

@@ -19,9 +19,8 @@ from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
 
-async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
-    """Return data management, ready to run."""
-    own = DataManagementSettings()
+def build(settings: RoomSettings, own: DataManagementSettings, transport: Transport | None = None) -> Room:
+    """Return data management, ready to be opened."""
     foundation = lay("data_management", settings, transport)
     database = foundation.database
     cataloguer = Cataloguer(database, partial(fetch_catalogue, foundation.calls))

@@ -1,7 +1,10 @@
 """What an operator may set for ingest."""
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.object_store.opening import StoreUrl
+from shared.settings import SocketAddress
 
 
 class IngestSettings(BaseSettings):
@@ -9,16 +12,16 @@ class IngestSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    staging_url: str
+    staging_url: StoreUrl
     """``file:///folder`` or ``s3://key:secret@host:port/bucket``."""
 
-    max_sip_bytes: int = 200 * 1024**3
+    max_sip_bytes: PositiveInt = 200 * 1024**3
     """No deposit may be larger, whatever its agreement says."""
 
-    clamd: str | None = None
+    clamd: SocketAddress | None = None
     """``host:port`` or the path of a Unix socket; None: no antivirus."""
 
-    clamd_stream_max: int = Field(default=25 * 1024**2, gt=0)
+    clamd_stream_max: PositiveInt = 25 * 1024**2
     """Bytes of a file that are sent to it: at most clamd's own StreamMaxLength."""
 
     deposit_rate: float = Field(default=100, gt=0)
@@ -30,8 +33,8 @@ class IngestSettings(BaseSettings):
     uploads: int = Field(default=128, ge=1)
     """Deposits whose bytes come in at once, in each process; beyond it, 503."""
 
-    ingest_processes: int = 2
+    ingest_processes: PositiveInt = 2
     """Child processes that check and build."""
 
-    ingest_slots: int = 16
+    ingest_slots: PositiveInt = 16
     """Transfers in hand at once."""

@@ -1,6 +1,7 @@
 """Ingest put together: the one place where its real parts are chosen."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from services.ingest import handlers
@@ -12,6 +13,7 @@ from services.ingest.measures import MEASURES
 from services.ingest.parts import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Workshop
+from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1
 from shared.messages.data_management import AipCataloguedV1
@@ -22,22 +24,19 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
-from shared.object_store.opening import open_store
+from shared.object_store.opening import open_store, staging_of
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
-from shared.web import Probe
 
 SCANNER_SECONDS = 5.0
 """How long the antivirus may take to say its version when readiness is asked for."""
 
 
-async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
-    """Return ingest, ready to run."""
-    own = IngestSettings()
+def build(settings: RoomSettings, own: IngestSettings, transport: Transport | None = None) -> Room:
+    """Return ingest, ready to be opened."""
     foundation = lay("ingest", settings, transport)
     foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
-    await staging.prepare()
     database, lasts = foundation.database, settings.lease_seconds
     ingest = Ingest(database, foundation.calls, staging, own)
     children = Children(own.ingest_processes)
@@ -65,7 +64,7 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
             WorkLoop(database, {handlers.PROCESS: workshop.process}, slots=own.ingest_slots, lease_seconds=lasts),
             WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
         ),
-        probes={"staging": staging.probe, **_scanner(own)},
+        dependencies=(staging_of(staging), *_scanner(own)),
         close=(children.close, staging.close),
     )
 
@@ -77,13 +76,14 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     return room
 
 
-def _scanner(own: IngestSettings) -> dict[str, Probe]:
-    """Return the probe of the antivirus, where there is one."""
+def _scanner(own: IngestSettings) -> Sequence[Dependency]:
+    """Return the antivirus, where there is one; deposits are taken without it, and wait for their checks."""
     if own.clamd is None:
-        return {}
+        return ()
     scanner = Clamd(own.clamd, timeout=SCANNER_SECONDS)
 
     async def answers() -> None:
         await asyncio.to_thread(scanner.version)
 
-    return {"antivirus": answers}
+    only = frozenset({WORKER})
+    return (Dependency("antivirus", answers, used_by=only, required_by=only),)

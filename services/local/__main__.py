@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.local import demo, processes, rabbitmq, stack
 from services.local.settings import LocalSettings, told_by_operator
+from shared.configuration import read
 
 # Each says in its text what the operator can do; a trace of our code would only hide it.
 _FOR_PEOPLE = (stack.StackError, rabbitmq.MissingServerError, processes.NotReadyError, demo.DemoError)
@@ -18,9 +19,9 @@ def main(arguments: list[str]) -> int:
     """Run one command; the exit status is 0 when it did what it says."""
     parser = argparse.ArgumentParser(prog="python -m services.local", description=__doc__)
     parser.add_argument("command", choices=tuple(_COMMANDS))
-    settings = LocalSettings()
+    command = parser.parse_args(arguments).command
     try:
-        return _COMMANDS[parser.parse_args(arguments).command](settings)
+        return _COMMANDS[command](read(LocalSettings))
     except _FOR_PEOPLE as said:
         print(said, file=sys.stderr)
         return 1

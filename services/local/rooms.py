@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -43,11 +44,19 @@ class Room:
         """Tell whether its process runs."""
         return processes.is_alive(self.mark)
 
+    def readiness(self) -> Mapping[str, Any]:
+        """Return what the room says of itself: `status`, `checks`, `since`; nothing when it does not answer."""
+        with suppress(httpx.HTTPError):
+            answer = httpx.get(f"{self.url}/{self.name}/health/ready", timeout=5.0)
+            with suppress(ValueError):
+                said: Mapping[str, Any] = answer.json()
+                return said
+            return {"status": "ready"} if answer.is_success else {}
+        return {}
+
     def is_ready(self) -> bool:
         """Ask the room whether it can work: its own process and all it depends on."""
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/{self.name}/health/ready", timeout=5.0).status_code == 200
-        return False
+        return self.readiness().get("status") == "ready"
 
     def launch(self) -> None:
         """Start the process if it does not run; it is not ready yet when this returns."""
@@ -57,9 +66,15 @@ class Room:
         processes.spawn(processes.Launch(self.command, self.environment, self.folder, self._pid_file, self.log_file))
 
     def wait_ready(self, patience: float = 60.0) -> None:
-        """Return once the room is ready; NotReadyError with its last lines otherwise."""
+        """Return once the room is ready; NotReadyError with what it waits for and its last lines otherwise."""
         wait = processes.Wait(f"The room {self.name}", self.log_file, patience, self.mark)
-        processes.wait_until(self.is_ready, wait)
+        try:
+            processes.wait_until(self.is_ready, wait)
+        except processes.NotReadyError as error:
+            said = self.readiness()
+            since = said.get("since", {})
+            away = [f"It waits for {name} ({said['checks'][name]}) since {since[name]}." for name in since]
+            raise processes.NotReadyError("\n".join([str(error), *away])) from None
 
     def start(self, patience: float = 60.0) -> None:
         """Start the room on its own port and wait until it is ready."""

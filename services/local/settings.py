@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.settings import Port
 
 # A private server sees these and nothing else: a variable meant for a broker of the system or for an account
 # in some cloud must not reach it.
@@ -20,7 +21,7 @@ class LocalSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
     home: Path = Path(".run")
-    port: int = Field(default=8000, ge=1, le=65535)
+    port: Port = 8000
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
@@ -45,14 +46,17 @@ def told_by_operator() -> dict[str, str]:
     return told
 
 
-def tell(home: Path, unless_told: Mapping[str, str]) -> None:
-    """Tell the rooms of this process what processes of their own would be told.
+def environment_of_rooms(home: Path, unless_told: Mapping[str, str]) -> dict[str, str]:
+    """Return what the rooms of this process are told, as processes of their own would be.
 
     Their home is ours to say; the rest only where the operator has not said otherwise.
     """
-    os.environ["CHARTRIER_HOME"] = str(home)
-    for name, value in unless_told.items():
-        os.environ.setdefault(name, value)
+    return {**unless_told, **os.environ, "CHARTRIER_HOME": str(home)}
+
+
+def tell(home: Path, unless_told: Mapping[str, str]) -> None:
+    """Tell the rooms of this process just that."""
+    os.environ.update(environment_of_rooms(home, unless_told))
 
 
 def is_told(name: str) -> bool:

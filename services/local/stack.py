@@ -172,7 +172,7 @@ def down(home: Path) -> None:
 
 
 def status(home: Path) -> dict[str, str]:
-    """Each part with one word: ready, running (alive, readiness not asked or not reached), or stopped."""
+    """Each part with one word: stopped, running, or a room's own (ready, degraded, unready, opening)."""
     stack = load(home)
     if stack is None:
         return {}
@@ -185,7 +185,7 @@ def status(home: Path) -> dict[str, str]:
     }
     words = {name: "running" if alive else "stopped" for name, alive in servers.items()}
     for name, room in stack.processes.items():
-        words[name] = ("ready" if room.is_ready() else "running") if room.is_alive() else "stopped"
+        words[name] = str(room.readiness().get("status", "running")) if room.is_alive() else "stopped"
     return words
 
 

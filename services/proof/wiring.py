@@ -15,9 +15,8 @@ from shared.settings import RoomSettings
 LINGER_SECONDS = 0.05
 
 
-async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
-    """Return proof, ready to run."""
-    own = ProofSettings()
+def build(settings: RoomSettings, own: ProofSettings, transport: Transport | None = None) -> Room:
+    """Return proof, ready to be opened."""
     foundation = lay("proof", settings, transport)
     foundation.gauges.add(*MEASURES)
     router = routes(foundation.database, timedelta(minutes=own.journal_gap_minutes))

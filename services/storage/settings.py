@@ -1,19 +1,41 @@
 """What an operator may set for storage."""
 
-from typing import Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.storage.domain.sites import Site, SiteKind, UnsafeSitesError, require_safe_sites
+from shared.object_store.opening import StoreUrl
+from shared.object_store.port import LockMode
 from shared.object_store.space import USUAL
+
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "filesystem": ("path",),
+    "s3": ("endpoint", "bucket", "access_key", "secret_key"),
+}
+"""Fields of a site that its kind cannot do without."""
+
+_ENDPOINT = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
 class SiteSettings(BaseModel):
     """One site as the operator declares it; the fields that its kind does not use stay empty."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    name: str
+    name: str = Field(min_length=1)
     kind: Literal["filesystem", "s3"]
     place: str
     path: str | None = None
@@ -30,17 +52,54 @@ class SiteSettings(BaseModel):
     """What is ours of it in all; None: as much as there is, which a bucket does not tell."""
     lock_mode: Literal["GOVERNANCE", "COMPLIANCE", "none"] = "none"
 
+    @field_validator("path", "endpoint", "bucket", "access_key", "secret_key")
+    @classmethod
+    def _given_where_needed(cls, value: object, info: ValidationInfo) -> object:
+        kind = info.data.get("kind", "")
+        if not value and info.field_name in NEEDED.get(kind, ()):
+            raise ValueError(f"required for a site of kind {kind}")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        if path and not path.startswith("/"):
+            raise ValueError("an absolute folder is expected")
+        return path
+
+    @field_validator("endpoint")
+    @classmethod
+    def _host(cls, endpoint: str | None) -> str | None:
+        if endpoint and _ENDPOINT.fullmatch(endpoint) is None:
+            raise ValueError("host or host:port is expected, without a scheme")
+        return endpoint
+
+    @property
+    def site(self) -> Site:
+        """Return the site without its secrets."""
+        location = self.path or f"{self.endpoint}/{self.bucket}"
+        lock = None if self.lock_mode == "none" else LockMode(self.lock_mode)
+        return Site(self.name, SiteKind(self.kind), self.place, location, lock)
+
+
+def _safe(sites: tuple[SiteSettings, ...]) -> tuple[SiteSettings, ...]:
+    try:
+        require_safe_sites([declared.site for declared in sites])
+    except UnsafeSitesError as error:
+        raise ValueError(str(error)) from None
+    return sites
+
 
 class StorageSettings(BaseSettings):
     """The sites, where AIPs wait to be copied, and how much is done at once."""
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
-    sites: tuple[SiteSettings, ...]
-    staging_url: str
+    sites: Annotated[tuple[SiteSettings, ...], AfterValidator(_safe)]
+    staging_url: StoreUrl
 
-    retention_days: int = 180
+    retention_days: PositiveInt = 180
     """How long a lock lasts before it is renewed: at least two audit periods."""
 
-    storage_slots: int = 16
+    storage_slots: PositiveInt = 16
     """Copies written, and copies read back, at once."""

@@ -1,5 +1,7 @@
 """Storage put together: the one place where its real parts are chosen."""
 
+from functools import partial
+
 from services.storage.api import Storage, router
 from services.storage.handlers import (
     VERIFY,
@@ -13,6 +15,7 @@ from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
 from services.storage.worker import Keeper
+from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.ingest import AipBuiltV1
@@ -20,27 +23,20 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
-from shared.object_store.errors import StoreError, StoreUnavailable
-from shared.object_store.opening import open_store
+from shared.object_store.opening import make_ready, open_store
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
 
-async def build(settings: RoomSettings, transport: Transport | None = None) -> Room:
-    """Return storage, ready to run. Raises `StoreMisconfigured` for fewer than two sites."""
-    own = StorageSettings()
+def build(settings: RoomSettings, own: StorageSettings, transport: Transport | None = None) -> Room:
+    """Return storage, ready to be opened."""
     sites = open_sites(own.sites)
     foundation = lay("storage", settings, transport)
     foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
     database, lasts = foundation.database, settings.lease_seconds
-    for site in sites.values():
-        await _prepare(site)
     keeper = Keeper(database, sites, staging, own)
     names = sorted(sites)
-
-    async def some_site() -> None:
-        await reachable(tuple(sites.values()))
 
     room = assemble(
         foundation,
@@ -61,7 +57,11 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
             WorkLoop(database, {WRITE: keeper.write}, slots=own.storage_slots, lease_seconds=lasts),
             WorkLoop(database, {VERIFY: keeper.verify}, slots=own.storage_slots, lease_seconds=lasts),
         ),
-        probes={"a_site": some_site, "staging": staging.probe},
+        dependencies=(
+            *map(_site, sites.values()),
+            # Ingest makes it; here only the workers read it.
+            Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset({WORKER})),
+        ),
         close=(staging.close, *(site.store.close for site in sites.values())),
     )
     spaces = site_spaces(database, sites)
@@ -74,23 +74,12 @@ async def build(settings: RoomSettings, transport: Transport | None = None) -> R
     return room
 
 
-async def _prepare(site: OpenSite) -> None:
-    """Create a new site's folder or bucket; a site that is away at our start is waited for by the work."""
-    try:
-        await site.store.prepare()
-    except StoreUnavailable:
-        return
-
-
-async def reachable(sites: tuple[OpenSite, ...]) -> None:
-    """Return when at least one site answers: archives can be read then. Raises the last one's error."""
-    failure: StoreError | None = None
-    for site in sites:
-        try:
-            await site.store.probe()
-        except StoreError as error:
-            failure = error
-        else:
-            return
-    if failure is not None:
-        raise failure
+def _site(opened: OpenSite) -> Dependency:
+    """A site of which one is enough: archives can be read then, and what another misses is copied when it is back."""
+    return Dependency(
+        f"site:{opened.site.name}",
+        opened.store.probe,
+        open=partial(make_ready, opened.store),
+        one_of="a_site",
+        setting=f"CHARTRIER_SITES (site {opened.site.name})",
+    )

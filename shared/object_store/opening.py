@@ -11,9 +11,14 @@ Options of a bucket, `yes` or `no`: `versions` (yes; staging may say no), `lock`
 Of any store, in bytes: `reserve` (1 GiB), which new deposits may not take, and `quota` (none), what is ours in all.
 """
 
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from pydantic import AfterValidator
+
+from shared.dependencies import Dependency
 from shared.object_store.errors import StoreMisconfigured
 from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.port import ObjectStore
@@ -28,22 +33,52 @@ _OF_BUCKETS = frozenset({"region", "versions", "lock", "checksum"}) | _OF_ANY
 
 def open_store(url: str) -> ObjectStore:
     """Return the store a URL describes; nothing is asked of it yet (`probe`, `prepare` do that)."""
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
-        return FilesystemStore(Path(unquote(parts.path)), allowance_of(_options(parts, parts.path, _OF_ANY)))
-    if parts.scheme in ("s3", "s3+http"):
-        bucket = bucket_of(parts)
-        return S3Store(bucket, allowance_of(_options(parts, bucket.name, _OF_BUCKETS)))
-    # The URL may hold a secret: only its scheme is repeated.
-    raise StoreMisconfigured(f"a store is file:///folder, s3:// or s3+http://, not {parts.scheme}://…")
+    place, allowance = _place(url)
+    return FilesystemStore(place, allowance) if isinstance(place, Path) else S3Store(place, allowance)
+
+
+def staging_of(store: ObjectStore) -> Dependency:
+    """Return the dependency of a room that makes its staging ready before it opens."""
+    return Dependency("staging", store.probe, open=partial(make_ready, store), setting="CHARTRIER_STAGING_URL")
+
+
+async def make_ready(store: ObjectStore) -> None:
+    """Create what the store needs, then see that it keeps what it promises. Raises what `prepare` and `probe` do."""
+    await store.prepare()
+    await store.probe()
+
+
+def _place(url: str) -> tuple[Path | Bucket, Allowance]:
+    # The URL may hold a secret: no part of it is repeated, nor what the standard library says of it.
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+            return Path(unquote(parts.path)), allowance_of(_options(parts, _OF_ANY))
+        if parts.scheme in ("s3", "s3+http"):
+            return bucket_of(parts), allowance_of(_options(parts, _OF_BUCKETS))
+    except ValueError:
+        pass
+    raise StoreMisconfigured("file:///folder, s3://KEY:SECRET@host/bucket or s3+http://… is expected")
+
+
+def _checked(url: str) -> str:
+    try:
+        _place(url)
+    except StoreMisconfigured as error:
+        raise ValueError(str(error)) from None
+    return url
+
+
+StoreUrl = Annotated[str, AfterValidator(_checked)]
+"""A setting that `open_store` understands."""
 
 
 def bucket_of(parts: SplitResult) -> Bucket:
     """Read a bucket's description from its URL; every mistake is named, no secret is."""
     name = parts.path.strip("/")
-    if not (parts.hostname and parts.username and parts.password and name) or "/" in name:
+    if not (parts.hostname and parts.username and parts.password and name) or "/" in name or parts.port == 0:
         raise StoreMisconfigured(f"{parts.scheme}://KEY:SECRET@host[:port]/bucket is expected")
-    options = _options(parts, name, _OF_BUCKETS)
+    options = _options(parts, _OF_BUCKETS)
     return Bucket(
         endpoint=parts.netloc.rpartition("@")[2],
         name=name,
@@ -63,13 +98,10 @@ def allowance_of(options: dict[str, str]) -> Allowance:
     return Allowance(USUAL.reserve if reserve is None else reserve, quota)
 
 
-def _options(parts: SplitResult, name: str, known: frozenset[str]) -> dict[str, str]:
-    try:
-        options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
-    except ValueError as error:
-        raise StoreMisconfigured(f"store {name}: options are name=value, joined by &") from error
-    if unknown := sorted(options.keys() - known):
-        raise StoreMisconfigured(f"store {name}: unknown option {', '.join(unknown)}")
+def _options(parts: SplitResult, known: frozenset[str]) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+    if options.keys() - known:
+        raise StoreMisconfigured(f"options of such a store are {', '.join(sorted(known))}")
     return options
 
 
@@ -77,7 +109,7 @@ def _bytes(options: dict[str, str], name: str) -> int | None:
     if name not in options:
         return None
     if not options[name].isdecimal():
-        raise StoreMisconfigured(f"option {name} is a number of bytes, not {options[name]!r}")
+        raise StoreMisconfigured(f"option {name} is a number of bytes")
     return int(options[name])
 
 
@@ -85,5 +117,5 @@ def _option(options: dict[str, str], name: str, *, default: bool) -> bool:
     if name not in options:
         return default
     if options[name] not in _YES_OR_NO:
-        raise StoreMisconfigured(f"option {name} is yes or no, not {options[name]!r}")
+        raise StoreMisconfigured(f"option {name} is yes or no")
     return _YES_OR_NO[options[name]]

@@ -256,7 +256,10 @@ class S3Store:
         try:
             lock = self._wire.send("GET", None, query={"object-lock": ""}).data
         except StoreUnavailable as error:
-            raise StoreMisconfigured(f"bucket {self._bucket.name}: is Object Lock on? ({error})") from error
+            # Whoever takes this for a wrong setting ends: only the store's own word for it counts.
+            if "ObjectLockConfigurationNotFound" not in str(error):
+                raise
+            raise StoreMisconfigured(f"bucket {self._bucket.name} has no Object Lock") from error
         if b"<ObjectLockEnabled>Enabled</ObjectLockEnabled>" not in lock:
             raise StoreMisconfigured(f"bucket {self._bucket.name} has no Object Lock")
 

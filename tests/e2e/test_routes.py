@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from chartrier_client.administration import Mandate, create_client
-from services.all_in_one import ROOMS
+from services.rooms import ROOMS
 from shared.identity.guard import guarded_routes, permission_of
 from shared.identity.rights import Permission, Role
 from shared.messaging.local import LocalTransport
@@ -42,8 +42,8 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> dict[Route, APIRoute]:
 
     async def build() -> dict[Route, APIRoute]:
         found: dict[Route, APIRoute] = {}
-        for build_room in ROOMS.values():
-            room = await build_room(settings, LocalTransport())
+        for plan in ROOMS.values():
+            room = plan.room(settings, LocalTransport())
             for path, route in guarded_routes(room.app):
                 found |= {(method, path): route for method in route.methods or ()}
             for close in room.close:

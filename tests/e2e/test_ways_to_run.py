@@ -206,16 +206,16 @@ def test_a_part_that_is_away_is_named_and_its_return_noticed(own: AllInOne, tmp_
     archive, state = own.archive, own.home / "all-in-one"
     town = a_town(archive)
     # Storage goes on giving bytes from one site as long as there is one.
-    for part, folders, rooms in (
-        ("staging", ("staging",), {"ingest", "access"}),
-        ("a_site", ("site-a", "site-b"), {"storage"}),
+    for parts, folders, rooms in (
+        ({"staging"}, ("staging",), {"ingest", "access"}),
+        ({"a_site", "site:site-a", "site:site-b"}, ("site-a", "site-b"), {"storage"}),
     ):
         for folder in folders:
             (state / folder).rename(state / f"{folder}-away")
         unready = {room: checks for room, (status, checks) in readiness(archive).items() if status == 503}
-        assert rooms <= unready.keys(), part
+        assert rooms <= unready.keys(), parts
         for room in rooms:
-            assert [name for name, answer in unready[room].items() if answer != "ok"] == [part]
+            assert {name for name, answer in unready[room].items() if answer != "ok"} == parts
         assert str(state) not in json.dumps(unready)
         for folder in folders:
             (state / f"{folder}-away").rename(state / folder)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.all_in_one import ROOMS
 from services.local import stack
 from services.local.room_settings import BUCKET
+from services.rooms import ROOMS
 from trials.towns import Archive
 
 Seen = TypeVar("Seen")

@@ -17,8 +17,10 @@ from sqlalchemy import select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.access import wiring as access_wiring
+from services.access.settings import AccessSettings
 from services.data_management import wiring as data_management_wiring
 from services.data_management.handlers import CATALOGUE, take_aips
+from services.data_management.settings import DataManagementSettings
 from services.data_management.worker import Cataloguer
 from services.local.ports import free_ports
 from services.local.postgres import Postgres
@@ -77,10 +79,13 @@ async def house(databases: Databases, tmp_path: Path, monkeypatch: pytest.Monkey
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     shelf = AipShelf()
-    catalogue = await data_management_wiring.build(_settings(databases, "data_management", url), LocalTransport())
-    access = await access_wiring.build(_settings(databases, "access", url), LocalTransport())
+    catalogue = data_management_wiring.build(
+        _settings(databases, "data_management", url), DataManagementSettings(), LocalTransport()
+    )
+    access = access_wiring.build(_settings(databases, "access", url), AccessSettings(), LocalTransport())
     for room in (catalogue, access):
         room.app.state.verifier = a_verifier()
+    await access.app.state.access.staging.prepare()
     apps = {"data_management": catalogue.app, "access": access.app, "storage": shelf.app}
     async with _listening(_by_room(apps), port):
         yield House(url, access, catalogue.foundation.database, shelf)
@@ -117,7 +122,8 @@ async def _listening(app: ASGIApp, port: int) -> AsyncIterator[None]:
 @pytest.fixture
 async def working(house: House) -> AsyncIterator[Callable[[str], Any]]:
     """Run access's relay, consumer and workers; wait for a DIP to leave its first state."""
-    async with running(house.access):
+    async with running(house.access) as opening:
+        await opening
 
         async def built(dip_id: str) -> dict[str, Any]:
             async with house.seen_by(Role.ARCHIVIST) as archivist:

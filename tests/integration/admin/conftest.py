@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from services.admin.settings import AdminSettings
 from services.admin.wiring import build
 from services.local.postgres import Postgres
 from shared.database.plumbing import outbox
@@ -119,7 +120,7 @@ async def open_house(databases: Databases) -> House:
     settings = RoomSettings(
         database_url=SecretStr(databases.url("admin")), internal_secret=SecretStr(SECRET), base_url=BASE
     )
-    room = await build(settings, LocalTransport())
+    room = build(settings, AdminSettings(), LocalTransport())
     house = House(room)
 
     async def keys() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from services.admin.handlers.clients import enter
 from services.admin.sealing import Seal
 from services.admin.signing import Signer
 from services.local.postgres import Postgres
+from services.proof.settings import ProofSettings
 from services.proof.wiring import build as build_proof
 from shared.identity.key_set import Ages
 from shared.identity.rights import Role
@@ -106,7 +107,7 @@ async def test_keys_rotate_three_times_and_nobody_is_refused(databases: Database
     rooms = [
         open_admin(databases),
         open_admin(databases),
-        await build_proof(settings_of(databases, "proof"), LocalTransport()),
+        build_proof(settings_of(databases, "proof"), ProofSettings(), LocalTransport()),
     ]
     async with contextlib.AsyncExitStack() as until_closed:
         doors = []

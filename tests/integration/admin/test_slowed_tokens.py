@@ -12,6 +12,7 @@ from services.admin.api.token import routes
 from services.admin.signing import Signer
 from shared.limits import Rate
 from shared.rates import Turnstile
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_verifier
 from tests.integration.admin.conftest import SECRET, House
@@ -27,7 +28,7 @@ async def nothing() -> None: ...
 def an_app(house: House, requests: int, wrong: int) -> FastAPI:
     door = TokenDoor(Turnstile("admin", Rate(NEVER, requests)), Turnstile("admin", Rate(NEVER, wrong)))
     router = routes(house.database, Signer(house.database, SECRET), BASE, door)
-    return room_app("admin", router, a_verifier(), {}, nothing)
+    return room_app("admin", router, a_verifier(), Readiness("admin"), nothing)
 
 
 async def ask(app: FastAPI, made: dict[str, Any], address: str = "192.0.2.1") -> httpx.Response:

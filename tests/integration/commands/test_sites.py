@@ -172,14 +172,17 @@ def test_what_a_bucket_is_not_is_said(give: Give, seaweed: seaweedfs.Site, monke
     assert [(one["check"], one["ok"]) for one in found["sites"]["b"]] == [("there", False)]
 
 
-def test_sites_that_cannot_carry_an_archive_are_refused_as_storage_would(give: Give, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["list", "check"])
+def test_sites_that_cannot_carry_an_archive_are_refused_as_storage_would(
+    give: Give, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
     (alone, _) = two_folders(tmp_path)
 
-    assert give((alone,), "list")[0] == 1
-    status, text = give((alone,), "check")
+    with pytest.raises(SystemExit) as ended:
+        give((alone,), command)
 
-    assert status == 1
-    assert "at least two sites on distinct places" in text
+    assert ended.value.code == 78
+    assert capsys.readouterr().err.startswith("CHARTRIER_SITES: at least two sites on distinct places")
 
 
 def test_a_site_that_is_not_declared_is_told_those_that_are(give: Give, tmp_path: Path) -> None:

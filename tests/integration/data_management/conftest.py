@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.data_management.handlers import CATALOGUE, take_aips
+from services.data_management.settings import DataManagementSettings
 from services.data_management.wiring import build
 from services.data_management.worker import Cataloguer
 from services.local.postgres import Postgres
@@ -54,7 +55,7 @@ async def seen_by(databases: Databases) -> AsyncIterator[As]:
         internal_secret=SecretStr(SECRET),
         base_url=BASE,
     )
-    room = await build(settings, LocalTransport())
+    room = build(settings, DataManagementSettings(), LocalTransport())
     room.app.state.verifier = a_verifier()
     opened: list[httpx.AsyncClient] = []
 

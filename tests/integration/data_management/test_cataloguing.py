@@ -198,7 +198,11 @@ async def test_another_version_is_another_piece_of_work(database: RoomDatabase) 
 async def test_a_storage_that_breaks_off_is_a_failure_of_the_world() -> None:
     (port,) = free_ports(1)
     settings = RoomSettings.model_validate(
-        {"database_url": "unused", "internal_secret": SECRET, "base_url": f"http://127.0.0.1:{port}"}
+        {
+            "database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/nothing",
+            "internal_secret": SECRET,
+            "base_url": f"http://127.0.0.1:{port}",
+        }
     )
     calls = RoomCalls(settings, "data_management")
 

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 
+from services.admin.settings import AdminSettings
 from services.admin.wiring import build as build_admin
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.rules import RuleReferential
@@ -47,7 +48,7 @@ async def admin_settings(databases: Databases) -> AsyncIterator[RoomSettings]:
         internal_secret=SecretStr(SECRET),
         base_url=f"http://127.0.0.1:{port}",
     )
-    admin = await build_admin(settings, LocalTransport())
+    admin = build_admin(settings, AdminSettings(), LocalTransport())
     admin.app.state.verifier = a_verifier()
     server = uvicorn.Server(uvicorn.Config(admin.app, port=port, lifespan="off", log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve())

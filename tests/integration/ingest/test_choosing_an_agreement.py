@@ -128,7 +128,11 @@ async def test_an_agreement_we_know_needs_no_admin_and_one_we_do_not_waits_for_i
     published = await bench.agreement()
     (port,) = free_ports(1)
     settings = RoomSettings.model_validate(
-        {"database_url": "unused", "internal_secret": SECRET, "base_url": f"http://127.0.0.1:{port}"}
+        {
+            "database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/nothing",
+            "internal_secret": SECRET,
+            "base_url": f"http://127.0.0.1:{port}",
+        }
     )
     nobody = RoomCalls(settings, "ingest")
     caller = depositor(published.establishment)

@@ -25,6 +25,7 @@ from shared.messages.admin import AgreementV1
 from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.port import ObjectStore
 from shared.object_store.space import Allowance
+from shared.readiness import Readiness
 from shared.settings import RoomSettings
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
@@ -67,7 +68,7 @@ async def post(
     body: Any,  # noqa: ANN401 (bytes, or a stream of them)
     **headers: str,
 ) -> httpx.Response:
-    app = room_app("ingest", router, a_verifier(), {}, nothing)
+    app = room_app("ingest", router, a_verifier(), Readiness("ingest"), nothing)
     app.state.ingest = bench.ingest
     told = {"Authorization": f"Bearer {a_token(Role.DEPOSITOR, agreement.establishment)}", **headers}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, headers=told) as http:

@@ -15,6 +15,7 @@ from services.ingest.api import router
 from shared.identity.rights import Role
 from shared.limits import Limits
 from shared.messages.admin import AgreementV1
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
 from tests.integration.ingest.bench import Bench, Fuse, FusedDatabase, PowerCut, an_agreement, in_chunks
@@ -31,7 +32,7 @@ async def nothing() -> None: ...
 
 
 def an_app(bench: Bench) -> FastAPI:
-    app = room_app("ingest", router, a_verifier(), {}, nothing)
+    app = room_app("ingest", router, a_verifier(), Readiness("ingest"), nothing)
     app.state.ingest = bench.ingest
     return app
 
@@ -145,7 +146,7 @@ async def test_a_body_cut_short_is_journaled_though_nobody_hears_the_answer(benc
 async def test_a_body_that_stalls_is_refused_journaled_and_not_kept(bench: Bench) -> None:
     agreement = await bench.agreement()
     token = a_token(Role.DEPOSITOR, agreement.establishment)
-    app = room_app("ingest", router, a_verifier(), {}, nothing, Limits(stall_seconds=0.1))
+    app = room_app("ingest", router, a_verifier(), Readiness("ingest"), nothing, Limits(stall_seconds=0.1))
     app.state.ingest = bench.ingest
     stalled = asyncio.Event()
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.proof.settings import ProofSettings
 from services.proof.wiring import build
 from shared.identity.rights import Role
 from shared.messages.journal import JournalLinesV1
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 async def client(databases: Databases) -> AsyncIterator[httpx.AsyncClient]:
     settings = RoomSettings(database_url=SecretStr(databases.url("proof")), internal_secret=SecretStr(SECRET))
-    room = await build(settings, LocalTransport())
+    room = build(settings, ProofSettings(), LocalTransport())
     room.app.state.verifier = a_verifier()
     headers = {"Authorization": f"Bearer {a_token(Role.AUDITOR)}"}
     transport = httpx.ASGITransport(room.app)

@@ -12,6 +12,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
+from services.proof.settings import ProofSettings
 from services.proof.wiring import build
 from shared.identity.caller import Mandate, mandates_claim
 from shared.identity.rights import Role
@@ -49,7 +50,7 @@ async def seen_by(databases: Databases) -> AsyncIterator[As]:
     settings = RoomSettings(
         database_url=SecretStr(databases.url("proof")), internal_secret=SecretStr(SECRET), base_url=BASE
     )
-    room = await build(settings, LocalTransport())
+    room = build(settings, ProofSettings(), LocalTransport())
     room.app.state.verifier = TokenVerifier(BASE, SECRET, published_key)
     opened: list[httpx.AsyncClient] = []
 

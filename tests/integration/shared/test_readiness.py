@@ -7,7 +7,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from services.ingest.settings import IngestSettings
 from services.ingest.wiring import build as build_ingest
+from services.storage.settings import StorageSettings
 from services.storage.wiring import build as build_storage
 from shared.messaging.local import LocalTransport
 from shared.object_store.filesystem import FilesystemStore
@@ -42,7 +44,7 @@ async def test_storage_is_not_ready_without_the_place_its_aips_come_from(
     sites = [{"name": name, "kind": "filesystem", "place": name, "path": str(tmp_path / name)} for name in "ab"]
     monkeypatch.setenv("CHARTRIER_STAGING_URL", staging.as_uri())
     monkeypatch.setenv("CHARTRIER_SITES", json.dumps(sites))
-    room = await build_storage(SETTINGS, LocalTransport())
+    room = build_storage(SETTINGS, StorageSettings(), LocalTransport())
 
     without = await checks(room)
     # As ingest does when it starts.
@@ -63,7 +65,7 @@ async def test_ingest_is_not_ready_without_the_antivirus_it_was_told_of(
     monkeypatch.setenv("CHARTRIER_STAGING_URL", (tmp_path / "staging").as_uri())
     if clamd is not None:
         monkeypatch.setenv("CHARTRIER_CLAMD", str(tmp_path / clamd))
-    room = await build_ingest(SETTINGS, LocalTransport())
+    room = build_ingest(SETTINGS, IngestSettings(), LocalTransport())
 
     found = await checks(room)
     await close(room)

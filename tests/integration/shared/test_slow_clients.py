@@ -18,6 +18,7 @@ from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.limits import Limits
 from shared.rates import address_of
+from shared.readiness import Readiness
 from shared.serving import listen
 from shared.settings import RoomSettings
 from shared.stopping import StopRequest
@@ -68,7 +69,7 @@ def an_app(watched: Watched, limits: Limits) -> FastAPI:
     async def show(request: Request) -> str:
         return address_of(request)
 
-    return room_app("slow", router, a_verifier(), {}, nothing, limits)
+    return room_app("slow", router, a_verifier(), Readiness("slow"), nothing, limits)
 
 
 async def nothing() -> None: ...

@@ -10,6 +10,7 @@ from services.storage.api import Storage, router
 from services.storage.space import site_spaces
 from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
 from tests.integration.storage.conftest import OpenDepot
@@ -26,7 +27,7 @@ async def nothing() -> None: ...
 async def ask(
     depot: Depot, path: str, role: Role, establishment: UUID | None = None, **headers: str
 ) -> httpx.Response:
-    app = room_app("storage", router, a_verifier(), {}, nothing)
+    app = room_app("storage", router, a_verifier(), Readiness("storage"), nothing)
     app.state.storage = Storage(depot.database, depot.sites, site_spaces(depot.database, depot.sites))
     token = a_token(role, *([establishment] if establishment else []))
     headers = {"Authorization": f"Bearer {token}", **headers}

@@ -19,6 +19,7 @@ from shared.identity.tokens import room_token
 from shared.messages.storage import AipStoredV1
 from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.space import Allowance
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, SECRET, a_token, a_verifier
 from tests.integration.storage.conftest import OpenDepot
@@ -38,7 +39,7 @@ async def nothing() -> None: ...
 
 
 async def sites_as_told(depot: Depot, token: str) -> httpx.Response:
-    app = room_app("storage", router, a_verifier(), {}, nothing)
+    app = room_app("storage", router, a_verifier(), Readiness("storage"), nothing)
     app.state.storage = Storage(depot.database, depot.sites, site_spaces(depot.database, depot.sites, 0))
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, headers=headers) as http:

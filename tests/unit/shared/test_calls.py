@@ -53,7 +53,7 @@ async def ask(serve: Serve) -> AsyncIterator[Ask]:
         calls = calls_to(origin)
 
         async def get(name: str, caller: Caller | None = None, params: dict[str, Any] | None = None) -> object:
-            return await calls.get_json("other", f"/other/v1/things/{name}", caller=caller, params=params)
+            return await calls.get_json("storage", f"/other/v1/things/{name}", caller=caller, params=params)
 
         yield get
         await calls.close()
@@ -61,7 +61,9 @@ async def ask(serve: Serve) -> AsyncIterator[Ask]:
 
 def calls_to(origin: str) -> RoomCalls:
     settings = RoomSettings(
-        database_url=SecretStr("unused"), internal_secret=SecretStr(SECRET), room_urls={"other": origin + "/"}
+        database_url=SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/nothing"),
+        internal_secret=SecretStr(SECRET),
+        room_urls={"storage": origin + "/"},
     )
     return RoomCalls(settings, "ingest")
 
@@ -120,8 +122,8 @@ async def test_a_room_that_does_not_listen_is_unavailable() -> None:
     (port,) = free_ports(1)
     calls = calls_to(f"http://127.0.0.1:{port}")
 
-    with pytest.raises(TryAgain, match="other: ConnectError"):
-        await calls.get_json("other", "/other/v1/things/known")
+    with pytest.raises(TryAgain, match="storage: ConnectError"):
+        await calls.get_json("storage", "/other/v1/things/known")
     await calls.close()
 
 
@@ -135,7 +137,7 @@ async def test_a_stream_is_asked_for_with_a_token_and_the_headers_given(serve: S
     async with serve(app) as origin:
         calls = calls_to(origin)
         async with calls.stream(
-            "other", "/other/v1/content", caller=CALLER, headers={"Range": "bytes=0-1"}
+            "storage", "/other/v1/content", caller=CALLER, headers={"Range": "bytes=0-1"}
         ) as opened:
             body = (await opened.aread()).decode()
         await calls.close()

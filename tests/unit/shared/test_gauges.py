@@ -13,6 +13,7 @@ from shared.database.engine import room_engine
 from shared.gauges import REST_SECONDS, REST_TIMES, Gauges, Measure, OfRoom, show, watch_lag
 from shared.messaging.transaction import RoomDatabase
 from shared.metrics import DEAD_LETTERS
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_verifier
 
@@ -121,7 +122,7 @@ async def test_a_database_that_is_away_leaves_the_rest(database: RoomDatabase) -
 
 
 async def test_metrics_are_answered_while_the_database_is_away(database: RoomDatabase) -> None:
-    app = room_app("measured", APIRouter(), a_verifier(), {}, Gauges(database).refresh)
+    app = room_app("measured", APIRouter(), a_verifier(), Readiness("measured"), Gauges(database).refresh)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         answer = await client.get("/measured/metrics")

@@ -8,11 +8,13 @@ import pytest
 from fastapi import APIRouter
 
 from shared.calls import RoomUnavailable
+from shared.dependencies import Dependency
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission, Role
 from shared.identity.tokens import TokenVerifier, room_token
 from shared.problems import not_found
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, SECRET, a_token, a_verifier
 
@@ -48,7 +50,7 @@ async def nothing() -> None: ...
 
 
 async def ask(path: str, authorization: str | None = None, verifier: TokenVerifier | None = None) -> httpx.Response:
-    app = room_app("room", router, verifier or a_verifier(), {}, nothing)
+    app = room_app("room", router, verifier or a_verifier(), Readiness("room"), nothing)
     headers = {} if authorization is None else {"Authorization": authorization}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client:
@@ -131,19 +133,21 @@ async def test_readiness_names_what_does_not_answer_and_keeps_its_reasons_to_its
     async def broken() -> None:
         raise ConnectionError("db at 10.0.0.7 refused")
 
-    app = room_app("room", router, a_verifier(), {"database": broken, "broker": nothing}, nothing)
+    readiness = Readiness("room", [Dependency("database", broken), Dependency("broker", nothing)])
+    app = room_app("room", router, a_verifier(), readiness, nothing)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         ready, live = await client.get("/room/health/ready"), await client.get("/room/health/live")
 
-    assert (ready.status_code, ready.json()) == (
-        503,
-        {"status": "unready", "checks": {"database": "ConnectionError", "broker": "ok"}},
-    )
+    said = ready.json()
+    assert (ready.status_code, said["status"]) == (503, "unready")
+    assert said["checks"] == {"database": "ConnectionError", "broker": "ok"}
+    assert list(said["since"]) == ["database"]
+    assert "10.0.0.7" not in ready.text
     assert live.status_code == 200
 
 
 async def test_metrics_count_requests_by_route_and_never_by_identifier() -> None:
-    app = room_app("counting", router, a_verifier(), {}, nothing)
+    app = room_app("counting", router, a_verifier(), Readiness("counting"), nothing)
     headers = {"Authorization": bearer(Role.DEPOSITOR, TOWN)}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, headers=headers) as client:
         for town in (TOWN, OTHER):
@@ -161,7 +165,7 @@ async def test_metrics_count_requests_by_route_and_never_by_identifier() -> None
 
 
 async def test_a_method_that_nobody_knows_is_counted_without_its_name() -> None:
-    app = room_app("counting_methods", router, a_verifier(), {}, nothing)
+    app = room_app("counting_methods", router, a_verifier(), Readiness("counting_methods"), nothing)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         await client.request("MADAME-PLANTÉ".encode().decode("ascii", "ignore"), SELF)
         metrics = (await client.get("/counting_methods/metrics")).text

@@ -12,6 +12,7 @@ from shared.identity.rights import Permission
 from shared.limits import Limits
 from shared.messaging import gathering
 from shared.messaging.gathering import Gatherer, TooManyWait
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_verifier
 
@@ -31,7 +32,7 @@ async def nothing() -> None: ...
 
 
 async def test_one_request_too_many_is_refused_at_once_and_those_in_hand_go_on() -> None:
-    app = room_app("laden", router, a_verifier(), {}, nothing, Limits(in_hand=2))
+    app = room_app("laden", router, a_verifier(), Readiness("laden"), nothing, Limits(in_hand=2))
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
         held = [asyncio.create_task(http.get("/laden/v1/slow")) for _ in range(2)]

@@ -12,6 +12,7 @@ from shared.identity.tokens import room_token
 from shared.limits import Limits, Rate
 from shared.problems import Problem
 from shared.rates import Buckets, Turnstile, address_of
+from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, SECRET, a_token, a_verifier
 
@@ -103,7 +104,9 @@ async def nothing() -> None: ...
 
 
 async def test_a_client_that_asks_too_fast_is_told_when_to_come_back() -> None:
-    app = room_app("slowed", router, a_verifier(), {}, nothing, Limits(Rate(per_second=0.001, burst=2)))
+    app = room_app(
+        "slowed", router, a_verifier(), Readiness("slowed"), nothing, Limits(Rate(per_second=0.001, burst=2))
+    )
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
 
