@@ -22,7 +22,7 @@ def _database(url: SecretStr) -> SecretStr:
     except (ArgumentError, ValueError):
         right = False
     if not right:
-        raise ValueError("postgresql+asyncpg://role:password@host/database is expected")
+        raise ValueError("an address is expected: postgresql+asyncpg:// with role, password, host and database")
     return url
 
 

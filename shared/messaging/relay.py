@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Float, any_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import ARRAY, Float, Text, any_, bindparam, column, delete, func, literal_column, select, update
 from sqlalchemy import UUID as UUID_TYPE
 
 from shared.database.plumbing import outbox
@@ -51,6 +51,10 @@ FRESH_LIMIT = 10_000
 """Messages kept in memory at most; beyond, the sweep takes them from the table."""
 
 
+Sent = tuple[UUID, str | None]
+"""A message that is with the other side, and the one consumer it was for."""
+
+
 class Relay:
     """Empties one room's outbox for as long as it runs. Several may run at once."""
 
@@ -58,7 +62,7 @@ class Relay:
         self._database = database
         self._transport = transport
         self._fresh: deque[Delivery] = deque(maxlen=FRESH_LIMIT)
-        self._confirmed: list[UUID] = []
+        self._confirmed: list[Sent] = []
         self._posted = asyncio.Event()
         self._swept_at = -SWEEP_SECONDS
         self._forgot_at = -FORGET_SECONDS
@@ -146,7 +150,9 @@ class Relay:
         self._forgot_at = time.monotonic()
         try:
             async with self._database.reading() as connection:
-                await connection.execute(_FORGET, {"sent": sent})
+                await connection.execute(
+                    _FORGET, {"ids": [one for one, _ in sent], "queues": [queue for _, queue in sent]}
+                )
         except BaseException:
             self._confirmed = sent + self._confirmed
             raise
@@ -189,7 +195,17 @@ _LET_GO = (
     .values(not_before=func.now())
 )
 
-_FORGET = delete(outbox).where(outbox.c.message_id == any_(bindparam("sent", type_=ARRAY(UUID_TYPE))))
+_SENT = (
+    func.unnest(bindparam("ids", type_=ARRAY(UUID_TYPE)), bindparam("queues", type_=ARRAY(Text)))
+    .table_valued(column("id", UUID_TYPE), column("queue", Text))
+    .render_derived(name="sent")
+)
+
+# With the consumer it was for: a dead letter that was put here again, for one, is not yet sent when another relay
+# removes what it sent to all.
+_FORGET = delete(outbox).where(
+    outbox.c.message_id == _SENT.c.id, outbox.c.consumer.is_not_distinct_from(_SENT.c.queue)
+)
 
 _POSTPONE = (
     update(outbox)
@@ -204,12 +220,12 @@ _POSTPONE = (
 
 def _sorted(
     deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
-) -> tuple[list[UUID], list[dict[str, object]]]:
-    sent: list[UUID] = []
+) -> tuple[list[Sent], list[dict[str, object]]]:
+    sent: list[Sent] = []
     failed: list[dict[str, object]] = []
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         if outcome.verdict is Verdict.DONE:
-            sent.append(delivery.message_id)
+            sent.append((delivery.message_id, delivery.consumer))
         else:
             delay = retry_delay(delivery.attempts)
             failed.append({"row_id": delivery.message_id, "delay": delay, "reason": outcome.reason})

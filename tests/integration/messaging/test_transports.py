@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
+from shared.clock import now
 from shared.database.plumbing import dead_letter, inbox, outbox
 from shared.identifiers import new_id
 from shared.messages.access import DipOrderedV1
 from shared.messaging import outcome
 from shared.messaging.consumer import Consumer
 from shared.messaging.delivery import Delivery
+from shared.messaging.local import LocalTransport
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.rabbitmq import RabbitTransport
+from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.transport import Transport
 from tests.integration.messaging.walks import PATIENCE, Heard, a_walk, say
@@ -166,3 +170,31 @@ async def test_a_consumer_that_hears_other_than_its_route_is_refused(
 async def rows_of_outbox(sender: RoomDatabase) -> int:
     async with sender.engine.connect() as connection:
         return len((await connection.execute(select(outbox.c.message_id))).all())
+
+
+async def test_what_was_put_there_again_for_one_is_not_removed_with_what_went_to_all(
+    databases: Databases,
+) -> None:
+    """Between a publication and the removal of its row, another relay may have removed it, and an operator come."""
+    database = databases.room("ingest")
+    relay = Relay(database, LocalTransport())
+    long_ago = {
+        "message_id": new_id(),
+        "topic": DipOrderedV1.topic,
+        "body": b"{}",
+        "created_at": now() - timedelta(minutes=1),
+    }
+    again = {**long_ago, "consumer": "ingest.q", "not_before": now() + timedelta(hours=1)}
+
+    async with database.engine.begin() as connection:
+        await connection.execute(outbox.insert().values(long_ago))
+    assert await relay.sweep() == 1
+    async with database.engine.begin() as connection:
+        await connection.execute(outbox.delete())
+        await connection.execute(outbox.insert().values(again))
+    await relay.sweep()
+
+    async with database.reading() as connection:
+        left = (await connection.execute(select(outbox.c.consumer))).scalars().all()
+    await database.engine.dispose()
+    assert left == ["ingest.q"]

@@ -17,25 +17,31 @@ PATIENCE = 30
 
 
 class Heard:
-    """A handler that notes what it is given, and may be told to fail first."""
+    """A handler that notes what it is given, once that is committed, and may be told to fail first."""
 
     def __init__(self, *failures: Exception) -> None:
         self.ids: list[UUID] = []
         self.calls = 0
         self._failures = list(failures)
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()
 
-    async def __call__(self, _tx: Transaction, messages: Sequence[DipOrderedV1]) -> None:
+    async def __call__(self, tx: Transaction, messages: Sequence[DipOrderedV1]) -> None:
         self.calls += 1
         if self._failures:
             raise self._failures.pop(0)
-        self.ids += [message.dip_id for message in messages]
-        async with self._news:
-            self._news.notify_all()
+        ids = [message.dip_id for message in messages]
+
+        def note(committed: bool) -> None:
+            self.ids += ids if committed else []
+            self._news.set()
+
+        tx.afterwards.append(note)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(lambda: len(self.ids) >= count)
+        async with asyncio.timeout(PATIENCE):
+            while len(self.ids) < count:
+                self._news.clear()
+                await self._news.wait()
 
 
 @asynccontextmanager
