@@ -17,7 +17,7 @@ from shared.gauges import Gauges, count_posted, watch_lag
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
-from shared.messaging.housekeeping import keep_house
+from shared.messaging.housekeeping import Chore, keep_house
 from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
@@ -100,6 +100,7 @@ class Room:
     consumers: Sequence[Consumer] = ()
     loops: Sequence[WorkLoop] = ()
     close: Sequence[Close] = field(default=())
+    chores: Sequence[Chore] = field(default=())
 
     @property
     def name(self) -> str:
@@ -203,7 +204,7 @@ def _set_going(room: Room) -> list[asyncio.Task[None]]:
     relay = Relay(room.foundation.database, room.foundation.transport)
     tasks = [
         asyncio.create_task(relay.run(), name=f"{room.name} relay"),
-        asyncio.create_task(keep_house(room.foundation.database), name=f"{room.name} housekeeping"),
+        asyncio.create_task(keep_house(room.foundation.database, room.chores), name=f"{room.name} housekeeping"),
         asyncio.create_task(watch(room.foundation.database), name=f"{room.name} watchdog"),
     ]
     return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from services.ingest import handlers
@@ -10,6 +11,7 @@ from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
 from services.ingest.measures import MEASURES
+from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Workshop
@@ -21,6 +23,7 @@ from shared.messages.ingest import SipReceivedV1
 from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import Chore
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
@@ -73,7 +76,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
 
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.ingest = ingest
-    return room
+    return replace(room, chores=(Chore("orphans in staging", partial(forget_orphans, staging)),))
 
 
 def _scanner(own: IngestSettings) -> Sequence[Dependency]:

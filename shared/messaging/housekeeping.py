@@ -1,4 +1,4 @@
-"""What no longer serves, removed: entries of the inbox that no delivery can ask for any more.
+"""What no longer serves, removed: entries of the inbox that no delivery can ask for, and what each room adds.
 
 Message identifiers sort by time of birth, so what is old is one end of the primary key: no index beside it, and
 no look at what is young.
@@ -6,6 +6,8 @@ no look at what is young.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,7 +24,7 @@ REMEMBERED = timedelta(days=30)
 """How long a handled message is remembered. It comes again where an answer to it was lost, or where whoever
 published it died before noting so: at once or when that process is back, which no outage delays by a month."""
 
-PRUNE_SECONDS = 3600.0
+HOUSE_SECONDS = 3600.0
 BATCH = 1000
 """Rows removed by one statement: it holds their locks for milliseconds only."""
 
@@ -43,16 +45,31 @@ _OLD = (
 _PRUNE = delete(inbox).where(inbox.c.message_id == _OLD.c.message_id, inbox.c.consumer == _OLD.c.consumer)
 
 
-async def keep_house(database: RoomDatabase) -> None:
-    """Prune once an hour until cancelled; a database that is away only delays."""
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something to put away now and then; `do` returns how much there was. Several processes may do it at once."""
+
+    name: str
+    do: Callable[[RoomDatabase], Awaitable[int]]
+
+
+async def keep_house(database: RoomDatabase, chores: Sequence[Chore]) -> None:
+    """Prune the inbox and do the room's own chores, once an hour until cancelled; an outage only delays them."""
     while True:
-        try:
-            removed = await prune_inbox(database)
-            if removed:
-                log.info("inbox pruned", extra={"of": database.room, "rows": removed})
-        except Exception as error:  # noqa: BLE001 (an hour later it is tried again)
-            log.info("inbox not pruned", extra={"of": database.room, "reason": told(error)})
-        await asyncio.sleep(PRUNE_SECONDS)
+        for chore in (Chore("inbox", prune_inbox), *chores):
+            await _do(database, chore)
+        await asyncio.sleep(HOUSE_SECONDS)
+
+
+async def _do(database: RoomDatabase, chore: Chore) -> None:
+    seen = {"of": database.room, "chore": chore.name}
+    try:
+        removed = await chore.do(database)
+    except Exception as error:  # noqa: BLE001 (an hour later it is tried again)
+        log.info("not put away", extra={**seen, "reason": told(error)})
+        return
+    if removed:
+        log.info("put away", extra={**seen, "count": removed})
 
 
 async def prune_inbox(database: RoomDatabase) -> int:

@@ -13,6 +13,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from shared.checksums import MIB, Measure, measure_descriptor
@@ -65,6 +67,15 @@ def space(root: Path, reserve: int) -> Space:
     with store_errors(root, "the store"):
         found = os.statvfs(root / ARRIVING)
     return Space(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, reserve)
+
+
+def left_behind(root: Path, folder: str, before: datetime, most: int) -> list[str]:
+    """Name up to `most` files of a folder that were last written before a moment."""
+    limit = before.timestamp()
+    with store_errors(root, folder), suppress(FileNotFoundError), os.scandir(root / folder) as found:
+        old = (one.name for one in found if one.is_file(follow_symlinks=False) and one.stat().st_mtime < limit)
+        return [f"{folder}/{name}" for name in islice(old, most)]
+    return []
 
 
 def create_temporary(root: Path) -> tuple[int, Path]:

@@ -233,6 +233,10 @@ class FilesystemStore:
         system = await self._threads.short(durable_files.space, self._root, self._allowance.reserve)
         return await space_within(self._allowance, held, system)
 
+    async def left_behind(self, folder: str, before: datetime, most: int) -> list[str]:
+        """Keep the promise of `ObjectStore.left_behind`."""
+        return await self._threads.long(durable_files.left_behind, self._root, check_key(folder), before, most)
+
     async def close(self) -> None:
         """Let the threads go."""
         await self._threads.close()

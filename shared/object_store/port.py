@@ -207,6 +207,13 @@ class ObjectStore(Protocol):
         """Say how much room is left, within what the operator allows; None where nobody can tell."""
         ...
 
+    async def left_behind(self, folder: str, before: datetime, most: int) -> list[str]:
+        """Name up to `most` objects right below a folder that were last written before a moment.
+
+        A listing: for staging, now and then, and never on the way of a deposit.
+        """
+        ...
+
     async def close(self) -> None:
         """Let threads and connections go; calls under way have a moment to finish."""
         ...

@@ -6,14 +6,11 @@ from email.utils import parsedate_to_datetime
 from io import BytesIO
 from pathlib import Path
 
-from minio import Minio
-from minio.commonconfig import ENABLED
-from minio.error import MinioException, S3Error
-from minio.versioningconfig import VersioningConfig
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from shared.checksums import MIB, Measure, Meter, measure_file, sha512_of
+from shared.object_store import s3_bucket
 from shared.object_store.errors import (
     KeyTaken,
     NoSuchObject,
@@ -220,28 +217,7 @@ class S3Store:
 
     async def prepare(self) -> None:
         """Create the bucket, with versions and Object Lock as asked for."""
-        await self._threads.short(self._prepare)
-
-    def _prepare(self) -> None:
-        bucket = self._bucket
-        client = Minio(
-            bucket.endpoint,
-            bucket.access_key,
-            bucket.secret_key,
-            secure=bucket.secure,
-            region=bucket.region,
-            http_client=PoolManager(retries=False, timeout=Timeout(connect=2, read=30)),
-        )
-        try:
-            if not client.bucket_exists(bucket.name):
-                client.make_bucket(bucket.name, object_lock=bucket.locked)
-            if bucket.versioned and client.get_bucket_versioning(bucket.name).status != ENABLED:
-                client.set_bucket_versioning(bucket.name, VersioningConfig(ENABLED))
-        except S3Error as error:
-            if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-                raise StoreUnavailable(f"{bucket.name}: {error}") from error
-        except (MinioException, HTTPError) as error:
-            raise StoreUnavailable(f"{bucket.name}: {error}") from error
+        await self._threads.short(s3_bucket.prepare, self._bucket)
 
     async def probe(self) -> None:
         """Ask the bucket whether it is there and keeps versions and locks as it must."""
@@ -266,6 +242,10 @@ class S3Store:
     async def space(self, held: Held) -> Space | None:
         """Keep the promise of `ObjectStore.space`: a bucket tells nothing of it, so only a quota does."""
         return await space_within(self._allowance, held, None)
+
+    async def left_behind(self, folder: str, before: datetime, most: int) -> list[str]:
+        """Keep the promise of `ObjectStore.left_behind`."""
+        return await self._threads.long(s3_bucket.left_behind, self._bucket, folder, before, most)
 
     async def close(self) -> None:
         """Let threads and connections go."""

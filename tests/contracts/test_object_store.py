@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -276,6 +277,19 @@ async def test_a_file_of_another_size_than_announced_is_refused(store: ObjectSto
 
     with pytest.raises(errors.NoSuchObject):
         await store.stat(key)
+
+
+async def test_what_was_left_behind_is_named_by_its_age(store: ObjectStore) -> None:
+    folder = f"left-{uuid4().hex[:8]}"
+    keys = {f"{folder}/{number}" for number in range(3)}
+    for key in keys:
+        await store.put(key, b"left")
+    soon, earlier = datetime.now(UTC) + timedelta(minutes=1), datetime.now(UTC) - timedelta(minutes=1)
+
+    assert set(await store.left_behind(folder, soon, 10)) == keys
+    assert len(await store.left_behind(folder, soon, 2)) == 2
+    assert await store.left_behind(folder, earlier, 10) == []
+    assert await store.left_behind("nothing-here", soon, 10) == []
 
 
 async def test_deleting_twice_is_deleting(store: ObjectStore) -> None:

@@ -1,0 +1,39 @@
+"""What a dead request left in staging goes after a day; what a transfer names stays, however old."""
+
+import os
+import time
+
+import pytest
+
+from services.ingest.orphans import ORPHANED_AFTER, forget_orphans
+from services.ingest.reception import Parcel, receive
+from shared.identifiers import new_id
+from shared.object_store.errors import NoSuchObject
+from tests.integration.ingest.bench import Bench, an_agreement, in_chunks
+
+pytestmark = pytest.mark.integration
+
+
+def age(bench: Bench, key: str) -> None:
+    path = bench.ingest.staging.path_of(key)
+    assert path is not None
+    long_ago = time.time() - ORPHANED_AFTER.total_seconds() - 60
+    os.utime(path, (long_ago, long_ago))
+
+
+async def test_old_sips_of_no_transfer_leave_staging_and_no_other(bench: Bench) -> None:
+    parcel = Parcel(in_chunks(b"a deposit that goes on"), None, {}, "versement.zip")
+    transfer, _ = await receive(bench.ingest, an_agreement(), "client:pastell", parcel)
+    orphan, young, strange = f"sips/{new_id()}", f"sips/{new_id()}", "sips/notes.txt"
+    for key in (orphan, young, strange):
+        await bench.ingest.staging.put(key, key.encode())
+    for key in (transfer.staging_key, orphan, strange):
+        age(bench, key)
+
+    assert await forget_orphans(bench.ingest.staging, bench.ingest.database) == 1
+    assert await forget_orphans(bench.ingest.staging, bench.ingest.database) == 0
+
+    with pytest.raises(NoSuchObject):
+        await bench.ingest.staging.stat(orphan)
+    for key in (transfer.staging_key, young, strange):
+        assert (await bench.ingest.staging.stat(key)).size > 0
