@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.storage import queries, recording
 from services.storage.domain.copies import Copy, CopyState, read_back, written
 from services.storage.domain.sites import retention_of
@@ -27,6 +29,8 @@ from shared.object_store.port import ObjectStore, Receipt
 from shared.steps import timed
 
 log = logging.getLogger(__name__)
+
+LOST = Counter("chartrier_copies_lost", "Copies that their site did not give back as they were written", ("site",))
 
 LARGE = 8 * 1024**2
 AT_ONCE = 4
@@ -56,6 +60,8 @@ class Keeper:
         self._verified = recorder(database, partial(recording.note_verified, sites))
         self._lost = recorder(database, recording.note_lost)
         self._closed = recorder(database, close)
+        for site in sites:
+            LOST.labels(site)  # 0 from the start: what first shows itself as 1 was never seen to increase
 
     async def write(self, held: Lease) -> None:
         """Write one copy. Taken up again after a crash, it finds its own bytes under the key and goes on."""
@@ -117,6 +123,7 @@ class Keeper:
             await self._refuse(held, holding, "the staged AIP does not have its announced digest")
             return
         await self._lost.add(Step(held, holding, judged))
+        LOST.labels(judged.site).inc()
         log.error("a site gave back other bytes", extra={"site": judged.site, "key": holding.key})
 
     async def _require_whole(self, holding: Holding, opened: OpenSite, receipt: Receipt) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.storage.domain.copies import CopyState
 from services.storage.domain.sites import UnsafeSitesError
@@ -23,6 +24,11 @@ from tests.integration.storage.depot import Depot, an_announcement, overwrite, s
 pytestmark = pytest.mark.integration
 
 BOTH = pytest.mark.parametrize("kind", ["folders", "buckets"])
+
+
+def lost(site: str) -> float | None:
+    """How many copies of a site this process has found lost; None where it never said."""
+    return REGISTRY.get_sample_value("chartrier_copies_lost_total", {"site": site})
 
 
 @BOTH
@@ -160,6 +166,7 @@ async def test_a_site_that_gives_back_other_bytes_does_not_count_and_is_loud(
     await depot.write()
     key = (await depot.holding(message.aip_id)).key
     spoil(depot.file("a", key))
+    before = {site: lost(site) or 0 for site in "ab"}
 
     with caplog.at_level(logging.ERROR):
         await depot.verify()
@@ -173,6 +180,7 @@ async def test_a_site_that_gives_back_other_bytes_does_not_count_and_is_loud(
     }
     (record,) = caplog.records
     assert (record.message, getattr(record, "site", None)) == ("a site gave back other bytes", "a")
+    assert (lost("a"), lost("b")) == (before["a"] + 1, before["b"]), "and 0 is said before there is a first"
 
     # A person has removed what the site had spoiled: the copy is written again, and counts then.
     depot.file("a", key).unlink()
