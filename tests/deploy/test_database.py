@@ -1,11 +1,13 @@
 """The database and the broker of a cluster are what one machine's are."""
 
+import re
+
 import pytest
 
 from services.local import postgres_roles
 from shared.database.engine import role_of
 from shared.rooms import ROOMS
-from tests.deploy.manifests import OVERLAYS, of_kind, overlay
+from tests.deploy.manifests import OVERLAYS, Manifest, of_kind, overlay
 
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 ROLES = {role_of(room) for room in ROOMS}
@@ -56,7 +58,40 @@ def test_in_production_the_broker_keeps_a_majority_when_a_node_leaves() -> None:
 
     assert broker["spec"]["replicas"] >= 3
     assert broker["spec"]["replicas"] % 2 == 1
-    assert (
-        f"quorum_queue.initial_cluster_size = {broker['spec']['replicas']}"
-        in broker["spec"]["rabbitmq"]["additionalConfig"]
-    )
+
+
+@every_overlay
+def test_the_broker_is_set_for_the_nodes_and_the_disk_that_it_has(name: str) -> None:
+    (broker,) = of_kind(overlay(name), "RabbitmqCluster")
+    lines = broker["spec"]["rabbitmq"]["additionalConfig"].splitlines()
+    words = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
+
+    assert words["quorum_queue.initial_cluster_size"] == str(broker["spec"]["replicas"])
+    # Below its limit of free disk the broker takes no message: most of the volume must be left to messages.
+    assert size(words["disk_free_limit.absolute"]) * 4 < size(broker["spec"]["persistence"]["storage"])
+
+
+def size(written: str) -> int:
+    """Read a size as RabbitMQ (200MB) or as Kubernetes (2Gi) writes it, in bytes."""
+    number, unit = re.fullmatch(r"(\d+)([MG](?:B|i))", written).groups()  # type: ignore[union-attr]  # else the test fails
+    return int(number) * {"MB": 10**6, "GB": 10**9, "Mi": 2**20, "Gi": 2**30}[unit]
+
+
+def secrets_of(name: str) -> dict[str, Manifest]:
+    """Every Secret that there will be, with the labels it bears: ours, or what an ExternalSecret makes."""
+    made = {one["metadata"]["name"]: one["metadata"] for one in of_kind(overlay(name), "Secret")}
+    for one in of_kind(overlay(name), "ExternalSecret"):
+        target = one["spec"]["target"]
+        made[target["name"]] = target.get("template", {}).get("metadata", {})
+    return made
+
+
+@every_overlay
+def test_the_database_heeds_a_password_that_is_changed_in_its_secret(name: str) -> None:
+    (cluster,) = of_kind(overlay(name), "Cluster")
+    named = {role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
+    named.add(cluster["spec"]["bootstrap"]["initdb"]["secret"]["name"])
+
+    assert len(named) == len(ROOMS) + 1
+    for secret in named:
+        assert secrets_of(name)[secret].get("labels", {}).get("cnpg.io/reload") == "true", secret

@@ -72,6 +72,20 @@ def test_no_container_may_gain_rights_or_write_where_it_is_not_told(name: str) -
 
 
 @every_overlay
+def test_the_broker_s_containers_are_such_as_a_restricted_namespace_takes(name: str) -> None:
+    (broker,) = of_kind(overlay(name), "RabbitmqCluster")
+    (namespace,) = of_kind(overlay(name), "Namespace")
+    pod = broker["spec"]["override"]["statefulSet"]["spec"]["template"]
+
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert pod["spec"]["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    # The two that the operator makes, by its own names; it fills in the rest.
+    assert {one["name"] for one in containers(pod)} == {"setup-container", "rabbitmq"}
+    for container in containers(pod):
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+@every_overlay
 def test_what_may_be_written_has_a_bound(name: str) -> None:
     for workload, pod in pods(overlay(name)):
         for volume in pod["spec"]["volumes"]:
@@ -153,14 +167,20 @@ def test_a_pod_is_given_the_time_that_the_code_takes_to_end(name: str) -> None:
 
 
 @every_overlay
-def test_every_deployment_has_a_disruption_budget_of_its_own(name: str) -> None:
+def test_every_deployment_and_the_broker_have_a_disruption_budget_of_their_own(name: str) -> None:
     budgets = of_kind(overlay(name), "PodDisruptionBudget")
-    for deployment in of_kind(overlay(name), "Deployment"):
-        labels = pod_of(deployment)["metadata"]["labels"]
+    disrupted = {
+        one["metadata"]["name"]: pod_of(one)["metadata"]["labels"] for one in of_kind(overlay(name), "Deployment")
+    }
+    # The database has one from its operator, the broker none.
+    brokers = of_kind(overlay(name), "RabbitmqCluster")
+    disrupted |= {one["metadata"]["name"]: {"app.kubernetes.io/name": one["metadata"]["name"]} for one in brokers}
+    for workload, labels in disrupted.items():
         own = [budget for budget in budgets if selects(budget["spec"]["selector"], labels)]
-        assert len(own) == 1, name_of(deployment)
+        assert len(own) == 1, workload
         assert own[0]["spec"]["maxUnavailable"] == 1
-    assert len(budgets) == len(of_kind(overlay(name), "Deployment"))
+    assert len(brokers) == 1
+    assert len(budgets) == len(disrupted)
 
 
 @every_overlay

@@ -186,14 +186,21 @@ def test_the_migration_is_told_the_owner_and_nothing_else(monkeypatch: pytest.Mo
 
 
 def test_passwords_in_addresses_are_those_that_the_database_and_the_broker_are_given() -> None:
+    (namespace,) = of_kind(overlay("dev"), "Namespace")
     secrets = {one["metadata"]["name"]: data_of(one) for one in of_kind(overlay("dev"), "Secret")}
     broker = secrets["broker-user"]
     for room in ROOMS:
         dashed = room.replace("_", "-")
         address = urlsplit(secrets[f"{dashed}-secrets"]["CHARTRIER_DATABASE_URL"])
         assert {"username": address.username, "password": address.password} == secrets[f"db-{dashed}"]
-        assert secrets[f"{dashed}-secrets"]["CHARTRIER_BROKER_URL"] == broker["connection_string"]
-    assert urlsplit(broker["connection_string"]).password == broker["password"]
+        spoken_to = urlsplit(secrets[f"{dashed}-secrets"]["CHARTRIER_BROKER_URL"])
+        assert (spoken_to.username, spoken_to.password) == (broker["username"], broker["password"])
+        assert (spoken_to.hostname, spoken_to.port) == ("chartrier-broker", 5672)
+    # KEDA asks from a namespace of its own, where a short name is nobody's.
+    watched = urlsplit(broker["connection_string"])
+    assert (watched.username, watched.password) == (broker["username"], broker["password"])
+    assert (watched.hostname, watched.port) == (f"chartrier-broker.{namespace['metadata']['name']}.svc", 5672)
+    assert f"default_user = {broker['username']}" in broker["default_user.conf"]
     assert f"default_pass = {broker['password']}" in broker["default_user.conf"]
 
 
