@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,6 +123,18 @@ def test_only_the_front_door_is_open_and_what_keeps_data_is_behind() -> None:
 
     assert opened == {"front"}
     assert set(services()["postgres"]["networks"]) | set(services()["rabbitmq"]["networks"]) == inside
+
+
+def test_rooms_believe_the_network_of_the_front_door_and_no_other() -> None:
+    (pool,) = compose()["networks"]["front"]["ipam"]["config"]
+    trusted = variables(DEPLOY / "compose" / "chartrier.env")["CHARTRIER_TRUSTED_PROXIES"]
+
+    assert trusted == pool["subnet"]
+    assert services()["front"]["networks"] == ["front"]
+    # What Podman and Docker give to networks that name no addresses, by containers.conf(5) and dockerd's own list.
+    given = ["10.88.0.0/13", "10.96.0.0/11", "10.128.0.0/9", "172.17.0.0/16", "172.18.0.0/15", "172.20.0.0/14"]
+    given += ["172.24.0.0/13", "192.168.0.0/16"]
+    assert not [one for one in given if ip_network(one).overlaps(ip_network(trusted))]
 
 
 def test_everything_but_the_migration_is_watched_and_started_again() -> None:
