@@ -8,7 +8,7 @@ GO = threading.Event()
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """Ready from the start, unless it is to be opening for ever; /slow sends its second line only once somebody has asked for /go."""
+    """Ready from the start, or opening for ever; /slow sends its second line only once somebody has asked for /go."""
 
     protocol_version = "HTTP/1.1"
 
