@@ -81,6 +81,9 @@ broker: | $(PY)
 antivirus: | $(PY)
 	$(call installed,clamd,clamav-daemon)
 
+promtool: | $(PY)
+	$(call installed,promtool,prometheus)
+
 # --- Running ------------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/.runtime  ## See it work: set-up, start, one deposit from end to end, stop
@@ -122,7 +125,7 @@ licences: $(VENV)/.dev  ## Write the notices of the archive's packages in dist/
 sbom: $(VENV)/.dev  ## Write the bill of materials of the archive in dist/ (CycloneDX)
 	@$(PY) -m supply.sbom dist/sbom.json
 
-test: $(VENV)/.dev broker antivirus  ## Every test, on private servers started and stopped by the tests
+test: $(VENV)/.dev broker antivirus promtool  ## Every test, on private servers started and stopped by the tests
 	@$(PYTEST)
 
 unit: $(VENV)/.dev  ## Tests without any server
@@ -148,5 +151,5 @@ clean:  ## Remove .venv and what the tools left; never an archive
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(CHARTRIER_HOME)" ]; then echo "The archive in $(CHARTRIER_HOME) is left as it is."; fi
 
-.PHONY: help setup lock broker antivirus demo run up down status logs check audit licences sbom test unit \
+.PHONY: help setup lock broker antivirus promtool demo run up down status logs check audit licences sbom test unit \
 	contracts integration e2e bench trials clean

@@ -24,8 +24,9 @@ from shared.settings import RoomSettings
 class OfTraces(Sampler):
     """Records a share of all traces, the same ones in every room: it goes by their ids.
 
-    Whatever a caller's own headers say about recording is not heeded. What a client of ours does in no trace
-    at all (looking for work every second) is nobody's deposit, and not recorded.
+    The flag in a caller's header is not heeded: a caller may choose its trace's id, as it must to have one trace with
+    us, and nothing more. What a client of ours does in no trace at all (looking for work every second) is nobody's
+    deposit, and not recorded.
     """
 
     def __init__(self, share: float) -> None:

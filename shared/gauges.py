@@ -88,15 +88,17 @@ class Gauges:
 
     async def _take(self, measure: Measure) -> None:
         room, started = self._database.room, self._clock()
+        # What failed is no measure of how long measuring takes: it is soon tried again.
+        rest = REST_SECONDS
         try:
             async with asyncio.timeout(GIVEN_UP_SECONDS):
                 await measure.take(self._database)
             MEASURED_AT.labels(room, measure.name).set_to_current_time()
+            rest = max(REST_SECONDS, REST_TIMES * (self._clock() - started))
         except Exception as error:  # noqa: BLE001 (metrics tell what they can; that this one fails is told too)
             log.warning("not measured", extra={"of": room, "measure": measure.name, "reason": told(error)})
         finally:
-            ended = self._clock()
-            self._due[measure.name] = ended + max(REST_SECONDS, REST_TIMES * (ended - started))
+            self._due[measure.name] = self._clock() + rest
             del self._under_way[measure.name]
 
     async def close(self) -> None:

@@ -7,17 +7,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import select, text
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from shared.calls import RoomCalls
 from shared.database.engine import room_engine
-from shared.database.plumbing import outbox
+from shared.database.migrations import found_head, is_behind
+from shared.database.outage import is_outage
 from shared.dependencies import API, WORKER, Dependency
 from shared.gauges import Gauges, count_posted, watch_lag
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore, keep_house
+from shared.messaging.outcome import TryAgain
 from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.relay import Relay
 from shared.messaging.transaction import RoomDatabase
@@ -40,6 +43,10 @@ ASKING_SECONDS = 3.0
 
 GIVING_UP_SECONDS = 1.0
 """How long each part of a room that never opened may take to close: it holds nothing that would be lost."""
+
+
+class TablesBehind(TryAgain):
+    """The tables lack a migration that this code counts on."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +151,16 @@ def _database(database: RoomDatabase) -> Dependency:
 
     async def find_tables() -> None:
         # A database that was not migrated yet answers, and nothing would work.
-        async with asyncio.timeout(ASKING_SECONDS), database.reading() as connection:
-            await connection.execute(select(outbox.c.message_id).limit(0))
+        try:
+            async with asyncio.timeout(ASKING_SECONDS), database.reading() as connection:
+                found = await found_head(connection)
+        except DBAPIError as error:
+            if is_outage(error):
+                raise
+            # There are none, or they are from before a room could ask.
+            found = None
+        if is_behind(database.room, found):
+            raise TablesBehind(f"{database.room}: tables at {found or 'nothing'}; migrate first")
 
     return Dependency("database", ask, open=find_tables)
 
@@ -201,12 +216,15 @@ async def _open(rooms: Sequence[Room], tasks: list[asyncio.Task[None]], stop: St
 
 
 def _set_going(room: Room) -> list[asyncio.Task[None]]:
-    relay = Relay(room.foundation.database, room.foundation.transport)
-    tasks = [
-        asyncio.create_task(relay.run(), name=f"{room.name} relay"),
-        asyncio.create_task(keep_house(room.foundation.database, room.chores), name=f"{room.name} housekeeping"),
-        asyncio.create_task(watch(room.foundation.database), name=f"{room.name} watchdog"),
-    ]
+    database = room.foundation.database
+    relay = Relay(database, room.foundation.transport)
+    tasks = [asyncio.create_task(relay.run(), name=f"{room.name} relay")]
+    if room.consumers or room.loops:
+        # What messages and work leave behind is seen to where they are dealt with.
+        tasks += [
+            asyncio.create_task(keep_house(database, room.chores), name=f"{room.name} housekeeping"),
+            asyncio.create_task(watch(database), name=f"{room.name} watchdog"),
+        ]
     return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
 
 

@@ -1,5 +1,6 @@
 """What an operator may set for any room: environment variables ``CHARTRIER_…`` (see docs/settings.md)."""
 
+from ipaddress import ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -43,6 +44,21 @@ def _origin(url: str) -> str:
     if not _is_url(url, ("http", "https")) or urlsplit(url)._replace(scheme="", netloc="").geturl() not in ("", "/"):
         raise ValueError("an origin is expected: http://host[:port] or https://host[:port], nothing after it")
     return url
+
+
+def _collector(url: str) -> str:
+    if not _is_url(url, ("http", "https")):
+        raise ValueError("http://host:4318 or https://… is expected, without /v1/traces")
+    return url
+
+
+def _networks(listed: str) -> str:
+    try:
+        for one in listed.split(","):
+            ip_network(one.strip())
+    except ValueError as error:
+        raise ValueError("addresses and networks are expected, with commas, as in 10.0.0.0/8,192.168.1.7") from error
+    return listed
 
 
 def _socket(address: str) -> str:
@@ -110,7 +126,7 @@ class RoomSettings(BaseSettings):
     lease_seconds: float = Field(default=LEASE_SECONDS, gt=0, allow_inf_nan=False)
     """How long work stays with a worker that no longer says it lives; renewed every third of it."""
 
-    request_rate: float = Field(default=USUAL.rate.per_second, gt=0)
+    request_rate: float = Field(default=USUAL.rate.per_second, gt=0, allow_inf_nan=False)
     """Requests a second of one client, in each process; beyond it, 429."""
 
     request_burst: int = Field(default=USUAL.rate.burst, ge=1)
@@ -119,18 +135,18 @@ class RoomSettings(BaseSettings):
     requests_in_hand: int = Field(default=USUAL.in_hand, ge=1)
     """Requests answered at once by a process; beyond it, 503."""
 
-    client_stall_seconds: float = Field(default=USUAL.stall_seconds, gt=0)
+    client_stall_seconds: float = Field(default=USUAL.stall_seconds, gt=0, allow_inf_nan=False)
     """How long a client may take to send the next byte, or to read what waits for it, before it is cut."""
 
     client_least_rate: int = Field(default=USUAL.least_rate, ge=0)
     """Bytes a second that a client must send on average, once it has taken `client_stall_seconds` in all."""
 
-    trusted_proxies: str = "127.0.0.1"
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
     """Addresses or networks, with commas, whose ``X-Forwarded-For`` is believed."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    otlp_endpoint: str | None = None
+    otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = None
     """Where an OpenTelemetry collector takes traces (OTLP over HTTP), without ``/v1/traces``; None: nowhere."""
 
     trace_share: float = Field(default=1.0, ge=0, le=1)

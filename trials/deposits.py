@@ -14,6 +14,7 @@ from chartrier_client.errors import Problem, UnexpectedAnswer, Unreachable
 from chartrier_client.http import Client
 from services.local import files, ports, stack
 from services.local.stack import Plan
+from shared.rooms import ROOMS
 from trials.evidence import assert_accepted_once
 from trials.levers import Amiss, Levers
 from trials.mishaps import Mishap
@@ -163,5 +164,5 @@ def _figures(levers: Levers, town: Town) -> Figures:
         "longest seconds from received to accepted": round(max(seconds), 1),
         "journal lines": levers.count("SELECT count(*) FROM proof.line"),
         "files left in staging that no row names": len(left),
-        "dead letters": 0,
+        "dead letters": sum(levers.count("SELECT count(*) FROM dead_letter", room=room) for room in ROOMS),
     }

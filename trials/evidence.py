@@ -156,11 +156,11 @@ def _one_thread_each(levers: Levers, transfers: Sequence[str]) -> None:
 def _journals_whole(levers: Levers, town: Town) -> None:
     headers = {"Authorization": f"Bearer {town.archive.admin_token()}"}
     with httpx.Client(base_url=town.archive.base_url, headers=headers, timeout=60) as http:
-        for kind in ("archives", "writes"):
-            verdict = _json(http, f"/proof/v1/journals/{kind}.{town.establishment}/verification")
-            _agree(f"anomalies of {kind}", verdict["anomalies"], [])
+        for journal in (f"archives.{town.establishment}", f"writes.{town.establishment}", "events.platform"):
+            verdict = _json(http, f"/proof/v1/journals/{journal}/verification")
+            _agree(f"anomalies of {journal}", verdict["anomalies"], [])
             if verdict["lines"] == 0:
-                raise Amiss(f"{kind} has no lines")
+                raise Amiss(f"{journal} has no lines")
         senders = _json(http, "/proof/v1/journals/senders")["items"]
     heads = {tuple(row) for room in ROOMS for row in levers.ask(_HEADS, room=room)}
     _agree("heads unknown to proof", heads - {(row["sender"], row["batch"], row["sha512"]) for row in senders}, set())

@@ -17,13 +17,13 @@ class AdminSettings(BaseSettings):
     bootstrap_full: bool = False
     """Whether the first client may also deposit and read: so that a newcomer can try everything with it."""
 
-    token_rate: float = Field(default=50, gt=0)
+    token_rate: float = Field(default=50, gt=0, allow_inf_nan=False)
     """Requests for a token a second from one address, in each process; beyond it, 429."""
 
     token_burst: int = Field(default=200, ge=1)
     """Requests for a token at once from an address that has been silent."""
 
-    wrong_secret_rate: float = Field(default=0.5, gt=0)
+    wrong_secret_rate: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     """Wrong secrets a second, of one client from one address; beyond it, no secret is looked at."""
 
     wrong_secret_burst: int = Field(default=20, ge=1)

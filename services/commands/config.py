@@ -115,7 +115,7 @@ def _some_room() -> Seen:
     return Seen("a room", known, [hint, *configuration.slips(classes)], {})
 
 
-_WHO = re.compile(r"//[^/@]*@")
+_WHO = re.compile(r"//[^/]*@")
 
 
 def _shown(settings: BaseSettings) -> dict[str, Any]:

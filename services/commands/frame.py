@@ -34,6 +34,14 @@ UNAVAILABLE = 69
 class Fault(Exception):
     """What keeps a command from doing what was asked; the text tells the operator what to do."""
 
+    status = 1
+
+
+class DatabaseAway(Fault):
+    """The room's database does not answer."""
+
+    status = UNAVAILABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -76,11 +84,7 @@ def answer(asked: argparse.Namespace) -> int:
     try:
         said = asked.run(asked)
     except Fault as fault:
-        return _refuse(asked, str(fault), 1)
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        return _refuse(asked, f"The database does not answer ({type(error).__name__}). Is it running?", UNAVAILABLE)
+        return _refuse(asked, str(fault), fault.status)
     lines = [json.dumps(said.facts, indent=2, ensure_ascii=False, default=str)] if asked.json else said.lines
     for line in lines:
         print(line)
@@ -127,7 +131,10 @@ def _own() -> list[Place]:
 
 def _of_this_machine() -> list[Place]:
     settings = read(LocalSettings)
-    told = stack.told_to_rooms(settings.home) or all_in_one.told_to_rooms(settings)
+    try:
+        told = stack.told_to_rooms(settings.home) or all_in_one.told_to_rooms(settings)
+    except PermissionError as error:
+        raise Fault(f"{error.filename} may be read by its owner alone: be that user.") from error
     return [Place(room, variables) for room, variables in told.items()]
 
 
@@ -140,9 +147,15 @@ def at(place: Place) -> Iterator[RoomSettings]:
 
 @asynccontextmanager
 async def opened(settings: RoomSettings, room: str) -> AsyncIterator[RoomDatabase]:
-    """Open a room's database for one command."""
+    """Open a room's database for one command. Raises `DatabaseAway`."""
     engine = room_engine(settings.database_url.get_secret_value(), room, pool=2)
     try:
         yield RoomDatabase(engine, room)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        raise DatabaseAway(
+            f"The database of {room} does not answer ({type(error).__name__}). Is it running?"
+        ) from error
     finally:
         await engine.dispose()

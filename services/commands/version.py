@@ -7,9 +7,9 @@ from importlib import metadata
 from sqlalchemy.exc import DBAPIError
 
 from services.commands.asking import in_room, table
-from services.commands.frame import Answer, Commands, Fault, add_command, places
+from services.commands.frame import ACTOR, Answer, Commands, DatabaseAway, Fault, add_command, places
 from shared.database.migrations import expected_head, found_head
-from shared.database.outage import is_outage
+from shared.messages.journal import JournalLineV1
 from shared.messaging.transaction import RoomDatabase
 from shared.rooms import ROOMS
 
@@ -43,13 +43,13 @@ def _found() -> dict[str, str | None]:
     for place in reached:
         try:
             found[place.room] = in_room(place, _ask)
-        except Exception as error:
+        except (DatabaseAway, DBAPIError):
             # Away, or as an older version left it: without the right to see what was done to it.
-            if not isinstance(error, DBAPIError) and not is_outage(error):
-                raise
+            continue
     return found
 
 
 async def _ask(database: RoomDatabase) -> str | None:
-    async with database.reading() as connection:
-        return await found_head(connection)
+    async with database.begin() as tx:
+        tx.journal(JournalLineV1(kind="events", action="version.asked", actor=ACTOR, object=f"room:{database.room}"))
+        return await found_head(tx.connection)

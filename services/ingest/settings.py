@@ -24,7 +24,7 @@ class IngestSettings(BaseSettings):
     clamd_stream_max: PositiveInt = 25 * 1024**2
     """Bytes of a file that are sent to it: at most clamd's own StreamMaxLength."""
 
-    deposit_rate: float = Field(default=100, gt=0)
+    deposit_rate: float = Field(default=100, gt=0, allow_inf_nan=False)
     """Deposits a second of one client, in each process; beyond it, 429."""
 
     deposit_burst: int = Field(default=200, ge=1)

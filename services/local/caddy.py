@@ -96,6 +96,9 @@ def _route(room: str, ports: Sequence[int]) -> dict[str, object]:
     if len(ports) > 1:
         # Who cannot be reached was told nothing: the next one is asked instead.
         proxy["load_balancing"] = {"selection_policy": {"policy": "round_robin"}, "retries": _RETRIES}
+        # And who is not ready is not asked: a process that opens answers before it may do anything.
+        ready = {"uri": f"/{room}/health/ready", "interval": "1s", "timeout": "5s"}
+        proxy["health_checks"] = {"active": ready}
     return {"match": [{"path": [f"/{room}", f"/{room}/*"]}], "handle": [proxy], "terminal": True}
 
 

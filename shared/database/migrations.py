@@ -75,6 +75,13 @@ def expected_head(room: str) -> str:
     return str(ScriptDirectory.from_config(_config(room)).get_current_head())
 
 
+def is_behind(room: str, found: str | None) -> bool:
+    """Say whether tables lack a migration that this code counts on; those of a later release do not."""
+    scripts = ScriptDirectory.from_config(_config(room))
+    known = [script.revision for script in scripts.walk_revisions()]
+    return found is None or found in known[1:]
+
+
 async def found_head(connection: AsyncConnection) -> str | None:
     """Return the last migration that a room's tables have seen; `connection` is the room's own."""
     head: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))

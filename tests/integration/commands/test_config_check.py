@@ -13,7 +13,7 @@ OF_ACCESS = {
     "CHARTRIER_DATABASE_URL": f"postgresql+asyncpg://chartrier_access:{HUSH}@db/chartrier",
     "CHARTRIER_BROKER_URL": f"amqp://user:{HUSH}@broker/",
     "CHARTRIER_INTERNAL_SECRET": HUSH * 4,
-    "CHARTRIER_STAGING_URL": f"s3://key:{HUSH}@s3.example.org/staging",
+    "CHARTRIER_STAGING_URL": f"s3://key:half@{HUSH}@s3.example.org/staging",
 }
 
 

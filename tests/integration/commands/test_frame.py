@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.__main__ import main
 from services.commands.frame import Answer, Fault, add_command, answer, at, opened, places
+from services.local import stack
 from services.local.settings import as_if_told, is_told
 from tests.servers import Databases
 
@@ -62,12 +63,24 @@ def test_a_fault_is_said_and_is_no_success(capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out) == {"error": "no such thing"}
 
 
-def test_a_database_that_is_away_has_a_status_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(_: argparse.Namespace) -> Answer:
-        raise OSError("connection refused")
+def test_a_database_that_is_away_has_a_status_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    away = f"postgresql+asyncpg://chartrier_storage@/chartrier?host={tmp_path}"
+    with as_if_told({"CHARTRIER_DATABASE_URL": away, "CHARTRIER_INTERNAL_SECRET": SECRET}):
+        assert main(["work", "list"]) == 69
+    assert "database of storage does not answer" in capsys.readouterr().err
 
-    assert answer(parsed(fail)) == 69
-    assert "database" in capsys.readouterr().err
+
+def test_what_else_the_machine_refuses_is_not_taken_for_the_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> dict[str, dict[str, str]]:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "stack.json"))
+
+    # A superuser, as tests may run, is refused nothing.
+    monkeypatch.setattr(stack, "told_to_rooms", refuse)
+    with as_if_told({"CHARTRIER_HOME": str(tmp_path)}):
+        assert main(["work", "list"]) == 1
+    assert "stack.json may be read by its owner alone" in capsys.readouterr().err
 
 
 def test_an_answer_is_for_people_or_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

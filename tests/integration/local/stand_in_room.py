@@ -1,4 +1,4 @@
-"""A process that answers as a room does, for tests of what starts rooms: `stand_in_room.py NAME PORT`."""
+"""A process that answers as a room does, for tests of what starts rooms: `stand_in_room.py NAME PORT [opening]`."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ GO = threading.Event()
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """Ready from the start; /slow sends its second line only once somebody has asked for /go."""
+    """Ready from the start, or opening for ever; /slow sends its second line only once somebody has asked for /go."""
 
     protocol_version = "HTTP/1.1"
 
@@ -24,7 +24,8 @@ class StandIn(BaseHTTPRequestHandler):
             return
         if self.path.endswith("/go"):
             GO.set()
-        self._say(f"{sys.argv[1]} {self.path}")
+        opening = sys.argv[3:] == ["opening"] and self.path.endswith("/health/ready")
+        self._say(f"{sys.argv[1]} {self.path}", 503 if opening else 200)
 
     def do_POST(self) -> None:
         left = size = int(self.headers["Content-Length"])
@@ -32,9 +33,9 @@ class StandIn(BaseHTTPRequestHandler):
             left -= len(self.rfile.read(min(left, 1 << 20)))
         self._say(f"{size} bytes")
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, status: int = 200) -> None:
         body = text.encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -1,4 +1,5 @@
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +17,17 @@ STAND_IN = str(Path(__file__).parent / "stand_in_room.py")
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder = tmp_path_factory.mktemp("door")
-    front, ingest, access, absent = ports.free_ports(4)
+    front, ingest, access, absent, opening = ports.free_ports(5)
     rooms = [
         Room(name, port, (sys.executable, STAND_IN, name, str(port)), {}, folder)
         for name, port in {"ingest": ingest, "access": access}.items()
     ]
     for room in rooms:
         room.start()
-    caddy.start(folder / "caddy", front, {"ingest": [ingest], "access": [access], "proof": [absent]})
+    rooms.append(Room("opening", opening, (sys.executable, STAND_IN, "opening", str(opening), "opening"), {}, folder))
+    rooms[-1].launch()
+    doors = {"ingest": [ingest], "access": [access], "proof": [absent], "storage": [access, opening]}
+    caddy.start(folder / "caddy", front, doors)
     with httpx.Client(base_url=f"http://127.0.0.1:{front}", timeout=20.0) as client:
         yield client
     mark = processes.read_mark(folder / "caddy" / "caddy.pid")
@@ -51,6 +55,12 @@ def test_a_room_that_is_down_is_a_problem_with_status_503_and_a_time_to_retry(do
     answer = door.get("/proof/v1")
     assert (answer.status_code, answer.json()["code"]) == (503, "try_again")
     assert answer.headers["retry-after"] == "5"
+
+
+def test_of_several_processes_those_that_are_not_ready_are_not_asked(door: httpx.Client) -> None:
+    deadline = time.monotonic() + 20
+    while (asked := {door.get("/storage/v1").text for _ in range(6)}) != {"access /storage/v1"}:
+        assert time.monotonic() < deadline, asked
 
 
 def test_an_answer_passes_as_it_comes(door: httpx.Client) -> None:

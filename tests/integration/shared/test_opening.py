@@ -126,17 +126,33 @@ def moments(*bodies: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     return [(nothing, "database"), (nothing, "staging"), (lost, "database")]
 
 
-async def test_a_database_without_its_tables_keeps_a_room_closed(databases: Databases, tmp_path: Path) -> None:
-    await databases.as_superuser("ALTER TABLE ingest.outbox RENAME TO outbox_not_yet")
+SEEN = "UPDATE ingest.alembic_version SET version_num = '{}'"
+
+
+async def test_tables_that_were_not_migrated_keep_a_room_closed(databases: Databases, tmp_path: Path) -> None:
+    (before,) = await databases.as_superuser("SELECT version_num FROM ingest.alembic_version")
+    await databases.as_superuser(SEEN.format("0001"))
     own = IngestSettings(staging_url=(tmp_path / "staging").as_uri())
     url = SecretStr(databases.url("ingest"))
     settings = RoomSettings(database_url=url, internal_secret=SecretStr(SECRET), base_url=BASE)
     async with watching(build_ingest(settings, own, LocalTransport())) as room:
         body = await room.until("opening", "database")
-        await databases.as_superuser("ALTER TABLE ingest.outbox_not_yet RENAME TO outbox")
+        await databases.as_superuser(SEEN.format(before["version_num"]))
         await room.until("ready")
 
-    assert body["checks"]["database"] == "ProgrammingError"
+    assert body["checks"]["database"] == "TablesBehind"
+
+
+async def test_tables_of_a_later_release_open_a_room(databases: Databases, tmp_path: Path) -> None:
+    """So that an upgrade can be taken back."""
+    (before,) = await databases.as_superuser("SELECT version_num FROM ingest.alembic_version")
+    await databases.as_superuser(SEEN.format("9999"))
+    own = IngestSettings(staging_url=(tmp_path / "staging").as_uri())
+    url = SecretStr(databases.url("ingest"))
+    settings = RoomSettings(database_url=url, internal_secret=SecretStr(SECRET), base_url=BASE)
+    async with watching(build_ingest(settings, own, LocalTransport())) as room:
+        await room.until("ready")
+    await databases.as_superuser(SEEN.format(before["version_num"]))
 
 
 async def test_a_bucket_that_is_not_as_declared_ends_the_process_and_names_the_setting(

@@ -121,6 +121,26 @@ async def test_a_database_that_is_away_leaves_the_rest(database: RoomDatabase) -
     assert sample("chartrier_database_pool_in_use", room="measured") == 0
 
 
+async def test_a_measure_that_failed_slowly_is_soon_tried_again(database: RoomDatabase) -> None:
+    """A database that hung for a minute must not leave the alarms blind for an hour after it is back."""
+    clock = Clock()
+    tried: list[float] = []
+
+    async def hangs(_: RoomDatabase) -> None:
+        tried.append(clock.now)
+        clock.now += 60
+        raise TimeoutError
+
+    measured = Gauges(database, clock)
+    measured.add(Measure("slow", hangs))
+    await measured.refresh()
+    clock.now += REST_SECONDS
+    await measured.refresh()
+    await measured.close()
+
+    assert len(tried) == 2
+
+
 async def test_metrics_are_answered_while_the_database_is_away(database: RoomDatabase) -> None:
     app = room_app("measured", APIRouter(), a_verifier(), Readiness("measured"), Gauges(database).refresh)
 
