@@ -108,7 +108,7 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         # What comes after an answer, and begins no request, is left of the body that was answered too early.
         # uvicorn's own timer of idle connections ends with its first byte.
-        if self.cycle is not None and self.cycle.response_complete and self._heading is None:
+        if getattr(self.cycle, "response_complete", False) and self._heading is None:
             self._left_over += len(data)
             if self._ending is None:
                 self._await_end()
