@@ -18,11 +18,8 @@ log = logging.getLogger(__name__)
 REST_SECONDS = 1.0
 """How long an answer is good for: what comes in meanwhile lives from the reserve."""
 
-PATIENCE_SECONDS = 1.0
-"""How long a store may take to answer: one that hangs must not keep everybody at the door.
-
-Less than whoever asks a room for its stores waits: the others' answers are to arrive.
-"""
+PATIENCE_SECONDS = 2.0
+"""How long a store may take to answer: one that hangs must not keep everybody at the door."""
 
 
 class Place:
@@ -38,11 +35,13 @@ class Place:
         name: str,
         measure: Callable[[], Awaitable[Space | None]],
         rest_seconds: float = REST_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.name = name
         self._room = room
         self._measure = measure
         self._rest_seconds = rest_seconds
+        self._patience_seconds = patience_seconds
         self._space: Space | None = None
         self._measured_at: float | None = None
         self._begun_at: float | None = None
@@ -78,7 +77,7 @@ class Place:
                 return
             begun_at = time.monotonic()
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(self._patience_seconds):
                     self._space = await self._measure()
                 self._begun_at = begun_at
                 self._judge()

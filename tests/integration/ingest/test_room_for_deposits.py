@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.ingest import berths
+from services.ingest.adapters import sites as adapter
 from services.ingest.adapters.sites import Sites
 from services.ingest.api import router
 from services.ingest.berths import Berths
@@ -307,12 +308,15 @@ class Storage:
 
     def __init__(self) -> None:
         self.open_bytes: list[int | None] | None = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     def app(self) -> FastAPI:
         app = FastAPI()
 
         @app.get("/storage/v1/space")
         async def space() -> dict[str, Any]:
+            await self.answers.wait()
             assert self.open_bytes is not None
             return {"sites": [{"open_bytes": one} for one in self.open_bytes]}
 
@@ -338,7 +342,7 @@ async def test_a_site_that_is_full_refuses_deposits_and_one_of_which_nothing_is_
     said, url = storage
     agreement = await bench.agreement()
     calls = RoomCalls(admin_settings.model_copy(update={"room_urls": {"storage": url}}), "ingest")
-    asking = in_store(bench, bench.staging, Sites(calls, kept_seconds=0))
+    asking = in_store(bench, bench.staging, Sites(calls, kept_seconds=0, old_seconds=0))
     answers = []
     told: list[list[int | None] | None] = [[MIB, 0], [MIB, 30, None], [None, None], [MIB, 10 * MIB], [], None]
     for said.open_bytes in told:
@@ -348,3 +352,23 @@ async def test_a_site_that_is_full_refuses_deposits_and_one_of_which_nothing_is_
 
     assert answers == ["site_full", "site_full", 202, 202, 202, 202]
     assert berths.AIP_OF_SIP > 1
+
+
+async def test_nobody_waits_for_a_storage_that_hangs_once_it_has_answered(
+    admin_settings: RoomSettings, storage: tuple[Storage, str]
+) -> None:
+    said, url = storage
+    calls = RoomCalls(admin_settings.model_copy(update={"room_urls": {"storage": url}}), "ingest")
+    sites = Sites(calls, kept_seconds=0)
+    said.open_bytes = [MIB]
+    first = await sites.open_bytes()
+    said.open_bytes = [2 * MIB]
+    said.answers.clear()
+    async with asyncio.timeout(adapter.PATIENCE_SECONDS / 2):
+        meanwhile = [await sites.open_bytes() for _ in range(3)]
+    said.answers.set()
+    while (later := await sites.open_bytes()) == MIB:
+        await asyncio.sleep(0.01)
+    await calls.close()
+
+    assert (first, meanwhile, later) == (MIB, [MIB] * 3, 2 * MIB)

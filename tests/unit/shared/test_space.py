@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import REGISTRY
 
-from shared import space
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.space import Allowance, Space, space_within
 from shared.space import Place
@@ -94,14 +93,12 @@ async def test_a_full_store_that_goes_away_is_as_full_as_it_was_until_room_is_fo
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
-async def test_a_store_that_hangs_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(space, "PATIENCE_SECONDS", 0.01)
-
+async def test_a_store_that_hangs_keeps_nobody_waiting() -> None:
     async def hang() -> Space | None:
         await asyncio.Event().wait()
         return None
 
-    place = Place("tests", "hanging", hang)
+    place = Place("tests", "hanging", hang, patience_seconds=0.01)
     await place.look()
 
     assert (place.full, place.open) == (False, None)
