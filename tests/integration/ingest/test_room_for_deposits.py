@@ -213,10 +213,10 @@ async def test_those_that_come_in_without_a_length_share_what_room_there_is(benc
         assert small.staged_keys() == {f"sips/{(await first).json()['id']}"}
 
 
-async def test_one_alone_without_a_length_may_be_as_large_as_one_with(bench: Bench, tmp_path: Path) -> None:
+async def test_one_alone_without_a_length_may_be_as_large_as_one_with(bench: Bench, small_disk: Path) -> None:
     agreement = await bench.agreement()
-    async with on(bench, tmp_path / "quota", Allowance(reserve=0, quota=int(2.5 * 3 * MIB))) as small:
-        taken = await post(small, agreement, in_chunks(bytes(3 * MIB), MIB // 4))
+    async with on(bench, small_disk, Allowance(reserve=2 * MIB)) as small:
+        taken = await post(small, agreement, in_chunks(bytes(int(3.5 * MIB)), MIB // 4))
 
     assert taken.status_code == 202
 
@@ -364,9 +364,11 @@ async def test_nobody_waits_for_a_storage_that_hangs_once_it_has_answered(
     first = await sites.open_bytes()
     said.open_bytes = [2 * MIB]
     said.answers.clear()
-    async with asyncio.timeout(adapter.PATIENCE_SECONDS / 2):
-        meanwhile = [await sites.open_bytes() for _ in range(3)]
-    said.answers.set()
+    try:
+        async with asyncio.timeout(adapter.PATIENCE_SECONDS / 2):
+            meanwhile = [await sites.open_bytes() for _ in range(3)]
+    finally:
+        said.answers.set()
     while (later := await sites.open_bytes()) == MIB:
         await asyncio.sleep(0.01)
     await calls.close()
