@@ -1,6 +1,8 @@
 """Run the archive, or see to it: ``python -m services <command>``; ``--help`` lists the commands."""
 
 import argparse
+import logging
+import os
 import sys
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,4 +51,9 @@ def _migrate(_: argparse.Namespace) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ended = main(sys.argv[1:])
+    # A thread that still waits for a site that hangs would keep us for as long as it hangs.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ended)

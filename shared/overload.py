@@ -26,6 +26,11 @@ def overloaded() -> Problem:
     )
 
 
+def is_always_answered(room: str, path: str) -> bool:
+    """Say whether a path is a probe's or the metrics', which are answered whatever state the room is in."""
+    return path in (f"/{room}/health/live", f"/{room}/health/ready", f"/{room}/metrics")
+
+
 class InHand:
     """Counts the requests in hand and refuses one too many; probes and metrics are always answered."""
 
@@ -34,11 +39,10 @@ class InHand:
         self._room = room
         self._most = most
         self._count = 0
-        self._exempt = (f"/{room}/health/", f"/{room}/metrics")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if it is not one too many."""
-        if scope["type"] != "http" or scope["path"].startswith(self._exempt):
+        if scope["type"] != "http" or is_always_answered(self._room, scope["path"]):
             await self._app(scope, receive, send)
             return
         if self._count >= self._most:

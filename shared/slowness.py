@@ -3,6 +3,7 @@
     a body that stalls, or trickles     → 408, where its sender still listens, and the connection closes
     an answer that nobody reads          → the connection is broken off
     a request whose head does not come   → the same
+    the rest of a body already answered  → the same, where it stalls or trickles
 
 Only what the client takes is counted. While we are slower than it is, no clock runs.
 """
@@ -17,6 +18,9 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.metrics import CUT
+
+LEAST_LEFT_OVER = 1024
+"""Bytes a second of a body that nobody wants any more, below which its connection is not kept for it."""
 
 HEAD_SECONDS = 30.0
 """How long the head of a request may take: it is a few hundred bytes."""
@@ -78,6 +82,8 @@ class Connection(HttpToolsProtocol):
     head_seconds = HEAD_SECONDS
     _reading: asyncio.TimerHandle | None = None
     _heading: asyncio.TimerHandle | None = None
+    _ending: asyncio.TimerHandle | None = None
+    _left_over = 0
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -87,6 +93,7 @@ class Connection(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._cancel_ending()
         if self._heading is None:
             self._await_head()
 
@@ -95,6 +102,16 @@ class Connection(HttpToolsProtocol):
         _cancel(self._heading)
         self._heading = None
         super().on_headers_complete()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # What comes after an answer, and begins no request, is left of the body that was answered too early.
+        # uvicorn's own timer of idle connections ends with its first byte.
+        if getattr(self.cycle, "response_complete", False) and self._heading is None:
+            self._left_over += len(data)
+            if self._ending is None:
+                self._await_end()
 
     @override
     def pause_writing(self) -> None:
@@ -110,10 +127,25 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         _cancel(self._reading)
         _cancel(self._heading)
+        self._cancel_ending()
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
         self._heading = self.loop.call_later(self.head_seconds, self._cut, "asking")
+
+    def _await_end(self) -> None:
+        self._left_over = 0
+        self._ending = self.loop.call_later(self.stall_seconds, self._judge_left_over)
+
+    def _judge_left_over(self) -> None:
+        if self._left_over < self.stall_seconds * LEAST_LEFT_OVER:
+            self._cut("sending")
+        else:
+            self._await_end()
+
+    def _cancel_ending(self) -> None:
+        _cancel(self._ending)
+        self._ending = None
 
     def _cut(self, doing: str) -> None:
         CUT.labels(doing).inc()

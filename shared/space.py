@@ -25,8 +25,8 @@ PATIENCE_SECONDS = 2.0
 class Place:
     """One store, by the name that operators know it by.
 
-    `measure` says how much room there is, None where nobody can tell. A store that is away is not full: what is
-    written there waits by itself.
+    `measure` says how much room there is, None where nobody can tell. A store that is away is as full as it was when
+    it was last seen: what is written there waits by itself, but nobody has found room in it either.
     """
 
     def __init__(
@@ -35,13 +35,16 @@ class Place:
         name: str,
         measure: Callable[[], Awaitable[Space | None]],
         rest_seconds: float = REST_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.name = name
         self._room = room
         self._measure = measure
         self._rest_seconds = rest_seconds
+        self._patience_seconds = patience_seconds
         self._space: Space | None = None
         self._measured_at: float | None = None
+        self._begun_at: float | None = None
         self._full = False
         self._lock = asyncio.Lock()
 
@@ -52,28 +55,35 @@ class Place:
 
     @property
     def space(self) -> Space | None:
-        """Return what we last saw."""
+        """Return what we last saw; None if nobody could tell, or the store was away."""
         return self._space
+
+    @property
+    def begun_at(self) -> float | None:
+        """Return when the last measure began (`time.monotonic`): what was noted before that is in it."""
+        return self._begun_at
 
     @property
     def open(self) -> int | None:
         """Return how many bytes newcomers may take, as we last saw; None where nobody can tell."""
-        if self._space is None:
-            return None
-        return 0 if self._full else max(0, self._space.open)
+        if self._full:
+            return 0
+        return None if self._space is None else max(0, self._space.open)
 
     async def look(self) -> None:
         """Measure again, unless that was just done."""
         async with self._lock:
             if self._measured_at is not None and time.monotonic() - self._measured_at < self._rest_seconds:
                 return
+            begun_at = time.monotonic()
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(self._patience_seconds):
                     self._space = await self._measure()
+                self._begun_at = begun_at
+                self._judge()
             except (StoreError, TimeoutError):
                 self._space = None
             self._measured_at = time.monotonic()
-            self._judge()
 
     def _judge(self) -> None:
         if self._space is None:

@@ -20,7 +20,7 @@ from shared.identity.rights import Permission
 from shared.identity.tokens import TokenVerifier
 from shared.limits import USUAL, Limits
 from shared.metrics import REQUEST_SECONDS, REQUESTS
-from shared.overload import InHand
+from shared.overload import InHand, is_always_answered
 from shared.rates import Turnstile
 from shared.readiness import Readiness
 from shared.slowness import Paced
@@ -56,8 +56,8 @@ def room_app(
     app.add_middleware(Opened, room=room, readiness=readiness)
     app.add_middleware(Bounded)
     app.add_middleware(Paced, stall_seconds=limits.stall_seconds, least_rate=limits.least_rate)
-    app.add_middleware(Drained)
     app.add_middleware(InHand, room=room, most=limits.in_hand)
+    app.add_middleware(Drained)
     app.add_middleware(Measured, room=room)
     return app
 
@@ -97,13 +97,14 @@ class Opened:
 
     def __init__(self, app: ASGIApp, room: str, readiness: Readiness) -> None:
         self._app = app
-        self._always = (f"/{room}/health/", f"/{room}/metrics")
+        self._room = room
         self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on where the room is open."""
         target = self._app
-        if scope["type"] == "http" and not self._readiness.is_open and not scope["path"].startswith(self._always):
+        closed = scope["type"] == "http" and not self._readiness.is_open
+        if closed and not is_always_answered(self._room, scope["path"]):
             language = problems.language_of(Headers(scope=scope).get("accept-language"))
             target = problems.answer(problems.try_again(), language)
         await target(scope, receive, send)

@@ -112,10 +112,23 @@ async def _begin(database: RoomDatabase, dip_id: UUID, held: Lease) -> Dip | Non
 
 
 async def _write(access: Access, sources: Sources, dip: Dip, key: str) -> Written:
-    limits = Limits(access.settings.dip_max_units, access.settings.dip_max_bytes)
+    limits = Limits(access.settings.dip_max_units, access.settings.dip_max_bytes, await _room(access))
     async with access.staging.writer(key) as writer:
         await write_package(dip, sources, limits, writer)
         return await writer.commit()
+
+
+async def _room(access: Access) -> int | None:
+    """Return how many bytes of staging are open to packages. Raises `TryAgain` for none: the reserve is no room."""
+
+    async def held() -> int:
+        async with access.database.reading() as connection:
+            return await queries.ready_bytes(connection)
+
+    space = await access.staging.space(held)
+    if space is not None and space.open <= 0:
+        raise TryAgain("staging has no room for packages")
+    return None if space is None else space.open
 
 
 async def _finish(database: RoomDatabase, held: Lease, ready: Dip) -> None:

@@ -39,6 +39,11 @@ async def attempts_of(connection: AsyncConnection, dip_id: UUID) -> int:
     return int(await connection.scalar(select(dip.c.epoch).where(dip.c.id == dip_id)) or 0)
 
 
+async def ready_bytes(connection: AsyncConnection) -> int:
+    """Return the bytes of the packages that may be fetched."""
+    return int(await connection.scalar(select(func.sum(dip.c.size)).where(dip.c.state == DipState.READY)) or 0)
+
+
 def _dip(row: Row[Any]) -> Dip:
     return Dip(
         id=row.id,

@@ -149,9 +149,7 @@ def run_replay(asked: argparse.Namespace) -> Answer:
     for place, consumer, ids in _targets(asked):
         result = in_room(place, partial(_sent, consumer, ids))
         told += [(one, consumer, _outcome(result, one)) for one in ids]
-    facts = [{"message_id": one, "consumer": consumer, "outcome": outcome} for one, consumer, outcome in told]
-    lines = [f"{one} {ANSWERS[outcome].format(consumer=consumer)}" for one, consumer, outcome in told]
-    return Answer({"letters": facts}, lines, 0 if all(outcome in DEALT_WITH for _, _, outcome in told) else 1)
+    return _each(told)
 
 
 async def _sent(consumer: str, ids: Sequence[UUID], database: RoomDatabase) -> Replayed:
@@ -196,14 +194,19 @@ def run_drop(asked: argparse.Namespace) -> Answer:
     for place, consumer, ids in _targets(asked):
         dropped = in_room(place, partial(_dropped, consumer, ids))
         told += [(one, consumer, "dropped" if one in dropped else "gone") for one in ids]
-    facts = [{"message_id": one, "consumer": consumer, "outcome": outcome} for one, consumer, outcome in told]
-    lines = [f"{one} {ANSWERS[outcome].format(consumer=consumer)}" for one, consumer, outcome in told]
-    return Answer({"letters": facts}, lines, 0 if all(outcome in DEALT_WITH for _, _, outcome in told) else 1)
+    return _each(told)
 
 
 async def _dropped(consumer: str, ids: Sequence[UUID], database: RoomDatabase) -> list[UUID]:
     async with database.begin() as tx:
         return await dead_letters.drop(tx, ACTOR, consumer, ids)
+
+
+def _each(told: Sequence[tuple[UUID, str, str]]) -> Answer:
+    """Say what became of each letter: its id, its consumer, the outcome."""
+    facts = [{"message_id": one, "consumer": consumer, "outcome": outcome} for one, consumer, outcome in told]
+    lines = [f"{one} {ANSWERS[outcome].format(consumer=consumer)}" for one, consumer, outcome in told]
+    return Answer({"letters": facts}, lines, 0 if all(outcome in DEALT_WITH for _, _, outcome in told) else 1)
 
 
 def _targets(asked: argparse.Namespace) -> list[tuple[Place, str, list[UUID]]]:

@@ -11,6 +11,7 @@ from services.admin.handlers.journal import event
 from services.admin.queries import keys as queries
 from services.admin.sealing import Seal
 from services.admin.signing import RELOAD_SECONDS
+from services.commands.asking import table
 from services.commands.frame import ACTOR, Answer, Commands, Fault, Place, add_command, at, opened, places
 from shared.clock import rfc3339
 from shared.identity.key_set import FRESH_SECONDS, REFRESH_SECONDS
@@ -56,10 +57,7 @@ def _list(_: argparse.Namespace) -> Answer:
         facts = asyncio.run(_listed(settings))
     rows: list[tuple[str, ...]] = [("KEY", "STATE", "SINCE", "SIGNS FROM", "DROPS AT", "PRIVATE HALF")]
     rows += [tuple(str(cell or NOTHING) for cell in one.values()) for one in facts]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if not facts:
-        lines = ["No key yet: the first token that is asked for makes one."]
+    lines = table(rows) if facts else ["No key yet: the first token that is asked for makes one."]
     if any(one["private_half"] in (FORMER, SHUT) for one in facts):
         lines.append(
             "Not all private halves are under today's secret. An admin process told it puts them there when it is "

@@ -4,10 +4,14 @@ import argparse
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
-from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, opened, places
+from services.commands.asking import in_room
+from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, places
 from services.storage import queries
 from services.storage.domain.copies import CopyState
 from services.storage.settings import SiteSettings, StorageSettings
@@ -65,14 +69,9 @@ def run_check(asked: argparse.Namespace) -> Answer:
 def _in_storage(act: Callable[[RoomDatabase, StorageSettings], Awaitable[Found]]) -> Found:
     """Do something as storage would. Exits with 78 where its sites are not declared as they must be."""
     (place,) = places("storage")
-    with at(place) as settings:
+    with at(place):
         own = read(StorageSettings)
-
-    async def acting() -> Found:
-        async with opened(settings, "storage") as database:
-            return await act(database, own)
-
-    return asyncio.run(acting())
+    return in_room(place, lambda database: act(database, own))
 
 
 async def _listed(database: RoomDatabase, own: StorageSettings) -> list[dict[str, Any]]:
@@ -139,7 +138,7 @@ async def _checked(database: RoomDatabase, own: StorageSettings, wanted: Sequenc
         raise Fault(f"No such site: {', '.join(unknown)}. Declared: {', '.join(sorted(declared))}.")
     chosen = sorted(wanted or declared)
     found = dict(zip(chosen, await asyncio.gather(*(_examined(declared[name]) for name in chosen)), strict=True))
-    for name, shared in _on_one_volume(own.sites).items():
+    for name, shared in (await _on_one_volume(own.sites)).items():
         if name in found:
             found[name].append(
                 Check("volume", ok=False, said=f"the same as that of {shared}: one disk, one disaster")
@@ -153,19 +152,47 @@ async def _checked(database: RoomDatabase, own: StorageSettings, wanted: Sequenc
 
 async def _examined(declared: SiteSettings) -> list[Check]:
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            if declared.path is not None and declared.kind == "filesystem":
-                return await asyncio.to_thread(examine_folder, Path(declared.path))
-            return await asyncio.to_thread(examine_bucket, bucket_of(declared))
+        if declared.path is not None and declared.kind == "filesystem":
+            return await _in_time(partial(examine_folder, Path(declared.path)))
+        return await _in_time(partial(examine_bucket, bucket_of(declared)))
     except TimeoutError:
         return [Check("there", ok=False, said=f"no answer within {PATIENCE_SECONDS:.0f} s")]
 
 
-def _on_one_volume(declared: Sequence[SiteSettings]) -> dict[str, str]:
+async def _in_time(question: Callable[[], Found]) -> Found:
+    """Ask in a thread that nobody waits for at the end: of the loop's own, one that hangs would hold us.
+
+    Raises TimeoutError.
+    """
+    told: Future[Found] = Future()
+
+    def ask() -> None:
+        try:
+            told.set_result(question())
+        except Exception as error:  # noqa: BLE001 (whoever asked hears of it)
+            told.set_exception(error)
+
+    # Running, so that giving it up cannot cancel what the thread is yet to answer.
+    told.set_running_or_notify_cancel()
+    Thread(target=ask, daemon=True).start()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await asyncio.wrap_future(told)
+
+
+async def _volume(declared: SiteSettings) -> int | None:
+    if declared.kind != "filesystem" or declared.path is None:
+        return None
+    try:
+        return await _in_time(partial(volume_of, Path(declared.path)))
+    except TimeoutError:
+        return None
+
+
+async def _on_one_volume(declared: Sequence[SiteSettings]) -> dict[str, str]:
     """Return the folders that share a volume with another site's: name → the others' names."""
     volumes: dict[int, list[str]] = defaultdict(list)
-    for site in declared:
-        volume = volume_of(Path(site.path)) if site.kind == "filesystem" and site.path else None
+    found = await asyncio.gather(*(_volume(site) for site in declared))
+    for site, volume in zip(declared, found, strict=True):
         if volume is not None:
             volumes[volume].append(site.name)
     return {

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.ingest import queries
 from services.ingest.adapters.sites import Sites
 from services.ingest.arrivals import Arrival, enter
-from services.ingest.berths import Berths, staging_place
+from services.ingest.berths import Berths
 from services.ingest.queries import Transfer
 from services.ingest.settings import IngestSettings
 from shared.calls import RoomCalls
@@ -55,5 +55,5 @@ class Ingest:
         object.__setattr__(self, "arrivals", recorder(self.database, enter))
         rate = Rate(self.settings.deposit_rate, self.settings.deposit_burst)
         object.__setattr__(self, "turnstile", Turnstile("ingest", rate))
-        staging = staging_place(self.database, self.staging)
-        object.__setattr__(self, "berths", Berths(staging, Sites(self.calls), self.settings.uploads))
+        berths = Berths(self.database, self.staging, Sites(self.calls), self.settings.uploads)
+        object.__setattr__(self, "berths", berths)

@@ -83,24 +83,24 @@ async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel
     """
     transfer_id = new_id()
     key = f"sips/{transfer_id}"
-    async with refusals_noted(ingest.database, depositor, agreement), ingest.berths.berth(parcel.expected) as berth:
+    berth_for = ingest.berths.berth(depositor, parcel.expected)
+    async with refusals_noted(ingest.database, depositor, agreement), berth_for as berth:
         with timed("ingest", "receive"):
             written = await _stage(ingest.staging, key, replace(parcel, chunks=berth.within(parcel.chunks)))
-
-    values = {
-        "id": transfer_id,
-        "establishment": agreement.establishment,
-        "agreement": agreement.id,
-        "agreement_version": agreement.version,
-        "depositor": depositor,
-        "filename": parcel.filename,
-        "staging_key": key,
-        "size": written.measure.size,
-        "sha512": written.measure.sha512,
-    }
-    # To its end even if the depositor hangs up meanwhile: what has come in whole is entered, or goes.
-    entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))
-    new = await asyncio.shield(entering)
+        values = {
+            "id": transfer_id,
+            "establishment": agreement.establishment,
+            "agreement": agreement.id,
+            "agreement_version": agreement.version,
+            "depositor": depositor,
+            "filename": parcel.filename,
+            "staging_key": key,
+            "size": written.measure.size,
+            "sha512": written.measure.sha512,
+        }
+        # To its end even if the depositor hangs up meanwhile: what has come in whole is entered, or goes.
+        entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))
+        new = await asyncio.shield(entering)
     if new is not None:
         return new, True
     async with ingest.database.reading() as connection:

@@ -31,7 +31,7 @@ class IngestSettings(BaseSettings):
     """Deposits at once of a client that has been silent."""
 
     uploads: int = Field(default=128, ge=1)
-    """Deposits whose bytes come in at once, in each process; beyond it, 503."""
+    """Deposits whose bytes come in at once, in each process; beyond it, 503. Of one client a quarter; then 429."""
 
     ingest_processes: PositiveInt = 2
     """Child processes that check and build."""

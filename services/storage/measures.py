@@ -1,5 +1,8 @@
 """What storage tells of its sites besides its queues: what they hold, and what they are still owed."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from prometheus_client import Gauge
 
 from services.storage import queries
@@ -14,11 +17,27 @@ SITE_WAITING_AGE = Gauge("chartrier_site_waiting_oldest_seconds", "Age of the ol
 
 
 async def measure_totals(database: RoomDatabase) -> None:
-    """Set what each site holds: the whole copy map is read, so `Gauges` lets this rest the longer it takes."""
+    """Set what each site holds: the whole copy map is read, so `Gauges` lets this rest the longer it takes.
+
+    What the map has and was not counted as it was written, is counted now: a worker of a version before the count
+    may have run beside us.
+    """
     async with database.reading() as connection:
         rows = await queries.totals(connection)
+    async with database.begin() as tx:
+        await queries.lift_usage(tx.connection, _written(rows))
     show(SITE_COPIES, {(site, state): copies for site, state, copies, _ in rows})
     show(SITE_BYTES, {(site,): float(size) for site, state, _, size in rows if state == CopyState.VERIFIED})
+
+
+def _written(rows: Sequence[tuple[str, str, int, Decimal]]) -> dict[str, tuple[int, int]]:
+    """Return the bytes and copies that are on each site."""
+    found: dict[str, tuple[int, int]] = {}
+    for site, state, copies, size in rows:
+        if state in (CopyState.WRITTEN, CopyState.VERIFIED):
+            bytes_so_far, copies_so_far = found.get(site, (0, 0))
+            found[site] = (bytes_so_far + int(size), copies_so_far + copies)
+    return found
 
 
 async def measure_waiting(database: RoomDatabase) -> None:

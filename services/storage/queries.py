@@ -18,6 +18,7 @@ from sqlalchemy import (
     extract,
     func,
     insert,
+    or_,
     select,
     tuple_,
     update,
@@ -226,6 +227,24 @@ async def add_usage(connection: AsyncConnection, written: Mapping[str, Sequence[
     rows = [{"site": site, "bytes": sum(sizes), "copies": len(sizes)} for site, sizes in sorted(written.items())]
     if rows:
         await connection.execute(_ADD_USAGE, rows)
+
+
+_LIFT_USAGE = upsert(usage_table)
+_LIFT_USAGE = _LIFT_USAGE.on_conflict_do_update(
+    index_elements=[usage_table.c.site],
+    set_={name: func.greatest(usage_table.c[name], _LIFT_USAGE.excluded[name]) for name in ("bytes", "copies")},
+    where=or_(*(usage_table.c[name] < _LIFT_USAGE.excluded[name] for name in ("bytes", "copies"))),
+)
+
+
+async def lift_usage(connection: AsyncConnection, found: Mapping[str, tuple[int, int]]) -> None:
+    """Count no less on a site than was found there: site → (bytes, copies).
+
+    Never less than was counted: a copy that was lost and written again may take its room twice.
+    """
+    rows = [{"site": site, "bytes": size, "copies": copies} for site, (size, copies) in sorted(found.items())]
+    if rows:
+        await connection.execute(_LIFT_USAGE, rows)
 
 
 async def usage(connection: AsyncConnection) -> dict[str, int]:

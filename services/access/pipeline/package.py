@@ -18,6 +18,7 @@ from uuid import UUID
 from services.access.domain.dip import Dip, DipFile, Names
 from services.access.domain.zip_stream import ZipStream
 from shared.clock import rfc3339
+from shared.messaging.outcome import TryAgain
 from shared.object_store.port import ObjectWriter
 
 README = """\
@@ -44,10 +45,11 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest package that is built."""
+    """The largest package that is built, and how many bytes there is room for now (None: nobody can tell)."""
 
     units: int
     size: int
+    room: int | None = None
 
 
 class Packer:
@@ -78,7 +80,7 @@ class Packer:
 
 
 async def write_package(dip: Dip, sources: Sources, limits: Limits, writer: ObjectWriter) -> None:
-    """Write the whole package. Raises `CannotPackage`; whatever else is raised may succeed later."""
+    """Write the whole package. Raises `CannotPackage`, or `TryAgain` for want of room, and what sources raise."""
     packer = Packer(writer)
     await packer.add("LISEZMOI.txt", len(README), _one(README))
     held: dict[UUID, None] = {}
@@ -134,6 +136,8 @@ async def _files(sources: Sources, limits: Limits, held: tuple[UUID, ...]) -> li
                 name=names.name(aip_id, object_id, found["path"]),
             )
         )
+    if limits.room is not None and total > limits.room:
+        raise TryAgain(f"staging has room for {limits.room} bytes, and the package has {total}")
     return files
 
 

@@ -1,7 +1,8 @@
-"""What storage says of the room on its sites: asked now and then, and never waited for."""
+"""What storage says of the room on its sites: asked now and then, and waited for only by those who know nothing."""
 
 import asyncio
 import logging
+import math
 import time
 
 from shared.calls import RoomCalls
@@ -11,29 +12,44 @@ from shared.problems import Problem
 log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 5.0
-"""How long an answer is good for."""
+"""How old an answer is when the next is asked for, while deposits go by the one there is."""
+
+OLD_SECONDS = 60.0
+"""How old it may be to go by: a deposit after a long silence waits for a new one, as the very first does."""
 
 PATIENCE_SECONDS = 2.0
-"""How long a deposit waits for it: without an answer the sites are taken to have room, and the work waits if not."""
+"""How long storage may take: without an answer the sites are taken to have room, and the work waits if not."""
 
 
 class Sites:
     """How many bytes are open to new AIPs on the site that has least; None where nobody can tell."""
 
-    def __init__(self, calls: RoomCalls, kept_seconds: float = KEPT_SECONDS) -> None:
+    def __init__(
+        self, calls: RoomCalls, kept_seconds: float = KEPT_SECONDS, old_seconds: float = OLD_SECONDS
+    ) -> None:
         self._calls = calls
         self._kept_seconds = kept_seconds
+        self._old_seconds = old_seconds
         self._open: int | None = None
-        self._asked_at: float | None = None
-        self._lock = asyncio.Lock()
+        self._told_at = -math.inf
+        self._asking: asyncio.Task[None] | None = None
 
     async def open_bytes(self) -> int | None:
-        """Return what storage said last, asking it again when that was a while ago."""
-        async with self._lock:
-            if self._asked_at is None or time.monotonic() - self._asked_at >= self._kept_seconds:
-                self._open = await self._ask()
-                self._asked_at = time.monotonic()
-            return self._open
+        """Return what storage said last; when that was a while ago, it is asked again behind our back."""
+        age = time.monotonic() - self._told_at
+        if age >= self._kept_seconds and self._asking is None:
+            self._asking = asyncio.create_task(self._ask_again())
+        if age >= self._old_seconds and self._asking is not None:
+            # Shielded: whoever stops waiting does not take the answer from the others.
+            await asyncio.shield(self._asking)
+        return self._open
+
+    async def _ask_again(self) -> None:
+        try:
+            self._open = await self._ask()
+            self._told_at = time.monotonic()
+        finally:
+            self._asking = None
 
     async def _ask(self) -> int | None:
         try:

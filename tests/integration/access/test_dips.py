@@ -4,8 +4,10 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +19,12 @@ from services.access.handlers import BUILD, EXPIRE, Access, build_dip, expire_di
 from shared.clock import now
 from shared.database.plumbing import work
 from shared.identity.rights import Role
-from shared.messaging.lease import Piece
+from shared.messaging.lease import Lease, Piece
+from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, enqueue, lease
 from shared.object_store.errors import NoSuchObject
+from shared.object_store.filesystem import FilesystemStore
+from shared.object_store.space import Allowance
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
 from tests.integration.access.conftest import House
 
@@ -165,6 +170,35 @@ async def test_an_order_nobody_could_build_in_time_fails(house: House, deposit: 
     await build_dip(access, sources_of(access.rooms), held)
 
     assert (await now_standing(house, dip)).state is DipState.FAILED
+
+
+async def test_a_package_waits_until_there_is_room_for_it_beyond_the_reserve(
+    house: House, deposit: Catalogue, tmp_path: Path
+) -> None:
+    async def built(held: Lease, left: int) -> None:
+        staging = FilesystemStore(tmp_path / "staging", Allowance(reserve=1000, quota=before + left))
+        try:
+            await build_dip(replace(access, staging=staging), sources_of(access.rooms), held)
+        finally:
+            await staging.close()
+
+    access = access_of(house)
+    async with access.database.reading() as connection:
+        before = await queries.ready_bytes(connection)  # of other tests
+    first = await an_order(house, deposit.unit_id("r"))
+    (held,) = await lease(access.database, [BUILD], 1)
+    with pytest.raises(TryAgain, match="no room for packages"):
+        await built(held, 1000)
+    with pytest.raises(TryAgain, match="room for 8000 bytes, and the package has 10007"):
+        await built(held, 9000)
+    await built(held, 20_000)
+
+    second = await an_order(house, deposit.unit_id("r"))
+    (held,) = await lease(access.database, [BUILD], 1)
+    with pytest.raises(TryAgain, match="and the package has 10007"):
+        await built(held, 20_000)  # the first lies there
+
+    assert [(await now_standing(house, dip)).state for dip in (first, second)] == [DipState.READY, DipState.ORDERED]
 
 
 async def test_of_two_workers_on_one_order_the_later_wins_alone(house: House, deposit: Catalogue) -> None:

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,9 @@ from tests.servers import Databases, fresh
 
 pytestmark = pytest.mark.integration
 
+HANGS_SECONDS = 40
+"""Less than a silent bucket is waited for by whoever waits to the end (60 s)."""
+
 Give = Callable[..., tuple[int, Any]]
 
 
@@ -31,22 +37,31 @@ def databases(postgres_server: Postgres) -> Databases:
 
 
 @pytest.fixture
-def give(databases: Databases, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Give:
-    """Give a command where storage runs on these sites; return its status and its answer."""
-    asyncio.run(databases.as_superuser("TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox"))
+def told(databases: Databases, tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Return the environment of a storage that runs on some sites."""
 
-    def command(sites: tuple[SiteSettings, ...], *words: str) -> tuple[int, Any]:
+    def variables(sites: tuple[SiteSettings, ...]) -> dict[str, str]:
         declared = [site.model_dump(exclude_none=True) for site in sites]
         for site in declared:
             if "secret_key" in site:
                 site["secret_key"] = site["secret_key"].get_secret_value()
-        told = {
+        return {
             "CHARTRIER_DATABASE_URL": databases.url("storage"),
             "CHARTRIER_INTERNAL_SECRET": SECRET,
             "CHARTRIER_STAGING_URL": (tmp_path / "staging").as_uri(),
             "CHARTRIER_SITES": json.dumps(declared),
         }
-        with as_if_told(told):
+
+    return variables
+
+
+@pytest.fixture
+def give(databases: Databases, told: Callable[..., dict[str, str]], capsys: pytest.CaptureFixture[str]) -> Give:
+    """Give a command where storage runs on these sites; return its status and its answer."""
+    asyncio.run(databases.as_superuser("TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox"))
+
+    def command(sites: tuple[SiteSettings, ...], *words: str) -> tuple[int, Any]:
+        with as_if_told(told(sites)):
             status = main(["sites", *words])
         said = capsys.readouterr()
         return status, json.loads(said.out) if "--json" in words else said.out + said.err
@@ -183,6 +198,43 @@ def test_sites_that_cannot_carry_an_archive_are_refused_as_storage_would(
 
     assert ended.value.code == 78
     assert capsys.readouterr().err.startswith("CHARTRIER_SITES: at least two sites on distinct places")
+
+
+HANGING = """
+import runpy, sys
+from services.commands import sites
+from shared.object_store import threads
+sites.PATIENCE_SECONDS = threads.CLOSE_SECONDS = 2.0
+sys.argv = ["services", "sites", *sys.argv[1:]]
+runpy.run_module("services", run_name="__main__")
+"""
+"""The commands as they are given, with less patience."""
+
+
+@pytest.mark.parametrize("command", ["list", "check"])
+def test_a_site_that_hangs_is_named_and_keeps_nobody(
+    told: Callable[..., dict[str, str]], seaweed: seaweedfs.Site, tmp_path: Path, command: str
+) -> None:
+    bucket = two_buckets(seaweed)[0]
+    folder = prepared(two_folders(tmp_path))[1]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = bucket.model_copy(update={"endpoint": f"127.0.0.1:{silent.getsockname()[1]}"})
+        with as_if_told(told((hanging, folder))):
+            given = subprocess.run(
+                [sys.executable, "-c", HANGING, command, "--json"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=HANGS_SECONDS,
+            )
+
+    by_name = json.loads(given.stdout)["sites"]
+    if command == "check":
+        assert by_name["a"] == [{"check": "there", "ok": False, "said": "no answer within 2 s"}]
+        assert given.returncode == 1
+    else:
+        assert [site["answers"] for site in by_name] == ["no answer within 2 s", "ok"]
+        assert given.returncode == 0
 
 
 def test_a_site_that_is_not_declared_is_told_those_that_are(give: Give, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.ingest import berths
+from services.ingest.adapters import sites as adapter
 from services.ingest.adapters.sites import Sites
 from services.ingest.api import router
-from services.ingest.berths import Berths, staging_place
+from services.ingest.berths import Berths
 from services.ingest.domain.transfer import TransferState
 from services.ingest.parts import Ingest
 from services.local.ports import free_ports
@@ -40,11 +41,13 @@ PLACE = "/ingest/v1/transfers"
 async def nothing() -> None: ...
 
 
-def in_store(bench: Bench, staging: ObjectStore, sites: Sites | None = None, uploads: int = 100) -> Bench:
+def in_store(
+    bench: Bench, staging: ObjectStore, sites: Sites | None = None, uploads: int = 100, rest_seconds: float = 0
+) -> Bench:
     """The same bench on another staging, whose room is measured whenever it is asked for."""
     ingest = Ingest(bench.database, bench.ingest.calls, staging, bench.ingest.settings)
-    place = staging_place(bench.database, staging, rest_seconds=0)
-    object.__setattr__(ingest, "berths", Berths(place, sites or Sites(ingest.calls), uploads))
+    berths = Berths(bench.database, staging, sites or Sites(ingest.calls), uploads, rest_seconds)
+    object.__setattr__(ingest, "berths", berths)
     return replace(bench, ingest=ingest)
 
 
@@ -55,10 +58,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def on(bench: Bench, folder: Path, allowance: Allowance) -> AsyncIterator[Bench]:
+async def on(bench: Bench, folder: Path, allowance: Allowance, rest_seconds: float = 0) -> AsyncIterator[Bench]:
     staging = FilesystemStore(folder, allowance)
     await staging.prepare()
-    yield in_store(bench, staging)
+    yield in_store(bench, staging, rest_seconds=rest_seconds)
     await staging.close()
 
 
@@ -173,19 +176,78 @@ async def test_those_that_come_in_at_once_do_not_count_on_the_same_room(bench: B
     async with on(bench, tmp_path / "quota", Allowance(reserve=0, quota=int(2.5 * 3 * MIB))) as small:
         going_on = asyncio.Event()
 
-        async def slowly() -> AsyncIterator[bytes]:
-            yield bytes(MIB)
-            await going_on.wait()
-            yield bytes(MIB)
-
-        first = asyncio.create_task(post(small, agreement, slowly(), **{"Content-Length": str(2 * MIB)}))
-        while not any(key.startswith(".arriving") for key in small.staged_keys()):
-            await asyncio.sleep(0.01)
+        first = asyncio.create_task(
+            post(small, agreement, two_mib_slowly(going_on), **{"Content-Length": str(2 * MIB)})
+        )
+        await coming_in(small)
         second = await post(small, agreement, bytes(2 * MIB))
         going_on.set()
 
         assert (await first).status_code == 202
         assert (second.status_code, second.json()["code"]) == (507, "staging_full")
+
+
+async def two_mib_slowly(going_on: asyncio.Event) -> AsyncIterator[bytes]:
+    yield bytes(MIB)
+    await going_on.wait()
+    yield bytes(MIB)
+
+
+async def coming_in(bench: Bench) -> None:
+    """Wait until a deposit is on its way."""
+    while not any(key.startswith(".arriving") for key in bench.staged_keys()):
+        await asyncio.sleep(0.01)
+
+
+async def test_those_that_come_in_without_a_length_share_what_room_there_is(bench: Bench, tmp_path: Path) -> None:
+    agreement = await bench.agreement()
+    async with on(bench, tmp_path / "quota", Allowance(reserve=0, quota=int(2.5 * 3 * MIB))) as small:
+        going_on = asyncio.Event()
+        first = asyncio.create_task(post(small, agreement, two_mib_slowly(going_on)))
+        await coming_in(small)
+        second = await post(small, agreement, in_chunks(bytes(int(2.5 * MIB)), MIB // 4))
+        going_on.set()
+
+        assert (second.status_code, second.json()["code"]) == (507, "staging_full")
+        assert (await first).status_code == 202
+        assert small.staged_keys() == {f"sips/{(await first).json()['id']}"}
+
+
+async def test_one_alone_without_a_length_may_be_as_large_as_one_with(bench: Bench, small_disk: Path) -> None:
+    agreement = await bench.agreement()
+    async with on(bench, small_disk, Allowance(reserve=2 * MIB)) as small:
+        taken = await post(small, agreement, in_chunks(bytes(int(3.5 * MIB)), MIB // 4))
+
+    assert taken.status_code == 202
+
+
+async def test_one_that_was_just_taken_is_counted_before_staging_is_measured_again(
+    bench: Bench, tmp_path: Path
+) -> None:
+    agreement = await bench.agreement()
+    quota = Allowance(reserve=0, quota=int(2.5 * 3 * MIB))
+    async with on(bench, tmp_path / "quota", quota, rest_seconds=3600) as small:
+        answers = [await post(small, agreement, bytes([number]) * 2 * MIB) for number in range(2)]
+
+    assert [answer.status_code for answer in answers] == [202, 507]
+
+
+async def test_what_another_process_has_taken_meanwhile_is_seen_before_anything_is_promised(
+    bench: Bench, tmp_path: Path
+) -> None:
+    agreement = await bench.agreement()
+    async with on(bench, tmp_path / "quota", Allowance(reserve=0, quota=int(2.5 * 3 * MIB))) as small:
+        other = in_store(bench, small.ingest.staging)
+        going_on = asyncio.Event()
+        first = asyncio.create_task(
+            post(small, agreement, two_mib_slowly(going_on), **{"Content-Length": str(2 * MIB)})
+        )
+        await coming_in(small)
+        second = await post(other, agreement, bytes([1]) * 2 * MIB)
+        going_on.set()
+
+        assert ((await first).status_code, second.status_code) == (507, 202)
+        assert small.staged_keys() == {f"sips/{second.json()['id']}"}
 
 
 async def test_a_quota_counts_what_waits_in_staging_and_its_aips(bench: Bench, tmp_path: Path) -> None:
@@ -206,11 +268,28 @@ async def test_no_more_come_in_at_once_than_may(bench: Bench) -> None:
     agreement = await bench.agreement()
     narrow = in_store(bench, bench.staging, uploads=1)
 
-    async with narrow.ingest.berths.berth(10):
+    async with narrow.ingest.berths.berth("client:other", 10):
         refused = await post(narrow, agreement, b"bytes")
     taken = await post(narrow, agreement, b"bytes")
 
     assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "overloaded", "1")
+    assert taken.status_code == 202
+
+
+async def test_one_client_holds_a_part_of_the_places_and_no_more(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    shared = in_store(bench, bench.staging, uploads=8)
+
+    async with AsyncExitStack() as held:
+        for _ in range(2):
+            await held.enter_async_context(shared.ingest.berths.berth("client:tests", None))
+        refused = await post(shared, agreement, b"bytes")
+        async with shared.ingest.berths.berth("client:other", None):
+            pass
+    taken = await post(shared, agreement, b"bytes")
+
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_deposits_at_once")
+    assert int(refused.headers["retry-after"]) > 0
     assert taken.status_code == 202
 
 
@@ -229,12 +308,15 @@ class Storage:
 
     def __init__(self) -> None:
         self.open_bytes: list[int | None] | None = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     def app(self) -> FastAPI:
         app = FastAPI()
 
         @app.get("/storage/v1/space")
         async def space() -> dict[str, Any]:
+            await self.answers.wait()
             assert self.open_bytes is not None
             return {"sites": [{"open_bytes": one} for one in self.open_bytes]}
 
@@ -260,7 +342,7 @@ async def test_a_site_that_is_full_refuses_deposits_and_one_of_which_nothing_is_
     said, url = storage
     agreement = await bench.agreement()
     calls = RoomCalls(admin_settings.model_copy(update={"room_urls": {"storage": url}}), "ingest")
-    asking = in_store(bench, bench.staging, Sites(calls, kept_seconds=0))
+    asking = in_store(bench, bench.staging, Sites(calls, kept_seconds=0, old_seconds=0))
     answers = []
     told: list[list[int | None] | None] = [[MIB, 0], [MIB, 30, None], [None, None], [MIB, 10 * MIB], [], None]
     for said.open_bytes in told:
@@ -270,3 +352,25 @@ async def test_a_site_that_is_full_refuses_deposits_and_one_of_which_nothing_is_
 
     assert answers == ["site_full", "site_full", 202, 202, 202, 202]
     assert berths.AIP_OF_SIP > 1
+
+
+async def test_nobody_waits_for_a_storage_that_hangs_once_it_has_answered(
+    admin_settings: RoomSettings, storage: tuple[Storage, str]
+) -> None:
+    said, url = storage
+    calls = RoomCalls(admin_settings.model_copy(update={"room_urls": {"storage": url}}), "ingest")
+    sites = Sites(calls, kept_seconds=0)
+    said.open_bytes = [MIB]
+    first = await sites.open_bytes()
+    said.open_bytes = [2 * MIB]
+    said.answers.clear()
+    try:
+        async with asyncio.timeout(adapter.PATIENCE_SECONDS / 2):
+            meanwhile = [await sites.open_bytes() for _ in range(3)]
+    finally:
+        said.answers.set()
+    while (later := await sites.open_bytes()) == MIB:
+        await asyncio.sleep(0.01)
+    await calls.close()
+
+    assert (first, meanwhile, later) == (MIB, [MIB] * 3, 2 * MIB)

@@ -213,6 +213,35 @@ async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
             assert await to_the_end(reader) == b""
 
 
+async def test_what_is_left_of_a_body_that_was_answered_is_not_waited_for() -> None:
+    async with served(Watched()) as port, connected(port) as (reader, writer):
+        writer.write(head("POST /slow/v1/nowhere", "Content-Length: 1000000000"))
+        async with asyncio.timeout(PATIENCE):
+            answer = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"x")
+
+        await to_the_end(reader)
+
+    assert answer.startswith(b"HTTP/1.1 404 ")
+
+
+async def test_what_is_left_of_it_is_thrown_away_as_long_as_it_comes_and_the_connection_serves_on() -> None:
+    piece, pieces = bytes(64 * 1024), 75
+    async with served(Watched(), stall=1.0) as port, connected(port) as (reader, writer):
+        writer.write(head("POST /slow/v1/nowhere", f"Content-Length: {pieces * len(piece)}"))
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(pieces):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.write(head("GET /slow/v1/asker", "Connection: close"))
+
+        answer = await to_the_end(reader)
+
+    assert answer.endswith(b'"127.0.0.1"')
+
+
 @pytest.mark.parametrize(("proxies", "asker"), [("127.0.0.1", b"192.0.2.9"), ("10.0.0.0/8", b"127.0.0.1")])
 async def test_who_asks_is_what_a_trusted_proxy_says_and_no_other(proxies: str, asker: bytes) -> None:
     async with served(Watched(), proxies=proxies) as port, connected(port) as (reader, writer):

@@ -41,3 +41,31 @@ async def test_copies_are_owed_then_written_then_held(depot: Depot) -> None:
     assert [sample("site_copies", site=site, state="verified") for site in "ab"] == [2, 2]
     assert [sample("site_copies", site=site, state="to_write") for site in "ab"] == [0, 0]
     assert [sample("site_waiting", site="b", kind=kind) for kind in ("write", "verify")] == [0, 0]
+
+
+async def usage(depot: Depot) -> list[tuple[int, int]]:
+    rows = await depot.databases.as_superuser("SELECT bytes, copies FROM storage.usage ORDER BY site")
+    return [(row["bytes"], row["copies"]) for row in rows]
+
+
+async def test_what_a_worker_of_the_version_before_wrote_is_counted_with_the_next_measure(depot: Depot) -> None:
+    await depot.hand_over(b"a" * 1000)
+    await depot.hand_over(b"b" * 500)
+    await depot.work_off()
+    # It notes copies and knows no count of them; of one site it was the first to write.
+    await depot.databases.as_superuser("UPDATE storage.usage SET bytes = 1000, copies = 1 WHERE site = 'a'")
+    await depot.databases.as_superuser("DELETE FROM storage.usage WHERE site = 'b'")
+
+    await measure_totals(depot.database)
+
+    assert await usage(depot) == [(1500, 2), (1500, 2)]
+
+
+async def test_a_measure_never_counts_less_than_was_written(depot: Depot) -> None:
+    await depot.hand_over(b"a" * 1000)
+    await depot.work_off()
+    await depot.databases.as_superuser("UPDATE storage.usage SET bytes = 3000, copies = 3")
+
+    await measure_totals(depot.database)
+
+    assert await usage(depot) == [(3000, 3), (3000, 3)]

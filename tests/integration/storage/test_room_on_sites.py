@@ -7,18 +7,21 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.ingest.adapters.sites import PATIENCE_SECONDS as AWAITED_BY_INGEST
+from services.storage import queries
 from services.storage.api import Storage, router
 from services.storage.domain.copies import CopyState
 from services.storage.handlers import WRITE
 from services.storage.settings import SiteSettings
 from services.storage.sites import open_sites
-from services.storage.space import site_spaces
+from services.storage.space import PATIENCE_SECONDS, site_spaces
 from shared.identity.rights import Role
 from shared.identity.tokens import room_token
 from shared.messages.storage import AipStoredV1
 from shared.object_store.filesystem import FilesystemStore
-from shared.object_store.space import Allowance
+from shared.object_store.space import Allowance, Held, Space
 from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, SECRET, a_token, a_verifier
@@ -27,6 +30,8 @@ from tests.integration.storage.depot import Depot
 from tests.small_disks import MIB, a_small_disk, fill
 
 pytestmark = pytest.mark.integration
+
+PATIENCE = 20.0
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ async def nothing() -> None: ...
 
 async def sites_as_told(depot: Depot, token: str) -> httpx.Response:
     app = room_app("storage", router, a_verifier(), Readiness("storage"), nothing)
-    app.state.storage = Storage(depot.database, depot.sites, site_spaces(depot.database, depot.sites, 0))
+    app.state.storage = Storage(depot.database, depot.sites, site_spaces(depot.database, depot.sites, 0, PATIENCE))
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, headers=headers) as http:
         return await http.get("/storage/v1/space")
@@ -111,6 +116,31 @@ async def test_a_bucket_without_a_quota_is_not_known_to_be_full(open_depot: Open
     depot = await open_depot("buckets")
 
     assert await told(depot) == [("a", False, None), ("b", False, None)]
+
+
+async def test_sites_that_hang_hide_no_other_and_what_is_owed_is_asked_for_once(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody_asks = asyncio.Barrier(len(depot.sites))
+    asked = []
+    owed = queries.owed
+
+    async def counted(connection: AsyncConnection) -> dict[str, int]:
+        asked.append(1)
+        return await owed(connection)
+
+    async def space(_: Held) -> Space | None:
+        # Asked one after another, each would wait for the next in vain.
+        await everybody_asks.wait()
+        return Space(5 * MIB, 10 * MIB, reserve=MIB)
+
+    monkeypatch.setattr(queries, "owed", counted)
+    for site in depot.sites.values():
+        monkeypatch.setattr(site.store, "space", space)
+
+    assert await told(depot) == [("a", False, 4 * MIB), ("b", False, 4 * MIB)]
+    assert len(asked) == 1
+    assert PATIENCE_SECONDS <= AWAITED_BY_INGEST / 2
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.OPERATOR, 200), (Role.DEPOSITOR, 403)])

@@ -1,7 +1,7 @@
 """What is beyond the requests in hand is refused at once; probes and metrics never are."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
@@ -51,6 +51,24 @@ async def test_one_request_too_many_is_refused_at_once_and_those_in_hand_go_on()
     assert 'chartrier_http_in_hand{room="laden"} 2.0' in metrics.text
     assert 'chartrier_overloaded_total{room="laden"} 1.0' in metrics.text
     assert [answer.status_code for answer in (*answers, again)] == [200] * 3
+
+
+async def test_what_only_begins_like_the_metrics_is_refused_too_and_only_once_its_body_is_in() -> None:
+    app = room_app("laden", router, a_verifier(), Readiness("laden"), nothing, Limits(in_hand=0))
+    sent = []
+
+    async def body() -> AsyncIterator[bytes]:
+        for number in range(3):
+            sent.append(number)
+            yield b"bytes"
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
+        almost = await http.get("/laden/metricsX")
+        metrics, live = await http.get("/laden/metrics"), await http.get("/laden/health/live")
+        upload = await http.post("/laden/v1/slow", content=body())
+
+    assert [answer.status_code for answer in (almost, upload, metrics, live)] == [503, 503, 200, 200]
+    assert sent == [0, 1, 2]
 
 
 async def test_no_more_wait_for_a_round_than_may(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import REGISTRY
 
-from shared import space
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.space import Allowance, Space, space_within
 from shared.space import Place
@@ -73,14 +72,33 @@ async def test_a_store_that_does_not_answer_or_tells_nothing_is_not_full() -> No
         assert (place.full, place.open, place.space) == (False, None, None)
 
 
-async def test_a_store_that_hangs_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(space, "PATIENCE_SECONDS", 0.01)
+async def test_a_full_store_that_goes_away_is_as_full_as_it_was_until_room_is_found_in_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    free: list[int | None] = [0]
 
+    def measure() -> Space | None:
+        if free[0] is None:
+            raise StoreUnavailable("unmounted")
+        return Space(free[0] * MIB, 1000 * MIB, reserve=100 * MIB)
+
+    place = a_place("gone", measure)
+    seen = []
+    with caplog.at_level(logging.INFO):
+        for free[0] in (50, None, None, 50, 500):
+            await place.look()
+            seen.append((place.full, place.open, gauge("full", "gone")))
+
+    assert seen == [(True, 0, 1)] * 4 + [(False, 400 * MIB, 0)]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+async def test_a_store_that_hangs_keeps_nobody_waiting() -> None:
     async def hang() -> Space | None:
         await asyncio.Event().wait()
         return None
 
-    place = Place("tests", "hanging", hang)
+    place = Place("tests", "hanging", hang, patience_seconds=0.01)
     await place.look()
 
     assert (place.full, place.open) == (False, None)
