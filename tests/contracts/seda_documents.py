@@ -39,11 +39,16 @@ _SAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "decimal": ("29.7", "-.5"),
     "base64Binary": ("YWJj",),
     "hexBinary": ("0a1B",),
+    "anyType": ("française",),
 }
-_REPLIES: Final = (
-    "AuthorizationControlAuthorityRequestReplyType",
-    "AuthorizationOriginatingAgencyRequestReplyType",
-)
+# What a document must choose among by xsi:type, where the type of an element is abstract.
+_KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "authorizationReply": (
+        "AuthorizationControlAuthorityRequestReplyType",
+        "AuthorizationOriginatingAgencyRequestReplyType",
+    ),
+    "openContent": ("TextTechnicalMetadataType", "OrganizationDescriptiveMetadataType"),
+}
 
 
 def messages() -> tuple[str, ...]:
@@ -95,8 +100,8 @@ class _Scribe:
         if definition is None:
             element.text = self.value(type_name)
             return
-        if type_name == "authorizationReply":
-            type_name = self.rng.choice(_REPLIES)
+        if type_name in _KINDS:
+            type_name = self.rng.choice(_KINDS[type_name])
             element.set(f"{XSI}type", f"seda:{type_name}")
             definition = self.components["complexType", type_name]
         self.content(element, definition, depth)
@@ -109,6 +114,8 @@ class _Scribe:
                     self.particle(element, node, depth)
                 case "attribute":
                     self.attribute(element, node)
+                case "attributeGroup":
+                    self.content(element, self.components["attributeGroup", str(node.get("ref"))], depth)
                 case "complexContent" | "simpleContent":
                     extension = node[0]
                     base = str(extension.get("base"))
@@ -137,7 +144,9 @@ class _Scribe:
                 case "sequence" | "all":
                     self.each(parent, node, depth)
                 case "choice":
-                    options = [p for p in node if not str(p.get("ref")).endswith("Abstract")]
+                    options = [
+                        p for p in node if isinstance(p.tag, str) and not str(p.get("ref")).endswith("Abstract")
+                    ]
                     self.particle(parent, self.rng.choice(options), depth)
                 case "group":
                     self.each(parent, self.components["group", str(node.get("ref"))], depth)

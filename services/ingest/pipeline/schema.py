@@ -13,7 +13,7 @@ from lxml import etree
 SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
 
 NAMESPACES: Final = MappingProxyType(
-    {version: f"fr:gouv:culture:archivesdefrance:seda:v{version}" for version in ("2.1", "2.2")}
+    {version: f"fr:gouv:culture:archivesdefrance:seda:v{version}" for version in ("2.0", "2.1", "2.2", "2.3")}
 )
 
 
