@@ -59,7 +59,7 @@ def messages() -> tuple[str, ...]:
 
 def vocabulary(version: str) -> tuple[str, ...]:
     """The names of every element of a version."""
-    elements = (e for node in _components(version).values() for e in node.iter(f"{XS}element"))
+    elements = (e for node in components(version).values() for e in node.iter(f"{XS}element"))
     return tuple(sorted({name for e in elements if (name := e.get("name"))}))
 
 
@@ -67,13 +67,14 @@ def draw(version: str, message: str, rng: Random, richness: float = 0.3) -> Elem
     """Draw one valid message; `richness` is the chance that something optional is there."""
     namespace = NAMESPACES[version]
     root = etree.Element(f"{{{namespace}}}{message}", nsmap={"seda": namespace})
-    scribe = _Scribe(_components(version), namespace, rng, richness)
+    scribe = _Scribe(components(version), namespace, rng, richness)
     scribe.fill(root, scribe.components["element", message], 0)
     return root
 
 
 @cache
-def _components(version: str) -> dict[tuple[str, str], Element]:
+def components(version: str) -> dict[tuple[str, str], Element]:
+    """Return what the files of a version declare at their top, by kind and name."""
     found: dict[tuple[str, str], Element] = {}
     entry = etree.parse(SCHEMAS / f"seda-{version}.xsd").getroot()
     names = (str(node.get("schemaLocation")) for node in entry.findall(f"{XS}include"))
