@@ -58,7 +58,9 @@ class Pair:
     def __str__(self) -> str:
         """Return the counts in one line."""
         accepted, refused = self.compared["accepted"], self.compared["refused"]
-        return f"SEDA {self.version}: {accepted + refused} documents, {accepted} accepted and {refused} refused by both"
+        return (
+            f"SEDA {self.version}: {accepted + refused} documents, {accepted} accepted and {refused} refused by both"
+        )
 
 
 def pair(official_xsd: Path, version: str) -> Pair:
@@ -85,7 +87,10 @@ def random_mutants(version: str, rng: Random, each: int) -> Iterator[bytes]:
 
 
 def every_place(version: str, rng: Random) -> Iterator[bytes]:
-    """Spoil, in every single way, every place of the grammar (parent, child). Raises `Difference` if one is not met."""
+    """Spoil, in every single way, every place of the grammar (parent, child).
+
+    Raises `Difference` at the end if an element was met nowhere.
+    """
     seen: set[seda_mutants.Place] = set()
     for richness in (0.1, 0.2, 0.3, 0.4, 0.5):  # the small ones first: their mutants cost less
         for message in seda_documents.messages() * 8:
