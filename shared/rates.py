@@ -4,6 +4,7 @@ A bucket holds `burst` tokens and gains `per_second` of them; each request takes
 N times the rate: buckets that processes shared would cost every request a question to a server.
 """
 
+import logging
 import math
 import time
 from collections import OrderedDict
@@ -15,6 +16,11 @@ from starlette.requests import Request
 from shared.limits import Rate
 from shared.metrics import RATE_LIMITED
 from shared.problems import Problem
+
+log = logging.getLogger(__name__)
+
+ONE_A_MINUTE = Rate(1 / 60, 1)
+"""Log lines of one asker."""
 
 REMEMBERED = 4096
 """Askers whose buckets are kept at most; of whoever has been silent for longest, we forget."""
@@ -58,22 +64,27 @@ class Turnstile:
     def __init__(self, room: str, rate: Rate) -> None:
         self._room = room
         self._buckets = Buckets(rate)
+        self._lines = Buckets(ONE_A_MINUTE)
 
     def admit(self, asker: str) -> None:
         """Count one request of an asker. Raises a 429 `Problem`."""
-        self._refuse(self._buckets.take(asker))
+        self._refuse(asker, self._buckets.take(asker))
 
     def require(self, asker: str) -> None:
         """Count nothing; raises a 429 `Problem` where `admit` would."""
-        self._refuse(self._buckets.wait(asker))
+        self._refuse(asker, self._buckets.wait(asker))
 
     def count(self, asker: str) -> None:
         """Count something against an asker, who is not refused for it."""
         self._buckets.take(asker)
 
-    def _refuse(self, wait: float) -> None:
+    def _refuse(self, asker: str, wait: float) -> None:
         if wait > 0.0:
             RATE_LIMITED.labels(self._room).inc()
+            if self._lines.take(asker) == 0.0:
+                # An address may be a person's; a client is a program.
+                shown = asker if asker.startswith("client:") else "an address"
+                log.warning("asks too often", extra={"of": self._room, "asker": shown})
             raise too_many_requests(wait)
 
 

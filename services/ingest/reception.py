@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,8 @@ from shared.object_store.errors import StoreError, StoreFull, WrongBytes
 from shared.object_store.port import ObjectStore, Written
 from shared.problems import Problem
 from shared.steps import timed
+
+log = logging.getLogger(__name__)
 
 _DIGEST = re.compile(r":([A-Za-z0-9+/=]*):\s*(?:;.*)?")
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
@@ -102,6 +105,7 @@ async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel
         entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))
         new = await asyncio.shield(entering)
     if new is not None:
+        log.info("transfer received", extra={"transfer": str(new.id), "establishment": str(new.establishment)})
         return new, True
     async with ingest.database.reading() as connection:
         earlier = await queries.transfer_of_bytes(connection, agreement.establishment, written.measure.sha512)

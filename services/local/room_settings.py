@@ -34,7 +34,8 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
         **around.also,
         "CHARTRIER_DATABASE_URL": around.database.url(role_of(room)),
         "CHARTRIER_BROKER_URL": around.broker.url,
-        "CHARTRIER_STAGING_URL": (around.home / "staging").as_uri(),
+        # Staging may be elsewhere, or have a reserve: there is nothing in it that a stack must find again.
+        "CHARTRIER_STAGING_URL": around.also.get("CHARTRIER_STAGING_URL", (around.home / "staging").as_uri()),
         "CHARTRIER_SITES": _sites(around.sites),
         "CHARTRIER_INTERNAL_SECRET": around.internal_secret,
         "CHARTRIER_BASE_URL": around.base_url,

@@ -1,5 +1,6 @@
 """Token buckets: who keeps to a rate passes, who does not is told when he will."""
 
+import contextlib
 import math
 
 import httpx
@@ -129,3 +130,12 @@ async def test_a_client_that_asks_too_fast_is_told_when_to_come_back() -> None:
     assert of_another.status_code == 200
     assert of_rooms == [200] * 5
     assert 'chartrier_rate_limited_total{room="slowed"} 3.0' in metrics
+
+
+def test_who_asks_too_often_is_named_once_a_minute_and_an_address_never(caplog: pytest.LogCaptureFixture) -> None:
+    turnstile = Turnstile("ingest", Rate(0.001, 1))
+    for asker in ("client:1", "client:1", "client:1", "203.0.113.7", "203.0.113.7"):
+        with contextlib.suppress(Problem):
+            turnstile.admit(asker)
+
+    assert [vars(record)["asker"] for record in caplog.records] == ["client:1", "an address"]
