@@ -53,7 +53,6 @@ CHOSEN = frozenset(
     {
         "CHARTRIER_DATABASE_URL",
         "CHARTRIER_BROKER_URL",
-        "CHARTRIER_STAGING_URL",
         "CHARTRIER_SITES",
         "CHARTRIER_BASE_URL",
         "CHARTRIER_ROOM_URLS",
@@ -62,7 +61,7 @@ CHOSEN = frozenset(
         "CHARTRIER_PORT",
     }
 )
-"""What `of_room` says whatever the operator says. The rooms' secret is the operator's, where one is given."""
+"""What `of_room` says whatever the operator says. The rooms' secret and staging are the operator's, where given."""
 
 
 def likely(home: Path, also: Mapping[str, str]) -> Surroundings:

@@ -107,8 +107,8 @@ def test_what_the_next_start_would_tell_the_rooms_is_checked_too_whatever_is_wro
 ) -> None:
     state = {"port": 8000, "internal_secret": HUSH, "rooms": {"access": {"port": 1, "told": OF_ACCESS}}}
     (tmp_path / "stack.json").write_text(json.dumps(state), encoding="utf-8")
-    # The address of staging is not the operator's to choose here; the door's port is no room's.
-    asked = {"CHARTRIER_DIP_DAYS": "0", "CHARTRIER_LOG_LEVEL": "LOUD", "CHARTRIER_STAGING_URL": HUSH}
+    # The address of the broker is not the operator's to choose here; the door's port is no room's.
+    asked = {"CHARTRIER_DIP_DAYS": "0", "CHARTRIER_LOG_LEVEL": "LOUD", "CHARTRIER_BROKER_URL": HUSH}
 
     status, said = check(capsys, {"CHARTRIER_HOME": str(tmp_path), **asked, "CHARTRIER_PORT": "0"})
 

@@ -27,6 +27,7 @@ def test_every_fault_of_every_room_and_of_the_stack_is_named_and_nothing_is_begu
         "CHARTRIER_REQUEST_RATE": "-3",
         "CHARTRIER_DIP_SLOTS": "x",
         "CHARTRIER_INTERNAL_SECRET": "short",
+        "CHARTRIER_STAGING_URL": "nowhere",
         "CHARTRIER_INGEST_SLOT": "2",
     }
     assert sorted(refused(told, capsys)) == sorted(set(told) - {"CHARTRIER_HOME"})
