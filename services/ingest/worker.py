@@ -14,7 +14,7 @@ from services.ingest.adapters.children import Children
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.agreements import known_agreement
 from services.ingest.domain import errors
-from services.ingest.domain.agreement import Agreement, Decision, MatchHeader, UnknownRules, Usages
+from services.ingest.domain.agreement import Agreement, Antivirus, Decision, MatchHeader, UnknownRules, Usages
 from services.ingest.domain.findings import is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import plan_of_json
@@ -160,6 +160,7 @@ def _judged_by(published: AgreementV1) -> Agreement:
             "unknown_rules": UnknownRules(published.unknown_rules),
             "usages": Usages(published.usages),
             "decision": Decision(published.decision),
+            "antivirus": Antivirus(published.antivirus),
         }
     )
 
