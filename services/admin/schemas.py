@@ -59,6 +59,7 @@ class Terms(Body):
     max_units: Limit | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    reply_codes: Literal["vitam", "numeric"] = "vitam"
 
 
 class NewAgreement(Terms):

@@ -62,6 +62,7 @@ agreement_version = Table(
     Column("max_units", BigInteger),
     Column("valid_from", Date),
     Column("valid_to", Date),
+    Column("reply_codes", Text, nullable=False, server_default="vitam"),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )

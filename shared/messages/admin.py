@@ -42,6 +42,7 @@ class AgreementV1(Part):
     max_units: int | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    reply_codes: Literal["vitam", "numeric"] = "vitam"
 
 
 class AgreementPublishedV1(Message):

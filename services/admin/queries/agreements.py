@@ -23,6 +23,7 @@ TERMS = (
     "max_units",
     "valid_from",
     "valid_to",
+    "reply_codes",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 

@@ -34,6 +34,13 @@ class Decision(StrEnum):
     ARCHIVIST = "archivist"
 
 
+class ReplyCodes(StrEnum):
+    """By which vocabulary the ReplyCode of our answers is written; SEDA leaves it to the agreement."""
+
+    VITAM = "vitam"
+    NUMERIC = "numeric"
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """One version of an agreement; dates are inclusive; `formats` are PUIDs, empty meaning all."""
@@ -54,3 +61,4 @@ class Agreement:
     max_units: int | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    reply_codes: ReplyCodes = ReplyCodes.VITAM
