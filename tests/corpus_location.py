@@ -13,6 +13,13 @@ def official_xsd_dir() -> Path:
     return _folder("CHARTRIER_OFFICIAL_XSD", _BESIDE / "seda-xsd", "the official SEDA schemas are")
 
 
+def official_xsd_at_hand() -> Path | None:
+    """The folder of the official SEDA schemas, None without it: for tests that have our own to look at first."""
+    named = os.environ.get("CHARTRIER_OFFICIAL_XSD")  # noqa: TID251
+    folder = Path(named) if named else _BESIDE / "seda-xsd"
+    return folder if folder.is_dir() else None
+
+
 def corpus_dir() -> Path:
     """The folder of the real SEDA packages (`expected.csv`); the test is skipped without it."""
     return _folder("CHARTRIER_CORPUS", _BESIDE / "corpus" / "seda", "the corpus of real SEDA packages is")

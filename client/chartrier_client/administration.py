@@ -26,6 +26,8 @@ class AgreementTerms:
     max_units: int | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    reply_codes: Literal["vitam", "numeric"] | None = None
+    """The vocabulary of ReplyCode; the archive's own choice when not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "max_units": terms.max_units,
         "valid_from": terms.valid_from and terms.valid_from.isoformat(),
         "valid_to": terms.valid_to and terms.valid_to.isoformat(),
+        "reply_codes": terms.reply_codes,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

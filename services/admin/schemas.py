@@ -63,6 +63,7 @@ class Terms(Body):
     schema_tolerances: Annotated[tuple[SchemaTolerance, ...], Field(max_length=100)] = ()
     unidentified: bool | None = None
     antivirus: Literal["yes", "no", "required"] = "yes"
+    reply_codes: Literal["vitam", "numeric"] = "vitam"
 
 
 class NewAgreement(Terms):

@@ -198,6 +198,11 @@ async def recipe(connection: AsyncConnection, transfer_id: UUID) -> tuple[dict[s
     return None if row is None or row.plan is None or row.inventory is None else (row.plan, row.inventory)
 
 
+async def record_header(connection: AsyncConnection, transfer_id: UUID, header: Mapping[str, Any]) -> None:
+    """Note the header of a transfer that is being checked, without moving it."""
+    await connection.execute(_CHANGE, [{"wanted": transfer_id, "header": header}])
+
+
 async def record_built(connection: AsyncConnection, built: Mapping[UUID, Mapping[str, Any] | None]) -> None:
     """Note of transfers, without moving them, what was built (None: nothing that counts)."""
     await connection.execute(_CHANGE, [{"wanted": of, "built": what} for of, what in built.items()])

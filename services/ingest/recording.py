@@ -7,6 +7,7 @@ transfer could wait for each other.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 from uuid import UUID
 
 from services.ingest import queries
@@ -65,6 +66,15 @@ class Built:
     transfer: Transfer
     plan: BuildPlan
     summary: AipSummary
+
+
+async def acknowledge(tx: Transaction, held: Lease, transfer: Transfer, header: Mapping[str, Any]) -> None:
+    """Record the header of a transfer whose checks go on: it can be acknowledged from then on.
+
+    The columns a message is known by wait for the verdict, which settles two transfers of one message.
+    """
+    await queries.record_header(tx.connection, transfer.id, header)
+    await confirm(tx, held)
 
 
 async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judged]) -> list[Concluded]:

@@ -11,7 +11,6 @@ from shared.object_store.opening import StoreUrl
 from shared.settings import SocketAddress
 
 
-
 def _official(folder: Path) -> Path:
     # The value is not repeated (see shared/configuration.py), nor what libxml2 says, which would hold it.
     for version in NAMESPACES:
@@ -19,7 +18,9 @@ def _official(folder: Path) -> Path:
             official_grammar(folder, version)
         except UnusableGrammar as error:
             entry = official_entry(version)
-            raise ValueError(f"a folder of the official schemas is expected; {entry} is absent or no schema") from error
+            raise ValueError(
+                f"a folder of the official schemas is expected; {entry} is absent or no schema"
+            ) from error
     return folder
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from services.ingest.domain.finding_texts import text
 from services.ingest.domain.findings import Finding
-from services.ingest.domain.records import findings_of_json
+from services.ingest.domain.records import findings_of_json, header_of_json
 from services.ingest.domain.transfer import TransferState
+from services.ingest.pipeline.reply import can_answer
 from services.ingest.queries import Transfer
 from shared.clock import rfc3339
 
@@ -57,7 +58,7 @@ def links(transfer: Transfer) -> dict[str, str]:
     """Say where the rest is to be had; an answer that does not exist yet has no link."""
     here = f"/ingest/v1/transfers/{transfer.id}"
     found = {"self": here, "report": f"{here}/report"}
-    if transfer.header is not None:
+    if transfer.header is not None and can_answer(header_of_json(transfer.header)):
         found["acknowledgement"] = f"{here}/acknowledgement"
     if transfer.reply_key is not None:
         found["reply"] = f"{here}/reply"

@@ -68,6 +68,7 @@ class AgreementV1(Part):
     schema_tolerances: tuple[str, ...] = ()
     unidentified: bool | None = None
     antivirus: Literal["yes", "no", "required"] = "yes"
+    reply_codes: Literal["vitam", "numeric"] = "vitam"
 
 
 class AgreementPublishedV1(Message):

@@ -58,7 +58,9 @@ class Pair:
     def __str__(self) -> str:
         """Return the counts in one line."""
         accepted, refused = self.compared["accepted"], self.compared["refused"]
-        return f"SEDA {self.version}: {accepted + refused} documents, {accepted} accepted and {refused} refused by both"
+        return (
+            f"SEDA {self.version}: {accepted + refused} documents, {accepted} accepted and {refused} refused by both"
+        )
 
 
 def pair(official_xsd: Path, version: str) -> Pair:

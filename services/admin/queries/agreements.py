@@ -25,6 +25,7 @@ TERMS = (
     "valid_to",
     "unidentified",
     "antivirus",
+    "reply_codes",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 

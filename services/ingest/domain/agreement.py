@@ -42,6 +42,13 @@ class Decision(StrEnum):
     ARCHIVIST = "archivist"
 
 
+class ReplyCodes(StrEnum):
+    """By which vocabulary the ReplyCode of our answers is written; SEDA leaves it to the agreement."""
+
+    VITAM = "vitam"
+    NUMERIC = "numeric"
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """One version of an agreement; dates are inclusive; `formats` are PUIDs, empty meaning all.
@@ -69,3 +76,4 @@ class Agreement:
     schema_tolerances: tuple[str, ...] = ()
     unidentified: bool | None = None
     antivirus: Antivirus = Antivirus.YES
+    reply_codes: ReplyCodes = ReplyCodes.VITAM

@@ -20,7 +20,8 @@ FILE = AFile("Content/a.txt", b"abc")
 UNIT = '<ArchiveUnit id="unit-1">\n'
 HOLD = "<HoldRule><Rule>H</Rule></HoldRule>"
 SIGNED = "<SigningInformation><SigningRole>Signature</SigningRole>{}</SigningInformation>"
-PHYSICAL = '<PhysicalDataObject id="p"><DataObjectGroupReferenceId>grp-0</DataObjectGroupReferenceId>{}</PhysicalDataObject>\n'
+GROUP = "<DataObjectGroupReferenceId>grp-0</DataObjectGroupReferenceId>"
+PHYSICAL = f'<PhysicalDataObject id="p">{GROUP}{{}}</PhysicalDataObject>\n'
 
 # Tolerance, version of SEDA, what is put into a valid manifest (before which text), and the path it then stands at.
 CASES = (
