@@ -19,7 +19,7 @@ class Tolerance:
     `parents` are the last one or two names of the path of the element's parent. Forgiven are the `elements` of SEDA's
     namespace; where there are `others`, also those that no version of SEDA declares, or all of them.
     `versions` are those of SEDA in which they are forgiven, empty meaning all; `after` asks for a sibling of this
-    name before them.
+    name before them, `last` for none behind them.
     """
 
     parents: tuple[str, ...]
@@ -29,6 +29,7 @@ class Tolerance:
     others: Literal["none", "undeclared", "all"] = "none"
     versions: frozenset[str] = frozenset()
     after: str = ""
+    last: bool = False
 
     def forgives(self, version: str, element: str, before: Collection[str], declared: Collection[str]) -> bool:
         """Say whether it forgives an element of its parents, which stands after siblings named `before`."""
@@ -78,7 +79,7 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = MappingProxyType(
             versions=frozenset({"2.0"}),
         ),
         "signature_in_2_3": Tolerance(
-            ("ArchiveUnit/Content",), frozenset({"Signature"}), *_DESCRIBED, versions=frozenset({"2.3"})
+            ("ArchiveUnit/Content",), frozenset({"Signature"}), *_DESCRIBED, versions=frozenset({"2.3"}), last=True
         ),
         "signing_information_extended": Tolerance(
             ("Content/SigningInformation",), frozenset({"Extended"}), *_DESCRIBED, versions=frozenset({"2.3"})
@@ -104,7 +105,9 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = MappingProxyType(
             ("BinaryDataObject/Metadata",), frozenset({"OtherMetadata"}), *_KEPT, "undeclared"
         ),
         "physical_description": Tolerance(
-            ("/PhysicalDataObject",), frozenset({"OtherMetadata"}), *_KEPT, "undeclared"
+            ("/PhysicalDataObject",),
+            frozenset({"OtherMetadata", "Extent", "Dimensions", "Color", "Framing", "Technique"}),
+            *_KEPT,
         ),
         "unit_metadata": Tolerance(("/ArchiveUnit",), frozenset({"Metadata"}), *_KEPT),
     }

@@ -20,17 +20,21 @@ def check_files(sip: Sip) -> list[Finding]:
 
 
 def _unclaimed(sip: Sip, claimed: Mapping[str, str]) -> Iterator[Finding]:
-    """Files that no object names; a copy of one that an object names takes nothing away, and refuses nothing."""
-    named = {file.sha512: path for path in claimed if (file := sip.files.get(path)) is not None}
+    """Files that no object names. One of the same name and bytes in another folder takes nothing away."""
+    named = {(file.sha512, _name(path)): path for path in claimed if (file := sip.files.get(path)) is not None}
     for path in sip.paths:
         if path in claimed:
             continue
         file = sip.files.get(path)
-        original = None if file is None else named.get(file.sha512)
+        original = None if file is None else named.get((file.sha512, _name(path)))
         if original is None:
             yield found("OBJECT_FILE_UNCLAIMED", printable(path))
         else:
             yield found("OBJECT_FILE_COPY", printable(path), original=printable(original))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _faults(sip: Sip, each: DataObject, claimed: dict[str, str]) -> list[Finding]:

@@ -116,7 +116,7 @@ def test_a_uri_finds_its_file_however_it_is_written(tmp_path: Path, uri: str) ->
 def test_one_file_is_the_file_of_one_object(tmp_path: Path) -> None:
     sip = ASip((AFile("a.txt"), AFile("b.txt", uri="a.txt")))
 
-    assert found_in(tmp_path, sip) == ["OBJECT_FILE_SHARED", "OBJECT_FILE_COPY"]
+    assert found_in(tmp_path, sip) == ["OBJECT_FILE_SHARED", "OBJECT_FILE_UNCLAIMED"]
 
 
 def test_an_object_without_uri_or_with_its_content_inside_is_refused(tmp_path: Path) -> None:
@@ -264,13 +264,16 @@ def test_a_manifest_without_units_is_refused(tmp_path: Path) -> None:
     assert "UNIT_NONE" in found_in(tmp_path, ASip((), ()))
 
 
-def test_a_file_that_no_object_names_is_let_be_when_it_is_a_copy_of_one_that_is_named(tmp_path: Path) -> None:
-    sip = ASip((AFile("a.txt", b"A"),), entries=(("copy/a.txt", b"A"),))
+def test_a_file_that_no_object_names_is_let_be_when_it_is_a_copy_in_another_folder(tmp_path: Path) -> None:
+    others = (("copy/a.txt", b"A"), ("copy/b.txt", b"A"), ("other/a.txt", b"B"))
+    sip = ASip((AFile("a.txt", b"A"),), entries=others)
 
     found = verdict(tmp_path, sip).findings
 
     assert [(one.code, one.severity, one.place) for one in found] == [
-        ("OBJECT_FILE_COPY", Severity.WARNING, "copy/a.txt")
+        ("OBJECT_FILE_COPY", Severity.WARNING, "copy/a.txt"),
+        ("OBJECT_FILE_UNCLAIMED", Severity.ERROR, "copy/b.txt"),
+        ("OBJECT_FILE_UNCLAIMED", Severity.ERROR, "other/a.txt"),
     ]
 
 

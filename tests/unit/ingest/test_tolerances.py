@@ -44,6 +44,7 @@ CASES = (
     ("free_technical_metadata", "2.2", "</BinaryDataObject>", "<OtherMetadata><titi/></OtherMetadata>"),
     ("metadata_blocks", "2.1", "</BinaryDataObject>", "<Metadata><Code>x</Code></Metadata>"),
     ("physical_description", "2.1", "<DescriptiveMetadata>", PHYSICAL.format("<Extent>x</Extent>")),
+    ("free_content", "2.1", "</Content>", "<MyDate>2024-02-29</MyDate>"),
     ("unit_metadata", "2.1", "</ArchiveUnit>", "<Metadata/>"),
 )
 
@@ -109,6 +110,7 @@ def test_every_tolerance_that_agreements_can_name_is_known_here_and_tried() -> N
         ("<Content>", "<Management><UpdateOperation/><AppraisalRule><Rule>A</Rule></AppraisalRule></Management>"),
         ("<Content>", "<UpdateOperation/>"),
         ("</Content>", "<Title>out of its place</Title>"),
+        ("</Content>", "<MyDate>tomorrow</MyDate>"),
     ],
 )
 def test_what_stands_beside_it_must_still_be_valid(tmp_path: Path, before: str, put: str) -> None:
@@ -124,6 +126,12 @@ def test_a_profile_in_its_place_is_not_forgiven_with_those_out_of_theirs(tmp_pat
     found = findings(tmp_path, content, "management_metadata_order")
 
     assert [each.params["element"] for each in found if each.code == "MANIFEST_TOLERATED"] == ["ServiceLevel"]
+
+
+def test_the_signature_of_earlier_versions_is_forgiven_as_an_extension_only(tmp_path: Path) -> None:
+    content = manifest("2.3", "</Content>", "<Signature/><Gps><GpsLatitude>1</GpsLatitude></Gps>")
+
+    assert heavy(findings(tmp_path, content, "signature_in_2_3")) == {"MANIFEST_SCHEMA"}
 
 
 def test_what_is_forgiven_many_times_is_told_once_with_its_number(tmp_path: Path) -> None:

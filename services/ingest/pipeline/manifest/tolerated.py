@@ -21,10 +21,13 @@ from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.limits import MIB
 from services.ingest.domain.tolerances import TOLERANCES
+from services.ingest.pipeline.date_bounds import date_bounds
 from services.ingest.pipeline.schema import SCHEMAS
 
 MAX_KINDS: Final = 1000
 """Kinds of forgiven elements (by name and parent) of one manifest; beyond them nothing more is forgiven."""
+
+LONGEST_DATE: Final = 100
 
 _TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
 _INK = re.compile(rb"[^\r\n]")
@@ -44,12 +47,26 @@ class Forgivable:
 
 
 @dataclass(slots=True)
+class _Candidate:
+    """An element that may be forgiven: its first tag, and the byte behind it once its end was seen."""
+
+    kind: Forgivable
+    tag: re.Match[bytes]
+    end: int = 0
+    text: str = ""
+
+
+@dataclass(slots=True)
 class _Open:
-    """An element whose end was not seen: its local name (empty outside of SEDA), and its children's so far."""
+    """An element whose end was not seen: its local name (empty outside of SEDA), and its children's so far.
+
+    `last` is a child that is forgiven if none comes after it.
+    """
 
     name: str
     identifier: str
     children: set[str] = field(default_factory=set)
+    last: _Candidate | None = None
 
 
 def take_out(manifest: Path, version: str, namespace: str, accepted: Collection[str], copy: Path) -> list[Forgivable]:
@@ -103,8 +120,8 @@ class _Eraser:
         self._prefix = f"{namespace} "
         self._accepted = accepted
         self._open: list[_Open] = []
-        # The first tag of the element that is forgiven, and how many are open within it.
-        self._begun: re.Match[bytes] | None = None
+        # The element that may be forgiven, and how many are open within it.
+        self._candidate: _Candidate | None = None
         self._within = 0
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.StartElementHandler = self._start
@@ -115,29 +132,44 @@ class _Eraser:
         self._parser.ParseFile(source)  # type: ignore[arg-type]
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        if self._begun is not None:
+        if self._candidate is not None:
             self._within += 1
             return
         name = tag.removeprefix(self._prefix) if tag.startswith(self._prefix) else ""
         tolerance = self._tolerance(name) if name else None
         if self._open:
             self._open[-1].children.add(name)
-        if tolerance is not None and self._count(tolerance, name) and tolerance in self._accepted:
-            self._begun = self._tag_here()
+            self._open[-1].last = None
+        if tolerance is None:
+            above = self._open[-1].identifier if self._open else ""
+            self._open.append(_Open(name, attributes.get("id", above)))
             return
-        above = self._open[-1].identifier if self._open else ""
-        self._open.append(_Open(name, attributes.get("id", above)))
+        path = "/".join(each.name or "*" for each in self._open)
+        line, identifier = self._parser.CurrentLineNumber, self._open[-1].identifier
+        self._candidate = _Candidate(Forgivable(tolerance, name, path, line, identifier), self._tag_here())
+        if name.endswith("Date"):
+            self._parser.CharacterDataHandler = self._text
+
+    def _text(self, text: str) -> None:
+        if self._candidate is not None and len(self._candidate.text) < LONGEST_DATE:
+            self._candidate.text += text
 
     def _end(self, _: str) -> None:
-        if self._begun is None:
-            self._open.pop()
+        candidate = self._candidate
+        if candidate is None:
+            if (last := self._open.pop().last) is not None:
+                self._forgive(last)
         elif self._within:
             self._within -= 1
         else:
             # Of an element that is one tag only, expat tells the place behind it as its end's.
-            last = self._begun if self._begun[0].endswith(b"/>") else self._tag_here()
-            self._blank(self._begun.start(), last.end())
-            self._begun = None
+            alone = candidate.tag[0].endswith(b"/>")
+            candidate.end = candidate.tag.end() if alone else self._tag_here().end()
+            self._candidate = self._parser.CharacterDataHandler = None
+            if TOLERANCES[candidate.kind.tolerance].last:
+                self._open[-1].last = candidate
+            else:
+                self._forgive(candidate)
 
     def _tag_here(self) -> re.Match[bytes]:
         tag = _TAG.match(self._content, self._parser.CurrentByteIndex)
@@ -160,16 +192,19 @@ class _Eraser:
             None,
         )
 
-    def _count(self, tolerance: str, name: str) -> bool:
-        path = "/".join(each.name or "*" for each in self._open)
-        kind = self.kinds.get((tolerance, path, name))
-        if kind is None:
+    def _forgive(self, candidate: _Candidate) -> None:
+        kind = candidate.kind
+        # Nobody says what a free element means; but what is called a date and is none is a mistake in any case.
+        if kind.element.endswith("Date") and date_bounds(candidate.text) is None:
+            return
+        known = self.kinds.get((kind.tolerance, kind.path, kind.element))
+        if known is None:
             if len(self.kinds) >= MAX_KINDS:
-                return False
-            kind = Forgivable(tolerance, name, path, self._parser.CurrentLineNumber, self._open[-1].identifier)
-            self.kinds[tolerance, path, name] = kind
-        kind.count += 1
-        return True
+                return
+            self.kinds[kind.tolerance, kind.path, kind.element] = known = kind
+        known.count += 1
+        if kind.tolerance in self._accepted:
+            self._blank(candidate.tag.start(), candidate.end)
 
     def _blank(self, start: int, end: int) -> None:
         for position in range(start, end, MIB):
