@@ -13,8 +13,9 @@ from services.ingest.domain.sip import Manifest
 from services.ingest.pipeline.manifest.builder import ManifestBuilder, TooManyUnits
 from services.ingest.pipeline.manifest.content import TooDeep, local_name
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
-from services.ingest.pipeline.manifest.prolog import HEAD, prolog_fault
+from services.ingest.pipeline.manifest.prolog import HEAD, NO_ROOT, prolog_fault
 from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_findings
+from services.ingest.pipeline.manifest.xml_errors import xml_reason
 from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
 
 
@@ -62,7 +63,7 @@ def _version(head: bytes, place: str) -> tuple[str, str]:
         if root is None:
             raise _Stop(_xml_error(error, place)) from error
     if root is None:
-        raise _Stop(found("MANIFEST_XML", f"{place}:1", reason="no root element near the beginning"))
+        raise _Stop(found("MANIFEST_XML", f"{place}:1", **NO_ROOT))
     if root.getroottree().docinfo.internalDTD is not None:
         raise _Stop(found("MANIFEST_DOCTYPE", f"{place}:1"))
     namespace = etree.QName(root).namespace or ""
@@ -103,4 +104,4 @@ def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: Mani
 
 
 def _xml_error(error: etree.XMLSyntaxError, place: str) -> Finding:
-    return found("MANIFEST_XML", f"{place}:{error.lineno or 1}", reason=(error.msg or "")[:300])
+    return found("MANIFEST_XML", f"{place}:{error.lineno or 1}", **xml_reason(error.msg or ""))
