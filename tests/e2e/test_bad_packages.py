@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -181,12 +182,18 @@ def test_a_refusal_without_header_says_where_the_report_is(aftermath: Aftermath,
     with aftermath.town.http() as http:
         french = http.get(f"{here}/reply")
         english = http.get(f"{here}/reply", headers={"Accept-Language": "en"})
-        report = http.get(f"{here}/report").raise_for_status().json()
+        report = http.get(f"{here}/report", headers={"Accept": "application/json"}).raise_for_status().json()
+        page = http.get(f"{here}/report", headers={"Accept": "text/html, application/json;q=0.5"}).raise_for_status()
+        help_page = http.get(report["findings"][0]["help"], headers={"Authorization": ""}).raise_for_status()
 
     assert french.status_code == english.status_code == 409
     assert "rapport" in french.json()["detail"]
     assert "report" in english.json()["detail"]
     assert {finding["code"] for finding in report["findings"]} >= BAD[name].codes
+    assert page.headers["content-type"].startswith("text/html")
+    for finding in report["findings"]:
+        assert escape(finding["message"]) in page.text
+        assert f'id="{finding["code"]}"' in help_page.text
 
 
 def test_nothing_of_a_bad_package_is_on_any_site(aftermath: Aftermath) -> None:

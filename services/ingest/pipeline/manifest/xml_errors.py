@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from lxml import etree
+
 _POSITION: Final = re.compile(r"(?: in tag (?P<tag>\S+) line \d+)?, line \d+, column (?P<column>\d+)\Z")
 
 # Pattern, French, English; what is not here is told in libxml2's own words.
@@ -67,6 +69,17 @@ _SENTENCES: Final = tuple(
         ),
     )
 )
+
+
+def told_first(error: etree.XMLSyntaxError, parser: etree.XMLPullParser) -> tuple[int, str]:
+    """Return line and message of a syntax error.
+
+    Of an entity that is not defined libxml2 only takes note, and lxml says in the end that there is no element.
+    """
+    if not error.lineno:
+        for entry in parser.feed_error_log:
+            return entry.line, f"{entry.message}, line {entry.line}, column {entry.column}"
+    return error.lineno or 1, error.msg or ""
 
 
 def xml_reason(message: str) -> dict[str, str]:
