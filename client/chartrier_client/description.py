@@ -20,6 +20,7 @@ class SedaVersion(StrEnum):
 
     V2_1 = "2.1"
     V2_2 = "2.2"
+    V2_3 = "2.3"
 
 
 class Level(StrEnum):

@@ -1,4 +1,4 @@
-"""Write the SEDA ArchiveTransfer message of a package (standard SEDA 2.1 and 2.2)."""
+"""Write the SEDA ArchiveTransfer message of a package (standard SEDA 2.1, 2.2 and 2.3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

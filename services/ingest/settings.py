@@ -1,14 +1,31 @@
 """What an operator may set for ingest."""
 
-from pydantic import Field, PositiveInt
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.ingest.grammars import NAMESPACES, UnusableGrammar, official_entry, official_grammar
 from shared.object_store.opening import StoreUrl
 from shared.settings import SocketAddress
 
 
+def _official(folder: Path) -> Path:
+    # The value is not repeated (see shared/configuration.py), nor what libxml2 says, which would hold it.
+    for version in NAMESPACES:
+        try:
+            official_grammar(folder, version)
+        except UnusableGrammar as error:
+            entry = official_entry(version)
+            raise ValueError(
+                f"a folder of the official schemas is expected; {entry} is absent or no schema"
+            ) from error
+    return folder
+
+
 class IngestSettings(BaseSettings):
-    """Staging, limits, the scanner, and how much is done at once."""
+    """Staging, limits, the grammars, the scanner, and how much is done at once."""
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
@@ -17,6 +34,9 @@ class IngestSettings(BaseSettings):
 
     max_sip_bytes: PositiveInt = 200 * 1024**3
     """No deposit may be larger, whatever its agreement says."""
+
+    seda_xsd: Annotated[Path, AfterValidator(_official)] | None = None
+    """Folder of the official SEDA schemas, ``<version>/seda-<version>-main.xsd`` each; None: ours judge."""
 
     clamd: SocketAddress | None = None
     """``host:port`` or the path of a Unix socket; None: no antivirus."""

@@ -10,7 +10,8 @@ from lxml import etree
 
 from services.ingest.adapters.clamav import STREAM_MAX, Clamd
 from services.ingest.adapters.siegfried import Siegfried
-from services.ingest.domain.agreement import Agreement
+from services.ingest.domain.agreement import Agreement, Antivirus
+from services.ingest.domain.errors import ScannerUnavailable
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
@@ -66,7 +67,7 @@ class BuildOrder:
 
 def check(order: CheckOrder) -> Checked:
     """Judge a SIP. Raises `ScannerUnavailable` when the antivirus is down: nothing is said of the deposit then."""
-    scanner = None if order.clamd is None else Clamd(order.clamd, order.clamd_stream_max)
+    scanner = _scanner(order)
     software = _siegfried().software() | {"libxml2": ".".join(map(str, etree.LIBXML_VERSION))}
     if scanner is not None:
         software["clamav"] = scanner.version()
@@ -84,6 +85,17 @@ def check(order: CheckOrder) -> Checked:
         _counts(verdict),
         software,
     )
+
+
+def _scanner(order: CheckOrder) -> Clamd | None:
+    """Return the antivirus the agreement wants. Raises `ScannerUnavailable` where it requires one and none is set."""
+    if order.agreement.antivirus is Antivirus.NO:
+        return None
+    if order.clamd is not None:
+        return Clamd(order.clamd, order.clamd_stream_max)
+    if order.agreement.antivirus is Antivirus.REQUIRED:
+        raise ScannerUnavailable("the agreement requires an antivirus, and none is set (CHARTRIER_CLAMD)")
+    return None
 
 
 def _write_down(header: Header, path: Path) -> None:

@@ -13,6 +13,7 @@ from services.ingest.api import router
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
+from services.ingest.pipeline.schema import use_official
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Workshop
 from shared.dependencies import WORKER, Dependency
@@ -42,7 +43,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     staging = open_store(own.staging_url)
     database, lasts = foundation.database, settings.lease_seconds
     ingest = Ingest(database, foundation.calls, staging, own)
-    children = Children(own.ingest_processes)
+    children = Children(own.ingest_processes, partial(use_official, own.seda_xsd))
     workshop = Workshop(ingest, children, RuleReferential(foundation.calls))
 
     room = assemble(

@@ -16,7 +16,15 @@ from services.ingest.adapters.children import Children
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.agreements import known_agreement
 from services.ingest.domain import errors
-from services.ingest.domain.agreement import Agreement, Decision, MatchHeader, ReplyCodes, UnknownRules, Usages
+from services.ingest.domain.agreement import (
+    Agreement,
+    Antivirus,
+    Decision,
+    MatchHeader,
+    ReplyCodes,
+    UnknownRules,
+    Usages,
+)
 from services.ingest.domain.findings import is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import plan_of_json
@@ -193,6 +201,7 @@ def _judged_by(published: AgreementV1) -> Agreement:
             "unknown_rules": UnknownRules(published.unknown_rules),
             "usages": Usages(published.usages),
             "decision": Decision(published.decision),
+            "antivirus": Antivirus(published.antivirus),
             "reply_codes": ReplyCodes(published.reply_codes),
         }
     )

@@ -22,7 +22,7 @@ _CODE_LISTS = (
     "ReuseRuleCode",
     "ClassificationRuleCode",
 )
-# SEDA 2.2 adds its own before these two.
+# SEDA 2.2 and 2.3 add their own before these two.
 _LAST_CODE_LISTS = ("AuthorizationReasonCode", "RelationshipCode")
 
 
@@ -93,12 +93,12 @@ def a_manifest(sip: ASip) -> bytes:
         _element("ArchivalAgreement", sip.agreement),
         _code_lists(sip.version),
         "<DataObjectPackage>\n",
-        *(_binary_object(n, file) for n, file in enumerate(sip.files)),
+        *(_binary_object(n, file, sip.version) for n, file in enumerate(sip.files)),
         sip.objects_extra,
         "<DescriptiveMetadata>\n",
         *(text for unit in units for text in _unit(unit, counter)),
         "</DescriptiveMetadata>\n<ManagementMetadata>\n",
-        _element("OriginatingAgencyIdentifier", sip.originating_agency),
+        _element("OriginatingAgencyIdentifier", None if sip.version == "2.0" else sip.originating_agency),
         sip.management,
         "</ManagementMetadata>\n</DataObjectPackage>\n",
         f"<ArchivalAgency><Identifier>{escape(sip.archival_agency)}</Identifier></ArchivalAgency>\n",
@@ -113,13 +113,13 @@ def _element(name: str, text: str | None) -> str:
 
 
 def _code_lists(version: str) -> str:
-    hold = ("HoldRuleCode",) if version == "2.2" else ()
+    hold = ("HoldRuleCode",) if version in {"2.2", "2.3"} else ()
     names = (*_CODE_LISTS, *hold, *_LAST_CODE_LISTS)
     lists = "".join(f"<{name}ListVersion>v1</{name}ListVersion>" for name in names)
     return f"<CodeListVersions>{lists}</CodeListVersions>\n"
 
 
-def _binary_object(number: int, file: AFile) -> str:
+def _binary_object(number: int, file: AFile, version: str) -> str:
     digest = file.digest
     if digest == "":
         plain = file.algorithm.lower().replace("-", "")
@@ -131,6 +131,8 @@ def _binary_object(number: int, file: AFile) -> str:
     declared_format = (
         f"<FormatIdentification><FormatId>{file.format_id}</FormatId></FormatIdentification>\n"
         if file.format_id
+        else "<FormatIdentification/>\n"
+        if version == "2.0"
         else ""
     )
     return (

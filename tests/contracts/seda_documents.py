@@ -39,11 +39,16 @@ _SAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "decimal": ("29.7", "-.5"),
     "base64Binary": ("YWJj",),
     "hexBinary": ("0a1B",),
+    "anyType": ("française",),
 }
-_REPLIES: Final = (
-    "AuthorizationControlAuthorityRequestReplyType",
-    "AuthorizationOriginatingAgencyRequestReplyType",
-)
+# What a document must choose among by xsi:type, where the type of an element is abstract.
+_KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "authorizationReply": (
+        "AuthorizationControlAuthorityRequestReplyType",
+        "AuthorizationOriginatingAgencyRequestReplyType",
+    ),
+    "openContent": ("TextTechnicalMetadataType", "OrganizationDescriptiveMetadataType"),
+}
 
 
 def messages() -> tuple[str, ...]:
@@ -54,7 +59,7 @@ def messages() -> tuple[str, ...]:
 
 def vocabulary(version: str) -> tuple[str, ...]:
     """The names of every element of a version."""
-    elements = (e for node in _components(version).values() for e in node.iter(f"{XS}element"))
+    elements = (e for node in components(version).values() for e in node.iter(f"{XS}element"))
     return tuple(sorted({name for e in elements if (name := e.get("name"))}))
 
 
@@ -62,13 +67,14 @@ def draw(version: str, message: str, rng: Random, richness: float = 0.3) -> Elem
     """Draw one valid message; `richness` is the chance that something optional is there."""
     namespace = NAMESPACES[version]
     root = etree.Element(f"{{{namespace}}}{message}", nsmap={"seda": namespace})
-    scribe = _Scribe(_components(version), namespace, rng, richness)
+    scribe = _Scribe(components(version), namespace, rng, richness)
     scribe.fill(root, scribe.components["element", message], 0)
     return root
 
 
 @cache
-def _components(version: str) -> dict[tuple[str, str], Element]:
+def components(version: str) -> dict[tuple[str, str], Element]:
+    """Return what the files of a version declare at their top, by kind and name."""
     found: dict[tuple[str, str], Element] = {}
     entry = etree.parse(SCHEMAS / f"seda-{version}.xsd").getroot()
     names = (str(node.get("schemaLocation")) for node in entry.findall(f"{XS}include"))
@@ -95,8 +101,8 @@ class _Scribe:
         if definition is None:
             element.text = self.value(type_name)
             return
-        if type_name == "authorizationReply":
-            type_name = self.rng.choice(_REPLIES)
+        if type_name in _KINDS:
+            type_name = self.rng.choice(_KINDS[type_name])
             element.set(f"{XSI}type", f"seda:{type_name}")
             definition = self.components["complexType", type_name]
         self.content(element, definition, depth)
@@ -109,6 +115,8 @@ class _Scribe:
                     self.particle(element, node, depth)
                 case "attribute":
                     self.attribute(element, node)
+                case "attributeGroup":
+                    self.content(element, self.components["attributeGroup", str(node.get("ref"))], depth)
                 case "complexContent" | "simpleContent":
                     extension = node[0]
                     base = str(extension.get("base"))
@@ -137,7 +145,9 @@ class _Scribe:
                 case "sequence" | "all":
                     self.each(parent, node, depth)
                 case "choice":
-                    options = [p for p in node if not str(p.get("ref")).endswith("Abstract")]
+                    options = [
+                        p for p in node if isinstance(p.tag, str) and not str(p.get("ref")).endswith("Abstract")
+                    ]
                     self.particle(parent, self.rng.choice(options), depth)
                 case "group":
                     self.each(parent, self.components["group", str(node.get("ref"))], depth)

@@ -26,7 +26,7 @@ IDENTIFIER_ELEMENTS = frozenset(
         "PersistentIdentifierContent",
     }
 )
-"""Elements of the SEDA Content whose text names the unit somewhere (SEDA 2.1 and 2.2, ontology)."""
+"""Elements of the SEDA Content whose text names the unit somewhere (SEDA 2.0 to 2.3, ontology)."""
 
 TERM_ELEMENTS = frozenset(
     {"KeywordContent", "Tag", "DocumentType", "FirstName", "BirthName", "GivenName", "FullName", "Corpname"}

@@ -30,16 +30,20 @@ class ChildDied(TryAgain):
 
 
 class Children:
-    """A pool of `count` child processes, started on first use and replaced when one dies."""
+    """A pool of `count` child processes, started on first use and replaced when one dies.
 
-    def __init__(self, count: int) -> None:
+    Each begins by `prepare`, which must be known by its name to the child (a function of a module, or a partial of it).
+    """
+
+    def __init__(self, count: int, prepare: Callable[[], None] | None = None) -> None:
         self._count = count
+        self._prepare = prepare
         self._pool: ProcessPoolExecutor | None = None
 
     async def call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
         """Run a module-level function in a child. Raises what it raises, or `ChildDied`."""
         if self._pool is None:
-            self._pool = _open_pool(self._count)
+            self._pool = _open_pool(self._count, self._prepare)
         pool = self._pool
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
@@ -68,10 +72,16 @@ class Children:
         gc.collect()
 
 
-def _open_pool(count: int) -> ProcessPoolExecutor:
+def _open_pool(count: int, prepare: Callable[[], None] | None) -> ProcessPoolExecutor:
     # A fork of a process with threads and an event loop is not safe; a fork server's children are.
     context = multiprocessing.get_context("forkserver")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_die_with_parent)
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(prepare,))
+
+
+def _begin(prepare: Callable[[], None] | None) -> None:
+    _die_with_parent()
+    if prepare is not None:
+        prepare()
 
 
 def _die_with_parent() -> None:

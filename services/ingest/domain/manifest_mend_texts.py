@@ -54,6 +54,16 @@ MANIFEST_MENDS: Final[dict[str, Mend]] = {
         "the first.",
         "SEDA 2.x, schema of the version (seda-2.x-main.xsd)",
     ),
+    "MANIFEST_TOLERATED": Mend(
+        "Rien ne presse : faites corriger le logiciel qui produit le bordereau, un autre accord pourrait refuser.",
+        "No hurry: have the software that makes the manifest put right, another agreement might refuse.",
+        "SEDA 2.x, schema of the version (seda-2.x-main.xsd)",
+    ),
+    "MANIFEST_TOLERABLE": Mend(
+        "Ôtez {element} de {path}, ou demandez au service d’archives d’ajouter « {tolerance} » à l’accord.",
+        "Take {element} out of {path}, or ask the archives to add “{tolerance}” to the agreement.",
+        "SEDA 2.x, schema of the version (seda-2.x-main.xsd)",
+    ),
     "REFERENCE_DUPLICATE_ID": Mend(
         "Donnez à chaque unité, objet et groupe un identifiant (id) à lui seul dans le bordereau, et suivez-le dans "
         "les références.",

@@ -43,6 +43,12 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
         "add: Thumbs.db, .DS_Store, __MACOSX.",
         _URI,
     ),
+    "OBJECT_FILE_COPY": Mend(
+        "Rien à faire, si ce fichier est bien un double de « {original} » ; sinon, décrivez-le par un "
+        "BinaryDataObject.",
+        "Nothing to do, if this file is indeed a copy of “{original}”; otherwise describe it by a BinaryDataObject.",
+        _URI,
+    ),
     "OBJECT_DIGEST_MISSING": Mend(
         "Ajoutez à l’objet MessageDigest, avec son algorithme : l’empreinte calculée à l’export prouve que rien n’a "
         "changé depuis.",

@@ -24,6 +24,11 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
     "OBJECT_FILE_UNCLAIMED": error(
         "Aucun objet du bordereau ne désigne ce fichier.", "No data object of the manifest names this file."
     ),
+    "OBJECT_FILE_COPY": warning(
+        "Aucun objet du bordereau ne désigne ce fichier, copie exacte de « {original} » ; il est conservé sans être "
+        "décrit.",
+        "No data object of the manifest names this file, an exact copy of “{original}”; it is kept, not described.",
+    ),
     "OBJECT_DIGEST_MISSING": error("L’objet n’a pas d’empreinte.", "The data object has no digest."),
     "OBJECT_DIGEST_ALGORITHM": error(
         "L’algorithme d’empreinte « {algorithm} » n’est pas connu ; employer SHA-512 ou SHA-256.",

@@ -34,6 +34,13 @@ UNIT_MENDS: Final[dict[str, Mend]] = {
         "Put “{code}” under {known}, or use for {category} a code of that category.",
         "SEDA 2.x, Management",
     ),
+    "RULE_DATE_FAR": Mend(
+        "Corrigez {element} de la règle « {code} ». Pour une règle sans fin, ne mettez pas de date : prenez un code "
+        "de durée illimitée.",
+        "Put {element} of the rule “{code}” right. For a rule without end, write no date: use a code of unlimited "
+        "duration.",
+        "SEDA 2.x, Management",
+    ),
     "RULE_DATES_REVERSED": Mend(
         "Corrigez StartDate ou HoldEndDate de la règle « {code} ».",
         "Put StartDate or HoldEndDate of the rule “{code}” right.",

@@ -26,6 +26,10 @@ UNIT_TEXTS: Final[dict[str, FindingText]] = {
         "La règle « {code} » est de la catégorie {known}, non {category}.",
         "The rule “{code}” is of category {known}, not {category}.",
     ),
+    "RULE_DATE_FAR": error(
+        "La règle « {code} » porte une date trop lointaine pour être voulue : {element} = {date}.",
+        "The rule “{code}” bears a date too far away to be meant: {element} = {date}.",
+    ),
     "RULE_DATES_REVERSED": error(
         "Le gel de la règle « {code} » finit ({end}) avant de commencer ({start}).",
         "The hold of the rule “{code}” ends ({end}) before it starts ({start}).",

@@ -40,8 +40,9 @@ def _empty(sip: Sip, place: str, severity: Severity) -> Iterator[Finding]:
         "MessageIdentifier": header.message_identifier,
         "ArchivalAgency": header.archival_agency,
         "TransferringAgency": header.transferring_agency,
-        "OriginatingAgencyIdentifier": header.originating_agency,
     }
+    if header.seda_version != "2.0":  # where the whole transfer has no such element
+        named["OriginatingAgencyIdentifier"] = header.originating_agency
     for element, value in named.items():
         if value is None:
             yield found("HEADER_AGENCY_MISSING", place, Severity.INFO, element=element)

@@ -16,6 +16,8 @@ _WANTED = {
     "ArchiveUnitRefId": "unit",
     "DataObjectGroupReferenceId": "group",
     "DataObjectReferenceId": "object",
+    "SignedObjectId": "object",
+    "SignedDocumentReferenceId": "unit",
     "Relationship": "object",
 }
 

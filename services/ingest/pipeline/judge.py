@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from services.ingest.domain.agreement import Agreement
+from services.ingest.domain.agreement import Agreement, Antivirus
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.instruments import Identify, Scan
@@ -87,7 +87,7 @@ def _judge_surveyed(
     findings = list(surveyed.findings)
     if instruments.scan is not None:
         findings += _scan_manifest(spooled, name, instruments.scan)
-    reading = read_manifest(spooled, name, standard.limits)
+    reading = read_manifest(spooled, name, standard.limits, standard.agreement.schema_tolerances)
     findings += reading.findings
     if reading.manifest is not None:
         tell(reading.manifest.header)
@@ -101,7 +101,14 @@ def _judge_surveyed(
         return Verdict(inventory, None, _told(findings, standard.limits))
     sip = _sip(reading.manifest, name, surveyed, located, inventory, standard)
     findings += [finding for check in CHECKS for finding in check(sip)]
+    if standard.agreement.antivirus is Antivirus.REQUIRED:
+        findings = [_wholly_examined(finding) for finding in findings]
     return Verdict(inventory, with_paths(reading.manifest, located), _told(findings, standard.limits))
+
+
+def _wholly_examined(finding: Finding) -> Finding:
+    """Make an error of a file that the antivirus saw only in part: none is taken unexamined where it is required."""
+    return replace(finding, severity=Severity.ERROR) if finding.code == "ANTIVIRUS_PARTIAL" else finding
 
 
 def _scan_manifest(spooled: Path, name: str, scan: Scan) -> list[Finding]:

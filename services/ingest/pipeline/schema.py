@@ -1,20 +1,13 @@
-"""The grammars of SEDA, in our own words (`services/ingest/schemas/`), compiled for libxml2.
-
-Norm: SEDA 2.1 (June 2018) and 2.2 (January 2022, amended in December 2022), all fifteen messages.
-"""
+"""Which grammar of SEDA judges a manifest: told by its namespace alone; ours, or the official one if so chosen."""
 
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final
 
 from lxml import etree
 
-SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
+from services.ingest.grammars import NAMESPACES, SCHEMAS, official_grammar, own_grammar
 
-NAMESPACES: Final = MappingProxyType(
-    {version: f"fr:gouv:culture:archivesdefrance:seda:v{version}" for version in ("2.1", "2.2")}
-)
+__all__ = ["NAMESPACES", "SCHEMAS", "UnknownSedaVersion", "load_schema", "use_official", "version_of"]
 
 
 class UnknownSedaVersion(ValueError):
@@ -30,6 +23,16 @@ def version_of(namespace: str) -> str | None:
     return next((version for version, known in NAMESPACES.items() if known == namespace), None)
 
 
+_official: Path | None = None
+
+
+def use_official(folder: Path | None) -> None:
+    """Judge by the official files of `folder` in this process from now on; None: by ours."""
+    global _official  # noqa: PLW0603 (chosen once, when a process that judges begins)
+    _official = folder
+    load_schema.cache_clear()
+
+
 @cache
 def load_schema(seda_version: str) -> etree.XMLSchema:
     """Return the compiled grammar of a version; it is compiled once a process and never reaches the network.
@@ -38,5 +41,4 @@ def load_schema(seda_version: str) -> etree.XMLSchema:
     """
     if seda_version not in NAMESPACES:
         raise UnknownSedaVersion(seda_version)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    return etree.XMLSchema(etree.parse(SCHEMAS / f"seda-{seda_version}.xsd", parser))
+    return own_grammar(seda_version) if _official is None else official_grammar(_official, seda_version)

@@ -19,6 +19,9 @@ TERMS: dict[str, Any] = {
     "reply_codes": "numeric",
     "max_bytes": 10_000_000_000,
     "max_units": 100_000,
+    "schema_tolerances": ["free_content", "far_dates"],
+    "unidentified": False,
+    "antivirus": "required",
     "valid_from": "2026-01-01",
     "valid_to": "2031-12-31",
 }

@@ -24,7 +24,16 @@ _HEADER: Final = {
     "LegalStatus": "legal_status",
     "ServiceLevel": "service_level",
 }
-REFERENCES: Final = frozenset({"ArchiveUnitRefId", "DataObjectReferenceId", "DataObjectGroupReferenceId"})
+REFERENCES: Final = frozenset(
+    {
+        "ArchiveUnitRefId",
+        "DataObjectReferenceId",
+        "DataObjectGroupReferenceId",
+        "SignedObjectId",
+        "SignedDocumentReferenceId",
+    }
+)
+_RESTRICTIONS: Final = ("restrictionRuleIdRef", "restrictionValue", "restrictionEndDate")
 
 
 class TooManyUnits(ValueError):
@@ -40,6 +49,7 @@ class _OpenUnit:
     alias_of: str | None = None
     profile: str | None = None
     content: dict[str, object] | None = None
+    is_restricted: bool = False
     rules: tuple[RuleCategory, ...] = ()
     children: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
@@ -175,8 +185,11 @@ class ManifestBuilder:
         if not self._is_in(element, "ArchiveUnit"):
             return
         unit = self._open[-1]
-        value = json_of(element, self._limits.max_manifest_depth)
-        unit.content = dict(value) if isinstance(value, dict) else {}
+        # SEDA 2.0 may describe a unit several times: it is shown by the first that nothing restricts, or the first.
+        is_restricted = any(name in element.attrib for name in _RESTRICTIONS)
+        if unit.content is None or (unit.is_restricted and not is_restricted):
+            value = json_of(element, self._limits.max_manifest_depth)
+            unit.content, unit.is_restricted = dict(value) if isinstance(value, dict) else {}, is_restricted
         for reference in element.iter(*(f"{{{self._namespace}}}{name}" for name in REFERENCES)):
             self._refer(reference, unit.id)
         _forget(element)

@@ -48,13 +48,18 @@ def data_object(element: etree._Element, namespace: str, group: str | None) -> D
         digest=text_of(digest),
         algorithm=None if digest is None else digest.get("algorithm", "").strip(),
         size=_size(text("Size")),
-        usage=text("DataObjectVersion"),
+        usage=text("DataObjectVersion") or _usage(text("DataObjectUse"), text("DataObjectNumber")),
         format_id=text("FormatIdentification", "FormatId"),
         mime=text("FormatIdentification", "MimeType"),
         filename=text("FileInfo", "Filename"),
         physical_id=text("PhysicalId"),
         inline=element.find(f"{{{namespace}}}Attachment") is not None,
     )
+
+
+def _usage(use: str | None, number: str | None) -> str | None:
+    """Return what SEDA 2.3 may say in two elements as the one name it had before: ``BinaryMaster_1``."""
+    return f"{use}_{number}" if use and number else use
 
 
 def _size(text: str | None) -> int | None:

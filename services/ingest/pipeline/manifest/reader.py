@@ -1,5 +1,6 @@
 """Read one manifest from disk: never more than one unit of it in memory, every error with its line."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,7 @@ from services.ingest.pipeline.manifest.content import TooDeep, local_name
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
 from services.ingest.pipeline.manifest.prolog import HEAD, NO_ROOT, prolog_fault
 from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_findings
+from services.ingest.pipeline.manifest.tolerated import take_out, told
 from services.ingest.pipeline.manifest.xml_errors import told_first, xml_reason
 from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
 
@@ -35,8 +37,11 @@ class _Stop(Exception):
         self.finding = finding
 
 
-def read_manifest(path: Path, place: str, limits: Limits) -> ManifestReading:
-    """Read the manifest at `path`, which findings will call `place`. Never raises for what is in it."""
+def read_manifest(path: Path, place: str, limits: Limits, tolerances: Collection[str] = ()) -> ManifestReading:
+    """Read the manifest at `path`, which findings will call `place`. Never raises for what is in it.
+
+    `tolerances` are what its agreement forgives of the grammar. A copy of the manifest may be made beside it.
+    """
     with path.open("rb") as file:
         head = file.read(HEAD)
     fault = prolog_fault(head, place)
@@ -47,8 +52,23 @@ def read_manifest(path: Path, place: str, limits: Limits) -> ManifestReading:
         manifest = _parse(path, place, ManifestBuilder(version, namespace, limits), limits)
     except _Stop as stop:
         return ManifestReading(None, (stop.finding,))
+    return ManifestReading(manifest, tuple(_schema_findings(path, place, (version, namespace), limits, tolerances)))
+
+
+def _schema_findings(
+    path: Path, place: str, named: tuple[str, str], limits: Limits, tolerances: Collection[str]
+) -> list[Finding]:
+    """Judge by the grammar; where that refuses, once more without what `tolerances` forgive."""
+    version, namespace = named
     errors = schema_errors(path, load_schema(version), namespace, limits.max_schema_errors)
-    return ManifestReading(manifest, tuple(schema_findings(errors, place, version)))
+    if not errors:
+        return []
+    copy = path.with_name(f"{path.name}.tolerated")
+    forgivable = take_out(path, version, namespace, tolerances, copy)
+    if any(kind.tolerance in tolerances for kind in forgivable):
+        errors = schema_errors(copy, load_schema(version), namespace, limits.max_schema_errors)
+    copy.unlink()
+    return [*schema_findings(errors, place, version), *told(forgivable, tolerances, place, version)]
 
 
 def _version(head: bytes, place: str) -> tuple[str, str]:

@@ -1,0 +1,64 @@
+"""The grammars of SEDA as files: ours (`services/ingest/schemas/`), or the official ones an operator has.
+
+Norm: SEDA 2.0 (December 2015), 2.1 (June 2018), 2.2 (January 2022, amended in December 2022) and 2.3 (June 2024), all
+fifteen messages.
+"""
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from lxml import etree
+from typing_extensions import override
+
+SCHEMAS: Final = Path(__file__).parent / "schemas"
+
+NAMESPACES: Final = MappingProxyType(
+    {version: f"fr:gouv:culture:archivesdefrance:seda:v{version}" for version in ("2.0", "2.1", "2.2", "2.3")}
+)
+
+_SHARED: Final = MappingProxyType(
+    {
+        "http://www.w3.org/2001/xml.xsd": SCHEMAS / "xml.xsd",
+        "http://www.w3.org/1999/xlink.xsd": SCHEMAS / "xlink.xsd",
+    }
+)
+"""What the official files take from the web, and where we have it."""
+
+
+class UnusableGrammar(ValueError):
+    """A file is absent, or is no schema; the text says which version, and what libxml2 says of it."""
+
+
+class _Copies(etree.Resolver):
+    """Gives the copies we have; whatever else is on the web stays there."""
+
+    @override
+    def resolve(self, system_url: str | None, public_id: str | None, context: object) -> Any:
+        copy = _SHARED.get(system_url or "")
+        return None if copy is None else self.resolve_filename(str(copy), context)
+
+
+def own_grammar(version: str) -> etree.XMLSchema:
+    """Return our grammar of a version of `NAMESPACES`, compiled."""
+    return _compiled(SCHEMAS / f"seda-{version}.xsd")
+
+
+def official_grammar(folder: Path, version: str) -> etree.XMLSchema:
+    """Return the official grammar of a version, compiled. Raises `UnusableGrammar` where it cannot be."""
+    entry = folder / official_entry(version)
+    try:
+        return _compiled(entry)
+    except (OSError, etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
+        raise UnusableGrammar(f"{official_entry(version)}: {error}") from error
+
+
+def official_entry(version: str) -> str:
+    """Return where, in an operator's folder, the official grammar of a version begins."""
+    return f"{version}/seda-{version}-main.xsd"
+
+
+def _compiled(entry: Path) -> etree.XMLSchema:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    parser.resolvers.add(_Copies())
+    return etree.XMLSchema(etree.parse(entry, parser))
