@@ -126,6 +126,11 @@ def told_to_rooms(settings: LocalSettings) -> dict[str, dict[str, str]]:
     return {room: {**common, "CHARTRIER_DATABASE_URL": server.url(role_of(room))} for room in ROOMS}
 
 
+def is_there(settings: LocalSettings) -> bool:
+    """Say whether an archive of one process lies in this folder, running or not."""
+    return (settings.home / "all-in-one" / "postgres").is_dir()
+
+
 def _room_settings(settings: LocalSettings, state: Path, server: postgres.Postgres, room: str) -> RoomSettings:
     return RoomSettings(
         database_url=SecretStr(server.url(role_of(room))),

@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -13,14 +14,15 @@ from sqlalchemy.exc import ArgumentError
 
 from services import all_in_one
 from services.commands.frame import Answer, Commands, add_command, add_room
-from services.local import stack
-from services.local.settings import LocalSettings, as_if_told, is_told
+from services.local import room_settings, stack
+from services.local.settings import LocalSettings, as_if_told, is_told, told_by_operator
 from services.rooms import ROOMS
 from shared import configuration
 from shared.configuration import Fault
 from shared.settings import ProcessSettings
 
 ALL_IN_ONE = "all-in-one"
+MAKE_UP = "make up"
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,33 @@ def _look(room: str | None) -> list[Seen]:
     """Look at this process's own environment where it is a room's; else at the rooms of this machine."""
     if is_told("CHARTRIER_DATABASE_URL"):
         return [_room(room or _named_by_role(), {})]
-    local = configuration.faults_of((LocalSettings,))
-    known = None if local else stack.load(LocalSettings().home)
+    known = _stack_here()
     if known is not None:
-        return [_room(name, one.environment) for name, one in known.rooms.items() if room in (None, name)]
+        rooms = [_room(name, _next(one.environment)) for name, one in known.rooms.items() if room in (None, name)]
+        local = configuration.faults_of((LocalSettings,))
+        return [*rooms, *([Seen(MAKE_UP, local, [], {})] if local else [])]
     if room is not None:
         return [_room(room, {})]
     _, faults = all_in_one.checked()
     return [Seen(ALL_IN_ONE, faults, configuration.slips(all_in_one.classes()), {})]
+
+
+class _Home(BaseSettings):
+    """The one setting that says where an archive lies, whatever is wrong with the others."""
+
+    model_config = SettingsConfigDict(env_prefix=configuration.PREFIX, extra="ignore")
+
+    home: Path = LocalSettings.model_fields["home"].default
+
+
+def _stack_here() -> stack.Stack | None:
+    return stack.load(_Home().home)
+
+
+def _next(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a room was told with what this environment says besides: so would `make up` start it from here."""
+    said = {name: value for name, value in told_by_operator().items() if name not in room_settings.CHOSEN}
+    return {**environment, **said}
 
 
 class _Address(BaseSettings):

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from services.commands.asking import at_least_one, in_each, in_room, moment, one_line, plain, table
-from services.commands.frame import ACTOR, Answer, Commands, Fault, Place, add_command, add_room, places
+from services.commands.frame import ACTOR, Answer, Commands, Fault, Place, Unclear, add_command, add_room, places
 from shared.clock import rfc3339
 from shared.messages.journal import JournalLineV1
 from shared.messaging import dead_letters
@@ -144,7 +144,7 @@ def run_replay(asked: argparse.Namespace) -> Answer:
     if asked.all:
         return _replay_all(asked)
     if not asked.id:
-        raise Fault("Name the letters to send again, or --all --consumer QUEUE.")
+        raise Unclear("Name the letters to send again, or --all --consumer QUEUE.")
     told: list[tuple[UUID, str, str]] = []
     for place, consumer, ids in _targets(asked):
         result = in_room(place, partial(_sent, consumer, ids))
@@ -163,9 +163,13 @@ def _outcome(result: Replayed, message_id: UUID) -> str:
 
 def _replay_all(asked: argparse.Namespace) -> Answer:
     if asked.consumer is None or asked.id:
-        raise Fault("--all sends again all letters of one consumer: name it with --consumer, and no letters.")
+        raise Unclear("--all sends again all letters of one consumer: name it with --consumer, and no letters.")
     totals = in_room(_place_of(asked.consumer), partial(_all_sent, asked.consumer))
-    lines = [f"{count}: {ANSWERS[name].format(consumer=asked.consumer)}" for name, count in totals.items() if count]
+    lines = [
+        f"{count} letter{'s' * (count > 1)}: {ANSWERS[name].format(consumer=asked.consumer)}"
+        for name, count in totals.items()
+        if count
+    ]
     status = 0 if all(name in DEALT_WITH for name, count in totals.items() if count) else 1
     return Answer({"consumer": asked.consumer, **totals}, lines or [f"{asked.consumer} has no dead letters."], status)
 

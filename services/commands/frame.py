@@ -37,6 +37,12 @@ class Fault(Exception):
     status = 1
 
 
+class Unclear(Fault):
+    """The command line does not say what to do; argparse ends with the same status."""
+
+    status = 2
+
+
 class DatabaseAway(Fault):
     """The room's database does not answer."""
 
@@ -100,7 +106,9 @@ def _refuse(asked: argparse.Namespace, text: str, status: int) -> int:
 
 
 def places(room: str | None = None) -> list[Place]:
-    """Return the rooms that this process may speak for, or the one that is named. Raises `Fault` for none.
+    """Return the rooms that this process may speak for, or the one that is named.
+
+    Raises `Fault` for none, `DatabaseAway` where the archive in CHARTRIER_HOME is stopped.
 
     The one that its environment is told to be; else all those of the archive in CHARTRIER_HOME, the full stack
     or the all-in-one.
@@ -133,9 +141,19 @@ def _of_this_machine() -> list[Place]:
     settings = read(LocalSettings)
     try:
         told = stack.told_to_rooms(settings.home) or all_in_one.told_to_rooms(settings)
+        stopped = None if told else _stopped(settings)
     except PermissionError as error:
         raise Fault(f"{error.filename} may be read by its owner alone: be that user.") from error
+    if stopped is not None:
+        raise DatabaseAway(f"The archive in {settings.home} is stopped, or its database is: {stopped}.")
     return [Place(room, variables) for room, variables in told.items()]
+
+
+def _stopped(settings: LocalSettings) -> str | None:
+    """Return what opens again the archive that lies in this folder; None where none does."""
+    if stack.load(settings.home) is not None:
+        return "make up"
+    return "make run" if all_in_one.is_there(settings) else None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
@@ -14,13 +14,16 @@ from services.ingest import queries
 from services.ingest.agreements import agreement_for
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
+from services.ingest.findings_catalogue import catalogue
 from services.ingest.handlers import decide
+from services.ingest.html_page import shown
 from services.ingest.multipart import boundary_of, sip_part
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
 from services.ingest.queries import Transfer
 from services.ingest.reception import Parcel, announced_digests, matching, receive
 from services.ingest.refusals import refusals_noted
+from services.ingest.report import report
 from services.ingest.views import links, summary_view, transfer_view
 from shared.bodies import stream_of
 from shared.clock import now, rfc3339
@@ -47,6 +50,7 @@ def _ingest(request: Request) -> Ingest:
 Parts = Annotated[Ingest, Depends(_ingest)]
 Depositor = Annotated[Caller, requires(Permission.TRANSFER_DEPOSIT)]
 Reader = Annotated[Caller, requires(Permission.TRANSFER_READ)]
+Anyone = Annotated[Caller, requires(Permission.PUBLIC)]
 Archivist = Annotated[Caller, requires(Permission.TRANSFER_DECIDE)]
 
 
@@ -144,12 +148,29 @@ async def get_transfer(request: Request, caller: Reader, ingest: Parts, transfer
     return transfer_view(transfer, language_of(request.headers.get("accept-language")))
 
 
-@router.get("/transfers/{transfer_id}/report")
-async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> dict[str, Any]:
-    """Return the findings alone: an unreadable package has no SEDA answer, but it has this."""
+@router.get("/transfers/{transfer_id}/report", response_class=HTMLResponse)
+async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> Response:
+    """Return the findings for people, as HTML: an unreadable package has no SEDA answer, but it has this.
+
+    Who asks for ``application/json`` and not for HTML has the same findings as data.
+    """
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
-    view = transfer_view(transfer, language_of(request.headers.get("accept-language")))
-    return {name: view[name] for name in ("id", "state", "findings", "steps", "reason")}
+    language = language_of(request.headers.get("accept-language"))
+    if not _wants_data(request.headers.get("accept", "")):
+        return shown(report(transfer, language), language, **{"Cache-Control": "private, no-cache"})
+    view = transfer_view(transfer, language)
+    return JSONResponse({name: view[name] for name in ("id", "state", "findings", "steps", "reason")})
+
+
+def _wants_data(accept: str) -> bool:
+    return "application/json" in accept and "text/html" not in accept
+
+
+@router.get("/findings", response_class=HTMLResponse)
+async def get_findings(request: Request, _: Anyone) -> Response:
+    """Show the catalogue of findings: what each means and what to do about it."""
+    language = language_of(request.headers.get("accept-language"))
+    return shown(catalogue(language), language, **{"Cache-Control": "public, max-age=3600"})
 
 
 @router.get("/transfers/{transfer_id}/acknowledgement", response_class=Response)

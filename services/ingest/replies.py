@@ -7,6 +7,7 @@ from uuid import UUID
 from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.finding_texts import text
 from services.ingest.domain.findings import Finding
+from services.ingest.domain.mend_texts import mend
 from services.ingest.domain.records import findings_of_json, header_of_json
 from services.ingest.pipeline.reply import Letter, can_answer, compose_reply
 from services.ingest.queries import Transfer
@@ -60,4 +61,5 @@ def package_key(transfer_id: UUID) -> str:
 
 
 def _french(finding: Finding) -> str:
-    return text(finding, "fr")
+    # Many depositors see nothing but this message: it says what to do as well.
+    return f"{text(finding, 'fr')} {mend(finding, 'fr')}".rstrip()

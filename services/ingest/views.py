@@ -5,20 +5,27 @@ from typing import Any
 
 from services.ingest.domain.finding_texts import text
 from services.ingest.domain.findings import Finding, is_refused
+from services.ingest.domain.mend_texts import mend
 from services.ingest.domain.records import findings_of_json, header_of_json
 from services.ingest.domain.transfer import TransferState
+from services.ingest.findings_catalogue import link_to
 from services.ingest.pipeline.reply import can_answer
 from services.ingest.queries import Transfer
 from shared.clock import rfc3339
 
 
 def finding_view(finding: Finding, language: str) -> dict[str, str]:
-    """Show a finding: its stable code, its weight, where, and the sentence in the caller's language."""
+    """Show a finding: its stable code, its weight, where, what it is and what to do in the caller's language.
+
+    `help` leads to its entry in the catalogue.
+    """
     return {
         "code": finding.code,
         "severity": finding.severity.value,
         "place": finding.place,
         "message": text(finding, language),
+        "mend": mend(finding, language),
+        "help": link_to(finding.code),
     }
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from services.local import demo, processes, rabbitmq, stack
+from services.local import changes, checking, demo, processes, rabbitmq, stack, stack_state
 from services.local.settings import LocalSettings, told_by_operator
 from shared.configuration import read
 
@@ -20,6 +20,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.local", description=__doc__)
     parser.add_argument("command", choices=tuple(_COMMANDS))
     command = parser.parse_args(arguments).command
+    if command == "up":
+        checking.require_right()
     try:
         return _COMMANDS[command](read(LocalSettings))
     except _FOR_PEOPLE as said:
@@ -28,11 +30,20 @@ def main(arguments: list[str]) -> int:
 
 
 def _up(settings: LocalSettings) -> int:
-    running = stack.up(settings.home, settings.port, stack.Plan(also=told_by_operator()))
-    print(f"Chartrier answers on {running.base_url}")
+    bring_up(settings.home, settings.port, stack.Plan(also=told_by_operator()))
     print(f"Administrator's credentials: {settings.home / 'admin-client.json'}")
     print("Then: make status, make logs, make down.")
     return 0
+
+
+def bring_up(home: Path, port: int, plan: stack.Plan) -> None:
+    """Start the stack; say what it is told otherwise than before, and which rooms had to be restarted for it."""
+    before, known = stack_state.read(home), stack.load(home)
+    alive = [] if known is None else [name for name, room in known.processes.items() if room.is_alive()]
+    running = stack.up(home, port, plan)
+    for line in changes.lines(before, stack_state.read(running.home), alive):
+        print(line)
+    print(f"Chartrier answers on {running.base_url}")
 
 
 def _down(settings: LocalSettings) -> int:
@@ -48,7 +59,7 @@ def _status(settings: LocalSettings) -> int:
         return 1
     for name, word in words.items():
         print(f"{name:<16} {word}")
-    return 0 if all(word != "stopped" for word in words.values()) else 1
+    return 0 if stack.WELL.issuperset(words.values()) else 1
 
 
 def _logs(settings: LocalSettings) -> int:
@@ -58,11 +69,14 @@ def _logs(settings: LocalSettings) -> int:
         print("No log yet: make up.")
         return 1
     try:
-        return subprocess.run(
-            [shutil.which("tail") or "tail", "-n", "20", "-F", *map(str, logs)], check=False
-        ).returncode
+        return _follow([shutil.which("tail") or "tail", "-n", "20", "-F", *map(str, logs)])
     except KeyboardInterrupt:
         return 0
+
+
+def _follow(command: list[str]) -> int:
+    """Run a command that somebody stops once they have seen enough, by Ctrl-C or by a signal: that is no failure."""
+    return max(0, subprocess.run(command, check=False).returncode)
 
 
 def _demo(settings: LocalSettings) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 import services
-from services.local import files, ports, processes
+from services.local import files, ports, processes, stack
 from services.local.settings import room_environment
 from shared.rooms import ROOMS
 
@@ -29,6 +29,12 @@ def run(home: Path, port: int, start: tuple[str, ...] = _START, story: tuple[str
         print(f"An archive already answers on {running}: the tour uses it and leaves it running.")
         _tell(story, home, running)
         return
+    if stack.load(home) is not None:
+        # A second archive in the same folder would publish its clients over those of the first.
+        raise DemoError(
+            f"The full stack of {home} is stopped or not ready: make up, and make status says which part. "
+            "For a tour apart from it, give another folder: CHARTRIER_HOME=…"
+        )
     if not ports.is_free(port):
         (chosen,) = ports.free_ports(1)
         print(f"Port {port} is taken by another program; the tour takes port {chosen}.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.local import postgres, postgres_roles, rabbitmq, seaweedfs
 from shared.database.engine import role_of
+from shared.rooms import ROOMS
 
 BUCKET = "chartrier-aips"
 # Two stores on one machine are two places in name only, and their names say so to whoever reads a receipt.
@@ -46,6 +47,39 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
         "CHARTRIER_BOOTSTRAP_FULL": "true",
         "CHARTRIER_PORT": str(around.room_ports[room]),
     }
+
+
+CHOSEN = frozenset(
+    {
+        "CHARTRIER_DATABASE_URL",
+        "CHARTRIER_BROKER_URL",
+        "CHARTRIER_SITES",
+        "CHARTRIER_BASE_URL",
+        "CHARTRIER_ROOM_URLS",
+        "CHARTRIER_HOME",
+        "CHARTRIER_BOOTSTRAP_FULL",
+        "CHARTRIER_PORT",
+    }
+)
+"""What `of_room` says whatever the operator says. The rooms' secret and staging are the operator's, where given."""
+
+
+def likely(home: Path, also: Mapping[str, str]) -> Surroundings:
+    """Return surroundings as they will be, to see whether `also` is right before any server runs."""
+    folder = home / "full-stack"
+    return Surroundings(
+        home=folder,
+        database=postgres.Postgres(folder / "postgres", folder / "postgres" / "socket"),
+        broker=rabbitmq.Broker(folder / "rabbitmq", "amqp://chartrier@127.0.0.1:5672/"),
+        sites=tuple(
+            seaweedfs.Site(folder / "sites" / one, f"127.0.0.1:{port}", "key", "its secret")
+            for port, one in enumerate("ab", 8333)
+        ),
+        base_url="http://127.0.0.1:8000",
+        internal_secret=also.get("CHARTRIER_INTERNAL_SECRET", "x" * 43),
+        room_ports={room: port for port, room in enumerate(ROOMS, 8001)},
+        also=also,
+    )
 
 
 def of_migration(around: Surroundings) -> dict[str, str]:

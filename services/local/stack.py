@@ -35,6 +35,10 @@ HERE = Path(services.__file__).parents[1]
 """The tree of this very code."""
 
 
+WELL = frozenset({"running", "ready", "degraded"})
+"""Words of `status` for a part that does its work."""
+
+
 class StackError(Exception):
     """The stack cannot start; the text is for the operator."""
 
@@ -172,7 +176,7 @@ def down(home: Path) -> None:
 
 
 def status(home: Path) -> dict[str, str]:
-    """Each part with one word: stopped, running, or a room's own (ready, degraded, unready, opening)."""
+    """Each part with one word: stopped, running, a room's own (ready, degraded, unready, opening) or silent."""
     stack = load(home)
     if stack is None:
         return {}
@@ -185,7 +189,7 @@ def status(home: Path) -> dict[str, str]:
     }
     words = {name: "running" if alive else "stopped" for name, alive in servers.items()}
     for name, room in stack.processes.items():
-        words[name] = str(room.readiness().get("status", "running")) if room.is_alive() else "stopped"
+        words[name] = str(room.readiness().get("status", "silent")) if room.is_alive() else "stopped"
     return words
 
 

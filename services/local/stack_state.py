@@ -71,10 +71,15 @@ def prepared(
     missing = [name for name in wanted if name not in known]
     fresh = ports.free_ports(len(missing), taken={port, *known.values()})
     chosen = known | dict(zip(missing, fresh, strict=True))
+
+    def process(name: str) -> ProcessState:
+        # Until the start gets that far, what runs is what the last one described.
+        return before.all[name] if before is not None and name in known else ProcessState(port=chosen[name])
+
     kept = secrets.token_urlsafe(32) if before is None else before.internal_secret
     return State(
         port=port,
         internal_secret=also.get("CHARTRIER_INTERNAL_SECRET", kept),
-        rooms={name: ProcessState(port=chosen[name]) for name in rooms},
-        others={name: ProcessState(port=chosen[name]) for name in others},
+        rooms={name: process(name) for name in rooms},
+        others={name: process(name) for name in others},
     )

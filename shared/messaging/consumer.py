@@ -18,7 +18,7 @@ from shared.identifiers import born_at
 from shared.messages.message import Message
 from shared.messaging import dead_letters
 from shared.messaging.delivery import Delivery
-from shared.messaging.outcome import DONE, Outcome, Rejected, TryAgain, Verdict
+from shared.messaging.outcome import DONE, Outcome, Rejected, Stranger, TryAgain, Verdict
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.metrics import BATCH_SECONDS, MESSAGE_AGE, MESSAGES
 from shared.telling import told
@@ -128,6 +128,8 @@ class Consumer:
                 await self.handlers[kind](tx, of_kind)
 
     def _read(self, delivery: Delivery) -> Message:
+        if not delivery.topic:
+            raise Stranger("no topic")
         kind = self.by_topic.get(delivery.topic)
         if kind is None:
             raise Rejected(f"{self.queue} does not hear {delivery.topic}")

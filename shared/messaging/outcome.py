@@ -3,6 +3,7 @@
 HandlingError
 ├── TryAgain    the world is at fault (a server away, a fact not here yet): a later delivery may succeed
 └── Rejected    the message can never be handled: dead-letter it, wake someone
+    └── Stranger    it is not of our making
 Any other exception is a bug of ours: tried again a few times, then dead-lettered.
 """
 
@@ -20,6 +21,10 @@ class TryAgain(HandlingError):
 
 class Rejected(HandlingError):
     """No delivery of this message can ever succeed."""
+
+
+class Stranger(Rejected):
+    """The message is not of our making."""
 
 
 class Verdict(StrEnum):

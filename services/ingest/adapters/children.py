@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,9 @@ from services.ingest.domain.errors import TryAgain
 Answer = TypeVar("Answer")
 
 _PR_SET_PDEATHSIG = 1
+
+END_SECONDS = 5.0
+"""How long to wait for killed children to be gone; one that a disk holds may take longer, and is left."""
 
 
 class ChildDied(TryAgain):
@@ -53,11 +57,19 @@ class Children:
         """End the children; work in hand is given up, its lease will run out."""
         if self._pool is None:
             return
-        for process in list((self._pool._processes or {}).values()):  # noqa: SLF001 (3.11 has no other way to end them)
+        pool, self._pool = self._pool, None
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 (3.11 has no other way to end them)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = None
+        # Until the pool has ended, its semaphores are there: `os._exit` would leave them to a helper process of the
+        # standard library, which complains of it in our log.
+        words = {"wait": True, "cancel_futures": True}
+        ending = threading.Thread(target=pool.shutdown, kwargs=words, daemon=True)
+        ending.start()
+        await asyncio.to_thread(ending.join, END_SECONDS)
+        del pool
+        # A call that was in hand has left the pool in its traceback.
+        gc.collect()
 
 
 def _open_pool(count: int, prepare: Callable[[], None] | None) -> ProcessPoolExecutor:

@@ -5,7 +5,10 @@ from typing import Final
 from services.ingest.domain.finding_text import FindingText, error, warning
 
 UNIT_TEXTS: Final[dict[str, FindingText]] = {
-    "UNIT_TITLE_EMPTY": error("Le titre de l’unité d’archives est vide.", "The title of the archive unit is empty."),
+    "UNIT_TITLE_EMPTY": error(
+        "L’unité d’archives n’a pas de titre : Title est absent ou vide.",
+        "The archive unit has no title: Title is absent or empty.",
+    ),
     "UNIT_NONE": error("Le bordereau ne décrit aucune unité d’archives.", "The manifest describes no archive unit."),
     "UNIT_DATES_REVERSED": error(
         "L’unité d’archives finit ({end}) avant de commencer ({start}).",

@@ -100,3 +100,25 @@ def test_the_rooms_of_a_full_stack_are_checked_as_they_were_told(
     assert "access: the settings are right" in said
     assert "proof: CHARTRIER_PORT: " in said
     assert alone == (0, "access: the settings are right\n")
+
+
+def test_what_the_next_start_would_tell_the_rooms_is_checked_too_whatever_is_wrong_with_the_rest(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    state = {"port": 8000, "internal_secret": HUSH, "rooms": {"access": {"port": 1, "told": OF_ACCESS}}}
+    (tmp_path / "stack.json").write_text(json.dumps(state), encoding="utf-8")
+    # The address of the broker is not the operator's to choose here; the door's port is no room's.
+    asked = {"CHARTRIER_DIP_DAYS": "0", "CHARTRIER_LOG_LEVEL": "LOUD", "CHARTRIER_BROKER_URL": HUSH}
+
+    status, said = check(capsys, {"CHARTRIER_HOME": str(tmp_path), **asked, "CHARTRIER_PORT": "0"})
+
+    assert status == 78
+    assert {tuple(line.split(": ")[:2]) for line in said.splitlines()} == {
+        ("access", "CHARTRIER_DIP_DAYS"),
+        ("access", "CHARTRIER_LOG_LEVEL"),
+        ("make up", "CHARTRIER_LOG_LEVEL"),
+        ("make up", "CHARTRIER_PORT"),
+    }
+    assert (
+        check(capsys, {"CHARTRIER_HOME": str(tmp_path), "CHARTRIER_DIP_DAYS": "3"}, "--show")[1].count("= 3\n") == 1
+    )

@@ -70,6 +70,18 @@ def test_a_database_that_is_away_has_a_status_of_its_own(tmp_path: Path, capsys:
     assert "database of storage does not answer" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("way", "opens"), [("full-stack", "make up"), ("all-in-one", "make run")])
+def test_an_archive_that_is_stopped_is_said_to_be_and_how_it_opens(
+    way: str, opens: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / way / "postgres").mkdir(parents=True)
+    if way == "full-stack":
+        (tmp_path / "stack.json").write_text(json.dumps({"port": 8000, "internal_secret": SECRET, "rooms": {}}))
+    with as_if_told({"CHARTRIER_HOME": str(tmp_path)}):
+        assert main(["work", "list"]) == 69
+    assert f"The archive in {tmp_path} is stopped, or its database is: {opens}." in capsys.readouterr().err
+
+
 def test_what_else_the_machine_refuses_is_not_taken_for_the_database(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

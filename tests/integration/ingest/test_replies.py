@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, override
+from typing import Any
 
 import pytest
 from lxml import etree
+from typing_extensions import override
 
 from services.ingest import handlers
 from services.ingest.domain.records import header_of_json

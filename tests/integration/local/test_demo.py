@@ -65,6 +65,14 @@ def test_credentials_of_an_archive_that_is_gone_do_not_mislead_the_tour(tmp_path
     assert (tmp_path / "told").read_text() == f"http://127.0.0.1:{port}"
 
 
+def test_beside_a_full_stack_that_is_stopped_the_tour_makes_no_second_archive(tmp_path: Path) -> None:
+    (port,) = ports.free_ports(1)
+    (tmp_path / "stack.json").write_text(json.dumps({"port": port, "internal_secret": "s" * 32, "rooms": {}}))
+    with pytest.raises(demo.DemoError, match="make up"):
+        demo.run(tmp_path, port, ARCHIVE, STORY)
+    assert [one.name for one in tmp_path.iterdir()] == ["stack.json"]
+
+
 def test_a_story_that_fails_is_a_failure_and_the_archive_is_stopped_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(demo.DemoError, match=r"all-in-one\.log"):
         demo.run(tmp_path, ports.free_ports(1)[0], ARCHIVE, FAILING)

@@ -9,7 +9,7 @@ import httpx
 import psutil
 import pytest
 
-from services.local import ports, processes, seaweedfs, stack
+from services.local import __main__, ports, processes, seaweedfs, stack
 
 pytestmark = pytest.mark.integration
 STAND_IN = str(Path(__file__).parent / "stand_in_room.py")
@@ -134,6 +134,24 @@ def test_a_stack_found_again_by_its_folder_is_the_same(running: stack.Stack) -> 
     assert found is not None
     assert found.rooms["ingest"].mark == running.rooms["ingest"].mark
     assert processes.is_alive(found.rooms["ingest"].mark)
+
+
+def test_a_start_says_which_settings_are_gone_and_which_rooms_restarted_for_it(
+    running: stack.Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(also: dict[str, str]) -> list[str]:
+        __main__.bring_up(running.home, running.port, replace(PLAN, also=also))
+        return capsys.readouterr().out.splitlines()[:-1]
+
+    changed, restarted = (
+        "Settings changed since the last start: CHARTRIER_DIP_DAYS",
+        "Rooms restarted: ingest, proof.",
+    )
+    stack.up(running.home, running.port, PLAN)
+    assert said({"CHARTRIER_DIP_DAYS": "3"}) == [f"{changed} is new.", restarted]
+    running.rooms["proof"].kill()
+    assert said({}) == [f"{changed} is no longer set.", "Rooms restarted: ingest."]
+    assert said({}) == []
 
 
 def test_a_secret_that_the_operator_gives_stays(running: stack.Stack) -> None:

@@ -18,7 +18,7 @@ from shared.messaging import dead_letters, topology
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import Letter, Replayed, Wanted
 from shared.messaging.delivery import Delivery
-from shared.messaging.outcome import Rejected
+from shared.messaging.outcome import Rejected, Verdict
 from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
@@ -280,6 +280,18 @@ async def test_a_dropped_letter_leaves_its_digest_and_no_word_of_it(proof: RoomD
     assert dropped.details["reason"] == "ValidationError"
     assert len(str(dropped.details["sha512"])) == 128
     assert "Martin" not in dropped.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [("", "Stranger: no topic"), ("what.ever.v1", "Rejected: proof.q does not hear what.ever.v1")],
+)
+async def test_a_message_without_a_topic_is_a_strangers(proof: RoomDatabase, topic: str, reason: str) -> None:
+    consumer = Consumer("proof.q", proof, {DipOrderedV1: Heard()})
+
+    [outcome] = await consumer.handle([Delivery(new_id(), topic, b'{"x":1}')])
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.DEAD, reason)
 
 
 async def test_the_reason_of_a_body_that_is_not_of_its_class_quotes_nothing_of_it(proof: RoomDatabase) -> None:

@@ -110,4 +110,6 @@ def test_a_finding_is_told_in_the_readers_language_under_a_code_that_stays(langu
         "place": "decision",
     }
     assert word in shown["message"]
+    assert shown["help"] == "/ingest/v1/findings#DECISION_REFUSED"
+    assert shown["mend"].startswith({"fr": "Lisez", "en": "Read"}[language])
     assert "Déjà versé." in shown["message"]

@@ -6,7 +6,7 @@ import pytest
 
 from services.local.postgres import Postgres
 from services.local.rabbitmq import Broker
-from services.local.room_settings import Surroundings, of_migration, of_room
+from services.local.room_settings import CHOSEN, Surroundings, likely, of_migration, of_room
 from services.local.seaweedfs import Site
 from services.local.settings import told_by_operator
 
@@ -61,6 +61,14 @@ def test_what_else_the_operator_says_is_told_but_never_in_the_place_of_what_is_c
     told = of_room("proof", around)
     assert told["CHARTRIER_CLAMD"] == "127.0.0.1:3310"
     assert told["CHARTRIER_PORT"] == "22002"
+
+
+def test_what_is_chosen_here_is_said_as_such_and_is_the_same_before_any_server_runs() -> None:
+    assert set(of_room("proof", AROUND)) == CHOSEN | {"CHARTRIER_INTERNAL_SECRET", "CHARTRIER_STAGING_URL"}
+    given = {"CHARTRIER_INTERNAL_SECRET": "g" * 32}
+    before = of_room("proof", likely(Path("/srv"), {**given, "CHARTRIER_PORT": "x"}))
+    assert set(before) == set(of_room("proof", AROUND))
+    assert before | given == before
 
 
 def test_rooms_are_never_told_the_owners_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ from services.ingest.domain.sip import Manifest
 from services.ingest.pipeline.manifest.builder import ManifestBuilder, TooManyUnits
 from services.ingest.pipeline.manifest.content import TooDeep, local_name
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
-from services.ingest.pipeline.manifest.prolog import HEAD, prolog_fault
+from services.ingest.pipeline.manifest.prolog import HEAD, NO_ROOT, prolog_fault
 from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_findings
 from services.ingest.pipeline.manifest.tolerated import take_out, told
+from services.ingest.pipeline.manifest.xml_errors import told_first, xml_reason
 from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
 
 
@@ -80,9 +81,9 @@ def _version(head: bytes, place: str) -> tuple[str, str]:
         # The root may have been read before the error; what follows is told by the real parsing.
         _, root = next(iter(parser.read_events()), ("", None))
         if root is None:
-            raise _Stop(_xml_error(error, place)) from error
+            raise _Stop(_xml_error(error, parser, place)) from error
     if root is None:
-        raise _Stop(found("MANIFEST_XML", f"{place}:1", reason="no root element near the beginning"))
+        raise _Stop(found("MANIFEST_XML", f"{place}:1", **NO_ROOT))
     if root.getroottree().docinfo.internalDTD is not None:
         raise _Stop(found("MANIFEST_DOCTYPE", f"{place}:1"))
     namespace = etree.QName(root).namespace or ""
@@ -102,7 +103,7 @@ def _parse(path: Path, place: str, builder: ManifestBuilder, limits: Limits) -> 
             _feed(file, place, parser, builder, limits)
         parser.close()
     except etree.XMLSyntaxError as error:
-        raise _Stop(_xml_error(error, place)) from error
+        raise _Stop(_xml_error(error, parser, place)) from error
     except TooDeep as error:
         raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_depth")) from error
     except TooManyUnits as error:
@@ -122,5 +123,6 @@ def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: Mani
             raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_gap"))
 
 
-def _xml_error(error: etree.XMLSyntaxError, place: str) -> Finding:
-    return found("MANIFEST_XML", f"{place}:{error.lineno or 1}", reason=(error.msg or "")[:300])
+def _xml_error(error: etree.XMLSyntaxError, parser: etree.XMLPullParser, place: str) -> Finding:
+    line, message = told_first(error, parser)
+    return found("MANIFEST_XML", f"{place}:{line}", **xml_reason(message))
