@@ -129,4 +129,23 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
         "celui-ci ({identified}).",
         "Convert the file to a format that the agreement allows, or ask the archives to add this one ({identified}).",
     ),
+    "FORMAT_ENCRYPTED": Mend(
+        "Ôtez le mot de passe ou le chiffrement dans le logiciel qui l’a mis, recalculez l’empreinte et la taille, "
+        "puis déposez à nouveau : personne ne pourrait ouvrir le fichier dans vingt ans.",
+        "Take off the password or the encryption in the program that put it, compute digest and size again, and "
+        "deposit anew: nobody could open the file in twenty years.",
+    ),
+    "FORMAT_PROTECTED": Mend(
+        "Ouvrez le fichier, ôtez sa protection, recalculez l’empreinte et la taille : un PDF/A n’en a jamais.",
+        "Open the file, take off its protection, compute digest and size again: a PDF/A never has any.",
+        "ISO 19005-1, 6.1.3",
+    ),
+    "FORMAT_ARCHIVE": Mend(
+        "Rien n’est exigé ; mieux vaut déposer les fichiers un à un, chacun avec son objet.",
+        "Nothing is asked for; it is better to deposit its files one by one, each with its data object.",
+    ),
+    "FORMAT_ARCHIVE_TOO_DEEP": Mend(
+        "Décompressez les archives intérieures et déposez leurs fichiers.",
+        "Unpack the inner archives and deposit their files.",
+    ),
 }

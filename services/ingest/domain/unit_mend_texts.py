@@ -41,6 +41,21 @@ UNIT_MENDS: Final[dict[str, Mend]] = {
         "duration.",
         "SEDA 2.x, Management",
     ),
+    "RULE_REFUSED_UNKNOWN": Mend(
+        "Écrivez dans RefNonRuleId le code d’une règle dont l’unité hériterait, ou ôtez-le.",
+        "Write in RefNonRuleId the code of a rule that the unit would inherit, or take it out.",
+        "SEDA 2.x, RefNonRuleId",
+    ),
+    "RULE_REFUSED_CATEGORY": Mend(
+        "Mettez RefNonRuleId « {code} » sous {known}.",
+        "Put RefNonRuleId “{code}” under {known}.",
+        "SEDA 2.x, RefNonRuleId",
+    ),
+    "RULE_INHERITANCE_TWICE": Mend(
+        "Gardez PreventInheritance ou la liste des RefNonRuleId, non les deux.",
+        "Keep PreventInheritance or the list of RefNonRuleId, not both.",
+        "SEDA 2.x, PreventInheritance",
+    ),
     "RULE_DATES_REVERSED": Mend(
         "Corrigez StartDate ou HoldEndDate de la règle « {code} ».",
         "Put StartDate or HoldEndDate of the rule “{code}” right.",

@@ -30,6 +30,18 @@ UNIT_TEXTS: Final[dict[str, FindingText]] = {
         "La règle « {code} » porte une date trop lointaine pour être voulue : {element} = {date}.",
         "The rule “{code}” bears a date too far away to be meant: {element} = {date}.",
     ),
+    "RULE_REFUSED_UNKNOWN": error(
+        "RefNonRuleId écarte la règle « {code} » ({category}), qui n’est pas dans le référentiel.",
+        "RefNonRuleId refuses the rule “{code}” ({category}), which is not in the referential.",
+    ),
+    "RULE_REFUSED_CATEGORY": error(
+        "RefNonRuleId écarte sous {category} la règle « {code} », qui est de la catégorie {known}.",
+        "RefNonRuleId refuses under {category} the rule “{code}”, which is of category {known}.",
+    ),
+    "RULE_INHERITANCE_TWICE": error(
+        "{category} écarte toutes les règles héritées (PreventInheritance) et en énumère certaines (RefNonRuleId).",
+        "{category} refuses every inherited rule (PreventInheritance), and lists some of them (RefNonRuleId).",
+    ),
     "RULE_DATES_REVERSED": error(
         "Le gel de la règle « {code} » finit ({end}) avant de commencer ({start}).",
         "The hold of the rule “{code}” ends ({end}) before it starts ({start}).",

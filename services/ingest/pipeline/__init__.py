@@ -15,6 +15,7 @@ from services.ingest.pipeline.check_identifiers import check_identifiers
 from services.ingest.pipeline.check_orphans import check_orphans
 from services.ingest.pipeline.check_physical_ids import check_physical_ids
 from services.ingest.pipeline.check_references import check_references
+from services.ingest.pipeline.check_refused_rules import check_refused_rules
 from services.ingest.pipeline.check_rule_dates import check_rule_dates
 from services.ingest.pipeline.check_rules import check_rules
 from services.ingest.pipeline.check_sizes import check_sizes
@@ -40,6 +41,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_dates,
     check_rules,
     check_rule_dates,
+    check_refused_rules,
     check_agreement_limits,
 )
 """All of them, always: a check without its data (files not measured) has nothing to say."""

@@ -71,7 +71,7 @@ def judge_aloud(
         findings = list(surveyed.findings)
         if surveyed.manifest is None or not spooled.exists():
             return Verdict(None, None, _told(findings, limits))
-        instruments = Instruments(identify, scan, Path(scratch))
+        instruments = Instruments(identify, scan, Path(scratch), limits.max_archive_depth)
         return _judge_surveyed(sip_path, surveyed, spooled, standard, instruments, tell)
 
 
