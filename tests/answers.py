@@ -8,7 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from services.ingest.pipeline.schema import load_schema, version_of
-from tests.corpus_location import official_xsd_at_hand
+from tests.corpus_location import find_official_xsd
 
 
 def valid_answer(document: bytes) -> etree._Element:
@@ -17,7 +17,7 @@ def valid_answer(document: bytes) -> etree._Element:
     version = version_of(etree.QName(answer).namespace or "")
     assert version is not None, answer.tag
     load_schema(version).assertValid(answer)
-    official = official_xsd_at_hand()
+    official = find_official_xsd()
     if official is not None:
         official_schema(version, official).assertValid(answer)
     return answer

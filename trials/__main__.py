@@ -18,7 +18,7 @@ from trials.list_of_trials import TRIALS
 from trials.options import Options
 from trials.progress import Notebook, Progress
 from trials.results import Result
-from trials.run import Figures, Run, Stopped, Trial
+from trials.run import Figures, NotAtHand, Run, Stopped, Trial
 
 INTERRUPTED = 130
 # The archive is at fault where a part of it does not come back.
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     except (Stopped, KeyboardInterrupt):
         print("\nStopped. What was done is kept; go on with --resume.", flush=True)
         return INTERRUPTED
-    except MissingServerError as said:
+    except (MissingServerError, NotAtHand) as said:
         print(said, file=sys.stderr)
         return 1
     return 0 if all(passed) else 1

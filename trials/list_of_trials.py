@@ -3,6 +3,7 @@
 from trials.deposits import UnderLoad
 from trials.mishaps import kill_rooms, restart_broker, restart_database, restart_site
 from trials.run import Trial
+from trials.schema_mutants import play as schema_mutants
 
 _ALL = (
     Trial(
@@ -34,6 +35,12 @@ _ALL = (
         "a site is killed or stopped under load, and comes back",
         UnderLoad(restart_site, wave=10),
         count=200,
+    ),
+    Trial(
+        "schema-mutants",
+        "our SEDA schemas and the official ones give each of thousands of spoilt messages the same verdict",
+        schema_mutants,
+        count=104,
     ),
 )
 

@@ -13,6 +13,10 @@ from trials.progress import Notebook
 _BLINK = 0.2
 
 
+class NotAtHand(Exception):
+    """What a trial needs is not on this machine; the text says what, and how to give it."""
+
+
 class Stopped(Exception):
     """Somebody told the trial to stop; what it has done is kept."""
 

@@ -86,13 +86,16 @@ def random_mutants(version: str, rng: Random, each: int) -> Iterator[bytes]:
         yield from (seda_mutants.a_mutant(document, rng, names) for _ in range(each))
 
 
-def every_place(version: str, rng: Random) -> Iterator[bytes]:
-    """Spoil, in every single way, every place of the grammar (parent, child). Raises `Difference` if one is not met."""
+def every_place(version: str, rng: Random, share: int = 1) -> Iterator[bytes]:
+    """Spoil, in every single way, every place of the grammar (parent, child); yield one mutant in `share`.
+
+    Raises `Difference` at the end if an element was met nowhere.
+    """
     seen: set[seda_mutants.Place] = set()
     for richness in (0.1, 0.2, 0.3, 0.4, 0.5):  # the small ones first: their mutants cost less
         for message in seda_documents.messages() * 8:
             document = seda_documents.draw(version, message, rng, richness)
-            yield from seda_mutants.every_mutant(document, seen)
+            yield from (spoil() for spoil in seda_mutants.every_mutant(document, seen) if rng.randrange(share) == 0)
     met = {etree.QName(child).localname for _, child in seen}
     drawn = {name for name in seda_documents.vocabulary(version) if not name.endswith("Abstract")}
     if not drawn <= met:

@@ -13,6 +13,9 @@ from tests.contracts.seda_documents import XLINK, XML, XSI
 
 Place = tuple[str, str]
 
+Spoil = Callable[[], bytes]
+"""Writes one mutant, when it is wanted."""
+
 # Values that sit on the edge of one type or another.
 BENT: Final = (
     "", " ", " x ", "deux mots", "2024-02-30", "2024-02-29", "2024-02-29T24:01:00", "2024-02-29T08:30:00Z",
@@ -32,7 +35,7 @@ def seeded(name: str) -> Random:
     return Random(name)  # noqa: S311 - a test wants to be repeated
 
 
-def every_mutant(document: Element, seen: set[Place]) -> Iterator[bytes]:
+def every_mutant(document: Element, seen: set[Place]) -> Iterator[Spoil]:
     """Spoil, in every single way, each kind of place (parent, child) not in `seen` yet."""
     for index, element in enumerate(document.iter(etree.Element)):
         parent = element.getparent()
@@ -50,7 +53,7 @@ def a_mutant(document: Element, rng: Random, names: tuple[str, ...]) -> bytes:
     return etree.tostring(mutant, pretty_print=True)
 
 
-def _around(document: Element, index: int) -> Iterator[bytes]:
+def _around(document: Element, index: int) -> Iterator[Spoil]:
     model = list(document.iter(etree.Element))[index]
     attributes = sorted(str(name) for name in model.attrib)
     ways: list[Callable[[Element], None]] = [_drop, _double, _swap, _empty, _nil]
@@ -60,10 +63,13 @@ def _around(document: Element, index: int) -> Iterator[bytes]:
         ways.append(partial(_strip, name=name))
         ways += [partial(_mark, name=name, value=value) for value in BENT]
     ways += [partial(_mark, name=name, value="I1") for name in _ATTRIBUTES]
-    for way in ways:
-        mutant = deepcopy(document)
-        way(list(mutant.iter(etree.Element))[index])
-        yield etree.tostring(mutant, pretty_print=True)
+    yield from (partial(_spoilt, document, index, way) for way in ways)
+
+
+def _spoilt(document: Element, index: int, way: Callable[[Element], None]) -> bytes:
+    mutant = deepcopy(document)
+    way(list(mutant.iter(etree.Element))[index])
+    return etree.tostring(mutant, pretty_print=True)
 
 
 def _drop(element: Element) -> None:

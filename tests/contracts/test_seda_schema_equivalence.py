@@ -1,12 +1,11 @@
 """Our schemas accept and refuse what the official ones do, at the same lines.
 
-A sample of the places where a document can be wrong: the trial `schema-mutants` walks through all of them.
+A sample of all the ways to be wrong: the trial `schema-mutants` goes through every one of them.
 """
 
 import csv
 import tarfile
 import zipfile
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -66,10 +65,15 @@ def test_300_mutants_of_each_version_get_the_same_verdict(
 
 
 @EVERY_VERSION
-def test_a_place_in_ten_spoilt_in_every_way_gets_the_same_verdict(version: str, pairs: dict[str, Pair]) -> None:
+def test_every_place_of_the_grammar_spoilt_in_a_way_out_of_twelve_gets_the_same_verdict(
+    version: str, pairs: dict[str, Pair], capsys: pytest.CaptureFixture[str]
+) -> None:
     rng = seda_mutants.seeded(f"places {version}")
 
-    pairs[version].assert_same(islice(every_place(version, rng), rng.randrange(10), None, 10))
+    pairs[version].assert_same(every_place(version, rng, share=12))
+
+    assert pairs[version].compared.total() > 2000
+    _tell(capsys, pairs[version])
 
 
 def test_real_manifests_and_their_mutants_get_the_same_verdict(
@@ -119,7 +123,7 @@ def test_the_official_files_are_read_without_the_web(version: str, official_xsd_
 
 def _tell(capsys: pytest.CaptureFixture[str], *compared: Pair) -> None:
     with capsys.disabled():
-        print("", *compared, sep="\n")
+        print("", *compared, sep="\n")  # noqa: T201 (the counts are wanted)
 
 
 def _packages(corpus: Path) -> list[Path]:

@@ -32,7 +32,7 @@ class ChildDied(TryAgain):
 class Children:
     """A pool of `count` child processes, started on first use and replaced when one dies.
 
-    Each begins by `prepare`, which must be known by its name to the child (a function of a module, or a partial of it).
+    Each begins by `prepare`, which a child must find by its name: a function of a module, or a partial of it.
     """
 
     def __init__(self, count: int, prepare: Callable[[], None] | None = None) -> None:

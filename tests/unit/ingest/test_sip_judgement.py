@@ -17,7 +17,7 @@ PLAIN = Identification("x-fmt/111", "Plain Text File", "text/plain")
 
 
 @pytest.mark.parametrize("container", ContainerFormat)
-@pytest.mark.parametrize("version", ["2.1", "2.2"])
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3"])
 def test_a_right_package_has_no_finding_even_under_a_strict_agreement(
     tmp_path: Path, version: str, container: ContainerFormat
 ) -> None:
