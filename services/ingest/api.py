@@ -1,6 +1,7 @@
 """The HTTP edge of ingest: deposits come in here, and are followed here."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -60,16 +61,18 @@ async def create_transfer(
     ingest: Parts,
     agreement: Annotated[str, Query(min_length=1, max_length=200)],
     filename: Annotated[str | None, Query(max_length=255, pattern=PRINTABLE)] = None,
+    *,
+    dry_run: bool = False,
 ) -> JSONResponse:
-    """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``."""
-    if "dry_run" in request.query_params:
-        # Silence would store what its sender only wanted judged.
-        raise Problem(400, "dry_run_unknown", "Le mode dry_run n'est pas offert.", "dry_run is not offered.")
+    """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``.
+
+    With ``dry_run`` it is judged as it would be, and nothing of it is kept but the verdict.
+    """
     ingest.turnstile.admit(caller.subject)
     chosen = await agreement_for(ingest, caller, agreement, now().date())
     limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
     async with refusals_noted(ingest.database, caller.subject, chosen):
-        parcel = _parcel(request, limit, filename)
+        parcel = replace(_parcel(request, limit, filename), dry_run=dry_run)
     transfer, new = await receive(ingest, chosen, caller.subject, parcel)
     body = {"id": str(transfer.id), "state": transfer.state, "links": links(transfer)}
     return JSONResponse(body, 202 if new else 200, {"Location": links(transfer)["self"]})
@@ -175,7 +178,7 @@ async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -
     """Return the SEDA Acknowledgement, from the moment the manifest's header was read."""
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
     header = None if transfer.header is None else header_of_json(transfer.header)
-    if header is None or not can_answer(header):
+    if header is None or not can_answer(header) or transfer.dry_run:
         raise _not_yet("acknowledgement_not_ready", "L'accusé de réception", "The acknowledgement", transfer)
     letter = Letter(header, f"{transfer.id}-ack", rfc3339(transfer.received_at))
     return Response(acknowledgement(letter), media_type=XML)
@@ -229,6 +232,13 @@ async def _within(ingest: Ingest, caller: Caller, permission: Permission, transf
 
 
 def _not_yet(code: str, fr: str, en: str, transfer: Transfer) -> Problem:
+    if transfer.dry_run:
+        return Problem(
+            409,
+            "dry_run",
+            "Un essai (dry_run) n'a pas de réponse SEDA ; voyez le rapport.",
+            "A dry run has no SEDA answer; see the report.",
+        )
     final = transfer.state in {TransferState.ACCEPTED, TransferState.REJECTED}
     if final:
         return Problem(

@@ -14,7 +14,7 @@ from uuid import UUID
 from services.ingest import queries
 from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.finding_texts import found
-from services.ingest.domain.findings import Finding
+from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.records import findings_of_json, findings_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
 from services.ingest.parts import Ingest
@@ -185,6 +185,20 @@ async def reject(
     tx.post(told, cause=cause)
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
+    return moved
+
+
+async def keep_nothing(
+    tx: Transaction, transfer: Transfer, findings: Sequence[Finding], columns: Mapping[str, Any]
+) -> Transfer:
+    """End a dry run, locked before: its verdict stays, its bytes go, and no other room hears of it."""
+    values = {"findings": findings_to_json(findings), **columns}
+    (moved,) = await queries.move(tx.connection, [Move(transfer, TransferState.JUDGED, values)])
+    await _sweep(tx, transfer)
+    outcome = "ko" if is_refused(findings) else "ok"
+    details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted({each.code for each in findings}))}
+    told = line(transfer, "transfer.judged", transfer.depositor, details)
+    tx.journal(told.model_copy(update={"outcome": outcome}))
     return moved
 
 

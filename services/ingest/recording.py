@@ -16,7 +16,7 @@ from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import findings_to_json, header_to_json, plan_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState
-from services.ingest.handlers import aip_key, line, reject
+from services.ingest.handlers import aip_key, keep_nothing, line, reject
 from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import MessageName, Move, Transfer
 from services.ingest.tasks import Checked
@@ -105,6 +105,8 @@ async def _verdict(
     transfer, checked = judged.transfer, judged.checked
     findings = (*checked.findings, *_same_message(judged, earlier))
     named = _named(checked)
+    if transfer.dry_run:
+        return Concluded(await keep_nothing(tx, transfer, findings, named), None)
     if is_refused(findings) or checked.inventory is None:
         refused = await reject(staging, tx, transfer, findings, named, cause=judged.held.cause)
         return Concluded(refused, None)
