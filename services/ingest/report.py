@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from services.ingest.domain.finding_texts import text
-from services.ingest.domain.findings import Finding, Severity
+from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.mend_texts import mend
 from services.ingest.domain.places import place_in_words, reading_order
 from services.ingest.domain.records import findings_of_json
@@ -21,6 +21,10 @@ _TITLES = {
         "Transfer awaiting an archivist’s decision",
     ),
 }
+_JUDGED = {
+    True: ("Essai : ce versement serait refusé", "Dry run: this transfer would be rejected"),
+    False: ("Essai : ce versement serait accepté", "Dry run: this transfer would be accepted"),
+}
 _UNDER_WAY = ("Versement en cours de traitement", "Transfer under way")
 _LEADS = {
     TransferState.ACCEPTED: (
@@ -30,6 +34,10 @@ _LEADS = {
     TransferState.REJECTED: (
         "Rien n’en est conservé. Corrigez les erreurs ci-dessous, refaites le paquet, déposez-le de nouveau.",
         "None of its files is kept. Mend the errors below, make the package again and send it anew.",
+    ),
+    TransferState.JUDGED: (
+        "C’était un essai : rien n’en est conservé que ce rapport.",
+        "This was a dry run: nothing of it is kept but this report.",
     ),
     TransferState.AWAITING_DECISION: (
         "Le paquet a passé tous les contrôles ; un archiviste va l’accepter ou le refuser.",
@@ -59,7 +67,7 @@ def report(transfer: Transfer, language: str) -> str:
     at = 0 if language == "fr" else 1
     findings = findings_of_json(transfer.findings)
     return page(
-        _title(transfer, at),
+        _title(transfer, is_refused(findings), at),
         language,
         [
             element("p", _LEADS.get(transfer.state, _PATIENCE)[at], class_="lead"),
@@ -71,13 +79,14 @@ def report(transfer: Transfer, language: str) -> str:
     )
 
 
-def _title(transfer: Transfer, at: int) -> str:
-    title = _TITLES.get(transfer.state, _UNDER_WAY)[at]
+def _title(transfer: Transfer, refused: bool, at: int) -> str:  # noqa: FBT001 (what was found)
+    judged = transfer.state is TransferState.JUDGED
+    title = (_JUDGED[refused] if judged else _TITLES.get(transfer.state, _UNDER_WAY))[at]
     return f"{title} : {transfer.filename}" if transfer.filename else title
 
 
 def _cut_short(transfer: Transfer) -> bool:
-    return transfer.state is TransferState.REJECTED and (
+    return transfer.state in {TransferState.REJECTED, TransferState.JUDGED} and (
         transfer.header is None or "files" not in (transfer.counts or {})
     )
 

@@ -72,12 +72,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
                 slots=own.ingest_slots,
                 lease_seconds=lasts,
             ),
-            WorkLoop(
-                database,
-                dict.fromkeys((handlers.PROCESS, JUDGE), workshop.process),
-                slots=own.ingest_slots,
-                lease_seconds=lasts,
-            ),
+            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),
         close=(children.close, staging.close),

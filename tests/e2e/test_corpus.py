@@ -18,6 +18,7 @@ import pytest
 
 from chartrier_client.answers import Transfer
 from chartrier_client.http import Client
+from tests.answers import valid_answer
 from tests.corpus_location import corpus_dir
 from tests.e2e.conftest import AllInOne
 from trials.towns import Town, a_town
@@ -94,6 +95,14 @@ def judged(towns: list[tuple[Town, Client]], packages: list[dict[str, str]]) -> 
         return dict(zip([row["file"] for row in packages], pool.map(judge, sent), strict=True))
 
 
+def code_replied(client: Client, transfer: Transfer) -> str | None:
+    """The ReplyCode of a transfer, whose answers are valid SEDA; None where its header could not be read."""
+    if "reply" not in transfer.body["links"]:
+        return None
+    valid_answer(client.acknowledgement(transfer.id))
+    return valid_answer(client.reply(transfer.id)).findtext("{*}ReplyCode")
+
+
 def given_back(town: Town, transfer: Transfer) -> Counter[str]:
     """The SHA-512 of every file of a transfer, as downloaded from the archive."""
     with town.client() as client, town.http() as http:
@@ -117,6 +126,7 @@ def test_what_is_to_be_accepted_is_and_comes_back_bit_for_bit(towns: list[tuple[
     }
     assert refused == {}
     assert len(verdicts) >= 64
+    assert {code_replied(*verdict) for verdict in verdicts.values()} <= {"OK", "WARNING"}
 
     town_of = {client: town for town, client in towns}
 
@@ -139,7 +149,8 @@ def test_what_is_to_be_refused_is(towns: list[tuple[Town, Client]]) -> None:
     verdicts = judged(towns, rows("reject"))
 
     assert {name: found.state for name, (_, found) in verdicts.items() if found.state != "rejected"} == {}
-    for name, (_, transfer) in verdicts.items():
+    for name, (client, transfer) in verdicts.items():
+        assert code_replied(client, transfer) in {"KO", None}, name
         errors = [finding for finding in transfer.findings if finding.severity == "error"]
         assert errors, name
         assert all(finding.message and finding.code for finding in errors), name

@@ -92,6 +92,14 @@ def test_there_is_a_report_in_every_state(transfer: Transfer, told: str) -> None
     assert "Aucun constat." in shown_text(transfer)
 
 
+def test_a_dry_run_says_what_would_have_become_of_it() -> None:
+    judged = replace(REJECTED, state=TransferState.JUDGED)
+
+    assert "Essai : ce versement serait refusé" in shown_text(with_findings(judged, MISSING))
+    assert "Essai : ce versement serait accepté" in shown_text(with_findings(judged, EMPTY))
+    assert "rien n’en est conservé que ce rapport" in shown_text(with_findings(judged, EMPTY))
+
+
 def test_of_an_unreadable_package_it_says_that_there_may_be_more() -> None:
     more = "d’autres constats peuvent apparaître"
     unread = replace(with_findings(REJECTED, found("CONTAINER_TRUNCATED", "container")), header=None, counts={})
