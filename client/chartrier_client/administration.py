@@ -26,6 +26,14 @@ class AgreementTerms:
     max_units: int | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    reply_codes: Literal["vitam", "numeric"] | None = None
+    """The vocabulary of ReplyCode; the archive's own choice when not given."""
+    schema_tolerances: tuple[str, ...] = ()
+    """What is forgiven of SEDA's grammar, by the archive's names."""
+    unidentified: bool | None = None
+    """Whether files of unknown format are taken; where not given, only if any format is."""
+    antivirus: Literal["yes", "no", "required"] | None = None
+    """Whether files are shown to the antivirus; the archive's own choice when not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,10 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "max_units": terms.max_units,
         "valid_from": terms.valid_from and terms.valid_from.isoformat(),
         "valid_to": terms.valid_to and terms.valid_to.isoformat(),
+        "reply_codes": terms.reply_codes,
+        "schema_tolerances": list(terms.schema_tolerances) or None,
+        "unidentified": terms.unidentified,
+        "antivirus": terms.antivirus,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

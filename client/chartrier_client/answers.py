@@ -8,13 +8,13 @@ from chartrier_client.errors import Finding, UnexpectedAnswer, findings_from
 
 Json = Mapping[str, Any]
 
-FINAL_STATES = frozenset({"accepted", "rejected"})
+FINAL_STATES = frozenset({"accepted", "rejected", "judged"})
 FINAL_DIP_STATES = frozenset({"ready", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Where a deposit stands; `accepted` and `rejected` are final."""
+    """Where a deposit stands; `accepted`, `rejected` and (a dry run) `judged` are final."""
 
     id: str
     state: str

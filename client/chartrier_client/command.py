@@ -180,7 +180,8 @@ def _complain(chosen: argparse.Namespace, message: str, findings: Sequence[Findi
 
 
 def _finding_line(finding: Finding) -> str:
-    return f"  [{finding.severity}] {finding.code} {finding.place} : {finding.message}"
+    told = f"  [{finding.severity}] {finding.code} {finding.place} : {finding.message}"
+    return f"{told}\n      → {finding.mend}" if finding.mend else told
 
 
 LOCAL_ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {"sip": _sip, "demo-sip": _demo_sip}

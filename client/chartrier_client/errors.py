@@ -14,12 +14,13 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing the archive found in a deposit; `code` never changes meaning."""
+    """One thing the archive found in a deposit; `code` never changes meaning, `mend` says what to do about it."""
 
     code: str
     severity: str
     place: str
     message: str
+    mend: str = ""
 
 
 class Problem(Exception):
@@ -72,7 +73,7 @@ def findings_from(rows: object) -> tuple[Finding, ...]:
     if not isinstance(rows, list):
         return ()
     return tuple(
-        Finding(*(str(row.get(name) or "") for name in ("code", "severity", "place", "message")))
+        Finding(*(str(row.get(name) or "") for name in ("code", "severity", "place", "message", "mend")))
         for row in rows
         if isinstance(row, dict)
     )

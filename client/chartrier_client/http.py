@@ -67,11 +67,11 @@ class Client:
         """Put JSON to any route of the archive and return the object answered."""
         return self._session.json("PUT", path, lambda: {"json": body})
 
-    def deposit(self, path: Path, agreement: str) -> str:
+    def deposit(self, path: Path, agreement: str, *, dry_run: bool = False) -> str:
         """Deposit a package under an agreement (id or identifier) and return the transfer's identifier.
 
         The file is read twice, once for its digest and once to send it, never into memory: the archive
-        refuses a body that changed on its way.
+        refuses a body that changed on its way. A `dry_run` is judged, and nothing of it is kept but the verdict.
         """
         headers = {"Content-Type": media_type(path), "Content-Digest": content_digest(sha512_of(path))}
         with ExitStack() as opened:
@@ -79,7 +79,7 @@ class Client:
             def options() -> dict[str, Any]:
                 file = opened.enter_context(path.open("rb"))
                 return {
-                    "params": {"agreement": agreement},
+                    "params": {"agreement": agreement} | ({"dry_run": "true"} if dry_run else {}),
                     "headers": headers,
                     "content": file,
                     "timeout": DEPOSIT_TIMEOUT,
@@ -97,7 +97,7 @@ class Client:
         timeout: float = 300.0,
         on_progress: Callable[[Transfer], None] | None = None,
     ) -> Transfer:
-        """Wait until a deposit is accepted or rejected; `on_progress` hears each new state once."""
+        """Wait until a deposit is accepted or rejected, a dry run judged; `on_progress` hears each new state once."""
         return wait_for(lambda: self.transfer(transfer_id), Patience(timeout, self._pause), on_progress)
 
     def acknowledgement(self, transfer_id: str) -> bytes:

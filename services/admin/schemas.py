@@ -12,6 +12,7 @@ from services.admin.domain.secret import LONGEST_OVERLAP, OVERLAP
 from shared.clock import now, rfc3339
 from shared.identity.caller import mandates_claim
 from shared.identity.rights import Role
+from shared.messages.admin import SchemaTolerance
 
 Reference = Annotated[str, Field(min_length=1, max_length=128)]
 Limit = Annotated[int, Field(ge=1, le=2**62)]
@@ -59,6 +60,10 @@ class Terms(Body):
     max_units: Limit | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    schema_tolerances: Annotated[tuple[SchemaTolerance, ...], Field(max_length=100)] = ()
+    unidentified: bool | None = None
+    antivirus: Literal["yes", "no", "required"] = "yes"
+    reply_codes: Literal["vitam", "numeric"] = "vitam"
 
 
 class NewAgreement(Terms):

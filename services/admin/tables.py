@@ -62,6 +62,10 @@ agreement_version = Table(
     Column("max_units", BigInteger),
     Column("valid_from", Date),
     Column("valid_to", Date),
+    Column("schema_tolerances", ARRAY(Text), nullable=False),
+    Column("unidentified", Boolean),
+    Column("antivirus", Text, nullable=False),
+    Column("reply_codes", Text, nullable=False, server_default="vitam"),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )

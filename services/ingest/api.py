@@ -1,11 +1,12 @@
 """The HTTP edge of ingest: deposits come in here, and are followed here."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
@@ -13,13 +14,16 @@ from services.ingest import queries
 from services.ingest.agreements import agreement_for
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
+from services.ingest.findings_catalogue import catalogue
 from services.ingest.handlers import decide
+from services.ingest.html_page import shown
 from services.ingest.multipart import boundary_of, sip_part
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
 from services.ingest.queries import Transfer
 from services.ingest.reception import Parcel, announced_digests, matching, receive
 from services.ingest.refusals import refusals_noted
+from services.ingest.report import report
 from services.ingest.views import links, summary_view, transfer_view
 from shared.bodies import stream_of
 from shared.clock import now, rfc3339
@@ -46,6 +50,7 @@ def _ingest(request: Request) -> Ingest:
 Parts = Annotated[Ingest, Depends(_ingest)]
 Depositor = Annotated[Caller, requires(Permission.TRANSFER_DEPOSIT)]
 Reader = Annotated[Caller, requires(Permission.TRANSFER_READ)]
+Anyone = Annotated[Caller, requires(Permission.PUBLIC)]
 Archivist = Annotated[Caller, requires(Permission.TRANSFER_DECIDE)]
 
 
@@ -56,16 +61,18 @@ async def create_transfer(
     ingest: Parts,
     agreement: Annotated[str, Query(min_length=1, max_length=200)],
     filename: Annotated[str | None, Query(max_length=255, pattern=PRINTABLE)] = None,
+    *,
+    dry_run: bool = False,
 ) -> JSONResponse:
-    """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``."""
-    if "dry_run" in request.query_params:
-        # Silence would store what its sender only wanted judged.
-        raise Problem(400, "dry_run_unknown", "Le mode dry_run n'est pas offert.", "dry_run is not offered.")
+    """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``.
+
+    With ``dry_run`` it is judged as it would be, and nothing of it is kept but the verdict.
+    """
     ingest.turnstile.admit(caller.subject)
     chosen = await agreement_for(ingest, caller, agreement, now().date())
     limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
     async with refusals_noted(ingest.database, caller.subject, chosen):
-        parcel = _parcel(request, limit, filename)
+        parcel = replace(_parcel(request, limit, filename), dry_run=dry_run)
     transfer, new = await receive(ingest, chosen, caller.subject, parcel)
     body = {"id": str(transfer.id), "state": transfer.state, "links": links(transfer)}
     return JSONResponse(body, 202 if new else 200, {"Location": links(transfer)["self"]})
@@ -141,12 +148,29 @@ async def get_transfer(request: Request, caller: Reader, ingest: Parts, transfer
     return transfer_view(transfer, language_of(request.headers.get("accept-language")))
 
 
-@router.get("/transfers/{transfer_id}/report")
-async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> dict[str, Any]:
-    """Return the findings alone: an unreadable package has no SEDA answer, but it has this."""
+@router.get("/transfers/{transfer_id}/report", response_class=HTMLResponse)
+async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> Response:
+    """Return the findings for people, as HTML: an unreadable package has no SEDA answer, but it has this.
+
+    Who asks for ``application/json`` and not for HTML has the same findings as data.
+    """
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
-    view = transfer_view(transfer, language_of(request.headers.get("accept-language")))
-    return {name: view[name] for name in ("id", "state", "findings", "steps", "reason")}
+    language = language_of(request.headers.get("accept-language"))
+    if not _wants_data(request.headers.get("accept", "")):
+        return shown(report(transfer, language), language, **{"Cache-Control": "private, no-cache"})
+    view = transfer_view(transfer, language)
+    return JSONResponse({name: view[name] for name in ("id", "state", "findings", "steps", "reason")})
+
+
+def _wants_data(accept: str) -> bool:
+    return "application/json" in accept and "text/html" not in accept
+
+
+@router.get("/findings", response_class=HTMLResponse)
+async def get_findings(request: Request, _: Anyone) -> Response:
+    """Show the catalogue of findings: what each means and what to do about it."""
+    language = language_of(request.headers.get("accept-language"))
+    return shown(catalogue(language), language, **{"Cache-Control": "public, max-age=3600"})
 
 
 @router.get("/transfers/{transfer_id}/acknowledgement", response_class=Response)
@@ -154,7 +178,7 @@ async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -
     """Return the SEDA Acknowledgement, from the moment the manifest's header was read."""
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
     header = None if transfer.header is None else header_of_json(transfer.header)
-    if header is None or not can_answer(header):
+    if header is None or not can_answer(header) or transfer.dry_run:
         raise _not_yet("acknowledgement_not_ready", "L'accusé de réception", "The acknowledgement", transfer)
     letter = Letter(header, f"{transfer.id}-ack", rfc3339(transfer.received_at))
     return Response(acknowledgement(letter), media_type=XML)
@@ -208,6 +232,13 @@ async def _within(ingest: Ingest, caller: Caller, permission: Permission, transf
 
 
 def _not_yet(code: str, fr: str, en: str, transfer: Transfer) -> Problem:
+    if transfer.dry_run:
+        return Problem(
+            409,
+            "dry_run",
+            "Un essai (dry_run) n'a pas de réponse SEDA ; voyez le rapport.",
+            "A dry run has no SEDA answer; see the report.",
+        )
     final = transfer.state in {TransferState.ACCEPTED, TransferState.REJECTED}
     if final:
         return Problem(

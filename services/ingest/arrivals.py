@@ -5,12 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.ingest import queries
+from services.ingest.domain.transfer import TransferState
 from services.ingest.queries import Transfer
 from shared.messages.ingest import SipReceivedV1
 from shared.messages.journal import JournalLineV1
+from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
+from shared.messaging.work import enqueue
 from shared.object_store.port import Written
 from shared.tracing import current_trace
+
+JUDGE = "judge"
+"""Check a dry run. A kind of work apart: a worker of the release before would build its AIP."""
 
 
 @dataclass(slots=True)
@@ -30,11 +36,21 @@ async def enter(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Transfer |
     added = await queries.add_transfers(tx.connection, [arrival.values for arrival in arrivals])
     entered = [added.get(arrival.values["id"]) for arrival in arrivals]
     for new, arrival in zip(entered, arrivals, strict=True):
-        if new is not None:
+        if new is not None and not new.dry_run:
             tx.post(_received(new, arrival.written), trace=arrival.trace)
             tx.journal(_line("transfer.received", new, arrival.written))
         arrival.leaving = True
-    return entered
+    return await _at_once(tx, entered)
+
+
+async def _at_once(tx: Transaction, entered: list[Transfer | None]) -> list[Transfer | None]:
+    """Have dry runs checked: nobody else is told of them."""
+    dry = [new.id for new in entered if new is not None and new.dry_run]
+    if not dry:
+        return entered
+    moved = await queries.step(tx.connection, dry, TransferState.RECEIVED, TransferState.CHECKING)
+    await enqueue(tx, JUDGE, *(Piece(str(one)) for one in dry))
+    return [None if new is None else moved.get(new.id, new) for new in entered]
 
 
 def _received(new: Transfer, written: Written) -> SipReceivedV1:

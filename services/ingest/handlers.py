@@ -12,8 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from services.ingest import queries
+from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.finding_texts import found
-from services.ingest.domain.findings import Finding
+from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.records import findings_of_json, findings_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
 from services.ingest.parts import Ingest
@@ -111,7 +112,7 @@ async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[Deposi
     granted = [transfers[transfer_id] for transfer_id in due]
     # The date is the message's, not the clock's: handled twice, the reply has the same bytes.
     dates = [message.occurred_at for message in due.values()]
-    keys = await _write_replies(staging, granted, dates)
+    keys = await _write_replies(staging, granted, await _vocabularies(tx, granted), dates)
     moves = [
         Move(transfer, TransferState.ACCEPTED, {"granted_at": date, "reply_key": key, "inventory": None})
         for transfer, date, key in zip(granted, dates, keys, strict=True)
@@ -121,17 +122,23 @@ async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[Deposi
     await _sweep(tx, *granted)
 
 
+async def _vocabularies(tx: Transaction, transfers: Sequence[Transfer]) -> list[ReplyCodes]:
+    """Return by which vocabulary each transfer is answered: that of its agreement as it stands now."""
+    agreements = await queries.find_agreements(tx.connection, [str(transfer.agreement) for transfer in transfers])
+    return [ReplyCodes.VITAM if one is None else ReplyCodes(one.reply_codes) for one in agreements]
+
+
 async def _write_replies(
-    staging: ObjectStore, transfers: Sequence[Transfer], dates: Sequence[datetime]
+    staging: ObjectStore, transfers: Sequence[Transfer], codes: Sequence[ReplyCodes], dates: Sequence[datetime]
 ) -> list[str | None]:
     """Write several replies at once. Raises `TryAgain` when staging is away, once none is being written any more."""
     few = asyncio.Semaphore(REPLIES_AT_ONCE)
 
-    async def write(transfer: Transfer, date: datetime) -> str | None:
+    async def write(transfer: Transfer, vocabulary: ReplyCodes, date: datetime) -> str | None:
         async with few:
-            return await write_reply(staging, transfer, date)
+            return await write_reply(staging, transfer, vocabulary, date)
 
-    written = await asyncio.gather(*map(write, transfers, dates), return_exceptions=True)
+    written = await asyncio.gather(*map(write, transfers, codes, dates), return_exceptions=True)
     for result in written:
         if isinstance(result, StoreUnavailable):
             raise TryAgain(f"staging: {result}") from result
@@ -163,9 +170,10 @@ async def reject(
     """Refuse a transfer, locked before: state, reply, trace; staging is swept. `columns` are set with it."""
     header = columns.get("header", transfer.header)
     refused = replace(transfer, findings=findings_to_json(findings), header=header)
+    (vocabulary,) = await _vocabularies(tx, [transfer])
     values = {
         "findings": refused.findings,
-        "reply_key": await write_reply(staging, refused, None),
+        "reply_key": await write_reply(staging, refused, vocabulary, None),
         "plan": None,
         "inventory": None,
         **columns,
@@ -177,6 +185,20 @@ async def reject(
     tx.post(told, cause=cause)
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
+    return moved
+
+
+async def keep_nothing(
+    tx: Transaction, transfer: Transfer, findings: Sequence[Finding], columns: Mapping[str, Any]
+) -> Transfer:
+    """End a dry run, locked before: its verdict stays, its bytes go, and no other room hears of it."""
+    values = {"findings": findings_to_json(findings), **columns}
+    (moved,) = await queries.move(tx.connection, [Move(transfer, TransferState.JUDGED, values)])
+    await _sweep(tx, transfer)
+    outcome = "ko" if is_refused(findings) else "ok"
+    details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted({each.code for each in findings}))}
+    told = line(transfer, "transfer.judged", transfer.depositor, details)
+    tx.journal(told.model_copy(update={"outcome": outcome}))
     return moved
 
 

@@ -62,6 +62,7 @@ class Transfer:
     reason: str | None
     granted_at: datetime | None
     reply_key: str | None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sh
         transfer.c.establishment == establishment,
         transfer.c.sha512 == sha512,
         transfer.c.state != TransferState.REJECTED,
+        ~transfer.c.dry_run,
     )
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else _transfer(row)
@@ -129,7 +131,7 @@ async def transfers_of_messages(
         return {}
     columns = (transfer.c.establishment, transfer.c.transferring_agency, transfer.c.message_identifier)
     query = select(*columns, transfer.c.id).where(
-        tuple_(*columns).in_(list(names)), transfer.c.state != TransferState.REJECTED
+        tuple_(*columns).in_(list(names)), transfer.c.state != TransferState.REJECTED, ~transfer.c.dry_run
     )
     return {(row[0], row[1], row[2]): row.id for row in await connection.execute(query)}
 
@@ -148,12 +150,14 @@ async def list_transfers(
     before: UUID | None,
     limit: int,
 ) -> list[Transfer]:
-    """Return transfers of some establishments (None: all), newest first, from before an id."""
+    """Return transfers of some establishments (None: all), newest first, from before an id.
+
+    Dry runs are among them where those that are judged are asked for, and nowhere else.
+    """
     query = select(*_SHOWN).order_by(transfer.c.id.desc()).limit(limit)
     if establishments is not None:
         query = query.where(transfer.c.establishment.in_(list(establishments)))
-    if state is not None:
-        query = query.where(transfer.c.state == state)
+    query = query.where(~transfer.c.dry_run) if state is None else query.where(transfer.c.state == state)
     if before is not None:
         query = query.where(transfer.c.id < before)
     return [_transfer(row) for row in await connection.execute(query)]
@@ -196,6 +200,11 @@ async def recipe(connection: AsyncConnection, transfer_id: UUID) -> tuple[dict[s
     query = select(transfer.c.plan, transfer.c.inventory).where(transfer.c.id == transfer_id)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None or row.plan is None or row.inventory is None else (row.plan, row.inventory)
+
+
+async def record_header(connection: AsyncConnection, transfer_id: UUID, header: Mapping[str, Any]) -> None:
+    """Note the header of a transfer that is being checked, without moving it."""
+    await connection.execute(_CHANGE, [{"wanted": transfer_id, "header": header}])
 
 
 async def record_built(connection: AsyncConnection, built: Mapping[UUID, Mapping[str, Any] | None]) -> None:
@@ -248,8 +257,8 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-# The words of the index `ix_transfer_pending`: only what is said alike can be answered from it.
-_IS_PENDING = literal_column("state NOT IN ('accepted', 'rejected')", Boolean)
+# The words of the index `ix_transfer_unfinished`: only what is said alike can be answered from it.
+_IS_PENDING = literal_column("state NOT IN ('accepted', 'rejected', 'judged')", Boolean)
 PENDING = (
     select(transfer.c.state, func.count(), extract("epoch", func.now() - func.min(transfer.c.received_at)))
     .where(_IS_PENDING)

@@ -33,7 +33,7 @@ _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
 class Parcel:
     """What is handed in: a stream of bytes, its announced size and digests (hashlib's name → hex).
 
-    Of a form, `form_size` is announced, and the size of the SIP within it is not.
+    Of a form, `form_size` is announced, and the size of the SIP within it is not. A `dry_run` is only to be judged.
     """
 
     chunks: AsyncIterator[bytes]
@@ -41,6 +41,7 @@ class Parcel:
     digests: dict[str, str]
     filename: str | None
     form_size: int | None = None
+    dry_run: bool = False
 
     @property
     def expected(self) -> int | None:
@@ -100,6 +101,7 @@ async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel
             "staging_key": key,
             "size": written.measure.size,
             "sha512": written.measure.sha512,
+            "dry_run": parcel.dry_run,
         }
         # To its end even if the depositor hangs up meanwhile: what has come in whole is entered, or goes.
         entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))

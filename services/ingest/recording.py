@@ -7,6 +7,7 @@ transfer could wait for each other.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 from uuid import UUID
 
 from services.ingest import queries
@@ -15,7 +16,7 @@ from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import findings_to_json, header_to_json, plan_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState
-from services.ingest.handlers import aip_key, line, reject
+from services.ingest.handlers import aip_key, keep_nothing, line, reject
 from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import MessageName, Move, Transfer
 from services.ingest.tasks import Checked
@@ -67,6 +68,15 @@ class Built:
     summary: AipSummary
 
 
+async def acknowledge(tx: Transaction, held: Lease, transfer: Transfer, header: Mapping[str, Any]) -> None:
+    """Record the header of a transfer whose checks go on: it can be acknowledged from then on.
+
+    The columns a message is known by wait for the verdict, which settles two transfers of one message.
+    """
+    await queries.record_header(tx.connection, transfer.id, header)
+    await confirm(tx, held)
+
+
 async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judged]) -> list[Concluded]:
     """Record verdicts: refused, awaiting an archivist, or on to storage with a committed plan."""
     locked = await queries.lock_transfers(tx.connection, [one.transfer.id for one in judged])
@@ -95,6 +105,8 @@ async def _verdict(
     transfer, checked = judged.transfer, judged.checked
     findings = (*checked.findings, *_same_message(judged, earlier))
     named = _named(checked)
+    if transfer.dry_run:
+        return Concluded(await keep_nothing(tx, transfer, findings, named), None)
     if is_refused(findings) or checked.inventory is None:
         refused = await reject(staging, tx, transfer, findings, named, cause=judged.held.cause)
         return Concluded(refused, None)

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from uuid import UUID
 
+from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.finding_texts import text
 from services.ingest.domain.findings import Finding
+from services.ingest.domain.mend_texts import mend
 from services.ingest.domain.records import findings_of_json, header_of_json
 from services.ingest.pipeline.reply import Letter, can_answer, compose_reply
 from services.ingest.queries import Transfer
@@ -15,17 +17,19 @@ from shared.object_store.port import ObjectStore
 from shared.steps import timed
 
 
-async def write_reply(staging: ObjectStore, transfer: Transfer, granted_at: datetime | None) -> str | None:
+async def write_reply(
+    staging: ObjectStore, transfer: Transfer, codes: ReplyCodes, granted_at: datetime | None
+) -> str | None:
     """Write the reply to an accepted (since `granted_at`) or refused transfer, and return its key.
 
-    None when no header was read: nobody to answer to.
+    `codes` is the vocabulary its agreement asks for. None when no header was read: nobody to answer to.
     """
     header = None if transfer.header is None else header_of_json(transfer.header)
     if header is None or not can_answer(header):
         return None
     findings = findings_of_json(transfer.findings)
     written_at = granted_at or transfer.received_at
-    letter = Letter(header, f"{transfer.id}-atr", rfc3339(written_at))
+    letter = Letter(header, f"{transfer.id}-atr", rfc3339(written_at), codes)
     grant_date = None if granted_at is None else rfc3339(granted_at)
     before, _, after = compose_reply(letter, findings, _french, grant_date, (b"",))
     key = f"replies/{transfer.id}.xml"
@@ -57,4 +61,5 @@ def package_key(transfer_id: UUID) -> str:
 
 
 def _french(finding: Finding) -> str:
-    return text(finding, "fr")
+    # Many depositors see nothing but this message: it says what to do as well.
+    return f"{text(finding, 'fr')} {mend(finding, 'fr')}".rstrip()

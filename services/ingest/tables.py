@@ -1,6 +1,6 @@
 """Ingest's tables, as its migrations made them."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text, func
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from shared.database.engine import room_metadata
@@ -35,6 +35,7 @@ transfer = Table(
     Column("reason", Text),
     Column("granted_at", DateTime(timezone=True)),
     Column("reply_key", Text),
+    Column("dry_run", Boolean, nullable=False, server_default="false"),
 )
 
 agreement = Table(

@@ -1,32 +1,39 @@
 """What ingest's child processes do: check one SIP, build one AIP. Plain values in, plain values out."""
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
 from services.ingest.adapters.clamav import STREAM_MAX, Clamd
 from services.ingest.adapters.siegfried import Siegfried
-from services.ingest.domain.agreement import Agreement
+from services.ingest.domain.agreement import Agreement, Antivirus
+from services.ingest.domain.errors import ScannerUnavailable
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
-from services.ingest.domain.records import pack_inventory, unpack_inventory
+from services.ingest.domain.records import header_to_json, pack_inventory, unpack_inventory
 from services.ingest.domain.sip import Header
 from services.ingest.pipeline.aip.builder import AipSummary, build_aip
-from services.ingest.pipeline.judge import Verdict, judge
+from services.ingest.pipeline.judge import Standard, Verdict, judge_aloud
 from services.ingest.pipeline.judged import open_judged
-from services.ingest.pipeline.reply import write_reply_package
+from services.ingest.pipeline.reply_package import write_reply_package
 
 LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
 class CheckOrder:
-    """A SIP on a local path, and what it is judged by; `rules` maps a rule code to its category."""
+    """A SIP on a local path, and what it is judged by; `rules` maps a rule code to its category.
+
+    The header is written to `header`, as JSON, as soon as it is read.
+    """
 
     sip: Path
+    header: Path
     agreement: Agreement
     rules: dict[str, str]
     clamd: str | None
@@ -60,17 +67,16 @@ class BuildOrder:
 
 def check(order: CheckOrder) -> Checked:
     """Judge a SIP. Raises `ScannerUnavailable` when the antivirus is down: nothing is said of the deposit then."""
-    scanner = None if order.clamd is None else Clamd(order.clamd, order.clamd_stream_max)
+    scanner = _scanner(order)
     software = _siegfried().software() | {"libxml2": ".".join(map(str, etree.LIBXML_VERSION))}
     if scanner is not None:
         software["clamav"] = scanner.version()
-    verdict = judge(
+    verdict = judge_aloud(
         order.sip,
-        order.agreement,
-        order.rules,
-        LIMITS,
+        Standard(order.agreement, order.rules, LIMITS),
         _siegfried().identify,
         None if scanner is None else scanner.scan,
+        lambda header: _write_down(header, order.header),
     )
     return Checked(
         verdict.findings,
@@ -79,6 +85,32 @@ def check(order: CheckOrder) -> Checked:
         _counts(verdict),
         software,
     )
+
+
+def _scanner(order: CheckOrder) -> Clamd | None:
+    """Return the antivirus the agreement wants. Raises `ScannerUnavailable` where it requires one and none is set."""
+    if order.agreement.antivirus is Antivirus.NO:
+        return None
+    if order.clamd is not None:
+        return Clamd(order.clamd, order.clamd_stream_max)
+    if order.agreement.antivirus is Antivirus.REQUIRED:
+        raise ScannerUnavailable("the agreement requires an antivirus, and none is set (CHARTRIER_CLAMD)")
+    return None
+
+
+def _write_down(header: Header, path: Path) -> None:
+    # Whoever looks for it finds all of it or nothing.
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(header_to_json(header)), encoding="utf-8")
+    unfinished.rename(path)
+
+
+def read_header(order: CheckOrder) -> dict[str, Any] | None:
+    """Return the header of a SIP that is being checked, as JSON values, once it is read."""
+    if not order.header.exists():
+        return None
+    values: dict[str, Any] = json.loads(order.header.read_text(encoding="utf-8"))
+    return values
 
 
 def build(order: BuildOrder) -> AipSummary:

@@ -1,22 +1,31 @@
 """Transfers as the HTTP surface shows them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from services.ingest.domain.finding_texts import text
-from services.ingest.domain.findings import Finding
-from services.ingest.domain.records import findings_of_json
+from services.ingest.domain.findings import Finding, is_refused
+from services.ingest.domain.mend_texts import mend
+from services.ingest.domain.records import findings_of_json, header_of_json
 from services.ingest.domain.transfer import TransferState
+from services.ingest.findings_catalogue import link_to
+from services.ingest.pipeline.reply import can_answer
 from services.ingest.queries import Transfer
 from shared.clock import rfc3339
 
 
 def finding_view(finding: Finding, language: str) -> dict[str, str]:
-    """Show a finding: its stable code, its weight, where, and the sentence in the caller's language."""
+    """Show a finding: its stable code, its weight, where, what it is and what to do in the caller's language.
+
+    `help` leads to its entry in the catalogue.
+    """
     return {
         "code": finding.code,
         "severity": finding.severity.value,
         "place": finding.place,
         "message": text(finding, language),
+        "mend": mend(finding, language),
+        "help": link_to(finding.code),
     }
 
 
@@ -24,6 +33,7 @@ def transfer_view(transfer: Transfer, language: str) -> dict[str, Any]:
     """Show a whole transfer."""
     findings = findings_of_json(transfer.findings)
     return summary_view(transfer) | {
+        **_verdict(transfer, findings),
         "findings": [finding_view(finding, language) for finding in findings],
         "steps": transfer.steps,
         "counts": transfer.counts,
@@ -32,11 +42,19 @@ def transfer_view(transfer: Transfer, language: str) -> dict[str, Any]:
     }
 
 
+def _verdict(transfer: Transfer, findings: Iterable[Finding]) -> dict[str, str]:
+    """Say what would have become of a dry run."""
+    if transfer.state is not TransferState.JUDGED:
+        return {}
+    return {"verdict": "refused" if is_refused(findings) else "acceptable"}
+
+
 def summary_view(transfer: Transfer) -> dict[str, Any]:
     """Show what a list of transfers needs."""
     return {
         "id": str(transfer.id),
         "state": transfer.state,
+        "dry_run": transfer.dry_run,
         "establishment": str(transfer.establishment),
         "agreement": str(transfer.agreement),
         "filename": transfer.filename,
@@ -57,7 +75,8 @@ def links(transfer: Transfer) -> dict[str, str]:
     """Say where the rest is to be had; an answer that does not exist yet has no link."""
     here = f"/ingest/v1/transfers/{transfer.id}"
     found = {"self": here, "report": f"{here}/report"}
-    if transfer.header is not None:
+    answered = transfer.header is not None and not transfer.dry_run
+    if answered and can_answer(header_of_json(transfer.header or {})):
         found["acknowledgement"] = f"{here}/acknowledgement"
     if transfer.reply_key is not None:
         found["reply"] = f"{here}/reply"

@@ -10,6 +10,7 @@ from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
+from services.ingest.arrivals import JUDGE
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
@@ -65,7 +66,12 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
             ),
         ),
         loops=(
-            WorkLoop(database, {handlers.PROCESS: workshop.process}, slots=own.ingest_slots, lease_seconds=lasts),
+            WorkLoop(
+                database,
+                dict.fromkeys((handlers.PROCESS, JUDGE), workshop.process),
+                slots=own.ingest_slots,
+                lease_seconds=lasts,
+            ),
             WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),

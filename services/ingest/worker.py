@@ -3,18 +3,28 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.ingest import queries, recording
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.agreements import known_agreement
 from services.ingest.domain import errors
-from services.ingest.domain.agreement import Agreement, Decision, MatchHeader, UnknownRules, Usages
+from services.ingest.domain.agreement import (
+    Agreement,
+    Antivirus,
+    Decision,
+    MatchHeader,
+    ReplyCodes,
+    UnknownRules,
+    Usages,
+)
 from services.ingest.domain.findings import is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import plan_of_json
@@ -25,7 +35,7 @@ from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import Transfer
 from services.ingest.recording import Built, Concluded, Judged, Recipe
 from services.ingest.replies import package_key
-from services.ingest.tasks import BuildOrder, CheckOrder, build, check
+from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check, read_header
 from shared.messages.admin import AgreementV1
 from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lease, Piece
@@ -36,6 +46,8 @@ from shared.object_store.port import ObjectStore
 from shared.steps import timed
 
 LEAVING_SECONDS = 3.0
+LISTENING_SECONDS = 2.0
+"""How often a check that goes on is asked for the header; one that is over by then tells it with its verdict."""
 
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
@@ -47,10 +59,13 @@ class Workshop:
     What many transfers write down at one moment is written in one transaction (`recording`).
     """
 
-    def __init__(self, ingest: Ingest, children: Children, rules: RuleReferential) -> None:
+    def __init__(
+        self, ingest: Ingest, children: Children, rules: RuleReferential, listening: float = LISTENING_SECONDS
+    ) -> None:
         self._ingest = ingest
         self._children = children
         self._rules = rules
+        self._listening = listening
         # Those that wait for a child need not have their working copy made yet.
         self._benches = asyncio.Semaphore(ingest.settings.ingest_processes + 1)
         database = ingest.database
@@ -81,14 +96,40 @@ class Workshop:
         if agreement is None:
             raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
         rules = await self._rules.categories()
-        async with self._benches, local_copy(self._ingest.staging, transfer.staging_key) as sip:
-            settings = self._ingest.settings
-            order = CheckOrder(sip, _judged_by(agreement), rules, settings.clamd, settings.clamd_stream_max)
+        staging, settings = self._ingest.staging, self._ingest.settings
+        async with (
+            self._benches,
+            local_copy(staging, transfer.staging_key) as sip,
+            scratch_folder(staging) as folder,
+        ):
+            header = folder / "header.json"
+            order = CheckOrder(sip, header, _judged_by(agreement), rules, settings.clamd, settings.clamd_stream_max)
             with timed("ingest", "check"):
-                checked = await self._in_child(check, order)
+                checked = await self._checked(held, transfer, order)
         refused = checked.inventory is None or is_refused(checked.findings)
         conclusions = self._refused if refused else self._accepted
         return await conclusions.add(Judged(held, transfer, agreement, checked))
+
+    async def _checked(self, held: Lease, transfer: Transfer, order: CheckOrder) -> Checked:
+        """Have a SIP checked, and record its header meanwhile if the check takes long."""
+        checking = asyncio.ensure_future(self._in_child(check, order))
+        try:
+            while not (await asyncio.wait({checking}, timeout=self._listening))[0]:
+                header = read_header(order)
+                if header is not None and await self._acknowledged(held, transfer, header):
+                    break
+            return await checking
+        finally:
+            checking.cancel()
+
+    async def _acknowledged(self, held: Lease, transfer: Transfer, header: Mapping[str, Any]) -> bool:
+        try:
+            async with self._ingest.database.begin() as tx:
+                await recording.acknowledge(tx, held, transfer, header)
+        except (SQLAlchemyError, OSError):
+            # No reason to give up a check of hours: asked again in a while, or told with the verdict.
+            return False
+        return True
 
     async def _in_child(self, function: Callable[[Order], Answer], order: Order) -> Answer:
         try:
@@ -160,6 +201,8 @@ def _judged_by(published: AgreementV1) -> Agreement:
             "unknown_rules": UnknownRules(published.unknown_rules),
             "usages": Usages(published.usages),
             "decision": Decision(published.decision),
+            "antivirus": Antivirus(published.antivirus),
+            "reply_codes": ReplyCodes(published.reply_codes),
         }
     )
 

@@ -23,8 +23,31 @@ class OrganisationChangedV1(Message):
     department: str | None = None
 
 
+SchemaTolerance = Literal[
+    "agencies_in_2_0",
+    "far_dates",
+    "free_content",
+    "free_management",
+    "free_technical_metadata",
+    "hold_rule_before_2_2",
+    "later_content",
+    "management_metadata_order",
+    "metadata_blocks",
+    "physical_description",
+    "signature_in_2_3",
+    "signing_information_extended",
+    "unit_metadata",
+    "update_operation",
+]
+"""What an agreement may forgive of SEDA's grammar; ingest says what each is."""
+
+
 class AgreementV1(Part):
-    """One version of an agreement; dates inclusive, `formats` PRONOM identifiers (empty: all)."""
+    """One version of an agreement; dates inclusive, `formats` PRONOM identifiers (empty: all).
+
+    `schema_tolerances` are texts, so that a room may be told of one that it does not know yet. `unidentified` tells
+    whether files that PRONOM does not recognise are taken; None: only where `formats` is empty.
+    """
 
     id: UUID
     version: int
@@ -42,6 +65,10 @@ class AgreementV1(Part):
     max_units: int | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    schema_tolerances: tuple[str, ...] = ()
+    unidentified: bool | None = None
+    antivirus: Literal["yes", "no", "required"] = "yes"
+    reply_codes: Literal["vitam", "numeric"] = "vitam"
 
 
 class AgreementPublishedV1(Message):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from services.ingest.domain.agreement import Agreement, Decision, MatchHeader, UnknownRules, Usages
+from services.ingest.domain.agreement import Agreement, Antivirus, Decision, MatchHeader, UnknownRules, Usages
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.sip import ContainerFormat
 from tests.builders.sip_manifests import AFile, ASip, AUnit, a_manifest
@@ -30,6 +30,9 @@ def an_agreement(  # what ingest knows of one agreement, lenient unless told oth
     formats: tuple[str, ...] = (),
     max_units: int | None = None,
     max_bytes: int | None = None,
+    schema_tolerances: tuple[str, ...] = (),
+    unidentified: bool | None = None,
+    antivirus: Antivirus = Antivirus.YES,
 ) -> Agreement:
     return Agreement(
         id=uuid4(),
@@ -46,6 +49,9 @@ def an_agreement(  # what ingest knows of one agreement, lenient unless told oth
         formats=formats,
         max_units=max_units,
         max_bytes=max_bytes,
+        schema_tolerances=schema_tolerances,
+        unidentified=unidentified,
+        antivirus=antivirus,
     )
 
 

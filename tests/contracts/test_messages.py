@@ -27,7 +27,16 @@ def test_the_golden_sample_of_a_version_is_still_read_whole(message: type[Messag
 
     read = message.model_validate(golden).model_dump(mode="json")
 
-    assert {name: read[name] for name in golden} == golden
+    assert _without_what_came_later(read, golden) == golden
+
+
+def _without_what_came_later(read: Any, golden: Any) -> Any:  # noqa: ANN401 (values of JSON)
+    """Leave out fields that the sample lacks, at any depth."""
+    if isinstance(read, dict) and isinstance(golden, dict):
+        return {name: _without_what_came_later(value, golden[name]) for name, value in read.items() if name in golden}
+    if isinstance(read, list) and isinstance(golden, list) and len(read) == len(golden):
+        return [_without_what_came_later(*pair) for pair in zip(read, golden, strict=True)]
+    return read
 
 
 @pytest.mark.parametrize("message", every_message(), ids=lambda message: message.topic)

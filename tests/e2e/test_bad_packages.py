@@ -4,15 +4,15 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lxml import etree
 
 from chartrier_client.replies import read_reply
 from services.ingest.domain.sip import ContainerFormat
-from services.ingest.pipeline.schema import load_schema
+from tests.answers import valid_answer
 from tests.builders import hostile_sips as hostile
 from tests.builders.sips import AFile, ASip, a_container, a_manifest, a_sip
 from tests.e2e.traces import eventually, journal_lines, staged_for, stored_aips, unfinished
@@ -170,7 +170,7 @@ def test_a_refusal_whose_header_was_read_has_a_valid_seda_reply(aftermath: After
         acknowledgement = client.acknowledgement(aftermath.transfers[name])
 
     for answer in (reply, acknowledgement):
-        load_schema("2.1").assertValid(etree.fromstring(answer))
+        valid_answer(answer)
     assert read_reply(reply).reply_code == "KO"
     for code in BAD[name].codes:
         assert code in reply.decode()
@@ -182,12 +182,18 @@ def test_a_refusal_without_header_says_where_the_report_is(aftermath: Aftermath,
     with aftermath.town.http() as http:
         french = http.get(f"{here}/reply")
         english = http.get(f"{here}/reply", headers={"Accept-Language": "en"})
-        report = http.get(f"{here}/report").raise_for_status().json()
+        report = http.get(f"{here}/report", headers={"Accept": "application/json"}).raise_for_status().json()
+        page = http.get(f"{here}/report", headers={"Accept": "text/html, application/json;q=0.5"}).raise_for_status()
+        help_page = http.get(report["findings"][0]["help"], headers={"Authorization": ""}).raise_for_status()
 
     assert french.status_code == english.status_code == 409
     assert "rapport" in french.json()["detail"]
     assert "report" in english.json()["detail"]
     assert {finding["code"] for finding in report["findings"]} >= BAD[name].codes
+    assert page.headers["content-type"].startswith("text/html")
+    for finding in report["findings"]:
+        assert escape(finding["message"]) in page.text
+        assert f'id="{finding["code"]}"' in help_page.text
 
 
 def test_nothing_of_a_bad_package_is_on_any_site(aftermath: Aftermath) -> None:

@@ -24,7 +24,7 @@ from trials.towns import Archive, Town, a_package, a_town
 pytestmark = pytest.mark.e2e
 
 PUBLIC: frozenset[Route] = frozenset(
-    {("POST", "/admin/v1/token"), ("GET", "/admin/v1/jwks.json")}
+    {("POST", "/admin/v1/token"), ("GET", "/admin/v1/jwks.json"), ("GET", "/ingest/v1/findings")}
     | {("GET", f"/{room}{path}") for room in ROOMS for path in ("/health/live", "/health/ready", "/metrics")}
 )
 FOR_WHOEVER_HAS_A_TOKEN: frozenset[Route] = frozenset({("GET", "/admin/v1/rules")})

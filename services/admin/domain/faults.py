@@ -125,6 +125,20 @@ def formats_faults(formats: Sequence[str]) -> list[Fault]:
     return faults
 
 
+def tolerances_faults(names: Sequence[str]) -> list[Fault]:
+    """Tolerances are named once each; which there are, the body's type says."""
+    if len(set(names)) == len(names):
+        return []
+    return [
+        Fault(
+            "schema_tolerances",
+            "duplicate_tolerance",
+            "Une même tolérance est citée deux fois.",
+            "A tolerance is named twice.",
+        )
+    ]
+
+
 def looks_like_id(value: str) -> bool:
     """Say whether a reference is an id of ours (a UUID), rather than an identifier that somebody chose."""
     try:

@@ -68,7 +68,11 @@ def _check(terms: AgreementV1) -> None:
         faults.name_fault(terms.name),
         faults.dates_fault(terms.valid_from, terms.valid_to),
     )
-    refuse(faults.found(simple) + faults.formats_faults(terms.formats))
+    refuse(
+        faults.found(simple)
+        + faults.formats_faults(terms.formats)
+        + faults.tolerances_faults(terms.schema_tolerances)
+    )
 
 
 def _tell(tx: Transaction, actor: str, agreement: AgreementV1) -> None:

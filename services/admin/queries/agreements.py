@@ -23,6 +23,9 @@ TERMS = (
     "max_units",
     "valid_from",
     "valid_to",
+    "unidentified",
+    "antivirus",
+    "reply_codes",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 
@@ -106,6 +109,7 @@ def _version(terms: AgreementV1, author: str) -> dict[str, Any]:
         "agreement": terms.id,
         "version": terms.version,
         "formats": list(terms.formats),
+        "schema_tolerances": list(terms.schema_tolerances),
         "published_by": author,
     }
 
@@ -118,5 +122,6 @@ def _agreement(row: Row[Any]) -> AgreementV1:
         establishment=row.establishment,
         establishment_identifier=row.establishment_identifier,
         formats=tuple(row.formats),
+        schema_tolerances=tuple(row.schema_tolerances),
         **{name: getattr(row, name) for name in TERMS},
     )

@@ -27,6 +27,14 @@ class Usages(StrEnum):
     LENIENT = "lenient"
 
 
+class Antivirus(StrEnum):
+    """Whether files are shown to the antivirus: where there is one, never, or not without (wait for it)."""
+
+    YES = "yes"
+    NO = "no"
+    REQUIRED = "required"
+
+
 class Decision(StrEnum):
     """Who decides on a transfer that passed every check."""
 
@@ -34,9 +42,20 @@ class Decision(StrEnum):
     ARCHIVIST = "archivist"
 
 
+class ReplyCodes(StrEnum):
+    """By which vocabulary the ReplyCode of our answers is written; SEDA leaves it to the agreement."""
+
+    VITAM = "vitam"
+    NUMERIC = "numeric"
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One version of an agreement; dates are inclusive; `formats` are PUIDs, empty meaning all."""
+    """One version of an agreement; dates are inclusive; `formats` are PUIDs, empty meaning all.
+
+    `unidentified` says whether files that PRONOM does not recognise are taken: None, only where `formats` is empty.
+    `schema_tolerances` are names of `tolerances.TOLERANCES`; one unknown here forgives nothing.
+    """
 
     id: UUID
     identifier: str
@@ -54,3 +73,7 @@ class Agreement:
     max_units: int | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    schema_tolerances: tuple[str, ...] = ()
+    unidentified: bool | None = None
+    antivirus: Antivirus = Antivirus.YES
+    reply_codes: ReplyCodes = ReplyCodes.VITAM

@@ -11,8 +11,8 @@ CONTAINER_TEXTS: Final[dict[str, FindingText]] = {
     ),
     "CONTAINER_EMPTY": error("Le paquet ne contient aucun fichier.", "The package holds no file."),
     "CONTAINER_TRUNCATED": error(
-        "Le paquet s’arrête avant sa fin : l’envoi a sans doute été interrompu.",
-        "The package stops before its end: the upload was probably cut.",
+        "Le paquet s’arrête avant sa fin : il n’est pas complet.",
+        "The package stops before its end: it is not complete.",
     ),
     "CONTAINER_CORRUPT": error("Le paquet est endommagé ({reason}).", "The package is damaged ({reason})."),
     "CONTAINER_HEADERS_DISAGREE": error(

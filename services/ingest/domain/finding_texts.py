@@ -30,10 +30,15 @@ def text(finding: Finding, language: str) -> str:
     known = TEXTS.get(finding.code)
     if known is None:
         return finding.code
+    return in_words(known.fr if language == "fr" else known.en, finding, language)
+
+
+def in_words(template: str, finding: Finding, language: str) -> str:
+    """Return a text of the catalogue with the parameters of a finding in their places."""
     params = dict(finding.params)
     if language == "fr":
         params |= {name.removesuffix("_fr"): value for name, value in params.items() if name.endswith("_fr")}
-    return (known.fr if language == "fr" else known.en).format_map(_Forgiving(params))
+    return template.format_map(_Forgiving(params))
 
 
 class _Forgiving(dict[str, str]):

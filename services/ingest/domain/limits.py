@@ -42,3 +42,6 @@ class Limits:
 
     max_findings_per_code: int = 500
     """Findings of one code listed before they are only counted."""
+
+    max_archive_depth: int = 3
+    """Archives within archives, a file of the package being the first: what is deeper nobody will ever look at."""

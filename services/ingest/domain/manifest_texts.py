@@ -34,6 +34,18 @@ MANIFEST_TEXTS: Final[dict[str, FindingText]] = {
         "Le bordereau n’est pas conforme au schéma du SEDA {version} : {reason}",
         "The manifest is not valid against the schema of SEDA {version}: {reason}",
     ),
+    "MANIFEST_TOLERATED": warning(
+        "{element} n’est pas permis en {path} par le schéma du SEDA {version} ({count} fois) ; l’accord l’admet "
+        "(tolérance {tolerance}) : {effect_fr}.",
+        "{element} is not allowed in {path} by the schema of SEDA {version} ({count} times); the agreement "
+        "accepts it (tolerance {tolerance}): {effect}.",
+    ),
+    "MANIFEST_TOLERABLE": info(
+        "{element} n’est pas permis en {path} par le schéma du SEDA {version} ({count} fois) : ôtez-le, ou faites "
+        "admettre la tolérance {tolerance} par l’accord.",
+        "{element} is not allowed in {path} by the schema of SEDA {version} ({count} times): take it out, or have "
+        "the agreement accept the tolerance {tolerance}.",
+    ),
     "REFERENCE_DUPLICATE_ID": error(
         "L’identifiant « {id} » est déclaré plusieurs fois (déjà ligne {first}).",
         "The identifier “{id}” is declared several times (already at line {first}).",

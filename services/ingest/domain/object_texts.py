@@ -24,6 +24,11 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
     "OBJECT_FILE_UNCLAIMED": error(
         "Aucun objet du bordereau ne désigne ce fichier.", "No data object of the manifest names this file."
     ),
+    "OBJECT_FILE_COPY": warning(
+        "Aucun objet du bordereau ne désigne ce fichier, copie exacte de « {original} » ; il est conservé sans être "
+        "décrit.",
+        "No data object of the manifest names this file, an exact copy of “{original}”; it is kept, not described.",
+    ),
     "OBJECT_DIGEST_MISSING": error("L’objet n’a pas d’empreinte.", "The data object has no digest."),
     "OBJECT_DIGEST_ALGORITHM": error(
         "L’algorithme d’empreinte « {algorithm} » n’est pas connu ; employer SHA-512 ou SHA-256.",
@@ -69,6 +74,22 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
     "FORMAT_MISMATCH": warning(
         "Le format annoncé ({declared}) n’est pas celui reconnu ({identified}, {name}).",
         "The format announced ({declared}) is not that recognised ({identified}, {name}).",
+    ),
+    "FORMAT_ENCRYPTED": error(
+        "Le fichier est chiffré ou protégé par un mot de passe ({kind}).",
+        "The file is encrypted or protected by a password ({kind}).",
+    ),
+    "FORMAT_PROTECTED": warning(
+        "Le PDF est protégé : il ne s’ouvre ou ne s’imprime peut-être qu’avec un mot de passe.",
+        "The PDF is protected: it may take a password to open or to print it.",
+    ),
+    "FORMAT_ARCHIVE": info(
+        "Le fichier est lui-même une archive ({kind}) : ce qu’elle contient n’est ni décrit ni contrôlé.",
+        "The file is itself an archive ({kind}): what it holds is neither described nor checked.",
+    ),
+    "FORMAT_ARCHIVE_TOO_DEEP": error(
+        "Le fichier contient des archives dans des archives sur plus de {limit} niveaux.",
+        "The file holds archives in archives more than {limit} levels deep.",
     ),
     "FORMAT_NOT_ALLOWED": error(
         "Le format {identified} n’est pas de ceux que l’accord permet.",

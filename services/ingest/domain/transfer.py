@@ -3,13 +3,14 @@
 received ─► checking ─┬────────────────────► storing ─► cataloguing ─► recording ─► accepted
                       ├─► awaiting_decision ─┤
                       └──────────────────────┴─► rejected
+A dry run goes from checking to judged, whatever was found.
 """
 
 from enum import StrEnum
 
 
 class TransferState(StrEnum):
-    """Where a transfer stands; `accepted` and `rejected` are final."""
+    """Where a transfer stands; `accepted`, `rejected` and, of a dry run, `judged` are final."""
 
     RECEIVED = "received"
     CHECKING = "checking"
@@ -19,19 +20,21 @@ class TransferState(StrEnum):
     RECORDING = "recording"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+    JUDGED = "judged"
 
 
 _S = TransferState
 
 NEXT: dict[TransferState, frozenset[TransferState]] = {
     _S.RECEIVED: frozenset({_S.CHECKING}),
-    _S.CHECKING: frozenset({_S.AWAITING_DECISION, _S.STORING, _S.REJECTED}),
+    _S.CHECKING: frozenset({_S.AWAITING_DECISION, _S.STORING, _S.REJECTED, _S.JUDGED}),
     _S.AWAITING_DECISION: frozenset({_S.STORING, _S.REJECTED}),
     _S.STORING: frozenset({_S.CATALOGUING}),
     _S.CATALOGUING: frozenset({_S.RECORDING}),
     _S.RECORDING: frozenset({_S.ACCEPTED}),
     _S.ACCEPTED: frozenset(),
     _S.REJECTED: frozenset(),
+    _S.JUDGED: frozenset(),
 }
 
 _ORDER = tuple(_S)

@@ -5,7 +5,10 @@ from typing import Final
 from services.ingest.domain.finding_text import FindingText, error, warning
 
 UNIT_TEXTS: Final[dict[str, FindingText]] = {
-    "UNIT_TITLE_EMPTY": error("Le titre de l’unité d’archives est vide.", "The title of the archive unit is empty."),
+    "UNIT_TITLE_EMPTY": error(
+        "L’unité d’archives n’a pas de titre : Title est absent ou vide.",
+        "The archive unit has no title: Title is absent or empty.",
+    ),
     "UNIT_NONE": error("Le bordereau ne décrit aucune unité d’archives.", "The manifest describes no archive unit."),
     "UNIT_DATES_REVERSED": error(
         "L’unité d’archives finit ({end}) avant de commencer ({start}).",
@@ -22,6 +25,22 @@ UNIT_TEXTS: Final[dict[str, FindingText]] = {
     "RULE_WRONG_CATEGORY": error(
         "La règle « {code} » est de la catégorie {known}, non {category}.",
         "The rule “{code}” is of category {known}, not {category}.",
+    ),
+    "RULE_DATE_FAR": error(
+        "La règle « {code} » porte une date trop lointaine pour être voulue : {element} = {date}.",
+        "The rule “{code}” bears a date too far away to be meant: {element} = {date}.",
+    ),
+    "RULE_REFUSED_UNKNOWN": error(
+        "RefNonRuleId écarte la règle « {code} » ({category}), qui n’est pas dans le référentiel.",
+        "RefNonRuleId refuses the rule “{code}” ({category}), which is not in the referential.",
+    ),
+    "RULE_REFUSED_CATEGORY": error(
+        "RefNonRuleId écarte sous {category} la règle « {code} », qui est de la catégorie {known}.",
+        "RefNonRuleId refuses under {category} the rule “{code}”, which is of category {known}.",
+    ),
+    "RULE_INHERITANCE_TWICE": error(
+        "{category} écarte toutes les règles héritées (PreventInheritance) et en énumère certaines (RefNonRuleId).",
+        "{category} refuses every inherited rule (PreventInheritance), and lists some of them (RefNonRuleId).",
     ),
     "RULE_DATES_REVERSED": error(
         "Le gel de la règle « {code} » finit ({end}) avant de commencer ({start}).",

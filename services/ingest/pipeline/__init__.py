@@ -15,6 +15,8 @@ from services.ingest.pipeline.check_identifiers import check_identifiers
 from services.ingest.pipeline.check_orphans import check_orphans
 from services.ingest.pipeline.check_physical_ids import check_physical_ids
 from services.ingest.pipeline.check_references import check_references
+from services.ingest.pipeline.check_refused_rules import check_refused_rules
+from services.ingest.pipeline.check_rule_dates import check_rule_dates
 from services.ingest.pipeline.check_rules import check_rules
 from services.ingest.pipeline.check_sizes import check_sizes
 from services.ingest.pipeline.check_titles import check_titles
@@ -38,6 +40,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_titles,
     check_dates,
     check_rules,
+    check_rule_dates,
+    check_refused_rules,
     check_agreement_limits,
 )
 """All of them, always: a check without its data (files not measured) has nothing to say."""

@@ -1,5 +1,7 @@
 """Files of the package and binary data objects correspond one to one."""
 
+from collections.abc import Iterator, Mapping
+
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.sip import DataObject, ObjectKind
@@ -8,14 +10,31 @@ from services.ingest.pipeline.sip import Sip
 
 
 def check_files(sip: Sip) -> list[Finding]:
-    """Report objects without a file, files without an object, and files that two objects claim."""
+    """Report objects without a file, files without an object (a warning for a copy), and files claimed twice."""
     claimed: dict[str, str] = {}
     findings = []
     for each in sip.manifest.objects:
         if each.kind is ObjectKind.BINARY:
             findings += _faults(sip, each, claimed)
-    findings += [found("OBJECT_FILE_UNCLAIMED", printable(path)) for path in sip.paths if path not in claimed]
-    return findings
+    return [*findings, *_unclaimed(sip, claimed)]
+
+
+def _unclaimed(sip: Sip, claimed: Mapping[str, str]) -> Iterator[Finding]:
+    """Files that no object names. One of the same name and bytes in another folder takes nothing away."""
+    named = {(file.sha512, _name(path)): path for path in claimed if (file := sip.files.get(path)) is not None}
+    for path in sip.paths:
+        if path in claimed:
+            continue
+        file = sip.files.get(path)
+        original = None if file is None else named.get((file.sha512, _name(path)))
+        if original is None:
+            yield found("OBJECT_FILE_UNCLAIMED", printable(path))
+        else:
+            yield found("OBJECT_FILE_COPY", printable(path), original=printable(original))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _faults(sip: Sip, each: DataObject, claimed: dict[str, str]) -> list[Finding]:

@@ -1,5 +1,6 @@
 """Formats: as PRONOM recognises them, against the depositor's word and the agreement's list."""
 
+from services.ingest.domain.agreement import Agreement
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.sip import DataObject, MeasuredFile
@@ -30,7 +31,12 @@ def _faults(sip: Sip, each: DataObject, file: MeasuredFile) -> list[Finding]:
                 name=file.format_name or "",
             )
         )
-    allowed = sip.agreement.formats
-    if allowed and file.puid not in allowed:
+    if not _allowed(sip.agreement, file.puid):
         findings.append(found("FORMAT_NOT_ALLOWED", file.path, identified=file.puid or "?"))
     return findings
+
+
+def _allowed(agreement: Agreement, puid: str | None) -> bool:
+    if puid is None and agreement.unidentified is not None:
+        return agreement.unidentified
+    return not agreement.formats or puid in agreement.formats

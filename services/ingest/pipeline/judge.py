@@ -2,17 +2,17 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from services.ingest.domain.agreement import Agreement
+from services.ingest.domain.agreement import Agreement, Antivirus
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.instruments import Identify, Scan
 from services.ingest.domain.limits import MIB, Limits
-from services.ingest.domain.sip import Inventory, Manifest
+from services.ingest.domain.sip import Header, Inventory, Manifest
 from services.ingest.pipeline import CHECKS
 from services.ingest.pipeline.container.faults import ContainerFault
 from services.ingest.pipeline.container.package import SipPackage
@@ -57,26 +57,40 @@ def judge(
 
     A package that cannot be read safely is not measured: its manifest, if it has one, is judged all the same.
     """
-    standard = Standard(agreement, rules, limits)
+    return judge_aloud(sip_path, Standard(agreement, rules, limits), identify, scan, lambda _: None)
+
+
+def judge_aloud(
+    sip_path: Path, standard: Standard, identify: Identify, scan: Scan | None, tell: Callable[[Header], None]
+) -> Verdict:
+    """Judge as `judge` does, and `tell` the header once it is read, before the files are: they may take hours."""
+    limits = standard.limits
     with tempfile.TemporaryDirectory(prefix="judge-") as scratch:
         spooled = Path(scratch) / "manifest.xml"
         surveyed = survey(sip_path, spooled, limits)
         findings = list(surveyed.findings)
         if surveyed.manifest is None or not spooled.exists():
             return Verdict(None, None, _told(findings, limits))
-        instruments = Instruments(identify, scan, Path(scratch))
-        return _judge_surveyed(sip_path, surveyed, spooled, standard, instruments)
+        instruments = Instruments(identify, scan, Path(scratch), limits.max_archive_depth)
+        return _judge_surveyed(sip_path, surveyed, spooled, standard, instruments, tell)
 
 
 def _judge_surveyed(
-    sip_path: Path, surveyed: Survey, spooled: Path, standard: Standard, instruments: Instruments
+    sip_path: Path,
+    surveyed: Survey,
+    spooled: Path,
+    standard: Standard,
+    instruments: Instruments,
+    tell: Callable[[Header], None],
 ) -> Verdict:
     name = (surveyed.manifest or "").removeprefix(surveyed.prefix)
     findings = list(surveyed.findings)
     if instruments.scan is not None:
         findings += _scan_manifest(spooled, name, instruments.scan)
-    reading = read_manifest(spooled, name, standard.limits)
+    reading = read_manifest(spooled, name, standard.limits, standard.agreement.schema_tolerances)
     findings += reading.findings
+    if reading.manifest is not None:
+        tell(reading.manifest.header)
     located = locate(reading.manifest.objects if reading.manifest else (), surveyed.paths)
     inventory = None
     if not is_refused(surveyed.findings):
@@ -87,7 +101,14 @@ def _judge_surveyed(
         return Verdict(inventory, None, _told(findings, standard.limits))
     sip = _sip(reading.manifest, name, surveyed, located, inventory, standard)
     findings += [finding for check in CHECKS for finding in check(sip)]
+    if standard.agreement.antivirus is Antivirus.REQUIRED:
+        findings = [_wholly_examined(finding) for finding in findings]
     return Verdict(inventory, with_paths(reading.manifest, located), _told(findings, standard.limits))
+
+
+def _wholly_examined(finding: Finding) -> Finding:
+    """Make an error of a file that the antivirus saw only in part: none is taken unexamined where it is required."""
+    return replace(finding, severity=Severity.ERROR) if finding.code == "ANTIVIRUS_PARTIAL" else finding
 
 
 def _scan_manifest(spooled: Path, name: str, scan: Scan) -> list[Finding]:

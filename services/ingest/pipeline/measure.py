@@ -14,6 +14,7 @@ from services.ingest.domain.limits import MIB
 from services.ingest.domain.sip import MeasuredFile
 from services.ingest.pipeline.container.package import SipPackage
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS
+from services.ingest.pipeline.inside import look_inside
 from services.ingest.pipeline.specimen import Specimen
 
 # Under this size a hash is cheaper than handing it to a thread.
@@ -22,11 +23,15 @@ _WORTH_A_THREAD = MIB // 2
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What looks at each file; `scan` is None where no antivirus is configured; `scratch` is a private folder."""
+    """What looks at each file; `scan` is None where no antivirus is configured; `scratch` is a private folder.
+
+    `archive_depth` is how deep archives may stand in archives.
+    """
 
     identify: Identify
     scan: Scan | None
     scratch: Path
+    archive_depth: int = 3
 
 
 @dataclass(slots=True)
@@ -122,6 +127,7 @@ def _read(
         for _ in chunks:
             pass
     identification = instruments.identify(specimen.path) if size else Identification(None)
+    into.findings += look_inside(specimen.path, path, instruments.archive_depth, whole=specimen.whole)
     specimen.path.unlink()
     return identification
 

@@ -1,25 +1,25 @@
-"""The SEDA answers to a transfer: Acknowledgement, and ArchiveTransferReply (SEDA 2.1 and 2.2, messages).
+"""The SEDA answers to a transfer: Acknowledgement, and ArchiveTransferReply (SEDA 2.0 to 2.3, messages).
 
 Both speak the version of the SIP, in the default namespace, which the clients of the field require.
-The reply is made in two times: its package, which lists every object and unit and may be long, is written
-to a file when the AIP is built; its envelope is put around it when the transfer is recorded.
+The reply is made in two times: its package (`reply_package`), which lists every object and unit and may be long, is
+written to a file when the AIP is built; its envelope is put around it when the transfer is recorded.
+Each finding is an Event of the reply's Operation; SEDA 2.0 has no Operation, and there each is a Comment.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
 
+from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.findings import Finding, Severity
-from services.ingest.domain.plan import BuildPlan
-from services.ingest.domain.sip import DataObject, Header, Manifest, ObjectKind
+from services.ingest.domain.sip import Header
+from services.ingest.pipeline.reply_codes import LISTS, outcome, reply_code
 from services.ingest.pipeline.schema import NAMESPACES
-from services.ingest.pipeline.xml_stream import Node, document, fragment, xml_token
+from services.ingest.pipeline.xml_stream import Node, document, xml_token
 
 _PLACEHOLDER = ("chartrier", "package")
 _NOT_GIVEN = "non communiqué"
 _CODE_LISTS: Sequence[Node] = (
-    ("ReplyCodeListVersion", "chartrier-1"),
     ("MessageDigestAlgorithmCodeListVersion", "chartrier-1"),
     ("FileFormatCodeListVersion", "PRONOM"),
 )
@@ -34,24 +34,20 @@ _COMMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What heads an answer: the SIP's header, our own message identifier, and the date (RFC 3339, UTC)."""
+    """What heads an answer: the SIP's header, our own message identifier, and the date (RFC 3339, UTC).
+
+    `codes` is the vocabulary of its ReplyCode.
+    """
 
     header: Header
     identifier: str
     date: str
+    codes: ReplyCodes = ReplyCodes.VITAM
 
 
 def can_answer(header: Header | None) -> bool:
     """Say whether a SEDA answer can be written: the header was read, in a version that we speak."""
     return header is not None and header.seda_version in NAMESPACES and bool(header.message_identifier.strip())
-
-
-def reply_code(findings: Iterable[Finding]) -> str:
-    """Return ``KO`` if one finding is an error, else ``WARNING`` if one is a warning, else ``OK``."""
-    severities = {finding.severity for finding in findings}
-    if Severity.ERROR in severities:
-        return "KO"
-    return "WARNING" if Severity.WARNING in severities else "OK"
 
 
 def acknowledgement(letter: Letter) -> bytes:
@@ -77,31 +73,13 @@ def compose_reply(
     `text` gives the sentence for the depositor; `grant_date`, when responsibility passed to the archive, goes
     with an acceptance and only with it; `package` is what `write_reply_package` wrote, empty for a refusal.
     """
-    code = reply_code(findings)
-    if (code == "KO") != (grant_date is None):
+    if (outcome(findings) == "KO") != (grant_date is None):
         raise ValueError("a reply has a grant date if, and only if, the transfer is accepted")
-    whole = _envelope(letter, code, _operation(letter, findings, text), grant_date)
+    whole = _envelope(letter, findings, text, grant_date)
     before, after = whole.split(b"<?%b %b?>" % tuple(word.encode() for word in _PLACEHOLDER))
     yield before
     yield from package
     yield after
-
-
-def write_reply_package(manifest: Manifest, plan: BuildPlan, out: BinaryIO) -> None:
-    """Write the DataObjectPackage of the reply: our identifiers, under the XML identifiers of the SIP.
-
-    It bears no namespace, being made to stand inside a message of either version.
-    """
-    with fragment(out, "DataObjectPackage") as xml:
-        for found in manifest.objects:
-            name = "BinaryDataObject" if found.kind is ObjectKind.BINARY else "PhysicalDataObject"
-            with xml.element(name, {"id": found.id}):
-                xml.nodes(_object(found, plan))
-        with xml.element("DescriptiveMetadata", {}):
-            for unit in manifest.units:
-                with xml.element("ArchiveUnit", {"id": unit.id}):
-                    xml.nodes([("Content", [("SystemId", str(plan.unit_id(unit.id)))])])
-        xml.empty("ManagementMetadata", {})
 
 
 def _namespace(header: Header) -> str:
@@ -122,17 +100,24 @@ def _organisation(name: str, identifier: str | None) -> Node:
     return name, [("Identifier", _token(identifier))]
 
 
-def _envelope(letter: Letter, code: str, operation: Sequence[Node], grant_date: str | None) -> bytes:
+def _envelope(
+    letter: Letter, findings: Sequence[Finding], text: Callable[[Finding], str], grant_date: str | None
+) -> bytes:
     """Return the whole message, with a processing instruction in the place of its package."""
     header = letter.header
     out = BytesIO()
     with document(out, "ArchiveTransferReply", {}, [(None, _namespace(header))]) as xml:
-        xml.nodes([("Comment", _COMMENTS[code]), *_opening(letter)])
+        xml.nodes([("Comment", _COMMENTS[outcome(findings)])])
+        if not _has_operations(header):
+            xml.nodes(_comment(finding, text(finding)) for finding in _worst_last(findings))
+        xml.nodes(_opening(letter))
         if header.archival_agreement:
             xml.nodes([("ArchivalAgreement", _token(header.archival_agreement))])
-        xml.nodes([("CodeListVersions", _CODE_LISTS)])
+        xml.nodes([("CodeListVersions", [("ReplyCodeListVersion", LISTS[letter.codes]), *_CODE_LISTS])])
         xml.instruction(*_PLACEHOLDER)
-        xml.nodes([("ReplyCode", code), ("Operation", operation)])
+        xml.nodes([("ReplyCode", reply_code(letter.codes, _worst_last(findings)))])
+        if _has_operations(header):
+            xml.nodes([("Operation", [_event(letter, finding, text(finding)) for finding in _worst_last(findings)])])
         xml.nodes([("MessageRequestIdentifier", _token(header.message_identifier))])
         if grant_date:
             xml.nodes([("GrantDate", grant_date)])
@@ -141,11 +126,18 @@ def _envelope(letter: Letter, code: str, operation: Sequence[Node], grant_date: 
     return out.getvalue()
 
 
-def _operation(letter: Letter, findings: Sequence[Finding], text: Callable[[Finding], str]) -> list[Node]:
-    # The worst last: a widespread client shows its user the last event's message, and nothing else.
-    return [
-        _event(letter, finding, text(finding)) for finding in sorted(findings, key=lambda f: _WEIGHTS[f.severity])
-    ]
+def _has_operations(header: Header) -> bool:
+    return header.seda_version != "2.0"
+
+
+def _worst_last(findings: Sequence[Finding]) -> list[Finding]:
+    # A widespread client shows its user the last event's message, and nothing else.
+    return sorted(findings, key=lambda finding: _WEIGHTS[finding.severity])
+
+
+def _comment(finding: Finding, message: str) -> Node:
+    told = f"[{_OUTCOMES[finding.severity]}] {finding.code}, {finding.place} : {message}"
+    return "Comment", xml_token(told, finding.code)
 
 
 def _event(letter: Letter, finding: Finding, message: str) -> Node:
@@ -157,11 +149,3 @@ def _event(letter: Letter, finding: Finding, message: str) -> Node:
         ("OutcomeDetailMessage", xml_token(message, finding.code)),
         ("EventDetailData", xml_token(finding.place, _NOT_GIVEN)),
     ]
-
-
-def _object(found: DataObject, plan: BuildPlan) -> Iterator[Node]:
-    yield "DataObjectSystemId", str(plan.object_id(found.id))
-    if found.group:
-        yield "DataObjectGroupSystemId", str(plan.group_id(found.group))
-    if found.usage:
-        yield "DataObjectVersion", _token(found.usage)

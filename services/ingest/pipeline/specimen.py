@@ -36,6 +36,11 @@ class Specimen:
     ) -> None:
         self._file.close()
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of the file is there, once it has gone by."""
+        return self._keep_all
+
     def write(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
         if not self._position and chunk.startswith(_CONTAINERS):

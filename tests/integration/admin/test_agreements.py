@@ -16,8 +16,12 @@ TERMS: dict[str, Any] = {
     "usages": "lenient",
     "formats": ["fmt/95", "x-fmt/111"],
     "decision": "archivist",
+    "reply_codes": "numeric",
     "max_bytes": 10_000_000_000,
     "max_units": 100_000,
+    "schema_tolerances": ["free_content", "far_dates"],
+    "unidentified": False,
+    "antivirus": "required",
     "valid_from": "2026-01-01",
     "valid_to": "2031-12-31",
 }
@@ -35,6 +39,7 @@ async def test_an_agreement_is_made_told_and_journaled(house: House) -> None:
 
     (told,) = await published(house, made["id"])
     assert AgreementV1.model_validate(made) == told
+    assert told.reply_codes == "numeric"
     assert (told.version, told.state, told.formats) == (1, "active", ("fmt/95", "x-fmt/111"))
     assert (str(told.establishment), told.establishment_identifier) == (town["id"], town["identifier"])
     (line,) = [line for line in await house.lines() if line.object == f"agreement:{made['id']}"]
@@ -54,7 +59,7 @@ async def test_without_terms_it_is_strict(house: House) -> None:
     made = await house.agreement((await house.establishment())["id"])
 
     strict = {"match_header": "strict", "unknown_rules": "reject", "usages": "strict"}
-    assert {**made, **strict, "decision": "automatic", "formats": []} == made
+    assert {**made, **strict, "decision": "automatic", "formats": [], "reply_codes": "vitam"} == made
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,7 @@ async def test_without_terms_it_is_strict(house: House) -> None:
         ({"valid_from": "2026-02-01", "valid_to": "2026-01-01"}, "invalid_dates"),
         ({"valid_from": "2026-02-30"}, "invalid_request"),
         ({"match_header": "maybe"}, "invalid_request"),
+        ({"reply_codes": "roman"}, "invalid_request"),
         ({"max_bytes": 0}, "invalid_request"),
         ({"valid_too": "2026-01-01"}, "invalid_request"),
         ({"identifier": "a?b"}, "invalid_identifier"),

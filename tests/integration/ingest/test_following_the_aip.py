@@ -27,7 +27,7 @@ from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import StaleLease, enqueue
 from shared.object_store.errors import StoreUnavailable
-from tests.integration.ingest.bench import Bench, Fuse, FusedDatabase, PowerCut
+from tests.integration.ingest.bench import UNHURRIED, Bench, Fuse, FusedDatabase, PowerCut
 
 pytestmark = pytest.mark.integration
 
@@ -290,7 +290,7 @@ async def test_a_worker_that_comes_too_late_leaves_nothing_in_staging(bench: Ben
     slow: Any = Overtaken(bench)
 
     with pytest.raises(StaleLease):
-        await bench.process(Workshop(bench.ingest, slow, bench.rules))
+        await bench.process(Workshop(bench.ingest, slow, bench.rules, UNHURRIED))
     await bench.sweep()
 
     transfer = await bench.transfer(deposited.id)

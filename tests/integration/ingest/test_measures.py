@@ -62,5 +62,5 @@ async def test_what_is_done_is_not_read_to_count_what_is_not(bench: Bench) -> No
         asked = str(queries.PENDING.compile(connection.engine.sync_engine))
         plan = "\n".join(row[0] for row in await connection.execute(text(f"EXPLAIN {asked}")))
 
-    assert "ix_transfer_pending" in plan
+    assert "ix_transfer_unfinished" in plan
     assert "Seq Scan" not in plan

@@ -20,7 +20,7 @@ from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, enqueue, lease
 from shared.problems import Problem
 from tests.builders.sips import AFile, ASip
-from tests.integration.ingest.bench import Bench, Fuse, PowerCut, WatchedDatabase
+from tests.integration.ingest.bench import UNHURRIED, Bench, Fuse, PowerCut, WatchedDatabase
 
 pytestmark = pytest.mark.integration
 
@@ -150,7 +150,7 @@ async def test_a_worker_that_lost_its_lease_records_nothing(bench: Bench, at: in
     slow: Any = LosesItsLease(bench, at)
 
     with pytest.raises(StaleLease):
-        await bench.process(Workshop(bench.ingest, slow, bench.rules))
+        await bench.process(Workshop(bench.ingest, slow, bench.rules, UNHURRIED))
 
     left = await bench.transfer(deposited.id)
     assert (left.state, left.built) == (state, None)
@@ -296,7 +296,7 @@ async def test_a_decision_taken_the_moment_it_is_awaited_is_not_lost(bench: Benc
             await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
 
     prompt = replace(bench.ingest, database=WatchedDatabase(bench.database, decide))
-    await bench.process(Workshop(prompt, bench.children, bench.rules))
+    await bench.process(Workshop(prompt, bench.children, bench.rules, UNHURRIED))
 
     await bench.process()
     assert (await bench.transfer(deposited.id)).state is TransferState.STORING

@@ -47,11 +47,14 @@ def test_a_rejected_deposit_leaves_with_2_and_tells_the_findings(
     sip: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    found = {**FINDING, "mend": "Refaites le paquet.", "help": "/ingest/v1/findings#OBJECT_DIGEST_MISMATCH"}
     archive.says("POST", TRANSFERS, said({"id": "tr-1", "state": "received"}, 202))
-    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "rejected", "findings": [FINDING]}))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "rejected", "findings": [found]}))
 
     assert main(["deposit", str(sip), "--agreement", "A"], environment) == 2
-    assert "OBJECT_DIGEST_MISMATCH Content/a.pdf : faux" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "OBJECT_DIGEST_MISMATCH Content/a.pdf : faux" in told
+    assert "→ Refaites le paquet." in told
 
 
 def test_an_answer_in_json_is_json_and_nothing_else(

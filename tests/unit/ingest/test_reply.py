@@ -1,10 +1,11 @@
 import re
+from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from lxml import etree
 
+from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.sip import Manifest
 from services.ingest.pipeline.reply import (
@@ -12,10 +13,11 @@ from services.ingest.pipeline.reply import (
     acknowledgement,
     can_answer,
     compose_reply,
-    reply_code,
-    write_reply_package,
 )
-from services.ingest.pipeline.schema import load_schema
+from services.ingest.pipeline.reply_codes import LISTS, outcome
+from services.ingest.pipeline.reply_package import write_reply_package
+from services.ingest.pipeline.schema import NAMESPACES, load_schema
+from tests.answers import official_schema, valid_answer
 from tests.builders.aips import (
     Described,
     a_binary,
@@ -33,7 +35,7 @@ DATE = "2026-03-02T09:15:30Z"
 ERROR = Finding("OBJECT_DIGEST_MISMATCH", Severity.ERROR, "Content/a.pdf")
 WARNING = Finding("RULE_UNKNOWN", Severity.WARNING, "manifest.xml:51 ID22")
 NOTE = Finding("FORMAT_IDENTIFIED", Severity.INFO, "Content/a.pdf")
-BOTH_VERSIONS = pytest.mark.parametrize("version", ["2.1", "2.2"])
+EVERY_VERSION = pytest.mark.parametrize("version", sorted(NAMESPACES))
 
 
 def a_letter(version: str = "2.1", archival_agreement: str | None = "ACCORD-MAIRIE-001") -> Letter:
@@ -51,7 +53,9 @@ def package(manifest: Manifest) -> bytes:
 
 
 def acceptance(version: str = "2.1", findings: tuple[Finding, ...] = ()) -> etree._Element:
-    content = package(a_checked_transfer().manifest)
+    manifest = a_checked_transfer().manifest
+    objects = (*manifest.objects, a_physical())
+    content = package(replace(manifest, header=a_header(version), objects=objects))
     pieces = (content[n : n + 100] for n in range(0, len(content), 100))
     return etree.fromstring(b"".join(compose_reply(a_letter(version), findings, sentence, DATE, pieces)))
 
@@ -75,7 +79,7 @@ def answers(version: str) -> list[etree._Element]:
     ]
 
 
-@BOTH_VERSIONS
+@EVERY_VERSION
 def test_answers_are_valid_against_our_schema(version: str) -> None:
     schema = load_schema(version)
 
@@ -83,27 +87,15 @@ def test_answers_are_valid_against_our_schema(version: str) -> None:
         schema.assertValid(answer)
 
 
-def official_schema(version: str, folder: Path) -> etree.XMLSchema:
-    """The official schema, its two imports from www.w3.org led to the copies beside it."""
-    for source in (
-        *(official_xsd_dir() / version).glob("*.xsd"),
-        *(official_xsd_dir() / "w3c").glob("*.xsd"),
-    ):
-        text = re.sub(rb"http://www\.w3\.org/[0-9/]+(xml|xlink)\.xsd", rb"\1.xsd", source.read_bytes())
-        (folder / source.name).write_bytes(text)
-    parser = etree.XMLParser(no_network=True)
-    return etree.XMLSchema(etree.parse(folder / f"seda-{version}-main.xsd", parser))
-
-
-@BOTH_VERSIONS
-def test_answers_are_valid_against_the_official_schema(version: str, tmp_path: Path) -> None:
-    schema = official_schema(version, tmp_path)
+@EVERY_VERSION
+def test_answers_are_valid_against_the_official_schema(version: str) -> None:
+    schema = official_schema(version, official_xsd_dir())
 
     for answer in answers(version):
         schema.assertValid(answer)
 
 
-@BOTH_VERSIONS
+@EVERY_VERSION
 def test_answers_speak_the_version_of_the_sip_in_the_default_namespace(version: str) -> None:
     for answer in answers(version):
         assert answer.nsmap == {None: f"fr:gouv:culture:archivesdefrance:seda:v{version}"}
@@ -175,10 +167,10 @@ def test_each_finding_is_an_event_and_the_worst_comes_last() -> None:
     assert text(answer, "Operation/Event/EventTypeCode")[-1] == "OBJECT"
 
 
-def test_the_reply_code_is_the_worst_of_the_findings() -> None:
+def test_the_outcome_is_the_worst_of_the_findings() -> None:
     ladder = [(), (NOTE,), (NOTE, WARNING), (WARNING, ERROR, NOTE)]
 
-    assert [reply_code(findings) for findings in ladder] == ["OK", "OK", "WARNING", "KO"]
+    assert [outcome(findings) for findings in ladder] == ["OK", "OK", "WARNING", "KO"]
 
 
 def test_a_grant_date_with_an_error_or_an_acceptance_without_one_is_a_bug() -> None:
@@ -187,14 +179,14 @@ def test_a_grant_date_with_an_error_or_an_acceptance_without_one_is_a_bug() -> N
             b"".join(compose_reply(a_letter(), findings, sentence, grant_date))
 
 
-@BOTH_VERSIONS
+@EVERY_VERSION
 def test_a_hostile_file_name_does_not_break_the_reply(version: str) -> None:
     hostile = Finding("CONTAINER_TRAVERSAL", Severity.ERROR, "../<?chartrier package?>\x00\n&]]>")
 
     answer = refusal(version, (hostile, Finding("CONTAINER_EMPTY", Severity.ERROR, " ")))
 
     load_schema(version).assertValid(answer)
-    assert "<?chartrier package?>" in str(text(answer, "Operation/Event/EventDetailData")[0])
+    assert "<?chartrier package?>" in "".join(map(str, answer.itertext()))
 
 
 def test_no_answer_is_written_to_a_message_of_an_unknown_version_or_without_identifier() -> None:
@@ -203,3 +195,34 @@ def test_no_answer_is_written_to_a_message_of_an_unknown_version_or_without_iden
     assert not can_answer(a_header("1.0"))
     with pytest.raises(ValueError, match=r"SEDA 1\.0"):
         acknowledgement(a_letter("1.0"))
+
+
+@EVERY_VERSION
+def test_every_finding_is_told_in_the_way_of_the_version_the_worst_last(version: str) -> None:
+    answer = refusal(version, (ERROR, WARNING))
+
+    events = text(answer, "Operation/Event/OutcomeDetail")
+    comments = [str(comment).split()[1] for comment in text(answer, "Comment")[1:]]
+    assert (events or [code.rstrip(",") for code in comments]) == [WARNING.code, ERROR.code]
+
+
+@EVERY_VERSION
+def test_every_version_tells_our_identifiers_of_units_and_binary_objects(version: str) -> None:
+    told = etree.tostring(acceptance(version), encoding="unicode")
+
+    plan = a_plan()
+    assert all(str(plan.unit_id(unit)) in told for unit in ("ROOT", "AU1", "AU2"))
+    assert all(str(plan.object_id(found)) in told for found in ("OBJ1", "OBJ2"))
+
+
+@pytest.mark.parametrize(
+    ("codes", "accepted", "refused"), [(ReplyCodes.VITAM, "WARNING", "KO"), (ReplyCodes.NUMERIC, "000", "207")]
+)
+def test_the_reply_code_is_of_the_vocabulary_of_the_agreement(codes: ReplyCodes, accepted: str, refused: str) -> None:
+    letter = replace(a_letter(), codes=codes)
+    acceptance = valid_answer(b"".join(compose_reply(letter, (WARNING,), sentence, DATE)))
+    refusal = valid_answer(b"".join(compose_reply(letter, (WARNING, ERROR), sentence)))
+
+    assert text(acceptance, "ReplyCode") == [accepted]
+    assert text(refusal, "ReplyCode") == [refused]
+    assert text(refusal, "CodeListVersions/ReplyCodeListVersion") == [LISTS[codes]]

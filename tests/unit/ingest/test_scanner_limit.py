@@ -41,9 +41,9 @@ def test_no_more_of_a_file_than_the_operator_says_is_sent(tmp_path: Path) -> Non
     scanner = ASocketThatCounts(tmp_path / "clamd.sock")
     sip = a_sip(tmp_path / "sip.zip", ASip((AFile("Content/a.txt", b"x" * 5000),), (AUnit("Acte", files=(0,)),)))
 
-    check(CheckOrder(sip, an_agreement(), {}, scanner.address, 1000))
+    check(CheckOrder(sip, tmp_path / "header.json", an_agreement(), {}, scanner.address, 1000))
     limited = list(scanner.received)
-    check(CheckOrder(sip, an_agreement(), {}, scanner.address))
+    check(CheckOrder(sip, tmp_path / "header.json", an_agreement(), {}, scanner.address))
 
     assert max(limited) == 1000
     assert max(scanner.received) == 5000

@@ -35,7 +35,7 @@ def with_manifest(sip: ASip, *changes: tuple[str, str]) -> ASip:
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
-    files = (AFile("a.txt", digest="00" * 64), AFile("b.txt", size=5), AFile("c.txt", uri="d.txt"))
+    files = (AFile("a.txt", digest="00" * 64), AFile("b.txt", size=5), AFile("c.txt", b"C", uri="d.txt"))
     units = (AUnit("", files=(0, 1, 2), start_date="2024-02-01", end_date="2024-01-01"),)
 
     assert set(found_in(tmp_path, ASip(files, units))) == {
@@ -262,3 +262,31 @@ def test_a_loop_of_units_is_told_of_once(tmp_path: Path) -> None:
 
 def test_a_manifest_without_units_is_refused(tmp_path: Path) -> None:
     assert "UNIT_NONE" in found_in(tmp_path, ASip((), ()))
+
+
+def test_a_file_that_no_object_names_is_let_be_when_it_is_a_copy_in_another_folder(tmp_path: Path) -> None:
+    others = (("copy/a.txt", b"A"), ("copy/b.txt", b"A"), ("other/a.txt", b"B"))
+    sip = ASip((AFile("a.txt", b"A"),), entries=others)
+
+    found = verdict(tmp_path, sip).findings
+
+    assert [(one.code, one.severity, one.place) for one in found] == [
+        ("OBJECT_FILE_COPY", Severity.WARNING, "copy/a.txt"),
+        ("OBJECT_FILE_UNCLAIMED", Severity.ERROR, "copy/b.txt"),
+        ("OBJECT_FILE_UNCLAIMED", Severity.ERROR, "other/a.txt"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("formats", "unidentified", "refused"),
+    [((), None, False), ((), False, True), (("fmt/95",), None, True), (("fmt/95",), True, False)],
+)
+def test_unidentified_formats_are_taken_as_the_agreement_says(
+    tmp_path: Path, formats: tuple[str, ...], unidentified: bool | None, *, refused: bool
+) -> None:
+    path = a_sip(tmp_path / "sip", ASip((AFile("a.bin", b"A"),)))
+    agreement = an_agreement(formats=formats, unidentified=unidentified)
+
+    found = judge(path, agreement, RULES, Limits(), lambda _: Identification(None), None).findings
+
+    assert error_codes(found) == (["FORMAT_NOT_ALLOWED"] if refused else [])

@@ -8,26 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from services.ingest.domain.families import FAMILIES
 from services.ingest.domain.finding_texts import TEXTS, found, text
 from services.ingest.domain.findings import Finding, Severity
 
 INGEST = Path(__file__).parents[3] / "services" / "ingest"
-FAMILIES = frozenset(
-    [
-        "CONTAINER",
-        "ANTIVIRUS",
-        "MANIFEST",
-        "REFERENCE",
-        "HEADER",
-        "OBJECT",
-        "FORMAT",
-        "UNIT",
-        "RULE",
-        "DUPLICATE",
-        "DECISION",
-        "FINDINGS",
-    ]
-)
 
 
 def calls() -> Iterator[ast.Call]:

@@ -1,4 +1,4 @@
-"""A transfer's life leads forward only, and ends accepted or rejected."""
+"""A transfer's life leads forward only, and ends accepted or rejected; a dry run's ends judged."""
 
 from itertools import pairwise, product
 
@@ -9,7 +9,7 @@ from services.ingest.domain.transfer import NEXT, IllegalStep, TransferState, ch
 S = TransferState
 ACCEPTED = (S.RECEIVED, S.CHECKING, S.STORING, S.CATALOGUING, S.RECORDING, S.ACCEPTED)
 DECIDED = (S.RECEIVED, S.CHECKING, S.AWAITING_DECISION, S.STORING)
-LIVES = (ACCEPTED, DECIDED, (S.CHECKING, S.REJECTED), (S.AWAITING_DECISION, S.REJECTED))
+LIVES = (ACCEPTED, DECIDED, (S.CHECKING, S.REJECTED), (S.AWAITING_DECISION, S.REJECTED), (S.CHECKING, S.JUDGED))
 STEPS = {step for life in LIVES for step in pairwise(life)}
 
 
@@ -25,8 +25,8 @@ def test_no_other_step_is(state: TransferState, following: TransferState) -> Non
 
 
 @pytest.mark.parametrize("state", sorted(S))
-def test_every_state_leads_somewhere_but_the_two_ends(state: TransferState) -> None:
-    assert (NEXT[state] == frozenset()) == (state in {S.ACCEPTED, S.REJECTED})
+def test_every_state_leads_somewhere_but_the_ends(state: TransferState) -> None:
+    assert (NEXT[state] == frozenset()) == (state in {S.ACCEPTED, S.REJECTED, S.JUDGED})
 
 
 def test_nothing_is_refused_once_storage_was_asked_for_it() -> None:

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from services.ingest.domain.records import header_to_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.queries import Transfer
 from services.ingest.views import links, summary_view, transfer_view
+from tests.builders.aips import a_header
 
 HERE = "/ingest/v1/transfers/01890a5d-ac96-774b-bcce-b302099a8001"
 AT = datetime(2026, 3, 2, 9, 15, 0, 120000, UTC)
@@ -38,7 +40,7 @@ RECEIVED = Transfer(
     reply_key=None,
 )
 AIP = UUID("01890a5d-ac96-774b-bcce-b302099a8004")
-CHECKED = replace(RECEIVED, state=TransferState.STORING, header={"seda_version": "2.1"}, aip_id=AIP)
+CHECKED = replace(RECEIVED, state=TransferState.STORING, header=header_to_json(a_header()), aip_id=AIP)
 ACCEPTED = replace(CHECKED, state=TransferState.ACCEPTED, granted_at=AT, reply_key="replies/x.xml")
 REJECTED = replace(CHECKED, state=TransferState.REJECTED, reply_key="replies/x.xml")
 
@@ -55,6 +57,12 @@ REJECTED = replace(CHECKED, state=TransferState.REJECTED, reply_key="replies/x.x
 )
 def test_there_are_links_to_what_there_is(transfer: Transfer, names: set[str]) -> None:
     assert set(links(transfer)) == names
+
+
+def test_a_header_that_names_no_message_cannot_be_acknowledged() -> None:
+    nameless = header_to_json(replace(a_header(), message_identifier=""))
+
+    assert "acknowledgement" not in links(replace(CHECKED, header=nameless))
 
 
 def test_links_lead_to_the_rooms_that_answer() -> None:
@@ -102,4 +110,6 @@ def test_a_finding_is_told_in_the_readers_language_under_a_code_that_stays(langu
         "place": "decision",
     }
     assert word in shown["message"]
+    assert shown["help"] == "/ingest/v1/findings#DECISION_REFUSED"
+    assert shown["mend"].startswith({"fr": "Lisez", "en": "Read"}[language])
     assert "Déjà versé." in shown["message"]

@@ -52,7 +52,7 @@ class Data:
 
 
 def lay_out(inventory: Inventory, manifest: Manifest, root: str) -> Data:
-    """Give each file its place; every file belongs to one object and every binary object has its file."""
+    """Give each file its place; every binary object has its file, and every file its object or is a copy of one."""
     files = _place(inventory, root)
     paths = {path_key(placed.file.path): placed for placed in files}
     by_object = {
@@ -61,7 +61,9 @@ def lay_out(inventory: Inventory, manifest: Manifest, root: str) -> Data:
         if found.kind is ObjectKind.BINARY and not found.inline
     }
     claimed = {path_key(placed.file.path) for placed in by_object.values()}
-    if len(paths) != len(files) or len(claimed) != len(by_object) or claimed != paths.keys():
+    described = {placed.file.sha512 for placed in by_object.values()}
+    copies = {key for key, placed in paths.items() if placed.file.sha512 in described}
+    if len(paths) != len(files) or len(claimed) != len(by_object) or claimed | copies != paths.keys():
         raise AipMismatch("files and binary data objects do not correspond one to one")
     return Data(files, by_object)
 

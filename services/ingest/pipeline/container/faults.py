@@ -2,6 +2,7 @@
 
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
+from services.ingest.pipeline.container.damage_texts import DAMAGE_FR
 
 CONTAINER = "container"
 
@@ -16,7 +17,7 @@ class ContainerFault(Exception):
 
 def corrupt(reason: str, place: str = CONTAINER) -> ContainerFault:
     """Return the fault of a container whose structure contradicts itself; `reason` is a stable English phrase."""
-    return ContainerFault(found("CONTAINER_CORRUPT", place, reason=reason))
+    return ContainerFault(found("CONTAINER_CORRUPT", place, reason=reason, reason_fr=DAMAGE_FR.get(reason, reason)))
 
 
 def truncated(place: str = CONTAINER) -> ContainerFault:

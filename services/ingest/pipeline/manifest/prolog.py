@@ -10,6 +10,10 @@ from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 
 HEAD = 64 * 1024
+NO_ROOT = {
+    "reason": "no root element near the beginning",
+    "reason_fr": "il ne commence pas par une balise",
+}
 
 # ASCII-compatible ones, in which "<!DOCTYPE" can only be written one way; UTF-16 goes by its mark.
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16"})
@@ -30,7 +34,7 @@ def prolog_fault(head: bytes, place: str) -> Finding | None:
         return found("MANIFEST_DOCTYPE", f"{place}:{text.count(chr(10), 0, position) + 1}")
     # Anything but “<” may still be markup to libxml2, which knows encodings that we do not (EBCDIC).
     if not text.startswith("<", position) or text.startswith(("<!", "<?"), position):
-        return found("MANIFEST_XML", f"{place}:1", reason="no root element near the beginning")
+        return found("MANIFEST_XML", f"{place}:1", **NO_ROOT)
     return None
 
 

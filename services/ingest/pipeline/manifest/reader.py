@@ -1,5 +1,6 @@
 """Read one manifest from disk: never more than one unit of it in memory, every error with its line."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,8 +14,10 @@ from services.ingest.domain.sip import Manifest
 from services.ingest.pipeline.manifest.builder import ManifestBuilder, TooManyUnits
 from services.ingest.pipeline.manifest.content import TooDeep, local_name
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
-from services.ingest.pipeline.manifest.prolog import HEAD, prolog_fault
+from services.ingest.pipeline.manifest.prolog import HEAD, NO_ROOT, prolog_fault
 from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_findings
+from services.ingest.pipeline.manifest.tolerated import take_out, told
+from services.ingest.pipeline.manifest.xml_errors import told_first, xml_reason
 from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
 
 
@@ -34,8 +37,11 @@ class _Stop(Exception):
         self.finding = finding
 
 
-def read_manifest(path: Path, place: str, limits: Limits) -> ManifestReading:
-    """Read the manifest at `path`, which findings will call `place`. Never raises for what is in it."""
+def read_manifest(path: Path, place: str, limits: Limits, tolerances: Collection[str] = ()) -> ManifestReading:
+    """Read the manifest at `path`, which findings will call `place`. Never raises for what is in it.
+
+    `tolerances` are what its agreement forgives of the grammar. A copy of the manifest may be made beside it.
+    """
     with path.open("rb") as file:
         head = file.read(HEAD)
     fault = prolog_fault(head, place)
@@ -46,8 +52,23 @@ def read_manifest(path: Path, place: str, limits: Limits) -> ManifestReading:
         manifest = _parse(path, place, ManifestBuilder(version, namespace, limits), limits)
     except _Stop as stop:
         return ManifestReading(None, (stop.finding,))
+    return ManifestReading(manifest, tuple(_schema_findings(path, place, (version, namespace), limits, tolerances)))
+
+
+def _schema_findings(
+    path: Path, place: str, named: tuple[str, str], limits: Limits, tolerances: Collection[str]
+) -> list[Finding]:
+    """Judge by the grammar; where that refuses, once more without what `tolerances` forgive."""
+    version, namespace = named
     errors = schema_errors(path, load_schema(version), namespace, limits.max_schema_errors)
-    return ManifestReading(manifest, tuple(schema_findings(errors, place, version)))
+    if not errors:
+        return []
+    copy = path.with_name(f"{path.name}.tolerated")
+    forgivable = take_out(path, version, namespace, tolerances, copy)
+    if any(kind.tolerance in tolerances for kind in forgivable):
+        errors = schema_errors(copy, load_schema(version), namespace, limits.max_schema_errors)
+    copy.unlink()
+    return [*schema_findings(errors, place, version), *told(forgivable, tolerances, place, version)]
 
 
 def _version(head: bytes, place: str) -> tuple[str, str]:
@@ -60,9 +81,9 @@ def _version(head: bytes, place: str) -> tuple[str, str]:
         # The root may have been read before the error; what follows is told by the real parsing.
         _, root = next(iter(parser.read_events()), ("", None))
         if root is None:
-            raise _Stop(_xml_error(error, place)) from error
+            raise _Stop(_xml_error(error, parser, place)) from error
     if root is None:
-        raise _Stop(found("MANIFEST_XML", f"{place}:1", reason="no root element near the beginning"))
+        raise _Stop(found("MANIFEST_XML", f"{place}:1", **NO_ROOT))
     if root.getroottree().docinfo.internalDTD is not None:
         raise _Stop(found("MANIFEST_DOCTYPE", f"{place}:1"))
     namespace = etree.QName(root).namespace or ""
@@ -82,7 +103,7 @@ def _parse(path: Path, place: str, builder: ManifestBuilder, limits: Limits) -> 
             _feed(file, place, parser, builder, limits)
         parser.close()
     except etree.XMLSyntaxError as error:
-        raise _Stop(_xml_error(error, place)) from error
+        raise _Stop(_xml_error(error, parser, place)) from error
     except TooDeep as error:
         raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_depth")) from error
     except TooManyUnits as error:
@@ -102,5 +123,6 @@ def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: Mani
             raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_gap"))
 
 
-def _xml_error(error: etree.XMLSyntaxError, place: str) -> Finding:
-    return found("MANIFEST_XML", f"{place}:{error.lineno or 1}", reason=(error.msg or "")[:300])
+def _xml_error(error: etree.XMLSyntaxError, parser: etree.XMLPullParser, place: str) -> Finding:
+    line, message = told_first(error, parser)
+    return found("MANIFEST_XML", f"{place}:{line}", **xml_reason(message))

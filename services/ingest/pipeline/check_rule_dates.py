@@ -1,0 +1,40 @@
+"""The dates of management rules can be meant: a hold ends after it starts, nothing starts in the year 9000."""
+
+from collections.abc import Iterator
+
+from services.ingest.domain.finding_texts import found
+from services.ingest.domain.findings import Finding, Severity
+from services.ingest.domain.sip import Rule
+from services.ingest.domain.tolerances import FAR_DATES
+from services.ingest.pipeline.borne_rules import borne_rules
+from services.ingest.pipeline.date_bounds import date_bounds
+from services.ingest.pipeline.sip import Sip
+
+FAR = 9000
+"""Other archives refuse such years: they stand for a typing error, or for “never”, which rules say otherwise."""
+
+
+def check_rule_dates(sip: Sip) -> list[Finding]:
+    """Report holds that end before they start, and dates of rules too far to be meant (as the agreement says)."""
+    return [
+        finding
+        for place, category in borne_rules(sip)
+        for rule in category.rules
+        for finding in (*_reversed(place, rule), *_far(sip, place, rule))
+    ]
+
+
+def _reversed(place: str, rule: Rule) -> Iterator[Finding]:
+    start, end = date_bounds(rule.start_date or ""), date_bounds(rule.hold_end_date or "")
+    if start and end and end[1] < start[0]:
+        dates = {"start": rule.start_date or "", "end": rule.hold_end_date or ""}
+        yield found("RULE_DATES_REVERSED", place, code=(rule.code or "")[:80], **dates)
+
+
+def _far(sip: Sip, place: str, rule: Rule) -> Iterator[Finding]:
+    severity = Severity.WARNING if FAR_DATES in sip.agreement.schema_tolerances else Severity.ERROR
+    for element, date in (("StartDate", rule.start_date), ("HoldEndDate", rule.hold_end_date)):
+        bounds = date_bounds(date or "")
+        if bounds and bounds[0][0] >= FAR:
+            named = {"code": (rule.code or "")[:80], "element": element, "date": (date or "")[:80]}
+            yield found("RULE_DATE_FAR", place, severity, **named)

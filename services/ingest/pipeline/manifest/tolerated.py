@@ -1,0 +1,212 @@
+"""Find what a tolerance forgives, and take it out of a copy of the manifest for the schema to judge what is left.
+
+Elements are replaced by blanks, byte for byte: lines stay what they are. Expat, which tells where in the file an
+element stands, sees only manifests that libxml2 has read to their end (`reader.py`), without any DOCTYPE.
+"""
+
+import codecs
+import mmap
+import re
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+from xml.parsers import expat
+
+from lxml import etree
+
+from services.ingest.domain.finding_texts import found
+from services.ingest.domain.findings import Finding
+from services.ingest.domain.limits import MIB
+from services.ingest.domain.tolerances import TOLERANCES
+from services.ingest.pipeline.date_bounds import date_bounds
+from services.ingest.pipeline.schema import SCHEMAS
+
+MAX_KINDS: Final = 1000
+"""Kinds of forgiven elements (by name and parent) of one manifest; beyond them nothing more is forgiven."""
+
+LONGEST_DATE: Final = 100
+
+_TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
+_INK = re.compile(rb"[^\r\n]")
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(slots=True)
+class Forgivable:
+    """Elements of one name in parents of one path, which `tolerance` may forgive: the first of them, and how many."""
+
+    tolerance: str
+    element: str
+    path: str
+    line: int
+    identifier: str
+    count: int = 0
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """An element that may be forgiven: its first tag, and the byte behind it once its end was seen."""
+
+    kind: Forgivable
+    tag: re.Match[bytes]
+    end: int = 0
+    text: str = ""
+
+
+@dataclass(slots=True)
+class _Open:
+    """An element whose end was not seen: its local name (empty outside of SEDA), and its children's so far.
+
+    `last` is a child that is forgiven if none comes after it.
+    """
+
+    name: str
+    identifier: str
+    children: set[str] = field(default_factory=set)
+    last: _Candidate | None = None
+
+
+def take_out(manifest: Path, version: str, namespace: str, accepted: Collection[str], copy: Path) -> list[Forgivable]:
+    """Write at `copy` the manifest without what the tolerances `accepted` forgive.
+
+    Returns all that any tolerance would forgive, in the order of the manifest.
+    """
+    shutil.copyfile(manifest, copy)
+    with copy.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        if content[:2] in _WIDE:
+            return []  # blanks of one byte would spoil it
+        eraser = _Eraser(content, version, namespace, accepted)
+        with manifest.open("rb") as source:
+            eraser.read(source)
+        return list(eraser.kinds.values())
+
+
+def told(kinds: Collection[Forgivable], accepted: Collection[str], place: str, version: str) -> list[Finding]:
+    """Say what was forgiven, or might be under another agreement: one finding an element and path."""
+    return [
+        found(
+            "MANIFEST_TOLERATED" if kind.tolerance in accepted else "MANIFEST_TOLERABLE",
+            f"{place}:{kind.line} {kind.identifier}".rstrip(),
+            element=kind.element,
+            path=kind.path,
+            count=str(kind.count),
+            version=version,
+            tolerance=kind.tolerance,
+            effect=TOLERANCES[kind.tolerance].en,
+            effect_fr=TOLERANCES[kind.tolerance].fr,
+        )
+        for kind in kinds
+    ]
+
+
+@cache
+def declared_names() -> frozenset[str]:
+    """Return the name of every element that some version of SEDA declares."""
+    element = "{http://www.w3.org/2001/XMLSchema}element"
+    names = (node.get("name") for file in SCHEMAS.glob("seda-*.xsd") for node in etree.parse(file).iter(element))
+    return frozenset(name for name in names if name)
+
+
+class _Eraser:
+    """Reads a manifest, and blanks in its copy the elements that are forgiven."""
+
+    def __init__(self, content: mmap.mmap, version: str, namespace: str, accepted: Collection[str]) -> None:
+        self.kinds: dict[tuple[str, str, str], Forgivable] = {}
+        self._content = content
+        self._version = version
+        self._prefix = f"{namespace} "
+        self._accepted = accepted
+        self._open: list[_Open] = []
+        # The element that may be forgiven, and how many are open within it.
+        self._candidate: _Candidate | None = None
+        self._within = 0
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+
+    def read(self, source: object) -> None:
+        """Read to the end."""
+        self._parser.ParseFile(source)  # type: ignore[arg-type]
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self._candidate is not None:
+            self._within += 1
+            return
+        name = tag.removeprefix(self._prefix) if tag.startswith(self._prefix) else ""
+        tolerance = self._tolerance(name) if name else None
+        if self._open:
+            self._open[-1].children.add(name)
+            self._open[-1].last = None
+        if tolerance is None:
+            above = self._open[-1].identifier if self._open else ""
+            self._open.append(_Open(name, attributes.get("id", above)))
+            return
+        path = "/".join(each.name or "*" for each in self._open)
+        line, identifier = self._parser.CurrentLineNumber, self._open[-1].identifier
+        self._candidate = _Candidate(Forgivable(tolerance, name, path, line, identifier), self._tag_here())
+        if name.endswith("Date"):
+            self._parser.CharacterDataHandler = self._text
+
+    def _text(self, text: str) -> None:
+        if self._candidate is not None and len(self._candidate.text) < LONGEST_DATE:
+            self._candidate.text += text
+
+    def _end(self, _: str) -> None:
+        candidate = self._candidate
+        if candidate is None:
+            if (last := self._open.pop().last) is not None:
+                self._forgive(last)
+        elif self._within:
+            self._within -= 1
+        else:
+            # Of an element that is one tag only, expat tells the place behind it as its end's.
+            alone = candidate.tag[0].endswith(b"/>")
+            candidate.end = candidate.tag.end() if alone else self._tag_here().end()
+            self._candidate = self._parser.CharacterDataHandler = None
+            if TOLERANCES[candidate.kind.tolerance].last:
+                self._open[-1].last = candidate
+            else:
+                self._forgive(candidate)
+
+    def _tag_here(self) -> re.Match[bytes]:
+        tag = _TAG.match(self._content, self._parser.CurrentByteIndex)
+        if tag is None:
+            raise AssertionError(f"no tag at byte {self._parser.CurrentByteIndex} of a well-formed manifest")
+        return tag
+
+    def _tolerance(self, name: str) -> str | None:
+        if len(self._open) < 2:
+            return None
+        parent = self._open[-1]
+        paths = {f"/{parent.name}", f"{self._open[-2].name}/{parent.name}"}
+        return next(
+            (
+                each
+                for each, tolerance in TOLERANCES.items()
+                if not paths.isdisjoint(tolerance.parents)
+                and tolerance.forgives(self._version, name, parent.children, declared_names())
+            ),
+            None,
+        )
+
+    def _forgive(self, candidate: _Candidate) -> None:
+        kind = candidate.kind
+        # Nobody says what a free element means; but what is called a date and is none is a mistake in any case.
+        if kind.element.endswith("Date") and date_bounds(candidate.text) is None:
+            return
+        known = self.kinds.get((kind.tolerance, kind.path, kind.element))
+        if known is None:
+            if len(self.kinds) >= MAX_KINDS:
+                return
+            self.kinds[kind.tolerance, kind.path, kind.element] = known = kind
+        known.count += 1
+        if kind.tolerance in self._accepted:
+            self._blank(candidate.tag.start(), candidate.end)
+
+    def _blank(self, start: int, end: int) -> None:
+        for position in range(start, end, MIB):
+            upto = min(position + MIB, end)
+            self._content[position:upto] = _INK.sub(b" ", self._content[position:upto])
