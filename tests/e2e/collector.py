@@ -2,7 +2,7 @@
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,20 +39,19 @@ class Collector:
                 self._spans += [_collected(service, span) for scope in batch.scope_spans for span in scope.spans]
             self._more.notify_all()
 
-    def spans(self) -> list[Collected]:
-        with self._more:
-            return list(self._spans)
+    def _of_trace(self, trace_id: str) -> list[Collected]:
+        return [span for span in self._spans if span.trace_id == trace_id]
 
-    def of_trace(self, trace_id: str) -> list[Collected]:
-        return [span for span in self.spans() if span.trace_id == trace_id]
+    def wait_for(
+        self, trace_id: str, is_whole: Callable[[list[Collected]], bool], patience: float = 60.0
+    ) -> list[Collected]:
+        """Return the spans of a trace once it is whole, or whatever there is when patience ends.
 
-    def wait_for(self, trace_id: str, names: set[str], patience: float = 60.0) -> list[Collected]:
-        """Return the spans of a trace once it has all these names, or whatever there is when patience ends."""
+        Each process sends its spans in batches of its own: a span may come long before the one it follows.
+        """
         with self._more:
-            self._more.wait_for(
-                lambda: names <= {span.name for span in self._spans if span.trace_id == trace_id}, patience
-            )
-        return self.of_trace(trace_id)
+            self._more.wait_for(lambda: is_whole(self._of_trace(trace_id)), patience)
+            return self._of_trace(trace_id)
 
 
 def _collected(service: str, span: Span) -> Collected:
