@@ -127,7 +127,8 @@ def add_index(name: str, on: str, *, unique: bool = False) -> None:
     """In a migration: make an index on a table that has rows, while rooms write to it.
 
     It waits for whatever transaction is older, and nobody waits behind it. One that an earlier attempt left half
-    made is made again.
+    made is made again. What the migration did before is committed first: it must bear being done twice, for what
+    comes after may have to wait for a table, and the whole migration is then begun again.
     """
     kind = "UNIQUE INDEX" if unique else "INDEX"
     with op.get_context().autocommit_block():

@@ -242,6 +242,25 @@ def test_an_index_on_a_large_table_can_be_made_while_it_is_written_to(
     assert made["indisvalid"]
 
 
+VERSIONS = sorted((Path(migrations.__file__).parents[2] / "services").glob("*/migrations/versions/*.py"))
+WITH_AN_INDEX = [path for path in VERSIONS if "add_index(" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", WITH_AN_INDEX, ids=lambda path: f"{path.parents[2].name}-{path.stem}")
+def test_a_migration_that_was_cut_behind_its_index_is_done_again(postgres_server: Postgres, path: Path) -> None:
+    """What stands before an index is committed with it; the tables must not stay half way for that."""
+    room, revision = path.parents[2].name, path.name[:4]
+    databases = fresh(postgres_server, ())
+    upgrade(databases.owner_url, room, revision)
+    before = shape(databases)
+
+    cut = f"UPDATE {room}.alembic_version SET version_num = $1"  # noqa: S608 (a room of ours)
+    asyncio.run(databases.as_superuser(cut, f"{int(revision) - 1:04}"))
+    upgrade(databases.owner_url, room, revision)
+
+    assert shape(databases) == before
+
+
 WAITING = """SELECT 1 FROM pg_stat_activity
     WHERE datname = $1 AND usename = 'chartrier_owner' AND wait_event_type = 'Lock'"""
 INDEX = """SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid

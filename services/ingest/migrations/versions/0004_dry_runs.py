@@ -4,15 +4,16 @@ from alembic import op
 
 from shared.database.migrations import add_index
 
-revision = "0005"
-down_revision = "0004"
+revision = "0004"
+down_revision = "0003"
 
 KEPT = "state <> 'rejected' AND NOT dry_run"
 
 
 def upgrade() -> None:
     """Add the column; what was unique among deposits stays so, and dry runs are none."""
-    op.execute("ALTER TABLE transfer ADD COLUMN dry_run boolean NOT NULL DEFAULT false")
+    # What stands before an index is committed with it: begun again, it finds the column there.
+    op.execute("ALTER TABLE transfer ADD COLUMN IF NOT EXISTS dry_run boolean NOT NULL DEFAULT false")
     add_index("uq_transfer_kept_bytes", f"transfer (establishment, sha512) WHERE {KEPT}", unique=True)
     add_index(
         "uq_transfer_kept_message",
@@ -25,4 +26,4 @@ def upgrade() -> None:
     )
     # Whoever runs the release before names no index: it finds the new ones as well.
     for index in ("uq_transfer_bytes", "uq_transfer_message", "ix_transfer_pending"):
-        op.execute(f"DROP INDEX {index} -- contract: those made above do its work, for the last release too")
+        op.execute(f"DROP INDEX IF EXISTS {index} -- contract: those made above do its work in both releases")
