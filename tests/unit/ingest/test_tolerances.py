@@ -155,6 +155,16 @@ def test_other_encodings_of_one_byte_are_forgiven_alike(tmp_path: Path, encoding
     assert heavy(findings(tmp_path, content.encode(encoding), "free_content")) == {"MANIFEST_TOLERATED"}
 
 
+@pytest.mark.parametrize("name", ["\u0132x", "a\u2c00", "\U00010000"])
+def test_names_that_only_the_fifth_edition_of_xml_knows_are_judged_and_not_forgiven(
+    tmp_path: Path, name: str
+) -> None:
+    """What finds forgivable elements knows the fourth edition: that must not keep a deposit from its verdict."""
+    content = manifest("2.1", "</Content>", f"<MyText>x</MyText><{name}/>")
+
+    assert "MANIFEST_SCHEMA" in heavy(findings(tmp_path, content, "free_content"))
+
+
 def test_in_utf_16_nothing_is_forgiven(tmp_path: Path) -> None:
     content = manifest("2.1", "</Content>", "<MyText>é</MyText>").decode().replace("UTF-8", "UTF-16")
 
