@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ class Forward:
         self._expanded = expanded
         self._received = received
         self._meter = meter
+        self._length = os.fstat(received.fileno()).st_size
         self._out = 0
 
     def read(self, size: int) -> bytes:
@@ -50,6 +52,9 @@ class Forward:
     def skip(self, size: int) -> None:
         """Pass over `size` bytes, by a seek when the TAR is not compressed."""
         if self._expanded is self._received and size > MIB:
+            # A TAR may announce more than any disk could hold, and a seek take.
+            if size > self._length - self._received.tell():
+                raise truncated()
             # The last byte is read so that a TAR cut in the middle of a file is seen here.
             self._received.seek(size - 1, 1)
             self._out += size - 1
