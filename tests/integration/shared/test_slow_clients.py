@@ -162,18 +162,24 @@ async def test_a_body_that_stalls_is_told_so_and_its_connection_closed() -> None
 
 
 async def test_a_body_that_trickles_is_cut_though_it_never_stalls() -> None:
-    watched = Watched()
-    async with served(watched, least_rate=1 << 30, stall=1.0) as port, connected(port) as (reader, writer):
+    watched, loop = Watched(), asyncio.get_running_loop()
+    # A socket of its own: asyncio's streams throw away what has come once a write meets a connection that is reset.
+    async with served(watched, least_rate=1 << 30, stall=1.0) as port:
+        with socket.socket() as ours:
+            ours.setblocking(False)
+            await loop.sock_connect(ours, ("127.0.0.1", port))
+            await loop.sock_sendall(ours, head("POST /slow/v1/body", "Content-Length: 1000000"))
 
-        async def trickle() -> None:
-            writer.write(head("POST /slow/v1/body", "Content-Length: 1000000"))
-            while not writer.is_closing():
-                writer.write(b"x")
-                await asyncio.sleep(0.02)
+            async def trickle() -> None:
+                with contextlib.suppress(ConnectionError):
+                    while True:
+                        await loop.sock_sendall(ours, b"x")
+                        await asyncio.sleep(0.02)
 
-        trickling = asyncio.create_task(trickle())
-        answer = await to_the_end(reader)
-        trickling.cancel()
+            trickling = asyncio.create_task(trickle())
+            async with asyncio.timeout(PATIENCE):
+                answer = await loop.sock_recv(ours, 4096)
+            trickling.cancel()
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert 1 < watched.taken < 1000
