@@ -27,6 +27,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LaneSch
     return LaneScheduling(config, log)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A case of bytes goes by its argument's name and its number: bytes made as tests are collected may hold the hour
+    (gzip's do), and two processes of one run must give every test one name."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Postgres]:
     """One server for all the tests of this process, on a folder that goes with it."""
