@@ -28,7 +28,7 @@ class Limits:
     max_manifest_bytes: int = 512 * MIB
     """Ten times a manifest of 100,000 units."""
 
-    max_manifest_gap: int = 16 * MIB
+    max_manifest_gap: int = 8 * MIB
     """Bytes of manifest in which no SEDA element begins or ends: an embedded file, not a description."""
 
     max_manifest_depth: int = 200
@@ -45,3 +45,18 @@ class Limits:
 
     max_archive_depth: int = 3
     """Archives within archives, a file of the package being the first: what is deeper nobody will ever look at."""
+
+    max_objects: int = 500_000
+    """Data objects and their groups of one manifest."""
+
+    max_links: int = 1_000_000
+    """References of one manifest from a unit or an object to another."""
+
+    max_rules: int = 1_000_000
+    """Management rules of one manifest, categories and refused rules included."""
+
+    max_open_elements: int = 200_000
+    """Elements, attributes and texts of one description, or of one other thing that is read at once."""
+
+    max_attributes: int = 200
+    """Attributes of one element of a description: SEDA has a few."""

@@ -1,6 +1,6 @@
 """The checks of a SIP, in the order their findings are told; `judge.py` runs them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from services.ingest.domain.findings import Finding
@@ -23,7 +23,7 @@ from services.ingest.pipeline.check_titles import check_titles
 from services.ingest.pipeline.check_usages import check_usages
 from services.ingest.pipeline.sip import Sip
 
-Check = Callable[[Sip], list[Finding]]
+Check = Callable[[Sip], Iterable[Finding]]
 
 CHECKS: Final[tuple[Check, ...]] = (
     check_header,
@@ -44,4 +44,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_refused_rules,
     check_agreement_limits,
 )
-"""All of them, always: a check without its data (files not measured) has nothing to say."""
+"""All of them, always: a check without its data (files not measured) has nothing to say.
+
+They give their findings one by one, as many as there are: whoever asks keeps some, and counts the others.
+"""

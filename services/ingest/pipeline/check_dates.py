@@ -1,5 +1,7 @@
 """Units end after they start."""
 
+from collections.abc import Iterator
+
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.sip import Unit
@@ -7,9 +9,9 @@ from services.ingest.pipeline.date_bounds import Day, date_bounds
 from services.ingest.pipeline.sip import Sip
 
 
-def check_dates(sip: Sip) -> list[Finding]:
+def check_dates(sip: Sip) -> Iterator[Finding]:
     """Report units that surely end before they start; dates not understood are told of and kept."""
-    return [finding for unit in sip.manifest.units for finding in _faults(sip, unit)]
+    return (finding for unit in sip.manifest.units for finding in _faults(sip, unit))
 
 
 def _faults(sip: Sip, unit: Unit) -> list[Finding]:

@@ -1,6 +1,7 @@
 """Each file is the one the depositor sealed: its digest, in the depositor's own algorithm, is right."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
@@ -9,19 +10,15 @@ from services.ingest.pipeline.digest_algorithms import WEAK, algorithm_named, di
 from services.ingest.pipeline.sip import Sip
 
 
-def check_digests(sip: Sip) -> list[Finding]:
+def check_digests(sip: Sip) -> Iterator[Finding]:
     """Report absent, unreadable and wrong digests; weak algorithms are accepted and told once."""
     weak: Counter[str] = Counter()
-    findings = []
     for each in sip.manifest.objects:
         if each.kind is ObjectKind.BINARY and not each.inline:
-            findings += _faults(sip, each)
+            yield from _faults(sip, each)
             weak[algorithm_named(each.algorithm or "") or ""] += 1
-    findings += [
-        found("OBJECT_DIGEST_WEAK", sip.manifest_name, algorithm=algorithm, count=str(weak[algorithm]))
-        for algorithm in sorted(WEAK & weak.keys())
-    ]
-    return findings
+    for algorithm in sorted(WEAK & weak.keys()):
+        yield found("OBJECT_DIGEST_WEAK", sip.manifest_name, algorithm=algorithm, count=str(weak[algorithm]))
 
 
 def _faults(sip: Sip, each: DataObject) -> list[Finding]:

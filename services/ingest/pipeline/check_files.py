@@ -9,14 +9,13 @@ from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.sip import Sip
 
 
-def check_files(sip: Sip) -> list[Finding]:
+def check_files(sip: Sip) -> Iterator[Finding]:
     """Report objects without a file, files without an object (a warning for a copy), and files claimed twice."""
     claimed: dict[str, str] = {}
-    findings = []
     for each in sip.manifest.objects:
         if each.kind is ObjectKind.BINARY:
-            findings += _faults(sip, each, claimed)
-    return [*findings, *_unclaimed(sip, claimed)]
+            yield from _faults(sip, each, claimed)
+    yield from _unclaimed(sip, claimed)
 
 
 def _unclaimed(sip: Sip, claimed: Mapping[str, str]) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 """Formats: as PRONOM recognises them, against the depositor's word and the agreement's list."""
 
+from collections.abc import Iterator
+
 from services.ingest.domain.agreement import Agreement
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
@@ -7,14 +9,12 @@ from services.ingest.domain.sip import DataObject, MeasuredFile
 from services.ingest.pipeline.sip import Sip
 
 
-def check_formats(sip: Sip) -> list[Finding]:
+def check_formats(sip: Sip) -> Iterator[Finding]:
     """Report unrecognised formats and wrong declarations (warnings), formats the agreement excludes (errors)."""
-    findings = []
     for each in sip.manifest.objects:
         file = sip.file_of(each)
         if file is not None and file.size:
-            findings += _faults(sip, each, file)
-    return findings
+            yield from _faults(sip, each, file)
 
 
 def _faults(sip: Sip, each: DataObject, file: MeasuredFile) -> list[Finding]:

@@ -1,6 +1,6 @@
 """Each reference designates something that is declared, and of the right kind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
@@ -22,7 +22,7 @@ _WANTED = {
 }
 
 
-def check_references(sip: Sip) -> list[Finding]:
+def check_references(sip: Sip) -> Iterator[Finding]:
     """Report every reference to nothing, to a thing of another kind than its element says, or into a group.
 
     SEDA: an object that belongs to a group is reached through its group.
@@ -33,11 +33,11 @@ def check_references(sip: Sip) -> list[Finding]:
     kinds |= dict.fromkeys(manifest.groups, "group")
     kinds |= {each.id: "object" for each in manifest.objects}
     grouped = {each.id: each.group for each in manifest.objects if each.group in manifest.groups}
-    return [
+    return (
         finding
         for reference in manifest.references
         if (finding := _fault(sip, reference, kinds.get(reference.target), grouped)) is not None
-    ]
+    )
 
 
 def _fault(sip: Sip, reference: Reference, kind: str | None, grouped: Mapping[str, str | None]) -> Finding | None:

@@ -10,9 +10,9 @@ from services.ingest.pipeline.borne_rules import borne_rules
 from services.ingest.pipeline.sip import Sip
 
 
-def check_refused_rules(sip: Sip) -> list[Finding]:
+def check_refused_rules(sip: Sip) -> Iterator[Finding]:
     """Report refused rules that are unknown (as the agreement says) or misplaced, and refusing all and some."""
-    return [finding for place, category in borne_rules(sip) for finding in _faults(sip, place, category)]
+    return (finding for place, category in borne_rules(sip) for finding in _faults(sip, place, category))
 
 
 def _faults(sip: Sip, place: str, category: RuleCategory) -> Iterator[Finding]:

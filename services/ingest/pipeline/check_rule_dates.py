@@ -14,14 +14,14 @@ FAR = 9000
 """Other archives refuse such years: they stand for a typing error, or for “never”, which rules say otherwise."""
 
 
-def check_rule_dates(sip: Sip) -> list[Finding]:
+def check_rule_dates(sip: Sip) -> Iterator[Finding]:
     """Report holds that end before they start, and dates of rules too far to be meant (as the agreement says)."""
-    return [
+    return (
         finding
         for place, category in borne_rules(sip)
         for rule in category.rules
         for finding in (*_reversed(place, rule), *_far(sip, place, rule))
-    ]
+    )
 
 
 def _reversed(place: str, rule: Rule) -> Iterator[Finding]:

@@ -10,14 +10,14 @@ from services.ingest.pipeline.borne_rules import borne_rules
 from services.ingest.pipeline.sip import Sip
 
 
-def check_rules(sip: Sip) -> list[Finding]:
+def check_rules(sip: Sip) -> Iterator[Finding]:
     """Report unknown rules (as the agreement says), and misplaced ones."""
-    return [
+    return (
         finding
         for place, category in borne_rules(sip)
         for rule in category.rules
         for finding in _faults(sip, place, rule)
-    ]
+    )
 
 
 def _faults(sip: Sip, place: str, rule: Rule) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ SEDA leaves the list to the agreement; this is the list in use among French arch
 """
 
 import re
+from collections.abc import Iterator
 
 from services.ingest.domain.agreement import Usages
 from services.ingest.domain.finding_texts import found
@@ -16,18 +17,16 @@ _PHYSICAL = ("PhysicalMaster",)
 _USAGE = re.compile(rf"({'|'.join((*_PHYSICAL, *_BINARY))})(?:_([1-9][0-9]*))?")
 
 
-def check_usages(sip: Sip) -> list[Finding]:
+def check_usages(sip: Sip) -> Iterator[Finding]:
     """Report unknown, misplaced and repeated usages: errors when the agreement is strict, else warnings.
 
     An object without a usage is its group's master: SEDA does not ask for one.
     """
     severity = Severity.ERROR if sip.agreement.usages is Usages.STRICT else Severity.WARNING
     seen: set[tuple[str, str, str]] = set()
-    findings = []
     for each in sip.manifest.objects:
         if each.usage is not None:
-            findings += _faults(sip, each, severity, seen)
-    return findings
+            yield from _faults(sip, each, severity, seen)
 
 
 def _faults(sip: Sip, each: DataObject, severity: Severity, seen: set[tuple[str, str, str]]) -> list[Finding]:

@@ -1,14 +1,12 @@
 """Judge one SIP: read it, run every check, report every finding at once."""
 
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from services.ingest.domain.agreement import Agreement, Antivirus
-from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.instruments import Identify, Scan
 from services.ingest.domain.limits import MIB, Limits
@@ -22,6 +20,7 @@ from services.ingest.pipeline.locating import locate
 from services.ingest.pipeline.manifest.reader import read_manifest
 from services.ingest.pipeline.measure import Instruments, Measurements, measure, scan_stream
 from services.ingest.pipeline.sip import Sip
+from services.ingest.pipeline.telling import Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,8 @@ def judge_aloud(
     with tempfile.TemporaryDirectory(prefix="judge-") as scratch:
         spooled = Path(scratch) / "manifest.xml"
         surveyed = survey(sip_path, spooled, limits)
-        findings = list(surveyed.findings)
         if surveyed.manifest is None or not spooled.exists():
-            return Verdict(None, None, _told(findings, limits))
+            return Verdict(None, None, surveyed.findings)
         instruments = Instruments(identify, scan, Path(scratch), limits.max_archive_depth)
         return _judge_surveyed(sip_path, surveyed, spooled, standard, instruments, tell)
 
@@ -84,11 +82,13 @@ def _judge_surveyed(
     tell: Callable[[Header], None],
 ) -> Verdict:
     name = (surveyed.manifest or "").removeprefix(surveyed.prefix)
-    findings = list(surveyed.findings)
+    telling = Telling(standard.limits.max_findings_per_code)
+    telling.take(surveyed.findings)
     if instruments.scan is not None:
-        findings += _scan_manifest(spooled, name, instruments.scan)
+        scanned = _scan_manifest(spooled, name, instruments.scan)
+        telling.take(_weighed(finding, standard.agreement) for finding in scanned)
     reading = read_manifest(spooled, name, standard.limits, standard.agreement.schema_tolerances)
-    findings += reading.findings
+    telling.take(reading.findings)
     if reading.manifest is not None:
         tell(reading.manifest.header)
     located = locate(reading.manifest.objects if reading.manifest else (), surveyed.paths)
@@ -96,19 +96,20 @@ def _judge_surveyed(
     if not is_refused(surveyed.findings):
         algorithms = _algorithms(reading.manifest, located)
         inventory, measured = _measured(sip_path, surveyed, algorithms, standard.limits, instruments)
-        findings += measured
+        telling.take(_weighed(finding, standard.agreement) for finding in measured)
     if reading.manifest is None:
-        return Verdict(inventory, None, _told(findings, standard.limits))
+        return Verdict(inventory, None, telling.told())
     sip = _sip(reading.manifest, name, surveyed, located, inventory, standard)
-    findings += [finding for check in CHECKS for finding in check(sip)]
-    if standard.agreement.antivirus is Antivirus.REQUIRED:
-        findings = [_wholly_examined(finding) for finding in findings]
-    return Verdict(inventory, with_paths(reading.manifest, located), _told(findings, standard.limits))
+    for check in CHECKS:
+        telling.take(check(sip))
+    return Verdict(inventory, with_paths(reading.manifest, located), telling.told())
 
 
-def _wholly_examined(finding: Finding) -> Finding:
+def _weighed(finding: Finding, agreement: Agreement) -> Finding:
     """Make an error of a file that the antivirus saw only in part: none is taken unexamined where it is required."""
-    return replace(finding, severity=Severity.ERROR) if finding.code == "ANTIVIRUS_PARTIAL" else finding
+    if agreement.antivirus is Antivirus.REQUIRED and finding.code == "ANTIVIRUS_PARTIAL":
+        return replace(finding, severity=Severity.ERROR)
+    return finding
 
 
 def _scan_manifest(spooled: Path, name: str, scan: Scan) -> list[Finding]:
@@ -172,20 +173,3 @@ def with_paths(manifest: Manifest, located: Mapping[str, str]) -> Manifest:
         return manifest
     objects = tuple(replace(each, uri=located.get(each.id, each.uri)) for each in manifest.objects)
     return replace(manifest, objects=objects)
-
-
-def _told(findings: Iterable[Finding], limits: Limits) -> tuple[Finding, ...]:
-    return tuple(_capped(findings, limits.max_findings_per_code))
-
-
-def _capped(findings: Iterable[Finding], limit: int) -> Iterator[Finding]:
-    """Yield at most `limit` findings of a code and severity, then how many more there were."""
-    counts: Counter[tuple[str, Severity]] = Counter()
-    for finding in findings:
-        key = (finding.code, finding.severity)
-        counts[key] += 1
-        if counts[key] <= limit:
-            yield finding
-    for (code, severity), count in counts.items():
-        if count > limit:
-            yield found("FINDINGS_OMITTED", "container", severity, code=code, count=str(count - limit))

@@ -21,6 +21,12 @@ def locate(objects: Iterable[DataObject], paths: Iterable[str]) -> dict[str, str
     return located
 
 
+_LONGEST = 16 * 1024
+"""Characters of an address, each byte of the longest path escaped, and more; beyond it is no file's."""
+
+
 def _keys(uri: str) -> Iterator[str]:
+    if len(uri) > _LONGEST:
+        return
     for spelling in (uri, unquote(uri)):
         yield path_key(clean_path(spelling))

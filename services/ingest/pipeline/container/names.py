@@ -12,6 +12,8 @@ from services.ingest.domain.limits import Limits
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
+_LONGEST = 4096
+
 
 def clean_path(name: str) -> str:
     """Return `name` without empty and ``.`` segments: ``./Content//a.pdf`` is ``Content/a.pdf``."""
@@ -19,8 +21,12 @@ def clean_path(name: str) -> str:
 
 
 def path_key(path: str) -> str:
-    """Return what two spellings of one path share: macOS writes é in two characters, Windows in one."""
-    return unicodedata.normalize("NFC", path)
+    """Return what two spellings of one path share: macOS writes é in two characters, Windows in one.
+
+    What is longer than any path stays as it is: to put the marks of one letter in order takes the square of their
+    number.
+    """
+    return path if len(path) > _LONGEST else unicodedata.normalize("NFC", path)
 
 
 def printable(name: str) -> str:

@@ -1,7 +1,7 @@
 """Look at a whole container before trusting any file of it: names, kinds, duplicates, and the manifest's place."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from services.ingest.pipeline.container.archive import open_container
 from services.ingest.pipeline.container.entries import Entry, EntryKind
 from services.ingest.pipeline.container.faults import CONTAINER, ContainerFault
 from services.ingest.pipeline.container.names import clean_path, name_faults, path_key, printable
+from services.ingest.pipeline.telling import Telling
 
 # The names that archives in service send: manifest.xml, with or without a prefix.
 MANIFEST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,56}[_-])?manifest\.xml")
@@ -37,9 +38,11 @@ class Survey:
 class _Names:
     """The names seen so far."""
 
+    telling: Telling
     files: dict[str, str] = field(default_factory=dict)
     candidates: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    spooled: str | None = None
+    too_long: int = 0
 
 
 def survey(sip: Path, spooled_manifest: Path, limits: Limits) -> Survey:
@@ -47,7 +50,7 @@ def survey(sip: Path, spooled_manifest: Path, limits: Limits) -> Survey:
 
     Never raises for what the depositor did: a container that cannot be read to its end has a finding.
     """
-    names = _Names()
+    names = _Names(Telling(limits.max_findings_per_code))
     container_format = None
     try:
         container = open_container(sip, limits)
@@ -55,23 +58,28 @@ def survey(sip: Path, spooled_manifest: Path, limits: Limits) -> Survey:
         for entry in container.entries():
             _take(names, entry, spooled_manifest, limits)
     except ContainerFault as fault:
-        names.findings.append(fault.finding)
-        return Survey(container_format, findings=tuple(names.findings))
+        names.telling.take([fault.finding])
+        return Survey(container_format, findings=names.telling.told())
     return _conclude(container_format, names)
 
 
 def _take(names: _Names, entry: Entry, spooled_manifest: Path, limits: Limits) -> None:
     if entry.kind is EntryKind.FOLDER:
         # Folders are not kept, but a folder outside of the package tells of an attack.
-        names.findings.extend(_folder_faults(entry.name, limits))
+        names.telling.take(_folder_faults(entry.name, limits))
         return
     faults = [*_kind_faults(entry), *name_faults(entry.name, limits)]
+    if any(fault.code == "CONTAINER_PATH_TOO_LONG" for fault in faults):
+        # Not even kept: a few names may weigh more than all the files.
+        names.telling.take(faults)
+        names.too_long += 1
+        return
     path = clean_path(entry.name)
     if entry.fault is not None:
         faults.append(entry.fault)
     if path_key(path) in names.files:
         faults.append(found("CONTAINER_DUPLICATE", printable(entry.name)))
-    names.findings.extend(faults)
+    names.telling.take(faults)
     names.files.setdefault(path_key(path), path)
     if not faults and _may_be_manifest(path):
         _spool(names, entry, path, spooled_manifest, limits)
@@ -97,13 +105,13 @@ def _may_be_manifest(path: str) -> bool:
 
 def _spool(names: _Names, entry: Entry, path: str, spooled_manifest: Path, limits: Limits) -> None:
     """Copy a manifest while we pass by; the one at the root wins over one in a folder."""
-    better = not names.candidates or ("/" not in path and all("/" in other for other in names.candidates))
     names.candidates.append(path)
-    if not better:
+    if names.spooled is not None and ("/" in path or "/" not in names.spooled):
         return
+    names.spooled = path
     if entry.size > limits.max_manifest_bytes:
         limit = str(limits.max_manifest_bytes)
-        names.findings.append(found("MANIFEST_TOO_LARGE", printable(path), limit=limit))
+        names.telling.take([found("MANIFEST_TOO_LARGE", printable(path), limit=limit)])
         return
     with spooled_manifest.open("wb") as copy, entry.open() as stream:
         while chunk := stream.read(MIB):
@@ -113,14 +121,16 @@ def _spool(names: _Names, entry: Entry, path: str, spooled_manifest: Path, limit
 def _conclude(container_format: ContainerFormat, names: _Names) -> Survey:
     files = list(names.files.values())
     if not files:
-        finding = found("CONTAINER_EMPTY", CONTAINER)
-        return Survey(container_format, findings=(*names.findings, finding))
+        if not names.too_long:
+            names.telling.take([found("CONTAINER_EMPTY", CONTAINER)])
+        return Survey(container_format, findings=names.telling.told())
     prefix = _top_folder(files)
     manifests = [path for path in names.candidates if "/" not in path.removeprefix(prefix)]
-    findings = [*names.findings, *_manifest_faults(manifests), *_conflicts(names)]
+    names.telling.take(_manifest_faults(manifests))
+    names.telling.take(_conflicts(names.files))
     manifest = manifests[0] if len(manifests) == 1 else None
     paths = tuple(path.removeprefix(prefix) for path in files if path != manifest)
-    return Survey(container_format, prefix, manifest, paths, tuple(findings))
+    return Survey(container_format, prefix, manifest, paths, names.telling.told())
 
 
 def _top_folder(files: list[str]) -> str:
@@ -137,12 +147,12 @@ def _manifest_faults(manifests: list[str]) -> Iterator[Finding]:
         yield found("CONTAINER_SEVERAL_MANIFESTS", CONTAINER, names=", ".join(manifests[:5]))
 
 
-def _conflicts(names: _Names) -> Iterator[Finding]:
+def _conflicts(files: Mapping[str, str]) -> Iterator[Finding]:
     """Find files that are also folders of other files: no disk can hold both."""
-    for key, path in names.files.items():
-        folder = key.rpartition("/")[0]
-        while folder:
-            if folder in names.files:
-                yield found("CONTAINER_NAME_CONFLICT", printable(path), other=printable(names.files[folder]))
-                break
-            folder = folder.rpartition("/")[0]
+    above = None
+    # In this order what stands in a folder follows the folder's own name, with nothing between.
+    for key in sorted(files, key=lambda key: key.replace("/", "\0")):
+        if above is not None and key.startswith(f"{above}/"):
+            yield found("CONTAINER_NAME_CONFLICT", printable(files[key]), other=printable(files[above]))
+        else:
+            above = key

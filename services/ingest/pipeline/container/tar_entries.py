@@ -15,10 +15,21 @@ from services.ingest.pipeline.container.entries import Entry, EntryKind
 from services.ingest.pipeline.container.faults import CONTAINER, ContainerFault, corrupt, truncated
 from services.ingest.pipeline.container.forward import Forward, open_forward
 from services.ingest.pipeline.container.meter import Meter
-from services.ingest.pipeline.container.tar_headers import BLOCK, TarHeader, looks_like_tar, read_header, read_pax
+from services.ingest.pipeline.container.tar_headers import (
+    ABSURD,
+    BLOCK,
+    TarHeader,
+    looks_like_tar,
+    read_header,
+    read_pax,
+)
 
 # Long names and pax records: a few kilobytes in honest TARs.
 _MAX_METADATA = MIB
+# Metadata entries before one entry (a long name, a long link, pax, pax for all), and pax records of an entry, on the
+# average: honest TARs have three, and a dozen.
+_MAX_PREFACES = 8
+_PAX_RECORDS = 20
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL = b"LKxg"
 
 
@@ -29,6 +40,7 @@ class _Pending:
     name: str | None = None
     size: int | None = None
     sparse: bool = False
+    prefaces: int = 0
 
     def apply(self, header: TarHeader) -> TarHeader:
         """Return `header` as its metadata entries correct it."""
@@ -45,7 +57,7 @@ def tar_entries(path: Path, container_format: ContainerFormat, limits: Limits) -
             # A compressed file without a TAR in it, or an empty TAR.
             empty = len(first) == BLOCK and not any(first)
             raise ContainerFault(found("CONTAINER_EMPTY" if empty else "CONTAINER_NOT_AN_ARCHIVE", CONTAINER))
-        for header, sparse in _headers(stream, first, meter):
+        for header, sparse in _headers(stream, first, meter, limits):
             content = _Content(stream, header.size)
             kind = EntryKind.SPECIAL if sparse else header.kind
             yield Entry(header.name, kind, header.size, content.open)
@@ -54,16 +66,18 @@ def tar_entries(path: Path, container_format: ContainerFormat, limits: Limits) -
         stream.drain()
 
 
-def _headers(stream: Forward, first: bytes, meter: Meter) -> Iterator[tuple[TarHeader, bool]]:
+def _headers(stream: Forward, first: bytes, meter: Meter, limits: Limits) -> Iterator[tuple[TarHeader, bool]]:
     """Yield each entry's header, corrected, and whether it is sparse; the caller consumes the content."""
-    pending = _Pending()
+    pending, left = _Pending(), _PAX_RECORDS * limits.max_files
     block = first
     while any(block):
-        meter.entry()
         header = read_header(block)
         if header.flag in {_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL}:
-            _note(pending, header, _metadata(stream, header))
+            left -= _note(pending, header, _metadata(stream, header))
+            if left < 0 or pending.prefaces > _MAX_PREFACES:
+                raise corrupt(ABSURD)
         else:
+            meter.entry()
             yield pending.apply(header), pending.sparse
             pending = _Pending()
         block = stream.exactly(BLOCK)
@@ -71,17 +85,22 @@ def _headers(stream: Forward, first: bytes, meter: Meter) -> Iterator[tuple[TarH
 
 def _metadata(stream: Forward, header: TarHeader) -> bytes:
     if header.size > _MAX_METADATA:
-        raise corrupt("TAR metadata of an absurd length")
+        raise corrupt(ABSURD)
     data = stream.exactly(header.size)
     stream.skip(-header.size % BLOCK)
     return data
 
 
-def _note(pending: _Pending, header: TarHeader, data: bytes) -> None:
+def _note(pending: _Pending, header: TarHeader, data: bytes) -> int:
+    """Keep what a metadata entry says, and return how many pax records it has."""
+    pending.prefaces += 1
+    records: list[tuple[str, str]] = []
     if header.flag == _LONG_NAME:
         pending.name = data.partition(b"\0")[0].decode(errors="surrogateescape")
     elif header.flag == _PAX:
-        _note_pax(pending, read_pax(data))
+        records = read_pax(data)
+        _note_pax(pending, dict(records))
+    return len(records)
 
 
 def _note_pax(pending: _Pending, records: Mapping[str, str]) -> None:

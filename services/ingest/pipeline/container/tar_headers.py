@@ -3,13 +3,17 @@
 Norm: POSIX.1-2017, pax (ustar and pax interchange formats); GNU tar manual, "Basic Tar Format".
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.ingest.pipeline.container.entries import EntryKind
 from services.ingest.pipeline.container.faults import corrupt
 
 BLOCK = 512
+ABSURD = "TAR metadata of an absurd length"
+MAX_PAX_RECORDS = 1000
+"""Of one entry: its own fields, and the extended attributes that some writers add."""
+
+_ASCII = bytes(range(128))
 _KINDS = {
     **dict.fromkeys((0, ord("0"), ord("7")), EntryKind.FILE),
     ord("5"): EntryKind.FOLDER,
@@ -53,9 +57,12 @@ def read_header(block: bytes) -> TarHeader:
     return TarHeader(name, block[156], size)
 
 
-def read_pax(records: bytes) -> Mapping[str, str]:
-    """Read a pax extended header: ``length key=value`` lines. Raises `ContainerFault` when malformed."""
-    values: dict[str, str] = {}
+def read_pax(records: bytes) -> list[tuple[str, str]]:
+    """Read a pax extended header: ``length key=value`` lines, the last of a key counts.
+
+    Raises `ContainerFault` when malformed, or of more than `MAX_PAX_RECORDS` lines.
+    """
+    values: list[tuple[str, str]] = []
     position = 0
     while position < len(records) and records[position]:
         length, _, _ = records[position : position + 20].partition(b" ")
@@ -65,7 +72,9 @@ def read_pax(records: bytes) -> Mapping[str, str]:
         key, equals, value = line.partition(b"=")
         if not equals:
             raise corrupt("malformed pax header")
-        values[key.decode(errors="surrogateescape")] = value.decode(errors="surrogateescape")
+        if len(values) == MAX_PAX_RECORDS:
+            raise corrupt(ABSURD)
+        values.append((key.decode(errors="surrogateescape"), value.decode(errors="surrogateescape")))
         position += int(length)
     return values
 
@@ -73,9 +82,9 @@ def read_pax(records: bytes) -> Mapping[str, str]:
 def _checksum_is_right(block: bytes) -> bool:
     declared = _number(block[148:156])
     blank = block[:148] + b" " * 8 + block[156:]
+    total = sum(blank)
     # Some old writers summed signed characters.
-    signed = sum(byte - 256 if byte > 127 else byte for byte in blank)
-    return declared is not None and declared in {sum(blank), signed}
+    return declared is not None and declared in {total, total - 256 * len(blank.translate(None, _ASCII))}
 
 
 def _text(field: bytes) -> str:

@@ -1,16 +1,17 @@
 """Build the manifest's model from elements as they begin and end; nothing of the tree is kept."""
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lxml import etree
 
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.sip import DataObject, Header, Manifest, Reference, RuleCategory, Unit
-from services.ingest.pipeline.manifest.content import TooDeep, json_of, local_name
+from services.ingest.pipeline.manifest.bounds import BeyondLimit, Bounds
+from services.ingest.pipeline.manifest.content import json_of, local_name
 from services.ingest.pipeline.manifest.elements import child_text, data_object, rule_categories, text_of
+from services.ingest.pipeline.manifest.sweeping import ROOT, forget
+from services.ingest.pipeline.manifest.units import OpenUnit, resolved
 
 _HEADER: Final = {
     "ArchivalAgreement": "archival_agreement",
@@ -36,34 +37,15 @@ REFERENCES: Final = frozenset(
 _RESTRICTIONS: Final = ("restrictionRuleIdRef", "restrictionValue", "restrictionEndDate")
 
 
-class TooManyUnits(ValueError):
-    """The manifest has more units than the limit."""
-
-
-@dataclass(slots=True)
-class _OpenUnit:
-    """An ArchiveUnit whose end was not seen yet."""
-
-    id: str
-    line: int
-    alias_of: str | None = None
-    profile: str | None = None
-    content: dict[str, object] | None = None
-    is_restricted: bool = False
-    rules: tuple[RuleCategory, ...] = ()
-    children: list[str] = field(default_factory=list)
-    objects: list[str] = field(default_factory=list)
-
-
 class ManifestBuilder:
     """Takes the events of `TAGS` in document order, then gives the model."""
 
     def __init__(self, version: str, namespace: str, limits: Limits) -> None:
         self._version = version
-        self._namespace = namespace
-        self._limits = limits
+        self.namespace = namespace
+        self._bounds = Bounds(limits)
         self._header: dict[str, str | None] = {}
-        self._open: list[_OpenUnit] = []
+        self._open: list[OpenUnit] = []
         self._group: str | None = None
         self._objects: list[DataObject] = []
         self._groups: dict[str, list[str]] = {}
@@ -93,10 +75,10 @@ class ManifestBuilder:
 
     def tags(self) -> list[str]:
         """Return the qualified names whose events are wanted."""
-        return [f"{{{self._namespace}}}{name}" for name in self._ends]
+        return [f"{{{self.namespace}}}{name}" for name in (ROOT, *self._ends)]
 
     def take(self, event: str, element: etree._Element) -> None:
-        """Take one event. Raises `TooDeep` or `TooManyUnits` beyond the limits."""
+        """Take one event. Raises `BeyondLimit` beyond one of the limits."""
         handler = (self._starts if event == "start" else self._ends).get(local_name(str(element.tag)))
         if handler is not None:
             handler(element)
@@ -104,7 +86,7 @@ class ManifestBuilder:
     def manifest(self) -> Manifest:
         """Return the model of what was taken."""
         groups = {group: tuple(members) for group, members in self._grouped().items()}
-        units = tuple(self._resolved(unit) for unit in self._units)
+        units = tuple(resolved(self._units, self._aliases))
         held = {child for unit in units for child in unit.children}
         return Manifest(
             header=self._made_header(),
@@ -128,19 +110,6 @@ class ManifestBuilder:
                 self._groups[found.group].append(found.id)
         return self._groups
 
-    def _resolved(self, unit: Unit) -> Unit:
-        if not any(child in self._aliases for child in unit.children):
-            return unit
-        return replace(unit, children=tuple(self._target(child) for child in unit.children))
-
-    def _target(self, identifier: str) -> str:
-        """Follow wrappers (an ArchiveUnit that only refers to another) to the unit itself."""
-        seen = set()
-        while identifier in self._aliases and identifier not in seen:
-            seen.add(identifier)
-            identifier = self._aliases[identifier]
-        return identifier
-
     def _declare(self, element: etree._Element) -> str:
         identifier = element.get("id", "")
         if identifier:
@@ -149,19 +118,21 @@ class ManifestBuilder:
 
     def _refer(self, element: etree._Element, source: str) -> str:
         target = text_of(element) or ""
-        self._references.append(Reference(local_name(str(element.tag)), source, target, element.sourceline or 0))
+        self._link(local_name(str(element.tag)), source, target, element)
         return target
+
+    def _link(self, name: str, source: str, target: str, element: etree._Element) -> None:
+        self._bounds.count("max_links")
+        self._references.append(Reference(name, source, target, element.sourceline or 0))
 
     def _is_in(self, element: etree._Element, parent: str) -> bool:
         above = element.getparent()
-        return above is not None and above.tag == f"{{{self._namespace}}}{parent}"
+        return above is not None and above.tag == f"{{{self.namespace}}}{parent}"
 
     def _unit_starts(self, element: etree._Element) -> None:
-        if len(self._open) >= self._limits.max_manifest_depth:
-            raise TooDeep
-        if len(self._units) >= self._limits.max_units:
-            raise TooManyUnits
-        self._open.append(_OpenUnit(self._declare(element), element.sourceline or 0))
+        if len(self._open) >= self._bounds.depth:
+            raise BeyondLimit("max_manifest_depth")
+        self._open.append(OpenUnit(self._declare(element), element.sourceline or 0))
 
     def _unit_reference(self, element: etree._Element) -> None:
         if self._is_in(element, "ArchiveUnit"):
@@ -178,8 +149,14 @@ class ManifestBuilder:
 
     def _unit_management(self, element: etree._Element) -> None:
         if self._is_in(element, "ArchiveUnit"):
-            self._open[-1].rules = tuple(rule_categories(element, self._namespace))
-            _forget(element)
+            self._open[-1].rules = self._rules(element)
+            forget(element)
+
+    def _rules(self, element: etree._Element) -> tuple[RuleCategory, ...]:
+        rules = tuple(rule_categories(element, self.namespace))
+        for category in rules:
+            self._bounds.count("max_rules", 1 + len(category.rules) + len(category.ref_non_rule_ids))
+        return rules
 
     def _content(self, element: etree._Element) -> None:
         if not self._is_in(element, "ArchiveUnit"):
@@ -188,11 +165,11 @@ class ManifestBuilder:
         # SEDA 2.0 may describe a unit several times: it is shown by the first that nothing restricts, or the first.
         is_restricted = any(name in element.attrib for name in _RESTRICTIONS)
         if unit.content is None or (unit.is_restricted and not is_restricted):
-            value = json_of(element, self._limits.max_manifest_depth)
+            value = json_of(element, self._bounds.depth, self._bounds.attributes)
             unit.content, unit.is_restricted = dict(value) if isinstance(value, dict) else {}, is_restricted
-        for reference in element.iter(*(f"{{{self._namespace}}}{name}" for name in REFERENCES)):
+        for reference in element.iter(*(f"{{{self.namespace}}}{name}" for name in REFERENCES)):
             self._refer(reference, unit.id)
-        _forget(element)
+        forget(element)
 
     def _unit_ends(self, element: etree._Element) -> None:
         unit = self._open.pop()
@@ -202,41 +179,45 @@ class ManifestBuilder:
             if parent is not None:
                 parent.children.append(unit.alias_of)
         else:
-            self._units.append(_unit(unit))
+            self._bounds.count("max_units")
+            self._units.append(unit.ended())
             if parent is not None:
                 parent.children.append(unit.id)
-        _forget(element)
+        forget(element)
 
     def _group_starts(self, element: etree._Element) -> None:
+        self._bounds.count("max_objects")
         self._group = self._declare(element)
         self._groups.setdefault(self._group, [])
 
     def _group_ends(self, element: etree._Element) -> None:
         self._group = None
-        _forget(element)
+        forget(element)
 
     def _object(self, element: etree._Element) -> None:
+        self._bounds.count("max_objects")
         self._declare(element)
-        found = data_object(element, self._namespace, self._group)
+        found = data_object(element, self.namespace, self._group)
         for child in element:
             name = local_name(str(child.tag))
             if name == "DataObjectGroupReferenceId":
                 self._refer(child, found.id)
             elif name == "DataObjectGroupId":
+                self._bounds.count("max_objects")
                 self._groups.setdefault(text_of(child) or "", [])
                 self._identifiers.append((text_of(child) or "", child.sourceline or 0))
             elif name == "Relationship":
                 target = child.get("target", "")
-                self._references.append(Reference(name, found.id, target, child.sourceline or 0))
+                self._link(name, found.id, target, child)
         self._objects.append(found)
-        _forget(element)
+        forget(element)
 
     def _management_metadata(self, element: etree._Element) -> None:
-        self._management = tuple(rule_categories(element, self._namespace))
+        self._management = self._rules(element)
         for child in element:
-            if not len(child):
-                self._header[local_name(str(child.tag))] = text_of(child)
-        _forget(element)
+            if not len(child) and (name := local_name(str(child.tag))) in _HEADER:
+                self._header[name] = text_of(child)
+        forget(element)
 
     def _header_text(self, element: etree._Element) -> None:
         if self._is_in(element, "ArchiveTransfer"):
@@ -245,38 +226,4 @@ class ManifestBuilder:
     def _agency(self, element: etree._Element) -> None:
         if self._is_in(element, "ArchiveTransfer"):
             name = local_name(str(element.tag))
-            self._header[name] = child_text(element, self._namespace, "Identifier")
-
-
-def _unit(unit: _OpenUnit) -> Unit:
-    content = unit.content or {}
-    return Unit(
-        id=unit.id,
-        line=unit.line,
-        level=_first_text(content.get("DescriptionLevel")),
-        title=_first_text(content.get("Title")),
-        description=_first_text(content.get("Description")),
-        start_date=_first_text(content.get("StartDate")),
-        end_date=_first_text(content.get("EndDate")),
-        children=tuple(unit.children),
-        object_refs=tuple(unit.objects),
-        rules=unit.rules,
-        content=json.dumps(content, ensure_ascii=False, separators=(",", ":")),
-        profile=unit.profile,
-        system_id=_first_text(content.get("SystemId")),
-    )
-
-
-def _first_text(value: object) -> str | None:
-    """Return the first text that is not empty among the occurrences of an element, ``""`` if all are."""
-    occurrences = value if isinstance(value, list) else [] if value is None else [value]
-    texts = [str(each.get("#text", "") if isinstance(each, dict) else each) for each in occurrences]
-    return next((text for text in texts if text), texts[0] if texts else None)
-
-
-def _forget(element: etree._Element) -> None:
-    """Free what was read. The element itself stays, empty: libxml2 may still be writing behind it."""
-    element.clear(keep_tail=True)
-    parent = element.getparent()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]
+            self._header[name] = child_text(element, self.namespace, "Identifier")

@@ -8,12 +8,10 @@ from typing import Final
 
 from lxml import etree
 
+from services.ingest.pipeline.manifest.bounds import BeyondLimit
+
 XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 Json = str | dict[str, "Json"] | list["Json"]
-
-
-class TooDeep(ValueError):
-    """Elements are nested beyond the limit."""
 
 
 def local_name(tag: str) -> str:
@@ -21,16 +19,22 @@ def local_name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def json_of(element: etree._Element, depth: int) -> Json:
-    """Return `element` as a JSON value. Raises `TooDeep` when it nests more than `depth` levels."""
+def json_of(element: etree._Element, depth: int, attributes: int) -> Json:
+    """Return `element` as a JSON value.
+
+    Raises `BeyondLimit` when it nests more than `depth` levels, or an element has more than so many `attributes`:
+    lxml reads them in a time that is the square of their number.
+    """
     if depth < 0:
-        raise TooDeep
+        raise BeyondLimit("max_manifest_depth")
+    if len(element.attrib) > attributes:
+        raise BeyondLimit("max_attributes")
     text = (element.text or "").strip()
     if not len(element) and not element.attrib:
         return text
     value: dict[str, Json] = {f"@{_attribute(str(name))}": str(v) for name, v in element.attrib.items()}
     for child in element:
-        _add(value, local_name(str(child.tag)), json_of(child, depth - 1))
+        _add(value, local_name(str(child.tag)), json_of(child, depth - 1, attributes))
     if text:
         value["#text"] = text
     return value

@@ -34,10 +34,14 @@ def child_text(element: etree._Element, namespace: str, *names: str) -> str | No
 
 def data_object(element: etree._Element, namespace: str, group: str | None) -> DataObject:
     """Read a BinaryDataObject or a PhysicalDataObject; `group` is the DataObjectGroup around it, if any."""
-    digest = element.find(f"{{{namespace}}}MessageDigest")
+    children: dict[str, etree._Element] = {}
+    for child in element:
+        children.setdefault(str(child.tag), child)
+    digest = children.get(f"{{{namespace}}}MessageDigest")
 
-    def text(*names: str) -> str | None:
-        return child_text(element, namespace, *names)
+    def text(name: str, inner: str = "") -> str | None:
+        child = children.get(f"{{{namespace}}}{name}")
+        return text_of(child) if child is None or not inner else child_text(child, namespace, inner)
 
     return DataObject(
         id=element.get("id", ""),
@@ -53,7 +57,7 @@ def data_object(element: etree._Element, namespace: str, group: str | None) -> D
         mime=text("FormatIdentification", "MimeType"),
         filename=text("FileInfo", "Filename"),
         physical_id=text("PhysicalId"),
-        inline=element.find(f"{{{namespace}}}Attachment") is not None,
+        inline=f"{{{namespace}}}Attachment" in children,
     )
 
 

@@ -11,11 +11,13 @@ from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.sip import Manifest
-from services.ingest.pipeline.manifest.builder import ManifestBuilder, TooManyUnits
-from services.ingest.pipeline.manifest.content import TooDeep, local_name
+from services.ingest.pipeline.manifest.bounds import BeyondLimit
+from services.ingest.pipeline.manifest.builder import ManifestBuilder
+from services.ingest.pipeline.manifest.content import local_name
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
 from services.ingest.pipeline.manifest.prolog import HEAD, NO_ROOT, prolog_fault
 from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_findings
+from services.ingest.pipeline.manifest.sweeping import Sweeper
 from services.ingest.pipeline.manifest.tolerated import take_out, told
 from services.ingest.pipeline.manifest.xml_errors import told_first, xml_reason
 from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
@@ -104,21 +106,21 @@ def _parse(path: Path, place: str, builder: ManifestBuilder, limits: Limits) -> 
         parser.close()
     except etree.XMLSyntaxError as error:
         raise _Stop(_xml_error(error, parser, place)) from error
-    except TooDeep as error:
-        raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_depth")) from error
-    except TooManyUnits as error:
-        raise _Stop(found("MANIFEST_LIMIT", place, limit="max_units")) from error
+    except BeyondLimit as error:
+        raise _Stop(found("MANIFEST_LIMIT", place, limit=error.limit)) from error
     return builder.manifest()
 
 
 def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: ManifestBuilder, limits: Limits) -> None:
-    silent = 0
+    silent, sweeper = 0, Sweeper(builder.namespace, limits.max_open_elements)
     while chunk := file.read(CHUNK):
         parser.feed(chunk)
         silent += len(chunk)
         for event, element in parser.read_events():
             silent = 0
+            sweeper.see(element)
             builder.take(event, element)
+        sweeper.fed(chunk)
         if silent > limits.max_manifest_gap:
             raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_gap"))
 

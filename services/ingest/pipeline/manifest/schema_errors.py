@@ -18,9 +18,11 @@ from lxml import etree
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
+from services.ingest.pipeline.manifest.sweeping import ROOT, Sweeper, forget
 
 _TAGS = re.compile(rb"[^>]*>|[^>]+\Z")
 _NAMESPACE = re.compile(r"\{[^{}]*\}")
+_LONGEST = 4000
 _NAMED = ("ArchiveUnit", "BinaryDataObject", "PhysicalDataObject", "DataObjectGroup")
 
 # libxml2's sentences and ours; what is not here stays in English.
@@ -69,7 +71,8 @@ def schema_findings(errors: Iterable[SchemaError], place: str, version: str) -> 
     """Turn errors into findings. A later issue adds here what `xmlschema` explains of the first ones."""
     for error in errors:
         where = f"{place}:{error.line} {error.identifier}".strip()
-        reason = _NAMESPACE.sub("", error.message).strip()
+        # A value that is wrong is told whole, be it of megabytes.
+        reason = _NAMESPACE.sub("", error.message[:_LONGEST]).strip()
         yield found("MANIFEST_SCHEMA", where, version=version, reason=reason[:1000], reason_fr=french(reason)[:1000])
 
 
@@ -92,12 +95,11 @@ def schema_errors(path: Path, schema: etree.XMLSchema, namespace: str, limit: in
 
 def _suspects(manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, limit: int) -> set[int]:
     """Return the numbers of the chunks in which errors appear, until there are more than `limit` errors."""
-    parser = _validating(schema, namespace)
+    validation = _Validation(schema, namespace)
     suspects, known = set(), 0
     for number, chunk in enumerate(iter(partial(manifest.read, CHUNK), b"")):
-        parser.feed(chunk)
-        _latest(parser, "")
-        errors = len(parser.feed_error_log)
+        validation.feed(chunk)
+        errors = len(validation.errors())
         if errors > known:
             suspects.add(number)
         known = errors
@@ -109,29 +111,38 @@ def _suspects(manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, limit
 def _located(
     manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, suspects: set[int]
 ) -> Iterator[SchemaError]:
-    parser = _validating(schema, namespace)
-    known, line, identifier = 0, 1, ""
+    validation = _Validation(schema, namespace)
+    known, line = 0, 1
     for number in range(max(suspects) + 1):
         chunk = manifest.read(CHUNK)
         for piece in _TAGS.findall(chunk) if number in suspects else (chunk,):
-            parser.feed(piece)
+            validation.feed(piece)
             line += piece.count(b"\n")
-            identifier = _latest(parser, identifier)
             if number in suspects:
-                errors = list(parser.feed_error_log)
-                yield from (SchemaError(line, identifier, entry.message) for entry in errors[known:])
+                errors = list(validation.errors())
+                yield from (SchemaError(line, validation.identifier, entry.message) for entry in errors[known:])
                 known = len(errors)
 
 
-def _validating(schema: etree.XMLSchema, namespace: str) -> etree.XMLPullParser:
-    return pull_parser(("start", "end"), [f"{{{namespace}}}{name}" for name in _NAMED], schema)
+class _Validation:
+    """One pass; `identifier` is that of the last unit or object begun."""
 
+    def __init__(self, schema: etree.XMLSchema, namespace: str) -> None:
+        self.identifier = ""
+        self._parser = pull_parser(("start", "end"), [f"{{{namespace}}}{name}" for name in (ROOT, *_NAMED)], schema)
+        self._sweeper = Sweeper(namespace, None)
 
-def _latest(parser: etree.XMLPullParser, identifier: str) -> str:
-    """Return the identifier of the last unit or object begun, and free those that ended."""
-    for event, element in parser.read_events():
-        if event == "start":
-            identifier = element.get("id", identifier)
-        else:
-            element.clear(keep_tail=True)
-    return identifier
+    def feed(self, data: bytes) -> None:
+        """Validate more of the manifest, and free the units and objects that ended."""
+        self._parser.feed(data)
+        for event, element in self._parser.read_events():
+            self._sweeper.see(element)
+            if event == "start":
+                self.identifier = element.get("id", self.identifier)
+            else:
+                forget(element)
+        self._sweeper.fed(data)
+
+    def errors(self) -> "etree._ListErrorLog":
+        """Return all that libxml2 has said so far."""
+        return self._parser.feed_error_log

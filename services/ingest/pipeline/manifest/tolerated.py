@@ -9,7 +9,7 @@ import mmap
 import re
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -29,9 +29,26 @@ MAX_KINDS: Final = 1000
 
 LONGEST_DATE: Final = 100
 
-_TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
+DEEPEST: Final = 250
+"""Elements above one that is forgiven; a manifest whose units nest deeper is refused for that."""
+
+_FIRST: Final = frozenset(tolerance.after for tolerance in TOLERANCES.values() if tolerance.after)
+
+# Possessive: a tag of megabytes leaves nothing to come back to.
+_TAG = re.compile(rb"<(?>[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _INK = re.compile(rb"[^\r\n]")
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def _by_parent() -> dict[str, tuple[str, ...]]:
+    """Return the tolerances by the last name of the path of what they forgive things in, in their order."""
+    last = {name: {path.rpartition("/")[2] for path in tolerance.parents} for name, tolerance in TOLERANCES.items()}
+    return {
+        parent: tuple(name for name in TOLERANCES if parent in last[name]) for parent in set().union(*last.values())
+    }
+
+
+_BY_PARENT: Final = _by_parent()
 
 
 @dataclass(slots=True)
@@ -58,15 +75,21 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Open:
-    """An element whose end was not seen: its local name (empty outside of SEDA), and its children's so far.
+    """An element whose end was not seen: its local name (empty outside of SEDA), what may forgive its children.
 
-    `last` is a child that is forgiven if none comes after it.
+    `noted` are the children so far of which a tolerance asks whether they come first; `last` is a child that is
+    forgiven if none comes after it; `path` is written when it is first needed.
     """
 
     name: str
     identifier: str
-    children: set[str] = field(default_factory=set)
+    tolerances: tuple[str, ...]
+    noted: frozenset[str] = frozenset()
     last: _Candidate | None = None
+    path: str = ""
+
+
+_OUTSIDE: Final = _Open("", "", ())
 
 
 def take_out(manifest: Path, version: str, namespace: str, accepted: Collection[str], copy: Path) -> list[Forgivable]:
@@ -80,9 +103,9 @@ def take_out(manifest: Path, version: str, namespace: str, accepted: Collection[
         if content[:2] in _WIDE:
             return []  # blanks of one byte would spoil it
         eraser = _Eraser(content, version, namespace, accepted)
-        with manifest.open("rb") as source:
+        with manifest.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as whole:
             try:
-                eraser.read(source)
+                eraser.read(whole)
             except expat.ExpatError:
                 return []  # names of XML 1.0's fifth edition: libxml2 knows them, expat the fourth's only
         return list(eraser.kinds.values())
@@ -124,33 +147,54 @@ class _Eraser:
         self._prefix = f"{namespace} "
         self._accepted = accepted
         self._open: list[_Open] = []
+        # One of whose children nothing is forgiven serves for all of its name that follow: there may be millions.
+        self._usual = _Open("", "", ())
         # The element that may be forgiven, and how many are open within it.
         self._candidate: _Candidate | None = None
         self._within = 0
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = expat.ParserCreate(namespace_separator=" ", intern=None)  # names may be millions
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
 
-    def read(self, source: object) -> None:
-        """Read to the end."""
-        self._parser.ParseFile(source)  # type: ignore[arg-type]
+    def read(self, manifest: mmap.mmap) -> None:
+        """Read to the end.
+
+        In large pieces: of a tag that is not whole yet expat begins anew with each piece.
+        """
+        self._parser.Parse(manifest, True)  # noqa: FBT003 (expat takes no names)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if self._candidate is not None:
             self._within += 1
             return
         name = tag.removeprefix(self._prefix) if tag.startswith(self._prefix) else ""
-        tolerance = self._tolerance(name) if name else None
-        if self._open:
-            self._open[-1].children.add(name)
-            self._open[-1].last = None
-        if tolerance is None:
-            above = self._open[-1].identifier if self._open else ""
-            self._open.append(_Open(name, attributes.get("id", above)))
-            return
-        path = "/".join(each.name or "*" for each in self._open)
-        line, identifier = self._parser.CurrentLineNumber, self._open[-1].identifier
-        self._candidate = _Candidate(Forgivable(tolerance, name, path, line, identifier), self._tag_here())
+        parent = self._open[-1] if self._open else _OUTSIDE
+        if parent.tolerances:
+            tolerance = self._tolerance(name, parent) if name else None
+            parent.last = None
+            if name in _FIRST:
+                parent.noted |= {name}
+            if tolerance is not None:
+                self._may_forgive(tolerance, name, parent)
+                return
+        self._open.append(self._opened(name, attributes.get("id", parent.identifier), parent))
+
+    def _opened(self, name: str, identifier: str, parent: _Open) -> _Open:
+        tolerances = _BY_PARENT.get(name, ())
+        if tolerances:
+            paths = {f"/{name}", f"{parent.name}/{name}"}
+            tolerances = tuple(each for each in tolerances if not paths.isdisjoint(TOLERANCES[each].parents))
+            return _Open(name, identifier, tolerances)
+        if (self._usual.name, self._usual.identifier) != (name, identifier):
+            self._usual = _Open(name, identifier, ())
+        return self._usual
+
+    def _may_forgive(self, tolerance: str, name: str, parent: _Open) -> None:
+        parent.path = parent.path or "/".join(each.name or "*" for each in self._open)
+        line = self._parser.CurrentLineNumber
+        self._candidate = _Candidate(
+            Forgivable(tolerance, name, parent.path, line, parent.identifier), self._tag_here()
+        )
         if name.endswith("Date"):
             self._parser.CharacterDataHandler = self._text
 
@@ -181,20 +225,15 @@ class _Eraser:
             raise AssertionError(f"no tag at byte {self._parser.CurrentByteIndex} of a well-formed manifest")
         return tag
 
-    def _tolerance(self, name: str) -> str | None:
-        if len(self._open) < 2:
+    def _tolerance(self, name: str, parent: _Open) -> str | None:
+        if not 2 <= len(self._open) <= DEEPEST:
             return None
-        parent = self._open[-1]
-        paths = {f"/{parent.name}", f"{self._open[-2].name}/{parent.name}"}
-        return next(
-            (
-                each
-                for each, tolerance in TOLERANCES.items()
-                if not paths.isdisjoint(tolerance.parents)
-                and tolerance.forgives(self._version, name, parent.children, declared_names())
-            ),
-            None,
+        forgiving = (
+            each
+            for each in parent.tolerances
+            if TOLERANCES[each].forgives(self._version, name, parent.noted, declared_names())
         )
+        return next(forgiving, None)
 
     def _forgive(self, candidate: _Candidate) -> None:
         kind = candidate.kind
