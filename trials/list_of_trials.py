@@ -1,6 +1,7 @@
 """Every trial by its name."""
 
 from trials.deposits import UnderLoad
+from trials.fuzz import play as fuzz
 from trials.mishaps import kill_rooms, restart_broker, restart_database, restart_site
 from trials.run import Trial
 from trials.schema_mutants import play as schema_mutants
@@ -41,6 +42,12 @@ _ALL = (
         "our SEDA schemas and the official ones give each of thousands of spoilt messages the same verdict",
         schema_mutants,
         count=104,
+    ),
+    Trial(
+        "fuzz",
+        "packages made by rules and by chance are judged in a process of their own: no crash, 5 s of hang or 300 MiB",
+        fuzz,
+        count=2000,
     ),
 )
 

@@ -167,7 +167,9 @@ def test_the_list_names_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
     assert frame.main(["--list"]) == 0
 
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["kill-rooms", "restart-broker", "restart-database", "two-processes", "sites", "schema-mutants"]
+    assert listed == [
+        *("kill-rooms", "restart-broker", "restart-database", "two-processes", "sites", "schema-mutants", "fuzz"),
+    ]
 
 
 def test_progress_is_readable_by_people(places: tuple[Path, Path]) -> None:

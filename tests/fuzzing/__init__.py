@@ -1,0 +1,1 @@
+"""Nonsense for the readers of packages, made by rules and by chance, and a child process that judges it."""
