@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -10,8 +12,11 @@ import pytest
 from chartrier_client.administration import Mandate, create_client
 from shared.bodies import LONGEST
 from shared.identity.rights import Role
+from tests.builders.sips import a_container
 from tests.e2e.traces import described
-from trials.towns import Archive, a_town
+from tests.fuzzing.by_chance import MAKERS
+from tests.fuzzing.nasty_manifests import NASTY
+from trials.towns import Archive, a_package, a_town
 
 pytestmark = pytest.mark.e2e
 
@@ -136,3 +141,40 @@ def test_a_method_that_is_not_offered_is_said_so(archive: Archive) -> None:
             unknown = http.get("/nowhere/v1/x", headers={"Accept-Language": language})
             assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
             assert unknown.json()["detail"] == {"fr": "Introuvable.", "en": "Not found."}[language]
+
+
+def nonsense(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Packages that nobody would send: of each kind that chance makes, and some that are all one thing."""
+    folder.mkdir()
+    for kind, make in MAKERS.items():
+        for seed in range(6):
+            place = folder / f"{kind} {seed}".replace(" ", "-")
+            place.write_bytes(make(Random(f"at the door {seed}")))  # noqa: S311 (no secret)
+            yield place.name, place
+    for shape in ("elements in one description", "a loop of all units", "an address of combining marks"):
+        place = folder / shape.replace(" ", "-")
+        yield shape, a_container(place, [("manifest.xml", NASTY[shape](200_000))])
+
+
+def test_a_package_of_nonsense_is_refused_at_the_door_or_with_findings(archive: Archive, tmp_path: Path) -> None:
+    town = a_town(archive)
+    taken: dict[str, str] = {}
+    with town.http() as http:
+        for name, place in nonsense(tmp_path / "nonsense"):
+            headers = {"Content-Type": "application/zip"}
+            url = f"/ingest/v1/transfers?agreement={town.agreement}"
+            answer = http.post(url, content=place.read_bytes(), headers=headers)
+            assert answer.is_success or answer.is_client_error, (name, answer.text)
+            if answer.is_success:
+                taken[name] = answer.json()["id"]
+    assert len(taken) > 30
+
+    with town.client() as client:
+        for name, transfer in taken.items():
+            ended = client.wait(transfer, 120)
+            # Chance may spoil what nobody looks at: such a package is as good as before.
+            assert ended.state == "accepted" or any(each.severity == "error" for each in ended.findings), name
+        rejected = [name for name, transfer in taken.items() if client.transfer(transfer).state == "rejected"]
+        assert len(rejected) > 20
+        good = client.wait(client.deposit(a_package(tmp_path / "good.zip"), town.agreement), 120)
+    assert good.state == "accepted", good.findings
