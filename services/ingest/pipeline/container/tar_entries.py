@@ -16,9 +16,9 @@ from services.ingest.pipeline.container.faults import CONTAINER, ContainerFault,
 from services.ingest.pipeline.container.forward import Forward, open_forward
 from services.ingest.pipeline.container.meter import Meter
 from services.ingest.pipeline.container.tar_headers import (
-    ABSURD,
     BLOCK,
     TarHeader,
+    absurd,
     looks_like_tar,
     read_header,
     read_pax,
@@ -75,7 +75,7 @@ def _headers(stream: Forward, first: bytes, meter: Meter, limits: Limits) -> Ite
         if header.flag in {_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL}:
             left -= _note(pending, header, _metadata(stream, header))
             if left < 0 or pending.prefaces > _MAX_PREFACES:
-                raise corrupt(ABSURD)
+                raise absurd()
         else:
             meter.entry()
             yield pending.apply(header), pending.sparse
@@ -85,7 +85,7 @@ def _headers(stream: Forward, first: bytes, meter: Meter, limits: Limits) -> Ite
 
 def _metadata(stream: Forward, header: TarHeader) -> bytes:
     if header.size > _MAX_METADATA:
-        raise corrupt(ABSURD)
+        raise absurd()
     data = stream.exactly(header.size)
     stream.skip(-header.size % BLOCK)
     return data

@@ -6,10 +6,9 @@ Norm: POSIX.1-2017, pax (ustar and pax interchange formats); GNU tar manual, "Ba
 from dataclasses import dataclass
 
 from services.ingest.pipeline.container.entries import EntryKind
-from services.ingest.pipeline.container.faults import corrupt
+from services.ingest.pipeline.container.faults import ContainerFault, corrupt
 
 BLOCK = 512
-ABSURD = "TAR metadata of an absurd length"
 MAX_PAX_RECORDS = 1000
 """Of one entry: its own fields, and the extended attributes that some writers add."""
 
@@ -36,6 +35,11 @@ class TarHeader:
         if self.name.endswith("/") and _KINDS.get(self.flag) is EntryKind.FILE:
             return EntryKind.FOLDER  # how TARs older than POSIX write folders
         return _KINDS.get(self.flag, EntryKind.SPECIAL)
+
+
+def absurd() -> ContainerFault:
+    """Return the fault of a TAR that says more of its entries than any writer would."""
+    return corrupt("TAR metadata of an absurd length")
 
 
 def looks_like_tar(block: bytes) -> bool:
@@ -73,7 +77,7 @@ def read_pax(records: bytes) -> list[tuple[str, str]]:
         if not equals:
             raise corrupt("malformed pax header")
         if len(values) == MAX_PAX_RECORDS:
-            raise corrupt(ABSURD)
+            raise absurd()
         values.append((key.decode(errors="surrogateescape"), value.decode(errors="surrogateescape")))
         position += int(length)
     return values
