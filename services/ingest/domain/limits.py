@@ -28,7 +28,7 @@ class Limits:
     max_manifest_bytes: int = 512 * MIB
     """Ten times a manifest of 100,000 units."""
 
-    max_manifest_gap: int = 8 * MIB
+    max_manifest_gap: int = 4 * MIB
     """Bytes of manifest in which no SEDA element begins or ends: an embedded file, not a description."""
 
     max_manifest_depth: int = 200

@@ -191,3 +191,12 @@ def test_what_announces_an_entry_of_a_tar_is_not_counted_as_another(tmp_path: Pa
     sip = a_container(tmp_path / "sip", entries, ContainerFormat.TAR)
 
     assert survey(sip, tmp_path / "spooled", replace(Limits(), max_files=10)).findings == ()
+
+
+def test_a_manifest_that_is_not_read_to_its_end_is_forgotten_at_once(tmp_path: Path) -> None:
+    package = a_container(tmp_path / "sip", [("manifest.xml", NASTY["one text"](10 * MIB))])
+
+    with Child() as child:
+        grown = [child.judge(package).mebibytes for _ in range(4)]
+
+    assert grown[-1] - grown[0] < 8  # each time there were as many more as are read

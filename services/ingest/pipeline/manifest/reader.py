@@ -1,5 +1,6 @@
 """Read one manifest from disk: never more than one unit of it in memory, every error with its line."""
 
+import gc
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,13 @@ def read_manifest(path: Path, place: str, limits: Limits, tolerances: Collection
         version, namespace = _version(head, place)
         manifest = _parse(path, place, ManifestBuilder(version, namespace, limits), limits)
     except _Stop as stop:
-        return ManifestReading(None, (stop.finding,))
-    return ManifestReading(manifest, tuple(_schema_findings(path, place, (version, namespace), limits, tolerances)))
+        finding = stop.finding
+    else:
+        errors = _schema_findings(path, place, (version, namespace), limits, tolerances)
+        return ManifestReading(manifest, tuple(errors))
+    # lxml's parser and the tree that it leaves half built hold each other: megabytes, until somebody looks.
+    gc.collect()
+    return ManifestReading(None, (finding,))
 
 
 def _schema_findings(

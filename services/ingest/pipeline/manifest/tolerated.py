@@ -211,7 +211,7 @@ class _Eraser:
             self._within -= 1
         else:
             # Of an element that is one tag only, expat tells the place behind it as its end's.
-            alone = candidate.tag[0].endswith(b"/>")
+            alone = self._content[candidate.tag.end() - 2] == ord("/")
             candidate.end = candidate.tag.end() if alone else self._tag_here().end()
             self._candidate = self._parser.CharacterDataHandler = None
             if TOLERANCES[candidate.kind.tolerance].last:
