@@ -1,5 +1,6 @@
 """What once crashed, in small: each is answered with a finding."""
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from services.ingest.domain.instruments import Identification
 from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.sip import ContainerFormat
 from services.ingest.pipeline import CHECKS
+from services.ingest.pipeline.container.names import path_key
 from services.ingest.pipeline.container.survey import survey
 from services.ingest.pipeline.judge import judge
 from services.ingest.pipeline.manifest.reader import ManifestReading, read_manifest
@@ -106,6 +108,12 @@ def test_an_address_of_nothing_but_marks_is_no_file_at_once(tmp_path: Path, uri:
     manifest = a_manifest(ASip((AFile("a", uri=uri),)))
 
     assert "OBJECT_FILE_MISSING" in judged(tmp_path, manifest)
+
+
+def test_what_is_longer_than_any_path_is_not_put_in_order() -> None:
+    marks = "\u0301\u0323" * 5000
+
+    assert path_key(marks) == marks != unicodedata.normalize("NFC", marks)
 
 
 def test_a_name_of_nothing_but_marks_is_too_long_at_once_and_not_kept(tmp_path: Path) -> None:
