@@ -131,8 +131,9 @@ async def test_keys_rotate_three_times_and_nobody_is_refused(databases: Database
             await an_auditor(rooms[0]),
         )
 
-        await fetch_keys()  # makes the first key
+        (first,) = (await fetch_keys())["keys"]  # made by asking for it
         async with calling(crowd):
+            await crowd.until_both_sign_with(first["kid"])
             for _ in range(ROTATIONS):
                 async with database.begin() as tx:
                     rotation = await handlers.rotate(tx, "operator:test", Seal(SECRET), LEAD)
