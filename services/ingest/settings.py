@@ -97,8 +97,8 @@ class IngestSettings(BaseSettings):
     max_archive_depth: int = Field(default=_USUAL.max_archive_depth, ge=1, le=WIDEST.max_archive_depth)
     """Archives within archives, a file of the package being the first."""
 
-    step_seconds: int = Field(default=6 * _HOUR, ge=60, le=7 * 24 * _HOUR)
-    """How long one check, or one build, may take; what the antivirus takes is not counted."""
+    step_seconds: int = Field(default=24 * _HOUR, ge=60, le=7 * 24 * _HOUR)
+    """How long one check, or one build, may take; what a check waits for the antivirus is not counted."""
 
 
 def limits(settings: IngestSettings) -> Limits:

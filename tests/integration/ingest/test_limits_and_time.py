@@ -123,7 +123,7 @@ async def test_its_depositor_has_a_reply_where_the_header_was_read(bench: Bench)
 
     transfer = await bench.transfer(deposited.id)
     assert transfer.state is TransferState.REJECTED
-    assert "21600 secondes" in (await said_of(bench, deposited))["CONTAINER_TOO_SLOW"]
+    assert "86400 secondes" in (await said_of(bench, deposited))["CONTAINER_TOO_SLOW"]
     assert transfer.reply_key is not None
     assert b"<ReplyCode>KO</ReplyCode>" in await bench.staged(transfer.reply_key)
 

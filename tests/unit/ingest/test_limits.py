@@ -1,6 +1,7 @@
 """Every limit is a setting that an operator may move, and a package beyond it is told which, and how much it is."""
 
 import io
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -179,3 +180,17 @@ def test_what_is_at_the_widest_of_the_limits_can_be_checked_and_built(tmp_path: 
     assert accepted.inventory is not None
     assert accepted.counts["units"] == depth
     assert path.encode() in built(sip, accepted.inventory)
+
+
+def test_whatever_a_step_writes_lies_in_the_folder_that_goes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sip = a_sip(tmp_path / "sip.zip", of(PLAIN))
+    # A child that is killed leaves what it wrote elsewhere for ever; here elsewhere is nowhere.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+
+    inventory = checked(sip, Limits()).inventory
+
+    assert inventory is not None
+    assert built(sip, inventory)
+    assert tempfile.tempdir == str(tmp_path / "nowhere")
