@@ -97,6 +97,21 @@ class IngestSettings(BaseSettings):
     max_archive_depth: int = Field(default=_USUAL.max_archive_depth, ge=1, le=WIDEST.max_archive_depth)
     """Archives within archives, a file of the package being the first."""
 
+    max_objects: int = Field(default=_USUAL.max_objects, ge=1, le=WIDEST.max_objects)
+    """Data objects and their groups of one manifest."""
+
+    max_links: int = Field(default=_USUAL.max_links, ge=1, le=WIDEST.max_links)
+    """References of one manifest from a unit or an object to another."""
+
+    max_rules: int = Field(default=_USUAL.max_rules, ge=1, le=WIDEST.max_rules)
+    """Management rules of one manifest, categories and refused rules included."""
+
+    max_open_elements: int = Field(default=_USUAL.max_open_elements, ge=1, le=WIDEST.max_open_elements)
+    """Elements, attributes and texts of one description."""
+
+    max_attributes: int = Field(default=_USUAL.max_attributes, ge=1, le=WIDEST.max_attributes)
+    """Attributes of one element of a description."""
+
     step_seconds: int = Field(default=24 * _HOUR, ge=60, le=7 * 24 * _HOUR)
     """How long one check, or one build, may take; what a check waits for the antivirus is not counted."""
 

@@ -22,6 +22,12 @@ WIDEST: Final = Limits(
     max_units=10_000_000,
     # Each level is a working copy of up to 64 MiB.
     max_archive_depth=16,
+    max_objects=10_000_000,
+    max_links=20_000_000,
+    max_rules=20_000_000,
+    max_open_elements=10_000_000,
+    # lxml reads them in a time that is the square of their number.
+    max_attributes=2_000,
 )
 """The upper bound of each setting: beyond it something else gives way.
 

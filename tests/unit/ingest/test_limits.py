@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.ingest.domain.finding_texts import text
-from services.ingest.domain.limits import Limits
+from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.sip import ContainerFormat
 from services.ingest.domain.widest import WIDEST
@@ -46,6 +46,9 @@ def in_units(depth: int) -> tuple[AUnit, ...]:
     return (unit,)
 
 
+RULES = (
+    "<AppraisalRule><Rule>A</Rule><StartDate>2024-01-01</StartDate><FinalAction>Keep</FinalAction></AppraisalRule>"
+)
 PLAIN = AFile("Content/a.txt", b"un acte\n")
 ZEROS = AFile("Content/zeros.txt", b"0" * 100_000)
 
@@ -62,6 +65,31 @@ BEYOND: dict[str, tuple[ASip, dict[str, int], str]] = {
     ),
     "max_manifest_depth": (of(PLAIN, units=in_units(4)), {"max_manifest_depth": 3}, "MANIFEST_LIMIT"),
     "max_units": (of(PLAIN, units=(AUnit("Acte", files=(0,)), AUnit("Vide"))), {"max_units": 1}, "MANIFEST_LIMIT"),
+    "max_objects": (
+        of(PLAIN, AFile("Content/b.txt", b"b"), units=(AUnit("Acte", files=(0, 1)),)),
+        {"max_objects": 1},
+        "MANIFEST_LIMIT",
+    ),
+    "max_links": (
+        of(PLAIN, AFile("Content/b.txt", b"b"), units=(AUnit("Un", files=(0,)), AUnit("Deux", files=(1,)))),
+        {"max_links": 1},
+        "MANIFEST_LIMIT",
+    ),
+    "max_rules": (
+        of(PLAIN, units=(AUnit("Acte", files=(0,), management=RULES),)),
+        {"max_rules": 1},
+        "MANIFEST_LIMIT",
+    ),
+    "max_open_elements": (
+        of(PLAIN, units=(AUnit("Acte", files=(0,), extra="<Tag>mot</Tag>" * 40_000),)),
+        {"max_open_elements": 54_321},
+        "MANIFEST_LIMIT",
+    ),
+    "max_attributes": (
+        of(PLAIN, units=(AUnit("Acte", files=(0,), extra='<Tag xml:lang="fr" id="t">mot</Tag>'),)),
+        {"max_attributes": 1},
+        "MANIFEST_LIMIT",
+    ),
     "max_archive_depth": (
         of(AFile("Content/a.zip", an_archive(3))),
         {"max_archive_depth": 2},
@@ -100,8 +128,8 @@ def test_a_package_beyond_a_limit_is_told_which_and_how_much_it_is(
     number = str(values[name])
     assert all(number in text(finding, language) for language in ("fr", "en"))
     assert code != "MANIFEST_LIMIT" or f"{name} = {number}" in text(finding, "fr")
-    # Nothing else refuses it.
-    assert error_codes(checked(path, Limits()).findings) == []
+    # Under the usual limits nothing of it is said.
+    assert code not in error_codes(checked(path, Limits()).findings)
 
 
 @pytest.mark.parametrize("container", ContainerFormat)
@@ -119,6 +147,20 @@ def test_no_ratio_is_suspicious_under_the_floor(tmp_path: Path, told: Callable[[
     path = a_sip(tmp_path / "sip.zip", of(ZEROS))
 
     assert error_codes(checked(path, told({"max_ratio": 1, "ratio_floor": 200_000})).findings) == []
+
+
+def test_a_limit_that_is_raised_lets_in_what_was_beyond_it(
+    tmp_path: Path, told: Callable[[Mapping[str, int]], Limits]
+) -> None:
+    long = of(PLAIN, units=(AUnit("Acte", files=(0,), description="x" * 5 * MIB),))
+    deep = of(PLAIN, units=in_units(250))
+    packages = [a_sip(tmp_path / f"{number}.zip", sip) for number, sip in enumerate((long, deep))]
+
+    usual = [error_codes(checked(each, told({})).findings) for each in packages]
+    raised = told({"max_manifest_gap": 6 * MIB, "max_manifest_depth": 260})
+
+    assert usual == [["MANIFEST_LIMIT"]] * 2
+    assert [error_codes(checked(each, raised).findings) for each in packages] == [[], []]
 
 
 def test_every_limit_is_a_setting_with_its_usual_value_and_its_widest(
