@@ -1,14 +1,20 @@
 """What an operator may set for ingest."""
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.ingest.domain.limits import Limits
+from services.ingest.domain.widest import WIDEST
 from services.ingest.grammars import NAMESPACES, UnusableGrammar, official_entry, official_grammar
 from shared.object_store.opening import StoreUrl
 from shared.settings import SocketAddress
+
+_USUAL: Final = Limits()
+_HOUR: Final = 3600
 
 
 def _official(folder: Path) -> Path:
@@ -58,3 +64,59 @@ class IngestSettings(BaseSettings):
 
     ingest_slots: PositiveInt = 16
     """Transfers in hand at once."""
+
+    # What one deposit may ask of whoever reads it: see domain/limits.py for each.
+
+    max_files: int = Field(default=_USUAL.max_files, ge=1, le=WIDEST.max_files)
+    """Entries of one package, folders included."""
+
+    max_expanded_bytes: int = Field(default=_USUAL.max_expanded_bytes, ge=1, le=WIDEST.max_expanded_bytes)
+    """Bytes of one package once expanded."""
+
+    max_ratio: int = Field(default=_USUAL.max_ratio, ge=1, le=WIDEST.max_ratio)
+    """Expanded bytes for one byte received."""
+
+    ratio_floor: int = Field(default=_USUAL.ratio_floor, ge=0, le=WIDEST.ratio_floor)
+    """Under this many expanded bytes no ratio is suspicious."""
+
+    max_path_bytes: int = Field(default=_USUAL.max_path_bytes, ge=1, le=WIDEST.max_path_bytes)
+    """Bytes of a path in a package, in UTF-8."""
+
+    max_manifest_bytes: int = Field(default=_USUAL.max_manifest_bytes, ge=1, le=WIDEST.max_manifest_bytes)
+    """Bytes of one manifest."""
+
+    max_manifest_gap: int = Field(default=_USUAL.max_manifest_gap, ge=1, le=WIDEST.max_manifest_gap)
+    """Bytes of a manifest in which no SEDA element begins or ends."""
+
+    max_manifest_depth: int = Field(default=_USUAL.max_manifest_depth, ge=1, le=WIDEST.max_manifest_depth)
+    """Units within units, elements within a description."""
+
+    max_units: int = Field(default=_USUAL.max_units, ge=1, le=WIDEST.max_units)
+    """Units of one manifest."""
+
+    max_archive_depth: int = Field(default=_USUAL.max_archive_depth, ge=1, le=WIDEST.max_archive_depth)
+    """Archives within archives, a file of the package being the first."""
+
+    max_objects: int = Field(default=_USUAL.max_objects, ge=1, le=WIDEST.max_objects)
+    """Data objects and their groups of one manifest."""
+
+    max_links: int = Field(default=_USUAL.max_links, ge=1, le=WIDEST.max_links)
+    """References of one manifest from a unit or an object to another."""
+
+    max_rules: int = Field(default=_USUAL.max_rules, ge=1, le=WIDEST.max_rules)
+    """Management rules of one manifest, categories and refused rules included."""
+
+    max_open_elements: int = Field(default=_USUAL.max_open_elements, ge=1, le=WIDEST.max_open_elements)
+    """Elements, attributes and texts of one description."""
+
+    max_attributes: int = Field(default=_USUAL.max_attributes, ge=1, le=WIDEST.max_attributes)
+    """Attributes of one element of a description."""
+
+    step_seconds: int = Field(default=24 * _HOUR, ge=60, le=7 * 24 * _HOUR)
+    """How long one check, or one build, may take; what a check waits for the antivirus is not counted."""
+
+
+def limits(settings: IngestSettings) -> Limits:
+    """Return what deposits are judged under; a limit that is no setting is what it usually is."""
+    names = {field.name for field in fields(Limits)} & IngestSettings.model_fields.keys()
+    return Limits(**{name: getattr(settings, name) for name in names})

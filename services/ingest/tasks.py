@@ -1,7 +1,10 @@
 """What ingest's child processes do: check one SIP, build one AIP. Plain values in, plain values out."""
 
 import json
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,23 +16,27 @@ from services.ingest.adapters.siegfried import Siegfried
 from services.ingest.domain.agreement import Agreement, Antivirus
 from services.ingest.domain.errors import ScannerUnavailable
 from services.ingest.domain.findings import Finding
+from services.ingest.domain.instruments import Scan, ScanReport
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import header_to_json, pack_inventory, unpack_inventory
 from services.ingest.domain.sip import Header
+from services.ingest.domain.widest import WIDEST
 from services.ingest.pipeline.aip.builder import AipSummary, build_aip
 from services.ingest.pipeline.judge import Standard, Verdict, judge_aloud
 from services.ingest.pipeline.judged import open_judged
 from services.ingest.pipeline.reply_package import write_reply_package
 
-LIMITS = Limits()
+TOLD_SECONDS = 1.0
+"""After how much more waiting for the antivirus it is told again."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckOrder:
     """A SIP on a local path, and what it is judged by; `rules` maps a rule code to its category.
 
-    The header is written to `header`, as JSON, as soon as it is read.
+    The header is written to `header`, as JSON, as soon as it is read. What else is written while the check goes on
+    lies beside it.
     """
 
     sip: Path
@@ -38,6 +45,7 @@ class CheckOrder:
     rules: dict[str, str]
     clamd: str | None
     clamd_stream_max: int = STREAM_MAX
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +79,39 @@ def check(order: CheckOrder) -> Checked:
     software = _siegfried().software() | {"libxml2": ".".join(map(str, etree.LIBXML_VERSION))}
     if scanner is not None:
         software["clamav"] = scanner.version()
-    verdict = judge_aloud(
-        order.sip,
-        Standard(order.agreement, order.rules, LIMITS),
-        _siegfried().identify,
-        None if scanner is None else scanner.scan,
-        lambda header: _write_down(header, order.header),
-    )
+    with _scratch_in(order.header.parent):
+        verdict = judge_aloud(
+            order.sip,
+            Standard(order.agreement, order.rules, order.limits),
+            _siegfried().identify,
+            None if scanner is None else _scan_aloud(scanner, order),
+            lambda header: _write_down(json.dumps(header_to_json(header)), order.header),
+        )
     return Checked(
-        verdict.findings,
+        tuple(_with_its_number(finding, order.limits) for finding in verdict.findings),
         None if verdict.manifest is None else verdict.manifest.header,
         None if verdict.inventory is None or verdict.manifest is None else pack_inventory(verdict.inventory),
         _counts(verdict),
         software,
     )
+
+
+@contextmanager
+def _scratch_in(folder: Path) -> Iterator[None]:
+    """Have temporary files made in `folder`: whoever kills us in the middle of our work removes it."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+def _with_its_number(finding: Finding, limits: Limits) -> Finding:
+    """Say how much a limit is that the reader of manifests told by its name."""
+    if finding.code != "MANIFEST_LIMIT":
+        return finding
+    name = finding.params["limit"]
+    return replace(finding, params={**finding.params, "limit": f"{name} = {getattr(limits, name)}"})
 
 
 def _scanner(order: CheckOrder) -> Clamd | None:
@@ -98,10 +125,35 @@ def _scanner(order: CheckOrder) -> Clamd | None:
     return None
 
 
-def _write_down(header: Header, path: Path) -> None:
+def _scan_aloud(scanner: Clamd, order: CheckOrder) -> Scan:
+    """Return what scans, and writes down now and then how long the scanner has been waited for."""
+    told = 0.0
+
+    def scan(chunks: Iterable[bytes]) -> ScanReport:
+        nonlocal told
+        report = scanner.scan(chunks)
+        if scanner.waited >= told + TOLD_SECONDS:
+            told = scanner.waited
+            _write_down(str(told), _waits(order))
+        return report
+
+    return scan
+
+
+def _waits(order: CheckOrder) -> Path:
+    return order.header.with_name("scanner-seconds")
+
+
+def scanner_seconds(order: CheckOrder) -> float:
+    """Return how long a check that goes on has waited for the antivirus, in seconds, or a little less."""
+    told = _waits(order)
+    return float(told.read_text(encoding="utf-8")) if told.exists() else 0.0
+
+
+def _write_down(text: str, path: Path) -> None:
     # Whoever looks for it finds all of it or nothing.
     unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(header_to_json(header)), encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.rename(path)
 
 
@@ -116,14 +168,15 @@ def read_header(order: CheckOrder) -> dict[str, Any] | None:
 def build(order: BuildOrder) -> AipSummary:
     """Write the AIP and the reply's package of a SIP that passed: the same bytes whenever it is called.
 
+    Under the widest limits there are: what was accepted is built, whatever an operator has lowered since.
+
     Raises `AipMismatch` when the SIP is no longer the one that was checked.
     """
     inventory = unpack_inventory(order.inventory)
-    package, manifest = open_judged(order.sip, inventory, LIMITS)
-    with order.package.open("wb") as out:
-        write_reply_package(manifest, order.plan, out)
-    with order.aip.open("wb") as out:
-        return build_aip(package, inventory, manifest, order.plan, out)
+    with _scratch_in(order.aip.parent), order.package.open("wb") as reply, order.aip.open("wb") as aip:
+        package, manifest = open_judged(order.sip, inventory, WIDEST)
+        write_reply_package(manifest, order.plan, reply)
+        return build_aip(package, inventory, manifest, order.plan, aip)
 
 
 @cache

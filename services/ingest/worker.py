@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.ingest import queries, recording
-from services.ingest.adapters.children import Children
+from services.ingest.adapters.children import Children, ChildTooSlow
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.agreements import known_agreement
 from services.ingest.domain import errors
@@ -35,12 +35,14 @@ from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import Transfer
 from services.ingest.recording import Built, Concluded, Judged, Recipe
 from services.ingest.replies import package_key
-from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check, read_header
+from services.ingest.settings import limits
+from services.ingest.slowness import MOST_TIMES, TooSlow, found_too_slow, noted, times_too_slow
+from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check, read_header, scanner_seconds
 from shared.messages.admin import AgreementV1
 from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
-from shared.messaging.work import StaleLease, close, enqueue
+from shared.messaging.work import StaleLease, close, enqueue, note
 from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 from shared.steps import timed
@@ -103,7 +105,8 @@ class Workshop:
             scratch_folder(staging) as folder,
         ):
             header = folder / "header.json"
-            order = CheckOrder(sip, header, _judged_by(agreement), rules, settings.clamd, settings.clamd_stream_max)
+            judged_by, scanner = _judged_by(agreement), (settings.clamd, settings.clamd_stream_max)
+            order = CheckOrder(sip, header, judged_by, rules, *scanner, limits(settings))
             with timed("ingest", "check"):
                 checked = await self._checked(held, transfer, order)
         refused = checked.inventory is None or is_refused(checked.findings)
@@ -112,7 +115,7 @@ class Workshop:
 
     async def _checked(self, held: Lease, transfer: Transfer, order: CheckOrder) -> Checked:
         """Have a SIP checked, and record its header meanwhile if the check takes long."""
-        checking = asyncio.ensure_future(self._in_child(check, order))
+        checking = asyncio.ensure_future(self._in_time(held, order))
         try:
             while not (await asyncio.wait({checking}, timeout=self._listening))[0]:
                 header = read_header(order)
@@ -131,9 +134,26 @@ class Workshop:
             return False
         return True
 
-    async def _in_child(self, function: Callable[[Order], Answer], order: Order) -> Answer:
+    async def _in_time(self, held: Lease, order: CheckOrder) -> Checked:
+        """Have a SIP checked, or find it too slow once that has happened too often; before that it is tried again."""
+        seconds = self._ingest.settings.step_seconds
         try:
-            return await self._children.call(function, order)
+            return await self._in_child(check, order, lambda: seconds + scanner_seconds(order))
+        except TooSlow:
+            times = times_too_slow(held, seconds) + 1
+            if times >= MOST_TIMES:
+                return found_too_slow(read_header(order), seconds)
+            async with self._ingest.database.begin() as tx:
+                await note(tx, held, noted(times, seconds))
+            raise
+
+    async def _in_child(
+        self, function: Callable[[Order], Answer], order: Order, seconds: Callable[[], float]
+    ) -> Answer:
+        try:
+            return await self._children.call(function, order, seconds=seconds)
+        except ChildTooSlow as error:
+            raise TooSlow(str(error)) from error
         except errors.TryAgain as error:
             raise TryAgain(str(error)) from error
 
@@ -156,7 +176,7 @@ class Workshop:
             ):
                 order = BuildOrder(sip, recipe.inventory, plan, folder / "aip.tar", folder / "package.xml")
                 with timed("ingest", "build"):
-                    summary = await self._in_child(build, order)
+                    summary = await self._in_child(build, order, lambda: self._ingest.settings.step_seconds)
                 with timed("ingest", "stage"):
                     await self._stage(transfer, order, summary)
             await self._handed_over.add(Built(held, transfer, plan, summary))

@@ -21,6 +21,8 @@ class Piece:
 class Lease:
     """One piece of work in our hands; key, payload and cause are those it was asked for with.
 
+    Whoever held it before may have left word in its payload (`shared.messaging.work.note`).
+
     `trace` is the span in which it was asked for, as a ``traceparent``.
     """
 

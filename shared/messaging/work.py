@@ -9,11 +9,11 @@
 
 An operator may have any of it begin anew, or be leased to nobody (`shared.messaging.interventions`).
 
-A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish` and `postpone` raise
+A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish`, `note` and `postpone` raise
 `StaleLease`, which rolls its transaction back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -137,6 +137,8 @@ _POSTPONE = (
     .returning(work.c.id)
 )
 
+_NOTE = update(work).where(_OURS).values(payload=bindparam("noted", type_=work.c.payload.type)).returning(work.c.id)
+
 
 async def enqueue(tx: Transaction, kind: str, *pieces: Piece) -> None:
     """Ask for work; the same kind and key asked twice while pending is one piece of work.
@@ -239,6 +241,16 @@ async def _all_ours(tx: Transaction, statement: Executable, held: Sequence[Lease
     lost = [one for one in held if one.id not in ours]
     if lost:
         raise StaleLease(", ".join(f"{one.kind} {one.key}" for one in lost))
+
+
+async def note(tx: Transaction, held: Lease, payload: Mapping[str, Any]) -> None:
+    """Leave word for whoever takes the work next: `payload` takes the place of its own.
+
+    Raises `StaleLease` when it is no longer ours.
+    """
+    values = {**_named(held), "noted": dict(payload)}
+    if (await tx.connection.execute(_NOTE, values)).one_or_none() is None:
+        raise StaleLease(f"{held.kind} {held.key}")
 
 
 async def postpone(tx: Transaction, held: Lease, reason: str) -> None:

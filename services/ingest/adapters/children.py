@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -29,53 +30,118 @@ class ChildDied(TryAgain):
     """A child process ended in the middle of its work, killed from outside or out of memory."""
 
 
+class ChildTooSlow(TryAgain):
+    """A call took longer than it was given; its child was killed."""
+
+
 class Children:
-    """A pool of `count` child processes, started on first use and replaced when one dies.
+    """`count` child processes, each started when it is first needed and replaced when it has died.
 
     Each begins by `prepare`, which a child must find by its name: a function of a module, or a partial of it.
     """
 
     def __init__(self, count: int, prepare: Callable[[], None] | None = None) -> None:
-        self._count = count
-        self._prepare = prepare
-        self._pool: ProcessPoolExecutor | None = None
+        self._children = [_Child(prepare) for _ in range(count)]
+        # The last one that was free comes first: it has loaded what it needs, others may never have to.
+        self._free: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
+        for child in self._children:
+            self._free.put_nowait(child)
+        self._closed = False
 
-    async def call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
-        """Run a module-level function in a child. Raises what it raises, or `ChildDied`."""
-        if self._pool is None:
-            self._pool = _open_pool(self._count, self._prepare)
-        pool = self._pool
+    async def call(
+        self, function: Callable[..., Answer], *arguments: object, seconds: Callable[[], float] | None = None
+    ) -> Answer:
+        """Run a module-level function in a child. Raises what it raises, `ChildDied` or `ChildTooSlow`.
+
+        `seconds` says how long it may take from when a child has it, and is asked again when that is over. A call
+        that is cancelled, or too slow, has its child killed: nobody works on its files when it has ended, and the
+        next call has a child of its own.
+        """
+        child = await self._free.get()
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
-        except BrokenProcessPool as error:
-            if self._pool is pool:
-                self._pool = None
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise ChildDied("a child process died") from error
+            if self._closed:
+                raise ChildDied("the child processes have been ended")
+            return await child.call(function, arguments, seconds)
+        finally:
+            self._free.put_nowait(child)
 
     async def close(self) -> None:
         """End the children; work in hand is given up, its lease will run out."""
-        if self._pool is None:
-            return
-        pool, self._pool = self._pool, None
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001 (3.11 has no other way to end them)
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        # Until the pool has ended, its semaphores are there: `os._exit` would leave them to a helper process of the
-        # standard library, which complains of it in our log.
-        words = {"wait": True, "cancel_futures": True}
-        ending = threading.Thread(target=pool.shutdown, kwargs=words, daemon=True)
-        ending.start()
-        await asyncio.to_thread(ending.join, END_SECONDS)
-        del pool
-        # A call that was in hand has left the pool in its traceback.
+        self._closed = True
+        await asyncio.gather(*(child.end() for child in self._children))
+        # A call that was in hand may have left its pool in a traceback.
         gc.collect()
 
 
-def _open_pool(count: int, prepare: Callable[[], None] | None) -> ProcessPoolExecutor:
+class _Child:
+    """A pool of one process: no process of a larger one can be killed without the calls of all the others."""
+
+    def __init__(self, prepare: Callable[[], None] | None) -> None:
+        self._prepare = prepare
+        self._pool: ProcessPoolExecutor | None = None
+        self._ending: threading.Thread | None = None
+
+    async def call(
+        self, function: Callable[..., Answer], arguments: tuple[object, ...], seconds: Callable[[], float] | None
+    ) -> Answer:
+        """Run one function, alone in this child."""
+        try:
+            return await _in_time(self._begin(function, arguments), seconds)
+        except BrokenProcessPool as error:
+            await self.end()
+            raise ChildDied("a child process died") from error
+        except (ChildTooSlow, asyncio.CancelledError):
+            await self.end()
+            raise
+
+    def _begin(self, function: Callable[..., Answer], arguments: tuple[object, ...]) -> "asyncio.Future[Answer]":
+        if self._pool is None:
+            self._pool = _open_pool(self._prepare)
+        return asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def end(self) -> None:
+        """Kill the process, and return once it is gone; the next call starts another."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            self._ending = _kill(pool)
+        if self._ending is not None:
+            # Begun by another perhaps, who waits too.
+            await asyncio.to_thread(self._ending.join, END_SECONDS)
+
+
+def _kill(pool: ProcessPoolExecutor) -> threading.Thread:
+    """Kill the process of a pool, and return who waits for the pool to end."""
+    for process in list((pool._processes or {}).values()):  # noqa: SLF001 (3.11 has no other way to end them)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    # Until the pool has ended, its semaphores are there: `os._exit` would leave them to a helper process of the
+    # standard library, which complains of it in our log.
+    words = {"wait": True, "cancel_futures": True}
+    ending = threading.Thread(target=pool.shutdown, kwargs=words, daemon=True)
+    ending.start()
+    return ending
+
+
+async def _in_time(work: "asyncio.Future[Answer]", seconds: Callable[[], float] | None) -> Answer:
+    """Wait for `work`. Raises `ChildTooSlow` once it has taken as long as `seconds` says."""
+    began = time.monotonic()
+    try:
+        while not work.done():
+            given = None if seconds is None else seconds()
+            left = None if given is None else began + given - time.monotonic()
+            if left is not None and left <= 0:
+                raise ChildTooSlow(f"more than {given:.0f} seconds of work")
+            await asyncio.wait({work}, timeout=left)
+        return work.result()
+    finally:
+        # Whatever becomes of it now is nobody's business.
+        work.cancel()
+
+
+def _open_pool(prepare: Callable[[], None] | None) -> ProcessPoolExecutor:
     # A fork of a process with threads and an event loop is not safe; a fork server's children are.
     context = multiprocessing.get_context("forkserver")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(prepare,))
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(prepare,))
 
 
 def _begin(prepare: Callable[[], None] | None) -> None:

@@ -6,7 +6,9 @@ of zero to end; the answer is ``stream: OK``, ``stream: <name> FOUND`` or a sent
 
 import socket
 import struct
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from services.ingest.domain.errors import ScannerUnavailable
@@ -31,6 +33,8 @@ class Clamd:
         self._address = address
         self._stream_max = stream_max
         self._timeout = timeout
+        self.waited = 0.0
+        """Seconds that scans have waited for clamd, and not for the bytes they send."""
 
     def scan(self, chunks: Iterable[bytes]) -> ScanReport:
         """Have a stream looked at. Raises `ScannerUnavailable` for any answer that is neither clean nor infected."""
@@ -38,7 +42,8 @@ class Clamd:
             with self._connect() as connection:
                 connection.sendall(b"zINSTREAM\0")
                 examined = self._send(connection, chunks)
-                answer = _answer(connection)
+                with self._waiting():
+                    answer = _answer(connection)
         except OSError as error:
             raise ScannerUnavailable(f"clamd at {self._address}: {error}") from error
         return ScanReport(_malware(answer, self._address), examined)
@@ -51,6 +56,14 @@ class Clamd:
                 return _answer(connection)
         except OSError as error:
             raise ScannerUnavailable(f"clamd at {self._address}: {error}") from error
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waited += time.monotonic() - began
 
     def _connect(self) -> socket.socket:
         host, _, port = self._address.rpartition(":")
@@ -70,7 +83,8 @@ class Clamd:
         for chunk in chunks:
             piece = chunk[: self._stream_max - examined]
             if piece:
-                connection.sendall(_LENGTH.pack(len(piece)) + piece)
+                with self._waiting():
+                    connection.sendall(_LENGTH.pack(len(piece)) + piece)
                 examined += len(piece)
             if examined >= self._stream_max:
                 break

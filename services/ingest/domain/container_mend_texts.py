@@ -48,6 +48,13 @@ CONTAINER_MENDS: Final[dict[str, Mend]] = {
         "Répartissez les fichiers en plusieurs versements, chacun avec son bordereau.",
         "Split the files into several transfers, each with its own manifest.",
     ),
+    "CONTAINER_TOO_SLOW": Mend(
+        "Répartissez les fichiers en plusieurs versements, ou déposez-les en TAR sans compression, ce qui se lit le "
+        "plus vite. Si le paquet est petit, demandez à l’archive si ses machines étaient surchargées, et déposez-le "
+        "de nouveau.",
+        "Split the files into several transfers, or send them as a TAR without compression, which is read fastest. "
+        "If the package is small, ask the archive whether its machines were overloaded, and send it again.",
+    ),
     "CONTAINER_ABSOLUTE_PATH": Mend(
         "Refaites le paquet depuis le dossier qui contient manifest.xml, pour que les chemins commencent à ce "
         "dossier "

@@ -30,6 +30,11 @@ CONTAINER_TEXTS: Final[dict[str, FindingText]] = {
     "CONTAINER_TOO_MANY_FILES": error(
         "Le paquet contient plus de {limit} entrées.", "The package holds more than {limit} entries."
     ),
+    "CONTAINER_TOO_SLOW": error(
+        "Le contrôle du paquet a demandé {times} fois de suite plus de {limit} secondes : il n’a pas été mené à son "
+        "terme.",
+        "Checking the package took more than {limit} seconds, {times} times in a row: it was not brought to its end.",
+    ),
     "CONTAINER_ABSOLUTE_PATH": error(
         "Le chemin de ce fichier est absolu : il doit être relatif au paquet.",
         "The path of this file is absolute: it must be relative to the package.",

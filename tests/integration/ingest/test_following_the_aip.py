@@ -272,9 +272,9 @@ class Overtaken:
         self._bench = bench
         self.calls = 0
 
-    async def call(self, function: Callable[..., object], *arguments: object) -> object:
+    async def call(self, function: Callable[..., object], *arguments: object, seconds: Callable[[], float]) -> object:
         self.calls += 1
-        answer = await self._bench.children.call(function, *arguments)
+        answer = await self._bench.children.call(function, *arguments, seconds=seconds)
         if self.calls == 2:
             await self._bench.release()
             await self._bench.process()

@@ -133,13 +133,13 @@ class LosesItsLease:
         self._at = at
         self.calls = 0
 
-    async def call(self, *arguments: Any) -> Any:  # noqa: ANN401 (whatever the children answer)
+    async def call(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 (whatever the children answer)
         self.calls += 1
         if self.calls == self._at:
             await self._bench.release()
             await self._bench.lease()
         function, *rest = arguments
-        return await self._bench.children.call(function, *rest)
+        return await self._bench.children.call(function, *rest, **named)
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ class Held:
         self._bench = bench
         self.released = asyncio.Event()
 
-    async def call(self, function: Callable[..., object], *arguments: object) -> object:
-        answer = await self._bench.children.call(function, *arguments)
+    async def call(self, function: Callable[..., object], *arguments: object, seconds: Callable[[], float]) -> object:
+        answer = await self._bench.children.call(function, *arguments, seconds=seconds)
         if function is check:
             await self.released.wait()
         return answer
@@ -124,8 +124,10 @@ async def test_a_check_that_fails_after_its_header_was_told_is_done_again(bench:
 
     class Dies(Held):
         @override
-        async def call(self, function: Callable[..., object], *arguments: object) -> object:
-            await super().call(function, *arguments)
+        async def call(
+            self, function: Callable[..., object], *arguments: object, seconds: Callable[[], float]
+        ) -> object:
+            await super().call(function, *arguments, seconds=seconds)
             raise TryAgain("a child process died")
 
     dying: Any = Dies(bench)

@@ -13,7 +13,7 @@ from shared.identifiers import new_id
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import StaleLease, confirm, enqueue, finish, lease, postpone, renew
+from shared.messaging.work import StaleLease, confirm, enqueue, finish, lease, note, postpone, renew
 from shared.messaging.workers import WorkLoop
 from tests.servers import Databases
 
@@ -71,6 +71,10 @@ async def test_a_worker_whose_lease_was_taken_over_can_record_nothing(
     with pytest.raises(StaleLease):
         async with database.begin() as tx:
             await postpone(tx, slow, "late")
+    with pytest.raises(StaleLease):
+        async with database.begin() as tx:
+            await note(tx, slow, {"seen": "late"})
+    assert successor.payload == slow.payload
     assert await renew(database, [slow, successor]) == {successor.id}
     async with database.begin() as tx:
         await finish(tx, successor)
@@ -103,6 +107,18 @@ async def test_postponed_work_waits_and_remembers_why(database: RoomDatabase, da
         "SELECT last_error, not_before > now() AS waits, leased_until FROM storage.work"
     )
     assert dict(row) == {"last_error": "site away", "waits": True, "leased_until": None}
+
+
+async def test_whoever_has_the_work_leaves_word_for_the_next(database: RoomDatabase, databases: Databases) -> None:
+    await ask(database, "a")
+    [held] = await lease(database, ["copy"], 1)
+    async with database.begin() as tx:
+        await note(tx, held, {"tried": 1})
+    await take_over(databases)
+
+    [successor] = await lease(database, ["copy"], 1)
+
+    assert successor.payload == {"tried": 1}
 
 
 async def test_the_loop_does_the_work_and_gives_failures_back(database: RoomDatabase, databases: Databases) -> None:

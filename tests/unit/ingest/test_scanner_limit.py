@@ -1,40 +1,16 @@
 """How much of a file goes to the antivirus is the operator's to say."""
 
-import socket
-import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.ingest.adapters.clamav import Clamd
 from services.ingest.settings import IngestSettings
 from services.ingest.tasks import CheckOrder, check
+from tests.builders.scanners import ASocketThatCounts
 from tests.builders.sips import AFile, ASip, AUnit, a_sip, an_agreement
-
-
-class ASocketThatCounts:
-    """Speaks clamd's protocol, finds nothing, and remembers how many bytes it was sent for each file."""
-
-    def __init__(self, path: Path) -> None:
-        self.address = str(path)
-        self.received: list[int] = []
-        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listening.bind(self.address)
-        self._listening.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._listening.accept()
-            with connection, connection.makefile("rb") as reader:
-                command = reader.read(len(b"zVERSION\0"))
-                if command == b"zVERSION\0":
-                    connection.sendall(b"ClamAV 0\0")
-                    continue
-                reader.read(len(b"zINSTREAM\0") - len(command))
-                self.received.append(0)
-                while size := int.from_bytes(reader.read(4), "big"):
-                    self.received[-1] += len(reader.read(size))
-                connection.sendall(b"stream: OK\0")
 
 
 def test_no_more_of_a_file_than_the_operator_says_is_sent(tmp_path: Path) -> None:
@@ -54,3 +30,18 @@ def test_the_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert IngestSettings().clamd_stream_max == 25 * 1024**2
     monkeypatch.setenv("CHARTRIER_CLAMD_STREAM_MAX", "100")
     assert IngestSettings().clamd_stream_max == 100
+
+
+def test_waiting_for_the_antivirus_is_told_from_reading_the_file(tmp_path: Path) -> None:
+    scanner = Clamd(ASocketThatCounts(tmp_path / "clamd.sock", first_after=0.3).address)
+
+    def slowly() -> Iterator[bytes]:
+        time.sleep(1.0)
+        yield b"x"
+
+    scanner.scan([b"x"])
+    late = scanner.waited
+    scanner.scan(slowly())
+
+    assert late >= 0.3
+    assert scanner.waited - late < 1.0
