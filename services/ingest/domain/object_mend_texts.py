@@ -104,6 +104,13 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
         "Number the versions (BinaryMaster_1, BinaryMaster_2), or put the data objects into different groups.",
         _USAGE,
     ),
+    "OBJECT_MASTER_MISSING": Mend(
+        "Ajoutez l’original au groupe, ou donnez l’usage BinaryMaster_1 (PhysicalMaster_1 sur papier) à l’objet qui "
+        "en tient lieu.",
+        "Add the master to the group, or give the usage BinaryMaster_1 (PhysicalMaster_1 on paper) to the data "
+        "object that stands for it.",
+        _USAGE,
+    ),
     "OBJECT_PHYSICAL_ID_EMPTY": Mend(
         "Écrivez dans PhysicalId la cote ou le numéro par lequel l’original se retrouve sur son rayonnage.",
         "Write in PhysicalId the reference or number by which the original is found on its shelf.",

@@ -63,6 +63,10 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
         "L’usage « {usage} » est porté par plusieurs objets du groupe {group}.",
         "The usage “{usage}” is borne by several data objects of the group {group}.",
     ),
+    "OBJECT_MASTER_MISSING": error(
+        "Le groupe {group} n’a pas d’original : aucun de ses objets n’est un BinaryMaster ni un PhysicalMaster.",
+        "The group {group} has no master: none of its data objects is a BinaryMaster or a PhysicalMaster.",
+    ),
     "OBJECT_PHYSICAL_ID_EMPTY": error(
         "L’identifiant physique (PhysicalId) de l’objet est vide.",
         "The physical identifier (PhysicalId) of the data object is empty.",
