@@ -151,6 +151,10 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
         "Rien n’est exigé ; mieux vaut déposer les fichiers un à un, chacun avec son objet.",
         "Nothing is asked for; it is better to deposit its files one by one, each with its data object.",
     ),
+    "FORMAT_ARCHIVE_UNSEEN": Mend(
+        "Assurez-vous qu’aucun de ses fichiers n’est protégé par un mot de passe ; mieux vaut les déposer un à un.",
+        "Make sure that none of its files is protected by a password; it is better to deposit them one by one.",
+    ),
     "FORMAT_ARCHIVE_TOO_DEEP": Mend(
         "Décompressez les archives intérieures et déposez leurs fichiers.",
         "Unpack the inner archives and deposit their files.",
