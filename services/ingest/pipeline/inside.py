@@ -48,6 +48,11 @@ class _Search:
     left: int = 256 * MIB
     entries: int = 20_000
 
+    def is_over(self) -> bool:
+        """Count one more entry; say whether they are too many."""
+        self.entries -= 1
+        return self.entries < 0
+
     def archive(self, kind: str, level: int) -> Iterator[Finding]:
         """Say of an archive that it is one, if it is the file itself, and that it is too deep, if it is."""
         if level == 1:
@@ -155,6 +160,9 @@ def _in_zip(path: Path, search: _Search, level: int) -> Iterator[Finding]:
             if level > search.most:
                 return
         for entry in zip_entries(path, _LIMITS):
+            if search.is_over():
+                yield search.unseen("ZIP")
+                return
             yield from _in_entry(path, entry, search, level)
     except ContainerFault:
         # Damaged, or beyond our limits: whoever opens it will see; the format identifier has had its say.
@@ -180,6 +188,9 @@ def _in_entry(path: Path, entry: Entry, search: _Search, level: int) -> Iterator
 def _in_tar(path: Path, search: _Search, level: int) -> Iterator[Finding]:
     try:
         for entry in tar_entries(path, ContainerFormat.TAR, _LIMITS):
+            if search.is_over():
+                yield search.unseen("TAR")
+                return
             if entry.kind is EntryKind.FILE and entry.size:
                 with entry.open() as stream:
                     yield from _in_inner(path, stream, entry.size, search, level)
@@ -208,10 +219,6 @@ def _in_compressed(path: Path, kind: str, search: _Search, level: int) -> Iterat
 
 def _in_inner(path: Path, stream: BinaryIO, size: int, search: _Search, level: int) -> Iterator[Finding]:
     """Look into one file of the archive at `path`: on disk, if there may be something in it."""
-    if not search.entries:
-        yield search.unseen("ZIP / TAR")
-        return
-    search.entries -= 1
     head = stream.read(_HEAD_READ)
     kind = _kind(head)
     if not kind:

@@ -269,3 +269,22 @@ def test_no_bent_or_cut_file_makes_the_search_fail(
     told_of(tmp_path, bytes(content[: max(1, int(len(content) * kept))]), whole=whole)
 
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # Eight million records of two bytes in one header.
+        b"Rar!\x1a\x07\x01\0" + bytes(4) + b"\xff\xff\xff\x07\x02\x03\xff\xff\xff\x07\0" + b"\x01\x05" * 8 * MIB,
+        b"Rar!\x1a\x07\0" + b"\0\0\x74\0\0\x07\0" * 2 * MIB,
+        b"%PDF-1.7 " + b"/Encrypt 5 0 R " * MIB,
+        b"%PDF-1.7 /Encrypt 5 0 R" + (b"5 0 " + b" " * 60) * 200_000,
+        b"%PDF-1.7 /Encrypt<</O " + b"(" * 16 * MIB,
+    ],
+    ids=["records", "blocks", "trailers", "objects", "parentheses"],
+)
+def test_what_is_made_to_be_slow_is_not(tmp_path: Path, content: bytes) -> None:
+    started = time.monotonic()
+    told_of(tmp_path, content)
+
+    assert time.monotonic() - started < 5

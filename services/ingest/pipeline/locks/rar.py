@@ -10,6 +10,8 @@ from typing import Final
 MAGIC: Final = b"Rar!\x1a\x07"
 _RAR5: Final = MAGIC + b"\x01\0"
 _MOST_BLOCKS: Final = 100_000
+_MOST_RECORDS: Final = 64
+"""In the extra area of one header: RAR 5 knows seven kinds."""
 _MAIN4, _FILE4 = 0x73, 0x74
 _ENCRYPTED_HEADERS4, _ENCRYPTED_FILE4, _LARGE4, _MORE4 = 0x0080, 0x0004, 0x0100, 0x8000
 _FILE5, _SERVICE5, _ENCRYPTION5 = 2, 3, 4
@@ -65,7 +67,9 @@ def _read5(content: mmap.mmap, position: int) -> tuple[int, bool]:
 
 def _has_encryption(content: mmap.mmap, position: int, end: int) -> bool:
     """Look for an encryption record in the extra area of a header."""
-    while position < end:
+    for _ in range(_MOST_RECORDS):
+        if position >= end:
+            break
         size, start = _number(content, position)
         kind, _ = _number(content, start)
         if kind == _ENCRYPTION_RECORD5:
