@@ -104,6 +104,13 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
         "Number the versions (BinaryMaster_1, BinaryMaster_2), or put the data objects into different groups.",
         _USAGE,
     ),
+    "OBJECT_MASTER_MISSING": Mend(
+        "Ajoutez l’original au groupe, ou donnez l’usage BinaryMaster_1 (PhysicalMaster_1 sur papier) à l’objet qui "
+        "en tient lieu.",
+        "Add the master to the group, or give the usage BinaryMaster_1 (PhysicalMaster_1 on paper) to the data "
+        "object that stands for it.",
+        _USAGE,
+    ),
     "OBJECT_PHYSICAL_ID_EMPTY": Mend(
         "Écrivez dans PhysicalId la cote ou le numéro par lequel l’original se retrouve sur son rayonnage.",
         "Write in PhysicalId the reference or number by which the original is found on its shelf.",
@@ -143,6 +150,10 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
     "FORMAT_ARCHIVE": Mend(
         "Rien n’est exigé ; mieux vaut déposer les fichiers un à un, chacun avec son objet.",
         "Nothing is asked for; it is better to deposit its files one by one, each with its data object.",
+    ),
+    "FORMAT_ARCHIVE_UNSEEN": Mend(
+        "Assurez-vous qu’aucun de ses fichiers n’est protégé par un mot de passe ; mieux vaut les déposer un à un.",
+        "Make sure that none of its files is protected by a password; it is better to deposit them one by one.",
     ),
     "FORMAT_ARCHIVE_TOO_DEEP": Mend(
         "Décompressez les archives intérieures et déposez leurs fichiers.",

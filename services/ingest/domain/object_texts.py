@@ -63,6 +63,10 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
         "L’usage « {usage} » est porté par plusieurs objets du groupe {group}.",
         "The usage “{usage}” is borne by several data objects of the group {group}.",
     ),
+    "OBJECT_MASTER_MISSING": error(
+        "Le groupe {group} n’a pas d’original : aucun de ses objets n’est un BinaryMaster ni un PhysicalMaster.",
+        "The group {group} has no master: none of its data objects is a BinaryMaster or a PhysicalMaster.",
+    ),
     "OBJECT_PHYSICAL_ID_EMPTY": error(
         "L’identifiant physique (PhysicalId) de l’objet est vide.",
         "The physical identifier (PhysicalId) of the data object is empty.",
@@ -80,12 +84,18 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
         "The file is encrypted or protected by a password ({kind}).",
     ),
     "FORMAT_PROTECTED": warning(
-        "Le PDF est protégé : il ne s’ouvre ou ne s’imprime peut-être qu’avec un mot de passe.",
-        "The PDF is protected: it may take a password to open or to print it.",
+        "Le PDF est chiffré, même s’il s’ouvre : l’imprimer ou le copier demande peut-être un mot de passe.",
+        "The PDF is encrypted, even if it opens: to print or to copy it may take a password.",
     ),
     "FORMAT_ARCHIVE": info(
         "Le fichier est lui-même une archive ({kind}) : ce qu’elle contient n’est ni décrit ni contrôlé.",
         "The file is itself an archive ({kind}): what it holds is neither described nor checked.",
+    ),
+    "FORMAT_ARCHIVE_UNSEEN": info(
+        "L’archive ({kind}) n’a pas été ouverte, trop grande ou d’un genre qui ne s’ouvre pas ici : ni mots de passe "
+        "ni archives n’y ont été cherchés plus avant.",
+        "The archive ({kind}) was not opened, too large or of a kind that is not opened here: neither passwords nor "
+        "archives were looked for further in it.",
     ),
     "FORMAT_ARCHIVE_TOO_DEEP": error(
         "Le fichier contient des archives dans des archives sur plus de {limit} niveaux.",

@@ -25,6 +25,23 @@ UNIT_MENDS: Final[dict[str, Mend]] = {
         "Write {element} as 2024, 2024-06 or 2024-06-30; otherwise, searches by date will pass this unit over.",
         "ISO 8601-1, 5.2.2",
     ),
+    "UNIT_DATE_WITHOUT_YEAR": Mend(
+        "Ajoutez l’année à {element} (2024-06, par exemple) ; sinon, la recherche par dates ignorera cette unité.",
+        "Add the year to {element} (2024-06, say); otherwise, searches by date will pass this unit over.",
+        "SEDA 2.1 and later, DateType",
+    ),
+    "UNIT_DATE_FAR": Mend(
+        "Corrigez l’année de {element}. Si la date n’est pas connue, ôtez l’élément : une date inventée trompe la "
+        "recherche.",
+        "Put the year of {element} right. If the date is not known, take the element out: a date made up misleads "
+        "searches.",
+    ),
+    "UNIT_DATE_IN_FUTURE": Mend(
+        "Vérifiez {element}, et l’horloge du logiciel qui date le bordereau (Date) : on ne verse que ce qui existe.",
+        "Check {element}, and the clock of the software that dates the manifest (Date): only what exists is "
+        "deposited.",
+        "SEDA 2.x, Content and ArchiveTransfer/Date",
+    ),
     "RULE_UNKNOWN": Mend(
         "Employez un code du référentiel de l’archive, ou demandez au service d’archives d’y ajouter « {code} ».",
         "Use a code of the archive’s referential, or ask the archives to add “{code}” to it.",

@@ -18,6 +18,19 @@ UNIT_TEXTS: Final[dict[str, FindingText]] = {
         "La date « {date} » ({element}) n’est pas comprise ; elle est conservée telle quelle.",
         "The date “{date}” ({element}) is not understood; it is kept as it is.",
     ),
+    "UNIT_DATE_WITHOUT_YEAR": warning(
+        "La date « {date} » ({element}) n’a pas d’année ; elle est conservée telle quelle.",
+        "The date “{date}” ({element}) has no year; it is kept as it is.",
+    ),
+    "UNIT_DATE_FAR": warning(
+        "La date « {date} » ({element}) est trop lointaine pour être voulue ; elle est conservée telle quelle.",
+        "The date “{date}” ({element}) is too far away to be meant; it is kept as it is.",
+    ),
+    "UNIT_DATE_IN_FUTURE": warning(
+        "La date « {date} » ({element}) est postérieure à celle du versement ({transfer}) ; elle est conservée telle "
+        "quelle.",
+        "The date “{date}” ({element}) comes after that of the transfer ({transfer}); it is kept as it is.",
+    ),
     "RULE_UNKNOWN": error(
         "La règle « {code} » ({category}) n’est pas dans le référentiel.",
         "The rule “{code}” ({category}) is not in the referential.",

@@ -10,8 +10,10 @@ from services.ingest.pipeline.check_dates import check_dates
 from services.ingest.pipeline.check_digests import check_digests
 from services.ingest.pipeline.check_files import check_files
 from services.ingest.pipeline.check_formats import check_formats
+from services.ingest.pipeline.check_future_dates import check_future_dates
 from services.ingest.pipeline.check_header import check_header
 from services.ingest.pipeline.check_identifiers import check_identifiers
+from services.ingest.pipeline.check_masters import check_masters
 from services.ingest.pipeline.check_orphans import check_orphans
 from services.ingest.pipeline.check_physical_ids import check_physical_ids
 from services.ingest.pipeline.check_references import check_references
@@ -35,10 +37,12 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_digests,
     check_sizes,
     check_usages,
+    check_masters,
     check_physical_ids,
     check_formats,
     check_titles,
     check_dates,
+    check_future_dates,
     check_rules,
     check_rule_dates,
     check_refused_rules,

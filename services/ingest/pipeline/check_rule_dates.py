@@ -7,11 +7,8 @@ from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.sip import Rule
 from services.ingest.domain.tolerances import FAR_DATES
 from services.ingest.pipeline.borne_rules import borne_rules
-from services.ingest.pipeline.date_bounds import date_bounds
+from services.ingest.pipeline.date_bounds import FAR, date_bounds, surely_before
 from services.ingest.pipeline.sip import Sip
-
-FAR = 9000
-"""Other archives refuse such years: they stand for a typing error, or for “never”, which rules say otherwise."""
 
 
 def check_rule_dates(sip: Sip) -> Iterator[Finding]:
@@ -25,10 +22,9 @@ def check_rule_dates(sip: Sip) -> Iterator[Finding]:
 
 
 def _reversed(place: str, rule: Rule) -> Iterator[Finding]:
-    start, end = date_bounds(rule.start_date or ""), date_bounds(rule.hold_end_date or "")
-    if start and end and end[1] < start[0]:
-        dates = {"start": rule.start_date or "", "end": rule.hold_end_date or ""}
-        yield found("RULE_DATES_REVERSED", place, code=(rule.code or "")[:80], **dates)
+    start, end = rule.start_date or "", rule.hold_end_date or ""
+    if surely_before(end, start):
+        yield found("RULE_DATES_REVERSED", place, code=(rule.code or "")[:80], start=start, end=end)
 
 
 def _far(sip: Sip, place: str, rule: Rule) -> Iterator[Finding]:

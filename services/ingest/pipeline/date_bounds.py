@@ -1,25 +1,72 @@
-"""SEDA dates as bounds: a date, a date and time, a month or a year, of any century."""
+"""SEDA dates as bounds: a date, a date and time, a month or a year, of any century.
+
+Norm: XML Schema 1.0 part 2, 3.2.7 to 3.2.14, of which SEDA's DateType is the union.
+"""
 
 import re
 from calendar import monthrange
 
-# xsd:date, xsd:dateTime, xsd:gYearMonth and xsd:gYear; the time and its zone do not matter to a day.
-_DATE = re.compile(r"(-?[0-9]{4,9})(?:-([0-9]{2})(?:-([0-9]{2})(?:T[0-9:.]{5,30})?)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?")
+_ZONE = r"Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00"
+# xsd:date, xsd:dateTime, xsd:gYearMonth and xsd:gYear; the time does not matter to a day, but at its very end.
+_DATE = re.compile(
+    r"(?P<year>-?[0-9]{4,9})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
+    r"(?:T(?:(?P<midnight>24:00(?::00(?:\.0{1,20})?)?)|(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,20})?)?))?"
+    rf")?)?(?P<zone>{_ZONE})?"
+)
+# xsd:gMonth, xsd:gMonthDay and xsd:gDay.
+_NO_YEAR = re.compile(rf"(?:--[0-9]{{2}}(?:-[0-9]{{2}})?|---[0-9]{{2}})(?:{_ZONE})?")
 
 Day = tuple[int, int, int]
 
+FAR = 9000
+"""Other archives refuse such years: they stand for a typing error, or for “never”, which is said otherwise."""
+
 
 def date_bounds(text: str) -> tuple[Day, Day] | None:
-    """Return the first and the last day that `text` may mean, None when it is no such date."""
+    """Return the first and the last day that `text` may mean, None when it is no such date.
+
+    A day's 24:00 is also the beginning of the next. There is no year 0 (XML Schema 1.0, 3.2.7).
+    """
     match = _DATE.fullmatch(text.strip())
-    if match is None:
+    if match is None or not int(match["year"]):
         return None
-    year, month, day = int(match[1]), match[2], match[3]
+    year, month, day = int(match["year"]), match["month"], match["day"]
     first = (year, int(month or 1), int(day or 1))
     last_month = int(month or 12)
     if not 1 <= last_month <= 12 or not 1 <= first[2] <= _days(year, last_month):
         return None
-    return first, (year, last_month, int(day or _days(year, last_month)))
+    last = (year, last_month, int(day or _days(year, last_month)))
+    return first, _next_day(last) if match["midnight"] else last
+
+
+def is_without_year(text: str) -> bool:
+    """Say whether `text` is a date of every year: a month, a day, or a day of a month."""
+    return _NO_YEAR.fullmatch(text.strip()) is not None
+
+
+def surely_before(one: str, other: str) -> bool:
+    """Say whether all that `one` may mean comes before all that `other` may; never when either is no date.
+
+    Two zones, of which one may be missing, put two days at most between the dates of one moment: 14 hours each way.
+    """
+    bounds, others = date_bounds(one), date_bounds(other)
+    if bounds is None or others is None:
+        return False
+    last = bounds[1] if _zone(one) == _zone(other) else _next_day(_next_day(bounds[1]))
+    return last < others[0]
+
+
+def _zone(text: str) -> str | None:
+    match = _DATE.fullmatch(text.strip())
+    return match and match["zone"]
+
+
+def _next_day(day: Day) -> Day:
+    if day[2] < _days(day[0], day[1]):
+        return day[0], day[1], day[2] + 1
+    if day[1] < 12:
+        return day[0], day[1] + 1, 1
+    return day[0] + 1 or 1, 1, 1
 
 
 def _days(year: int, month: int) -> int:

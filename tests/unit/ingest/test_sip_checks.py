@@ -164,8 +164,8 @@ def test_formats_are_compared_with_the_declared_one_and_the_agreement(tmp_path: 
         ("2015", "2015-03", []),
         ("2015-03", "2015", []),
         ("2016-06-03T15:28:00", "2016-06-03T10:00:00", []),
-        ("9090-10-10", "12000-01-01", []),
-        ("--05", None, ["UNIT_DATE_UNREADABLE"]),
+        ("9090-10-10", "12000-01-01", ["UNIT_DATE_FAR", "UNIT_DATE_FAR"]),
+        ("--05", None, ["UNIT_DATE_WITHOUT_YEAR"]),
         ("-0044-03-15", "0476", []),
     ],
 )
