@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def check(order: CheckOrder) -> Checked:
             lambda header: _write_down(json.dumps(header_to_json(header)), order.header),
         )
     return Checked(
-        tuple(_with_its_number(finding, order.limits) for finding in verdict.findings),
+        verdict.findings,
         None if verdict.manifest is None else verdict.manifest.header,
         None if verdict.inventory is None or verdict.manifest is None else pack_inventory(verdict.inventory),
         _counts(verdict),
@@ -104,14 +104,6 @@ def _scratch_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         tempfile.tempdir = before
-
-
-def _with_its_number(finding: Finding, limits: Limits) -> Finding:
-    """Say how much a limit is that the reader of manifests told by its name."""
-    if finding.code != "MANIFEST_LIMIT":
-        return finding
-    name = finding.params["limit"]
-    return replace(finding, params={**finding.params, "limit": f"{name} = {getattr(limits, name)}"})
 
 
 def _scanner(order: CheckOrder) -> Clamd | None:

@@ -67,7 +67,9 @@ def test_what_once_filled_the_memory_or_never_ended_is_refused_by_the_name_of_it
     found = reading(tmp_path, NASTY[shape](500_000), most)
 
     assert found.manifest is None
-    assert [(each.code, each.params["limit"]) for each in found.findings] == [("MANIFEST_LIMIT", limit)]
+    assert [(each.code, each.params["limit"]) for each in found.findings] == [
+        ("MANIFEST_LIMIT", f"{limit} = {getattr(most, limit)}")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -108,16 +108,17 @@ def _parse(path: Path, place: str, builder: ManifestBuilder, limits: Limits) -> 
     parser = pull_parser(("start", "end"), builder.tags(), None)
     try:
         with path.open("rb") as file:
-            _feed(file, place, parser, builder, limits)
+            _feed(file, parser, builder, limits)
         parser.close()
     except etree.XMLSyntaxError as error:
         raise _Stop(_xml_error(error, parser, place)) from error
     except BeyondLimit as error:
-        raise _Stop(found("MANIFEST_LIMIT", place, limit=error.limit)) from error
+        bound = f"{error.limit} = {getattr(limits, error.limit)}"
+        raise _Stop(found("MANIFEST_LIMIT", place, limit=bound)) from error
     return builder.manifest()
 
 
-def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: ManifestBuilder, limits: Limits) -> None:
+def _feed(file: BinaryIO, parser: etree.XMLPullParser, builder: ManifestBuilder, limits: Limits) -> None:
     silent, sweeper = 0, Sweeper(builder.namespace, limits.max_open_elements)
     while chunk := file.read(CHUNK):
         parser.feed(chunk)
@@ -128,7 +129,7 @@ def _feed(file: BinaryIO, place: str, parser: etree.XMLPullParser, builder: Mani
             builder.take(event, element)
         sweeper.fed(chunk)
         if silent > limits.max_manifest_gap:
-            raise _Stop(found("MANIFEST_LIMIT", place, limit="max_manifest_gap"))
+            raise BeyondLimit("max_manifest_gap")
 
 
 def _xml_error(error: etree.XMLSyntaxError, parser: etree.XMLPullParser, place: str) -> Finding:
