@@ -24,8 +24,10 @@ pytestmark = pytest.mark.integration
 LONG = 3600.0
 
 ENDS = """
-import asyncio, os, time
+import asyncio, os, sys, time
+from pathlib import Path
 from services.ingest.adapters.children import Children, ChildTooSlow
+from tests.integration.ingest.busy import begin, until
 
 async def main():
     children = Children(2)
@@ -34,8 +36,9 @@ async def main():
         await children.call(time.sleep, 3600, seconds=lambda: 0.1)
     except ChildTooSlow:
         pass
-    cancelled = asyncio.ensure_future(children.call(time.sleep, 3600))
-    await asyncio.sleep(0.1)
+    begun = Path(sys.argv[1])
+    cancelled = asyncio.ensure_future(children.call(begin, begun, 3600.0))
+    await until(begun)
     cancelled.cancel()
     in_hand = [asyncio.ensure_future(children.call(time.sleep, 3600)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -54,7 +57,12 @@ def test_a_process_that_has_closed_its_children_leaves_no_semaphore(tmp_path: Pa
     # The helper that would complain has our standard error too: it has ended when this returns.
     environment = {**room_environment(), "PYTHONPATH": str(HERE)}
     ended = subprocess.run(
-        [sys.executable, script], check=True, capture_output=True, text=True, timeout=60, env=environment
+        [sys.executable, script, tmp_path / "begun"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
     )
     assert ended.stderr == ""
 
