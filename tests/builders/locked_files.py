@@ -1,12 +1,23 @@
 """Files behind a password, made by hand where no free software writes them: OLE2 documents and RAR archives."""
 
+import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Mapping
 
 OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 _SECTOR, _MINI, _CUTOFF = 512, 64, 4096
+
+
+def a_zip(*entries: tuple[str, bytes]) -> bytes:
+    """Write a ZIP of these files (name, content)."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in entries:
+            package.writestr(name, content)
+    return out.getvalue()
 
 
 def an_ole2(streams: Mapping[str, bytes]) -> bytes:
@@ -57,10 +68,10 @@ def a_doc(*, encrypted: bool, size: int = 5000) -> bytes:
     return an_ole2({"1Table": b"t" * 5000, "WordDocument": base.ljust(size, b"w")})
 
 
-def an_xls(*, encrypted: bool, stream: str = "Workbook", size: int = 5000) -> bytes:
+def an_xls(*, encrypted: bool, stream: str = "Workbook", size: int = 5000, file_pass: bytes = b"\x01\x00") -> bytes:
     """Write the beginning of an Excel workbook (MS-XLS): BOF, perhaps FilePass, CodePage."""
     records = struct.pack("<HH16x", 0x0809, 16)
-    records += struct.pack("<HHH", 0x2F, 2, 1) if encrypted else b""
+    records += struct.pack("<HH", 0x2F, len(file_pass)) + file_pass if encrypted else b""
     records += struct.pack("<HHH", 0x42, 2, 1252)
     return an_ole2({stream: records.ljust(size, b"\0")})
 

@@ -84,8 +84,9 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
         "The file is encrypted or protected by a password ({kind}).",
     ),
     "FORMAT_PROTECTED": warning(
-        "Le PDF est chiffré, même s’il s’ouvre : l’imprimer ou le copier demande peut-être un mot de passe.",
-        "The PDF is encrypted, even if it opens: to print or to copy it may take a password.",
+        "Le fichier (PDF, classeur) est chiffré, même s’il s’ouvre : l’imprimer, le copier ou le modifier demande "
+        "peut-être un mot de passe.",
+        "The file (PDF, workbook) is encrypted, even if it opens: to print, copy or change it may take a password.",
     ),
     "FORMAT_ARCHIVE": info(
         "Le fichier est lui-même une archive ({kind}) : ce qu’elle contient n’est ni décrit ni contrôlé.",

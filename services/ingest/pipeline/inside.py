@@ -23,8 +23,9 @@ from services.ingest.pipeline.container.tar_entries import tar_entries
 from services.ingest.pipeline.container.tar_headers import BLOCK, looks_like_tar
 from services.ingest.pipeline.container.zip_directory import zip_entries
 from services.ingest.pipeline.locks import ole2, rar, seven_zip
-from services.ingest.pipeline.locks.office import is_office_encrypted
-from services.ingest.pipeline.locks.pdf import Lock, pdf_lock
+from services.ingest.pipeline.locks.lock import Lock
+from services.ingest.pipeline.locks.office import office_lock
+from services.ingest.pipeline.locks.pdf import pdf_lock
 from services.ingest.pipeline.locks.zip_ends import entries_at_ends
 from services.ingest.pipeline.specimen import HEAD
 
@@ -134,13 +135,11 @@ def _at_ends(path: Path, search: _Search) -> Iterator[Finding]:
 def _locked(path: Path, kind: str, search: _Search, level: int, *, whole: bool) -> Iterator[Finding]:
     """Look at a file that is never opened: a PDF, an old or encrypted document of Office, a 7z, a RAR."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if kind == "PDF":
-            lock = pdf_lock(content)
+        if kind in {"PDF", "Office"}:
+            lock = pdf_lock(content) if kind == "PDF" else office_lock(content)
             is_encrypted = lock is Lock.LOCKED
             if lock is Lock.PROTECTED and level == 1:
                 yield found("FORMAT_PROTECTED", search.place)
-        elif kind == "Office":
-            is_encrypted = is_office_encrypted(content)
         elif kind == "7z":
             is_encrypted = seven_zip.is_7z_encrypted(content, whole=whole)
         else:

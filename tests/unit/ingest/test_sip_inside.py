@@ -3,7 +3,6 @@
 import gzip
 import io
 import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.instruments import Identification
 from services.ingest.domain.limits import Limits
 from services.ingest.pipeline.judge import judge
+from tests.builders.locked_files import a_zip
 from tests.builders.sips import AFile, ASip, a_sip, an_agreement
 
 OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -20,14 +20,6 @@ PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R{}>>\n%%EO
 
 def a_pdf(trailer: bytes = b"") -> bytes:
     return PDF.replace(b"{}", trailer)
-
-
-def a_zip(*entries: tuple[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
-        for name, content in entries:
-            package.writestr(name, content)
-    return out.getvalue()
 
 
 def encrypted(package: bytes) -> bytes:

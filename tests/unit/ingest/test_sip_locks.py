@@ -1,9 +1,8 @@
 """Files behind a password are refused, those that open without one are not; and no bytes make the search fail."""
 
-import io
 import mmap
+import struct
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from services.ingest.pipeline.inside import look_inside
 from services.ingest.pipeline.locks.ole2 import Ole2
 from services.ingest.pipeline.locks.pdf_objects import read_dictionary, read_string
 from services.ingest.pipeline.specimen import HEAD, TAIL
-from tests.builders.locked_files import OLE2, a_doc, a_ppt, a_rar4, a_rar5, an_ole2, an_xls
+from tests.builders.locked_files import OLE2, a_doc, a_ppt, a_rar4, a_rar5, a_zip, an_ole2, an_xls
 
 LOCKS = Path(__file__).parents[2] / "data" / "locks"
 
@@ -148,6 +147,52 @@ def test_old_documents_of_office_tell_of_their_password(
     assert encrypted_kinds(tmp_path, a_zip(("a.doc", content))) == (["Office"] if is_encrypted else [])
 
 
+SALT = bytes(range(16))
+# What other software than ours (msoffcrypto-tool 5) seals a verifier and its hash with, by Excel's own password.
+BY_RC4 = bytes.fromhex("01fd4e05dc6e0e72fcc4b72175686883ded643a3b989170bc6e163b5debaf714")
+BY_40_BITS = bytes.fromhex("c872728f14b55d849b7dde3f7cfd96a7d5e6c96d597b070d79bf31b1599eddf2ece8d44b")
+BY_128_BITS = bytes.fromhex("a024a295d910dcd16b2b69c9dfef191974a70eb0e7278136e857318b9e9a13d19115d50b")
+BY_XOR = struct.pack("<HH", 0x1234, 0x9A0A)
+
+
+def rc4_file_pass(sealed: bytes) -> bytes:
+    return struct.pack("<HHH", 1, 1, 1) + SALT + sealed
+
+
+def crypto_api_file_pass(sealed: bytes, bits: int) -> bytes:
+    header = struct.pack("<IIIIIIII", 4, 0, 0x6801, 0x8004, bits, 1, 0, 0) + "RSA\0".encode("utf-16-le")
+    verifier = struct.pack("<I", 16) + SALT + sealed[:16] + struct.pack("<I", 20) + sealed[16:]
+    return struct.pack("<HHHII", 1, 2, 2, 4, len(header)) + header + verifier
+
+
+OPEN = {
+    "RC4": rc4_file_pass(BY_RC4),
+    "40 bits": crypto_api_file_pass(BY_40_BITS, 40),
+    "40 bits, by default": crypto_api_file_pass(BY_40_BITS, 0),
+    "128 bits": crypto_api_file_pass(BY_128_BITS, 128),
+    "XOR": struct.pack("<H", 0) + BY_XOR,
+    "before Excel 97": BY_XOR,
+}
+
+
+@pytest.mark.parametrize("how", OPEN)
+def test_a_workbook_whose_structure_alone_is_protected_is_not_refused(tmp_path: Path, how: str) -> None:
+    (told,) = told_of(tmp_path, an_xls(encrypted=True, file_pass=OPEN[how]))
+
+    assert (told.code, told.severity) == ("FORMAT_PROTECTED", Severity.WARNING)
+
+
+@pytest.mark.parametrize("how", OPEN)
+def test_a_workbook_that_needs_another_password_or_is_cut_is_refused(tmp_path: Path, how: str) -> None:
+    right = OPEN[how]
+
+    assert encrypted_kinds(tmp_path, an_xls(encrypted=True, file_pass=right[:-1] + bytes([right[-1] ^ 1]))) == [
+        "Office"
+    ]
+    for length in range(len(right)):
+        assert encrypted_kinds(tmp_path, an_xls(encrypted=True, file_pass=right[:length])) == ["Office"]
+
+
 def test_the_streams_of_an_ole2_file_are_read_as_they_are(tmp_path: Path) -> None:
     small, large = bytes(range(256)) * 3, bytes(range(251)) * 40
     path = tmp_path / "file"
@@ -208,14 +253,6 @@ def test_a_rar_is_read_as_far_as_it_is_there(tmp_path: Path) -> None:
     assert encrypted_kinds(tmp_path, content) == ["RAR"]
     assert encrypted_kinds(tmp_path, ends_of(content), whole=False) == []
     assert encrypted_kinds(tmp_path, ends_of(a_rar4(names=True, first=20 * MIB)), whole=False) == ["RAR"]
-
-
-def a_zip(*entries: tuple[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
-        for name, content in entries:
-            package.writestr(name, content)
-    return out.getvalue()
 
 
 SEEDS = (

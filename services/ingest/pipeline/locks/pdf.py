@@ -8,11 +8,12 @@ import mmap
 import re
 from collections import deque
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from services.ingest.pipeline.locks.ciphers import md5, rc4
+from services.ingest.pipeline.locks.lock import Lock
 from services.ingest.pipeline.locks.pdf_objects import Value, read_dictionary, read_string
 
 _ENCRYPT = re.compile(rb"/Encrypt\s{0,64}(?:(?P<number>\d{1,10})\s{1,64}(?P<generation>\d{1,5})\s{1,64}R|(?=<<))")
@@ -20,14 +21,6 @@ _ID = re.compile(rb"/ID\s{0,64}\[\s{0,64}(?=[(<])")
 _AROUND: Final = 4096
 _PAD: Final = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
 _SHA2: Final = (hashlib.sha256, hashlib.sha384, hashlib.sha512)
-
-
-class Lock(StrEnum):
-    """What keeps a PDF: nothing, a protection it may open in spite of, or a password or certificate it needs."""
-
-    NONE = "none"
-    PROTECTED = "protected"
-    LOCKED = "locked"
 
 
 def pdf_lock(content: mmap.mmap) -> Lock:
@@ -92,19 +85,19 @@ def _key(entries: Mapping[str, Value], owner: bytes, identifier: bytes) -> bytes
     seed = _PAD + owner + (permissions & 0xFFFFFFFF).to_bytes(4, "little") + identifier
     if revision == 4 and entries.get("EncryptMetadata") == "false":
         seed += b"\xff\xff\xff\xff"
-    key = _md5(seed)[:size]
+    key = md5(seed)[:size]
     for _ in range(0 if revision == 2 else 50):
-        key = _md5(key)[:size]
+        key = md5(key)[:size]
     return key
 
 
 def _is_user_key(key: bytes, is_first: bool, user: bytes, identifier: bytes) -> bool:  # noqa: FBT001
     """Algorithms 4 (of the first revision) and 5."""
     if is_first:
-        return _rc4(key, _PAD) == user
-    text = _md5(_PAD + identifier)
+        return rc4(key, _PAD) == user
+    text = md5(_PAD + identifier)
     for turn in range(20):
-        text = _rc4(bytes(byte ^ turn for byte in key), text)
+        text = rc4(bytes(byte ^ turn for byte in key), text)
     return text == user[:16]
 
 
@@ -119,21 +112,3 @@ def _hardened(salt: bytes) -> bytes:
         if turn >= 63 and mixed[-1] <= turn - 32:
             break
     return key[:32]
-
-
-def _md5(data: bytes) -> bytes:
-    return hashlib.md5(data, usedforsecurity=False).digest()
-
-
-def _rc4(key: bytes, text: bytes) -> bytes:
-    state, j = list(range(256)), 0
-    for i in range(256):
-        j = (j + state[i] + key[i % len(key)]) % 256
-        state[i], state[j] = state[j], state[i]
-    out, j = bytearray(), 0
-    for position, byte in enumerate(text, 1):
-        i = position % 256
-        j = (j + state[i]) % 256
-        state[i], state[j] = state[j], state[i]
-        out.append(byte ^ state[(state[i] + state[j]) % 256])
-    return bytes(out)
