@@ -1,5 +1,6 @@
 """The trial of nonsense: what it counts, and what it leaves of what is amiss."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,12 @@ def test_a_process_that_dies_or_does_not_answer_is_told_of_and_replaced(
 ) -> None:
     package = tmp_path / "sip"
     package.write_bytes(bytes(MIB))
+    nobody_writes = tmp_path / "pipe"
+    os.mkfifo(nobody_writes)
     with Child() as one:
         assert one.judge(package).amiss == ""
-        monkeypatch.setattr(child, "_PATIENCE", 0.0)
-        assert one.judge(package).amiss == "no answer in 0 s"
+        monkeypatch.setattr(child, "_PATIENCE", 0.1)
+        assert one.judge(nobody_writes).amiss == "no answer in 0 s"
         monkeypatch.undo()
         assert "FileNotFoundError" in one.judge(tmp_path / "absent").amiss
         assert one.judge(package).codes == {"CONTAINER_NOT_AN_ARCHIVE": 1}
