@@ -5,6 +5,8 @@ Norm: XML Schema 1.0 part 2, 3.2.7 to 3.2.14, of which SEDA's DateType is the un
 
 import re
 from calendar import monthrange
+from functools import lru_cache
+from typing import Final
 
 _ZONE = r"Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00"
 # xsd:date, xsd:dateTime, xsd:gYearMonth and xsd:gYear; the time does not matter to a day, but at its very end.
@@ -17,6 +19,10 @@ _DATE = re.compile(
 _NO_YEAR = re.compile(rf"(?:--[0-9]{{2}}(?:-[0-9]{{2}})?|---[0-9]{{2}})(?:{_ZONE})?")
 
 Day = tuple[int, int, int]
+_Meant = tuple[Day, Day, str | None]
+
+_LONGEST: Final = 64
+"""Characters of a date: of the longest, with a fraction of twenty digits, 53."""
 
 FAR = 9000
 """Other archives refuse such years: they stand for a typing error, or for “never”, which is said otherwise."""
@@ -27,16 +33,8 @@ def date_bounds(text: str) -> tuple[Day, Day] | None:
 
     A day's 24:00 is also the beginning of the next. There is no year 0 (XML Schema 1.0, 3.2.7).
     """
-    match = _DATE.fullmatch(text.strip())
-    if match is None or not int(match["year"]):
-        return None
-    year, month, day = int(match["year"]), match["month"], match["day"]
-    first = (year, int(month or 1), int(day or 1))
-    last_month = int(month or 12)
-    if not 1 <= last_month <= 12 or not 1 <= first[2] <= _days(year, last_month):
-        return None
-    last = (year, last_month, int(day or _days(year, last_month)))
-    return first, _next_day(last) if match["midnight"] else last
+    meant = _meant(text)
+    return meant and meant[:2]
 
 
 def is_without_year(text: str) -> bool:
@@ -49,16 +47,31 @@ def surely_before(one: str, other: str) -> bool:
 
     Two zones, of which one may be missing, put two days at most between the dates of one moment: 14 hours each way.
     """
-    bounds, others = date_bounds(one), date_bounds(other)
-    if bounds is None or others is None:
+    this, that = _meant(one), _meant(other)
+    if this is None or that is None:
         return False
-    last = bounds[1] if _zone(one) == _zone(other) else _next_day(_next_day(bounds[1]))
-    return last < others[0]
+    last = this[1] if this[2] == that[2] else _next_day(_next_day(this[1]))
+    return last < that[0]
 
 
-def _zone(text: str) -> str | None:
-    match = _DATE.fullmatch(text.strip())
-    return match and match["zone"]
+def _meant(text: str) -> _Meant | None:
+    text = text.strip()
+    return _read(text) if len(text) <= _LONGEST else None
+
+
+# A deposit has few dates for many units, and each is asked for more than once.
+@lru_cache(maxsize=4096)
+def _read(text: str) -> _Meant | None:
+    match = _DATE.fullmatch(text)
+    if match is None or not int(match["year"]):
+        return None
+    year, month, day = int(match["year"]), match["month"], match["day"]
+    first = (year, int(month or 1), int(day or 1))
+    last_month = int(month or 12)
+    if not 1 <= last_month <= 12 or not 1 <= first[2] <= _days(year, last_month):
+        return None
+    last = (year, last_month, int(day or _days(year, last_month)))
+    return first, _next_day(last) if match["midnight"] else last, match["zone"]
 
 
 def _next_day(day: Day) -> Day:
