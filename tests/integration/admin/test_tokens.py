@@ -129,15 +129,23 @@ async def test_refusals_are_journaled_once_a_minute_for_each_client(house: House
 
 
 async def test_a_token_costs_little_work(house: House) -> None:
-    """300 a second are wanted of one process: 3 ms of work each, its caller's included here."""
+    """300 a second are wanted of one process: as a request that only reads, not as a password.s digest."""
     made = await house.credentials(("*", ["reader"]))
-    await house.ask_token(made)
-    client, form = house.everybody, {"grant_type": "client_credentials", **made}
 
-    started = time.process_time()
-    for _ in range(100):
-        assert (await client.post("/admin/v1/token", data=form)).status_code == 200
-    each = (time.process_time() - started) / 100
+    async def keys() -> None:
+        assert (await house.everybody.get("/admin/v1/jwks.json")).status_code == 200
 
-    # Twice that: the client of these tests works as much as the server.
-    assert each < 0.006, f"{each * 1000:.1f} ms a token"
+    async def token() -> None:
+        assert (await house.ask_token(made)).status_code == 200
+
+    await token()
+    # In turns, on one processor's clock: a slow or busy machine slows both. Seen: 1.6 to 1.9 times.
+    spent = {keys: 0.0, token: 0.0}
+    for _ in range(10):
+        for ask in spent:
+            started = time.process_time()
+            for _ in range(10):
+                await ask()
+            spent[ask] += time.process_time() - started
+
+    assert spent[token] < 4 * spent[keys], spent
