@@ -17,7 +17,7 @@ from tests.fuzzing.by_chance import MAKERS
 from tests.fuzzing.child import Child
 
 # Large enough for what takes the square of its size, or keeps all it sees, to be seen.
-SIZE = 400 * 1024
+SIZE = 150 * 1024
 
 
 @pytest.fixture(scope="module")
