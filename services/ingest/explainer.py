@@ -5,9 +5,9 @@ The verdict is libxml2's and stands before anything is asked here; whatever goes
 
 import logging
 import resource
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,11 @@ from services.ingest.pipeline.schema import use_official
 EXPLAIN_SECONDS: Final = 5.0
 """How long the refusals of one manifest may take to be explained."""
 
-EXPLAIN_BYTES: Final = 200 * MIB
-"""What the child may hold. Its data, not its addresses: every thread reserves more of these than it will ever use."""
+SOONER: Final = 0.8
+"""After which part of its time the child leaves what is not explained yet; it is killed when all is over."""
+
+EXPLAIN_BYTES: Final = 64 * MIB
+"""What explaining may take beside the room's own code, which each of its children loads (140 MB): 200 MiB in all."""
 
 LOAD_SECONDS: Final = 60.0
 """How long a grammar may take to be read, once a child and version: a matter of the machine, not of the manifest."""
@@ -32,10 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class Explainer:
-    """One child process, started by the first refusal there is; it keeps the grammars it has read."""
+    """One child process, begun by `prepare` when the first refusal is there; it keeps the grammars it has read."""
 
-    def __init__(self, official: Path | None, seconds: float = EXPLAIN_SECONDS) -> None:
-        self._children = Children(1, partial(prepare, official))
+    def __init__(self, child: Children, seconds: float = EXPLAIN_SECONDS) -> None:
+        self._child = child
         self._seconds = seconds
 
     async def explained(self, findings: Sequence[Finding], suspects: Sequence[Suspect]) -> tuple[Finding, ...]:
@@ -44,8 +47,9 @@ class Explainer:
             return tuple(findings)
         try:
             for version in {suspect.version for suspect in suspects}:
-                await self._children.call(load, version, seconds=lambda: LOAD_SECONDS)
-            better = await self._children.call(explain, suspects, seconds=lambda: self._seconds)
+                await self._child.call(load, version, seconds=lambda: LOAD_SECONDS)
+            sooner = SOONER * self._seconds
+            better = await self._child.call(explain, suspects, sooner, seconds=lambda: self._seconds)
         except Exception as error:  # noqa: BLE001 (a better text is worth no verdict)
             log.warning("a refusal stays as libxml2 tells it", extra={"error": repr(error)})
             return tuple(findings)
@@ -53,13 +57,21 @@ class Explainer:
 
     async def close(self) -> None:
         """End the child."""
-        await self._children.close()
+        await self._child.close()
 
 
 def prepare(official: Path | None) -> None:
     """Bound the memory of this process, and have it explain by the grammars that judge."""
-    resource.setrlimit(resource.RLIMIT_DATA, (EXPLAIN_BYTES, EXPLAIN_BYTES))
+    if sys.platform == "linux":
+        # Data, and not addresses: of these every thread reserves more than it will ever use.
+        most = _data_bytes() + EXPLAIN_BYTES
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     use_official(official)
+
+
+def _data_bytes() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[5]
+    return int(pages) * resource.getpagesize()
 
 
 def load(version: str) -> None:

@@ -9,8 +9,8 @@ from services.ingest.domain.findings import Finding
 class Extract:
     """The element at fault, and of all that is around it what the grammar looks at.
 
-    `path` names it (``/ArchiveTransfer/…/ArchiveUnit[3]/Content/StartDate``); `xml` is a small document in which it is
-    the last element that lies `depth` elements below the root. There its ancestors stand alone, the elements that
+    `path` names it (``/ArchiveTransfer/…/ArchiveUnit[3]/Content/StartDate``). `xml` is a small document in which it
+    is the last element that lies `depth` elements below the root. There its ancestors stand alone, the elements that
     come before it and those within it are empty. `xml` is empty where even that would be too large.
     """
 

@@ -81,8 +81,8 @@ def _foreign(place: Place, namespace: str, ours: str) -> Told:
 
 
 def _absent(missing: Words, parent: str, before: str = "") -> Told:
-    fr, en = (f" avant « {before} »", f" before “{before}”") if before else ("", "")
-    what = Words(f"il manque dans « {parent} »{fr} : {missing.fr}.", f"“{parent}” lacks{en}: {missing.en}.")
+    fr, en = (f", avant « {before} »", f", before “{before}”") if before else ("", "")
+    what = Words(f"il manque dans « {parent} »{fr} : {missing.fr}.", f"“{parent}” lacks {missing.en}{en}.")
     return Told(what, before, missing)
 
 
@@ -99,7 +99,8 @@ def _out_of_order(place: Place, model: XsdGroup, before: tuple[str, ...]) -> Tol
     position = right_place(model, before, str(place.element.tag))
     if position is None:
         allowed = one_of(may_follow(model, before))
-        fr, en = f"« {name} » n’est pas permis à cette place de « {parent} »", f"“{name}” is not allowed here in “{parent}”"
+        fr = f"« {name} » n’est pas permis à cette place de « {parent} »"
+        en = f"“{name}” is not allowed at this place of “{parent}”"
         return Told(Words(f"{fr}. {_allowed(allowed).fr}", f"{en}. {_allowed(allowed).en}"), name, allowed)
     follows = shown(before[position])
     what = Words(

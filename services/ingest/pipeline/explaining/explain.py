@@ -40,7 +40,9 @@ def _explained(suspect: Suspect) -> Finding:
     reason = suspect.finding.params.get("reason", "")
     explainer = next((each for mark, each in _BY_MARK.items() if mark in reason), None)
     place = None if explainer is None else place_in(suspect.extract, suspect.version)
-    told = None if explainer is None or place is None else explainer(place, reason)
+    if explainer is None or place is None or not reason.startswith(f"Element '{place.name}'"):
+        return suspect.finding
+    told = explainer(place, reason)
     if told is None:
         return suspect.finding
     texts = {

@@ -1,6 +1,7 @@
 """The grammar that judges, as `xmlschema` reads it: from local files only, once a process and version."""
 
 from functools import cache
+from pathlib import Path
 
 from xmlschema import XMLSchema
 from xmlschema.validators import XsdComplexType, XsdElement, XsdGroup
@@ -10,18 +11,22 @@ from services.ingest.pipeline.manifest.sweeping import ROOT
 from services.ingest.pipeline.schema import NAMESPACES, entry_of
 
 
-@cache
 def transfer_element(version: str) -> XsdElement:
-    """Return the declaration of ArchiveTransfer, which leads to all others. It takes a second to be made."""
-    schema = XMLSchema(
-        str(entry_of(version)),
+    """Return the declaration of ArchiveTransfer, which leads to all others. The first time takes a second."""
+    return read(entry_of(version)).maps.elements[f"{{{NAMESPACES[version]}}}{ROOT}"]
+
+
+@cache
+def read(entry: Path) -> XMLSchema:
+    """Return the grammar that begins in a file. Raises `XMLSchemaException` or `OSError` where it cannot be read."""
+    return XMLSchema(
+        str(entry),
         # What the official files take from the web is led to our copies; nothing else is to be had there.
         uri_mapper={url: str(copy) for url, copy in COPIES.items()},
         allow="local",
         defuse="always",
         use_fallback=False,
     )
-    return schema.maps.elements[f"{{{NAMESPACES[version]}}}{ROOT}"]
 
 
 def child_of(parent: XsdElement, tag: str) -> XsdElement | None:

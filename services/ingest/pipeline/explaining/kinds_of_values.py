@@ -36,7 +36,7 @@ _NAME = Words(
     "un identifiant XML (il commence par une lettre ou « _ », sans espace ni « : »)",
     "an XML identifier (it begins with a letter or “_”, without space nor “:”)",
 )
-_REFERENCE = Words("l’identifiant (id) d’un élément du bordereau", "the identifier (id) of an element of the manifest")
+_REFERENCE = Words("l’identifiant (id) d’un élément du bordereau", "the identifier (id) of some element")
 
 _NO_YEAR = Words(
     "un mois ou un jour sans année (--06, --06-30, ---30)", "a month or a day without a year (--06, --06-30, ---30)"
@@ -129,7 +129,7 @@ def _values(values: list[str]) -> Words:
 def _built_in(kind: XsdSimpleType) -> Words | None:
     names = (str(base.name).removeprefix(_XSD) for base in _bases(kind) if base.name)
     found = next((_BUILT_IN[name] for name in names if name in _BUILT_IN), None)
-    if found is not None and found == _TEXT and kind.min_length:
+    if found is not None and found == _TEXT and any(base.min_length for base in _bases(kind)):
         return Words("un texte qui n’est pas vide", "a text that is not empty")
     return found
 

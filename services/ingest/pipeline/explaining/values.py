@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from lxml import etree
-from xmlschema.validators import XsdElement
+from xmlschema.validators import XsdAttribute, XsdElement
 
 from services.ingest.pipeline.explaining.contents import declared
 from services.ingest.pipeline.explaining.grammar import model_of
@@ -27,15 +27,14 @@ def bad_value(place: Place, _: str) -> Told | None:
     if value:
         return _not_a(kind, place.name, value)
     fr, en = (", ou pas d’élément du tout", ", or no element at all") if declaration.min_occurs == 0 else ("", "")
-    what = Words(f"« {place.name} » est vide ; attendu : {kind.fr}{fr}.", f"“{place.name}” is empty; expected: {kind.en}{en}.")
-    return Told(what, "", kind)
+    said = f"« {place.name} » est vide ; attendu : {kind.fr}{fr}."
+    return Told(Words(said, f"“{place.name}” is empty; expected: {kind.en}{en}."), "", kind)
 
 
 def bad_attribute(place: Place, reason: str) -> Told | None:
     """Explain an attribute whose value is none of its type."""
     name = _named(reason)
-    attribute = None if place.declared is None else place.declared.attributes.get(name)
-    value = place.element.get(name)
+    attribute, value = _attribute(place, name), place.element.get(name)
     if attribute is None or value is None or attribute.type.is_valid(value):
         return None
     kind = kind_in_words(attribute.type)
@@ -45,7 +44,7 @@ def bad_attribute(place: Place, reason: str) -> Told | None:
 def absent_attribute(place: Place, reason: str) -> Told | None:
     """Explain an attribute that must be there, and is not."""
     name = _named(reason)
-    attribute = None if place.declared is None else place.declared.attributes.get(name)
+    attribute = _attribute(place, name)
     if attribute is None or attribute.use != "required" or name in place.element.attrib:
         return None
     kind = kind_in_words(attribute.type) or Words("une valeur", "a value")
@@ -105,6 +104,11 @@ def _named(reason: str) -> str:
     return "" if named is None else named[1]
 
 
+def _attribute(place: Place, name: str) -> XsdAttribute | None:
+    attribute = None if place.declared is None else place.declared.attributes.get(name)
+    return attribute if isinstance(attribute, XsdAttribute) else None
+
+
 def _prefixed(name: str) -> str:
     namespace, brace, local = name.rpartition("}")
     return f"{_PREFIXES.get(namespace + brace, '')}{local}"
@@ -113,12 +117,13 @@ def _prefixed(name: str) -> str:
 def _refuses(declaration: XsdElement, element: etree._Element) -> bool:
     alone = etree.Element(str(element.tag), {str(name): str(value) for name, value in element.attrib.items()})
     alone.text = element.text
-    return not declaration.is_valid(alone)
+    return not declaration.is_valid(alone)  # type: ignore[arg-type]
 
 
 def _not_a(kind: Words, name: str, value: str) -> Told:
     meant = _meant_date(value) if "2024-06-30" in kind.en else ""
-    fr, en = (f" ; écrivez « {meant} »", f"; write “{meant}”") if meant else (f" ; attendu : {kind.fr}", f"; expected: {kind.en}")
+    fr = f" ; écrivez « {meant} »" if meant else f" ; attendu : {kind.fr}"
+    en = f"; write “{meant}”" if meant else f"; expected: {kind.en}"
     return Told(Words(f"« {name} » contient « {value} »{fr}.", f"“{name}” holds “{value}”{en}."), value, kind)
 
 

@@ -84,9 +84,7 @@ def _step(element: etree._Element, forgotten: Forgotten) -> str:
     return f"{name}[{position}]" if position > 1 or name in _REPEATED else name
 
 
-def _copied(
-    ancestors: list[etree._Element], element: etree._Element, forgotten: Forgotten
-) -> etree._Element:
+def _copied(ancestors: list[etree._Element], element: etree._Element, forgotten: Forgotten) -> etree._Element:
     into: etree._Element | None = None
     for ancestor in ancestors:
         into = _bare(ancestor, into)
@@ -96,7 +94,7 @@ def _copied(
             raise _TooMuch
         _stubs(into, forgotten.children(ancestors[-1]), reversed(before))
     copy = _bare(element, into)
-    copy.text = _bounded("".join(element.xpath("text()")))  # type: ignore[arg-type,union-attr]
+    copy.text = _bounded("".join(element.xpath("text()")))
     if len(element) >= WIDEST:
         raise _TooMuch
     _stubs(copy, forgotten.children(element), element)

@@ -77,7 +77,7 @@ def schema_suspects(errors: Iterable[SchemaError], place: str, version: str) -> 
         where = f"{place}:{error.line} {error.identifier}".strip()
         # A value that is wrong is told whole, be it of megabytes.
         reason = _NAMESPACE.sub("", error.message[:_LONGEST]).strip()
-        path = shortened(error.extract.path)
+        path = shortened(error.extract.path or f"/{ROOT}")
         texts = {"reason": reason[:1000], "reason_fr": french(reason)[:1000]}
         yield Suspect(found("MANIFEST_SCHEMA", where, version=version, path=path, **texts), version, error.extract)
 
@@ -142,9 +142,6 @@ def _located(
             validation.settle(events, piece)
 
 
-_Events = list[tuple[str, etree._Element]]
-
-
 def _identifier(element: etree._Element | None) -> str:
     """Return the identifier of the unit or object that an element is, or is in."""
     around = () if element is None else (element, *element.iterancestors())
@@ -163,15 +160,15 @@ class _Validation:
         """Validate more of the manifest, and free the units and objects that ended."""
         self.settle(self.push(data), data)
 
-    def push(self, data: bytes) -> _Events:
+    def push(self, data: bytes) -> list[tuple[str, etree._Element]]:
         """Validate more of the manifest; what ended with it is not freed yet."""
         self._parser.feed(data)
         events = list(self._parser.read_events())
         for _, element in events[:1]:
             self._sweeper.see(element)
-        return events  # type: ignore[return-value]
+        return events
 
-    def settle(self, events: _Events, data: bytes) -> None:
+    def settle(self, events: list[tuple[str, etree._Element]], data: bytes) -> None:
         """Free the units and objects that ended with `data`."""
         for event, element in events:
             if event == "end":
@@ -182,7 +179,7 @@ class _Validation:
         """Return all that libxml2 has said so far."""
         return self._parser.feed_error_log
 
-    def element(self, message: str, events: _Events) -> etree._Element | None:
+    def element(self, message: str, events: list[tuple[str, etree._Element]]) -> etree._Element | None:
         """Return the element a message names: that which has just ended or begun, or is around it.
 
         To be asked before what ended with the last tag is freed.
