@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from services.ingest.adapters.children import ChildDied, Children
 from services.ingest.domain.finding_texts import found, text
@@ -25,6 +26,7 @@ class Deadly:
     function: Any
     argument: int
 
+    @override
     def __reduce__(self) -> tuple[Any, tuple[int]]:
         return self.function, (self.argument,)
 
@@ -44,7 +46,7 @@ def reading(folder: Path, manifest: bytes) -> ManifestReading:
 
 @pytest.fixture
 def refused(tmp_path: Path) -> ManifestReading:
-    """Two faults, of which the grammar of a date that restricts twice would say more than one thing."""
+    """A level that is none, an element that is unknown."""
     manifest = a_manifest(ASip((), (AUnit("Un", level="Étage"), AUnit("Deux"))))
     return reading(tmp_path, manifest.replace(b"<Title>Deux</Title>", b"<Titre>Deux</Titre>"))
 
