@@ -3,7 +3,7 @@
 from functools import cache, lru_cache
 from typing import Final
 
-from xmlschema.validators import XsdElement, XsdGroup
+from xmlschema.validators import ModelVisitor, XsdElement, XsdGroup
 
 MANY: Final = 256
 """Answers that are remembered: the faults of one manifest are mostly one fault, made in each unit."""
@@ -15,21 +15,26 @@ def first_refused(model: XsdGroup, tags: tuple[str, ...]) -> int | None:
     None when they are a whole content.
     """
     visitor = model.get_model_visitor()
+    refused = _walk(visitor, tags)
+    if refused is None and visitor.element is not None and any(True for _ in visitor.stop()):
+        return len(tags)
+    return refused
+
+
+def begins_well(model: XsdGroup, tags: tuple[str, ...]) -> bool:
+    """Say whether some content begins with `tags`."""
+    return _walk(model.get_model_visitor(), tags) is None
+
+
+def _walk(visitor: ModelVisitor, tags: tuple[str, ...]) -> int | None:
+    """Lead a visitor past `tags`, or return the position of the first at which it stops."""
     for position, tag in enumerate(tags):
         while visitor.element is not None and visitor.match_element(tag) is None:
             if any(True for _ in visitor.advance(False)):  # noqa: FBT003 (xmlschema's own)
                 return position
         if visitor.element is None or any(True for _ in visitor.advance(True)):  # noqa: FBT003
             return position
-    if visitor.element is not None and any(True for _ in visitor.stop()):
-        return len(tags)
     return None
-
-
-def begins_well(model: XsdGroup, tags: tuple[str, ...]) -> bool:
-    """Say whether some content begins with `tags`."""
-    refused = first_refused(model, tags)
-    return refused is None or refused == len(tags)
 
 
 @cache
