@@ -17,7 +17,7 @@ NAMESPACES: Final = MappingProxyType(
     {version: f"fr:gouv:culture:archivesdefrance:seda:v{version}" for version in ("2.0", "2.1", "2.2", "2.3")}
 )
 
-_SHARED: Final = MappingProxyType(
+COPIES: Final = MappingProxyType(
     {
         "http://www.w3.org/2001/xml.xsd": SCHEMAS / "xml.xsd",
         "http://www.w3.org/1999/xlink.xsd": SCHEMAS / "xlink.xsd",
@@ -35,13 +35,18 @@ class _Copies(etree.Resolver):
 
     @override
     def resolve(self, system_url: str | None, public_id: str | None, context: object) -> Any:
-        copy = _SHARED.get(system_url or "")
+        copy = COPIES.get(system_url or "")
         return None if copy is None else self.resolve_filename(str(copy), context)
 
 
 def own_grammar(version: str) -> etree.XMLSchema:
     """Return our grammar of a version of `NAMESPACES`, compiled."""
-    return _compiled(SCHEMAS / f"seda-{version}.xsd")
+    return _compiled(own_entry(version))
+
+
+def own_entry(version: str) -> Path:
+    """Return where our grammar of a version begins."""
+    return SCHEMAS / f"seda-{version}.xsd"
 
 
 def official_grammar(folder: Path, version: str) -> etree.XMLSchema:

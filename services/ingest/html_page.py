@@ -13,7 +13,7 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding
 h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.25rem;margin-top:2rem;border-bottom:2px solid #ccc}
 h3{font-size:1rem;margin:1.2rem 0 .2rem;overflow-wrap:anywhere}ul{margin:.2rem 0;padding-left:1.2rem}
 table{border-collapse:collapse}th{text-align:left;font-weight:normal;color:#555;padding-right:1.5rem;vertical-align:top}
-td{overflow-wrap:anywhere}code{font-size:.85rem;color:#555}li p{margin:.2rem 0}
+td{overflow-wrap:anywhere}code{font-size:.85rem;color:#555}li p{margin:.2rem 0;overflow-wrap:anywhere}
 .error h2{border-color:#b3261e}.warning h2{border-color:#a86200}.info h2{border-color:#31608f}
 .lead{font-size:1.1rem}@media print{body{margin:0}}
 """

@@ -21,6 +21,7 @@ from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import header_to_json, pack_inventory, unpack_inventory
 from services.ingest.domain.sip import Header
+from services.ingest.domain.suspects import Suspect
 from services.ingest.domain.widest import WIDEST
 from services.ingest.pipeline.aip.builder import AipSummary, build_aip
 from services.ingest.pipeline.judge import Standard, Verdict, judge_aloud
@@ -52,7 +53,8 @@ class CheckOrder:
 class Checked:
     """What the checks said. `inventory` is packed; it and `header` are None when they could not be read.
 
-    `software` names what looked at the files, with versions, as the build plan records it.
+    `software` names what looked at the files, with versions, as the build plan records it. `suspects` tell more of
+    the findings of the grammar, in their order.
     """
 
     findings: tuple[Finding, ...]
@@ -60,6 +62,7 @@ class Checked:
     inventory: bytes | None
     counts: dict[str, int]
     software: dict[str, str]
+    suspects: tuple[Suspect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def check(order: CheckOrder) -> Checked:
         None if verdict.inventory is None or verdict.manifest is None else pack_inventory(verdict.inventory),
         _counts(verdict),
         software,
+        verdict.suspects,
     )
 
 

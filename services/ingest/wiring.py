@@ -11,6 +11,7 @@ from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
 from services.ingest.arrivals import JUDGE
+from services.ingest.explainer import Explainer, prepare
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
@@ -45,7 +46,8 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     database, lasts = foundation.database, settings.lease_seconds
     ingest = Ingest(database, foundation.calls, staging, own)
     children = Children(own.ingest_processes, partial(use_official, own.seda_xsd))
-    workshop = Workshop(ingest, children, RuleReferential(foundation.calls))
+    explainer = Explainer(Children(1, partial(prepare, own.seda_xsd)))
+    workshop = Workshop(ingest, children, RuleReferential(foundation.calls), explainer=explainer)
 
     room = assemble(
         foundation,
@@ -75,7 +77,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
             WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),
-        close=(children.close, staging.close),
+        close=(children.close, explainer.close, staging.close),
     )
 
     async def measure_space(_: RoomDatabase) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from services.ingest.domain.findings import is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import plan_of_json
 from services.ingest.domain.transfer import TransferState
+from services.ingest.explainer import Explainer
 from services.ingest.handlers import SWEEP, aip_key
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.aip.builder import AipSummary
@@ -58,14 +60,21 @@ Answer = TypeVar("Answer")
 class Workshop:
     """Takes a transfer from received to handed over to storage.
 
-    What many transfers write down at one moment is written in one transaction (`recording`).
+    What many transfers write down at one moment is written in one transaction (`recording`). Without an `explainer`
+    refusals of the grammar stay as libxml2 tells them.
     """
 
     def __init__(
-        self, ingest: Ingest, children: Children, rules: RuleReferential, listening: float = LISTENING_SECONDS
+        self,
+        ingest: Ingest,
+        children: Children,
+        rules: RuleReferential,
+        listening: float = LISTENING_SECONDS,
+        explainer: Explainer | None = None,
     ) -> None:
         self._ingest = ingest
         self._children = children
+        self._explainer = explainer
         self._rules = rules
         self._listening = listening
         # Those that wait for a child need not have their working copy made yet.
@@ -109,6 +118,8 @@ class Workshop:
             order = CheckOrder(sip, header, judged_by, rules, *scanner, limits(settings))
             with timed("ingest", "check"):
                 checked = await self._checked(held, transfer, order)
+        if self._explainer is not None:
+            checked = replace(checked, findings=await self._explainer.explained(checked.findings, checked.suspects))
         refused = checked.inventory is None or is_refused(checked.findings)
         conclusions = self._refused if refused else self._accepted
         return await conclusions.add(Judged(held, transfer, agreement, checked))

@@ -31,8 +31,8 @@ MANIFEST_TEXTS: Final[dict[str, FindingText]] = {
         "The manifest is a message “{element}”; a transfer is an ArchiveTransfer message.",
     ),
     "MANIFEST_SCHEMA": error(
-        "Le bordereau n’est pas conforme au schéma du SEDA {version} : {reason}",
-        "The manifest is not valid against the schema of SEDA {version}: {reason}",
+        "Le bordereau n’est pas conforme au schéma du SEDA {version} : {reason} Chemin : {path}",
+        "The manifest is not valid against the schema of SEDA {version}: {reason} Path: {path}",
     ),
     "MANIFEST_TOLERATED": warning(
         "{element} n’est pas permis en {path} par le schéma du SEDA {version} ({count} fois) ; l’accord l’admet "

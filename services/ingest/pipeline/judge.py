@@ -11,6 +11,7 @@ from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.instruments import Identify, Scan
 from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.sip import Header, Inventory, Manifest
+from services.ingest.domain.suspects import Suspect
 from services.ingest.pipeline import CHECKS
 from services.ingest.pipeline.container.faults import ContainerFault
 from services.ingest.pipeline.container.package import SipPackage
@@ -28,11 +29,13 @@ class Verdict:
     """All that was found. `inventory` and `manifest` are None when they could not be read to their end.
 
     Without an error among `findings` both are there, and each binary object's `uri` is the path of its file.
+    `suspects` tell more of the findings of the grammar, in their order.
     """
 
     inventory: Inventory | None
     manifest: Manifest | None
     findings: tuple[Finding, ...]
+    suspects: tuple[Suspect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def _judge_surveyed(
     sip = _sip(reading.manifest, name, surveyed, located, inventory, standard)
     for check in CHECKS:
         telling.take(check(sip))
-    return Verdict(inventory, with_paths(reading.manifest, located), telling.told())
+    return Verdict(inventory, with_paths(reading.manifest, located), telling.told(), reading.suspects)
 
 
 def _weighed(finding: Finding, agreement: Agreement) -> Finding:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from services.ingest.grammars import NAMESPACES, SCHEMAS, official_grammar, own_grammar
+from services.ingest.grammars import NAMESPACES, SCHEMAS, official_entry, official_grammar, own_entry, own_grammar
 
-__all__ = ["NAMESPACES", "SCHEMAS", "UnknownSedaVersion", "load_schema", "use_official", "version_of"]
+__all__ = ["NAMESPACES", "SCHEMAS", "UnknownSedaVersion", "entry_of", "load_schema", "use_official", "version_of"]
 
 
 class UnknownSedaVersion(ValueError):
@@ -31,6 +31,11 @@ def use_official(folder: Path | None) -> None:
     global _official  # noqa: PLW0603 (chosen once, when a process that judges begins)
     _official = folder
     load_schema.cache_clear()
+
+
+def entry_of(seda_version: str) -> Path:
+    """Return the file in which the grammar that judges a version begins."""
+    return own_entry(seda_version) if _official is None else _official / official_entry(seda_version)
 
 
 @cache

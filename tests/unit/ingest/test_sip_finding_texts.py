@@ -72,7 +72,7 @@ def test_a_code_is_of_a_known_family_and_its_texts_are_sentences(code: str) -> N
     assert code == code.upper()
     for sentence in (TEXTS[code].fr, TEXTS[code].en):
         assert sentence[0].isupper() or sentence[0] in "«“{"
-        assert sentence.endswith((".", "{reason}"))
+        assert sentence.endswith((".", "{reason}", "{path}"))
 
 
 def test_a_finding_says_the_same_in_two_languages() -> None:

@@ -12,12 +12,13 @@ from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.sip import Manifest
+from services.ingest.domain.suspects import Suspect
 from services.ingest.pipeline.manifest.bounds import BeyondLimit
 from services.ingest.pipeline.manifest.builder import ManifestBuilder
 from services.ingest.pipeline.manifest.content import local_name
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
 from services.ingest.pipeline.manifest.prolog import HEAD, NO_ROOT, prolog_fault
-from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_findings
+from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_suspects
 from services.ingest.pipeline.manifest.sweeping import Sweeper
 from services.ingest.pipeline.manifest.tolerated import take_out, told
 from services.ingest.pipeline.manifest.xml_errors import told_first, xml_reason
@@ -26,10 +27,14 @@ from services.ingest.pipeline.schema import NAMESPACES, load_schema, version_of
 
 @dataclass(frozen=True, slots=True)
 class ManifestReading:
-    """What a manifest says, and what is wrong with its XML; `manifest` is None when it cannot be read at all."""
+    """What a manifest says, and what is wrong with its XML; `manifest` is None when it cannot be read at all.
+
+    `suspects` tell more of the findings of its grammar, in their order.
+    """
 
     manifest: Manifest | None
     findings: tuple[Finding, ...]
+    suspects: tuple[Suspect, ...] = ()
 
 
 class _Stop(Exception):
@@ -56,8 +61,8 @@ def read_manifest(path: Path, place: str, limits: Limits, tolerances: Collection
     except _Stop as stop:
         finding = stop.finding
     else:
-        errors = _schema_findings(path, place, (version, namespace), limits, tolerances)
-        return ManifestReading(manifest, tuple(errors))
+        suspects, forgiven = _schema_findings(path, place, (version, namespace), limits, tolerances)
+        return ManifestReading(manifest, (*(each.finding for each in suspects), *forgiven), suspects)
     # lxml's parser and the tree that it leaves half built hold each other: megabytes, until somebody looks.
     gc.collect()
     return ManifestReading(None, (finding,))
@@ -65,18 +70,21 @@ def read_manifest(path: Path, place: str, limits: Limits, tolerances: Collection
 
 def _schema_findings(
     path: Path, place: str, named: tuple[str, str], limits: Limits, tolerances: Collection[str]
-) -> list[Finding]:
-    """Judge by the grammar; where that refuses, once more without what `tolerances` forgive."""
+) -> tuple[tuple[Suspect, ...], list[Finding]]:
+    """Judge by the grammar; where that refuses, once more without what `tolerances` forgive.
+
+    Returns what is refused, and what is or might be forgiven.
+    """
     version, namespace = named
     errors = schema_errors(path, load_schema(version), namespace, limits.max_schema_errors)
     if not errors:
-        return []
+        return (), []
     copy = path.with_name(f"{path.name}.tolerated")
     forgivable = take_out(path, version, namespace, tolerances, copy)
     if any(kind.tolerance in tolerances for kind in forgivable):
         errors = schema_errors(copy, load_schema(version), namespace, limits.max_schema_errors)
     copy.unlink()
-    return [*schema_findings(errors, place, version), *told(forgivable, tolerances, place, version)]
+    return tuple(schema_suspects(errors, place, version)), told(forgivable, tolerances, place, version)
 
 
 def _version(head: bytes, place: str) -> tuple[str, str]:

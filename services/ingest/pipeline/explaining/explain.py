@@ -1,0 +1,55 @@
+"""Make one clear finding of one refusal, if `xmlschema` finds the same fault at the same place."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from services.ingest.domain.findings import Finding
+from services.ingest.domain.suspects import Suspect
+from services.ingest.pipeline.explaining import elements, values
+from services.ingest.pipeline.explaining.places import Place, Told, place_in
+
+_BY_MARK: Final = MappingProxyType[str, Callable[[Place, str], Told | None]](
+    {
+        "is required but missing": values.absent_attribute,
+        "' is not allowed.": values.unknown_attribute,
+        ", attribute '": values.bad_attribute,
+        "This element is not expected": elements.unexpected,
+        "Missing child element(s)": elements.incomplete,
+        "Character content other than whitespace": values.stray_text,
+        "Element content is not allowed": values.stray_elements,
+        "[facet '": values.bad_value,
+        "is not a valid value": values.bad_value,
+    }
+)
+"""What libxml2 says of a fault, and who explains it; the first that is said counts."""
+
+
+def explain(suspects: Sequence[Suspect], seconds: float) -> list[Finding]:
+    """Return the finding of each suspect, explained; as it was where there is nothing better to say.
+
+    Those that are not reached within `seconds` stay as they were. Raises whatever `xmlschema` does.
+    """
+    until = time.monotonic() + seconds
+    return [_explained(suspect) if time.monotonic() < until else suspect.finding for suspect in suspects]
+
+
+def _explained(suspect: Suspect) -> Finding:
+    reason = suspect.finding.params.get("reason", "")
+    explainer = next((each for mark, each in _BY_MARK.items() if mark in reason), None)
+    place = None if explainer is None else place_in(suspect.extract, suspect.version)
+    if explainer is None or place is None or not reason.startswith(f"Element '{place.name}'"):
+        return suspect.finding
+    told = explainer(place, reason)
+    if told is None:
+        return suspect.finding
+    texts = {
+        "reason": told.what.en,
+        "reason_fr": told.what.fr,
+        "found": told.found,
+        "expected": told.expected.en,
+        "expected_fr": told.expected.fr,
+    }
+    return replace(suspect.finding, params={**suspect.finding.params, **texts})
