@@ -6,9 +6,9 @@ from bench.processes import DEPOSITOR, Usage, Watched
 
 def an_outcome(*, rate: float = 20.0) -> Outcome:
     usages = (
-        Usage("ingest", 1, 4.0, 120 << 20, ours=True),
-        Usage("postgres ingest", 6, 2.0, 500 << 20, ours=False),
-        Usage(DEPOSITOR, 1, 1.0, 60 << 20, ours=False),
+        Usage("ingest", 1, 4.0, 120 << 20, 90 << 20, ours=True),
+        Usage("postgres ingest", 6, 2.0, 500 << 20, 8 << 20, ours=False),
+        Usage(DEPOSITOR, 1, 1.0, 900 << 20, 60 << 20, ours=False),
     )
     return Outcome(
         mode="full-stack",
