@@ -62,7 +62,7 @@ def memory_figures(watched: Watched) -> tuple[Figure, ...]:
     """Return the figures of memory that every workload has."""
     return (
         Figure("largest process of ours", watched.largest_of_ours / MIB, "MiB RSS"),
-        Figure("largest process, servers included", watched.largest / MIB, "MiB RSS"),
+        Figure("largest process, S3 site left out", watched.largest / MIB, "MiB RSS"),
         Figure("whole archive, servers included", watched.total_pss / MIB, "MiB PSS"),
     )
 
