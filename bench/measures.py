@@ -1,4 +1,4 @@
-"""The four workloads, each measured against the raw baseline on its own bytes, in the same run."""
+"""The five workloads, each measured against the raw baseline on its own bytes, in the same run."""
 
 import asyncio
 import itertools
@@ -29,6 +29,8 @@ STOCK_A_SECOND = 40  # small SIPs made beforehand for each second of load
 SMALL_RATE = 15.0
 LARGE_RATIO = 4.0
 MANY_SECONDS = 60.0
+UNITS_SECONDS = 120.0
+UNITS_RSS = 600.0
 RSS = 400.0
 GROWTH = 1.15  # "as fast as": two runs of the same hundred differ by that much on a shared machine
 
@@ -94,6 +96,24 @@ def many(archive: Archive, options: Options, folder: Path) -> Outcome:
     return Outcome(archive.mode, "many", 1, outcome.figures, (*verdicts, *outcome.verdicts), outcome.watched)
 
 
+def units(archive: Archive, options: Options, folder: Path) -> Outcome:
+    """One SIP of many units, a few of which have a small file; PostgreSQL and RabbitMQ count too."""
+    series = Series("units", options.seed)
+    inputs = folder / "files"
+    inputs.mkdir()
+    files = workloads.many_files(series, options.units_files, options.many_bytes, inputs)
+    sip = workloads.units_sip(series, options.units_count, files, folder / "units.zip")
+    _settle()
+    raw = baseline.measure(files, folder)
+    outcome = _single(archive, options, sip, raw)
+    verdicts = (
+        Verdict("W-units seconds", outcome.figures[0].value, UNITS_SECONDS, at_most=True),
+        Verdict("W-units MiB RSS, no S3 site", outcome.watched.largest / MIB, UNITS_RSS, at_most=True),
+    )
+    designed = (options.units_count, options.units_files) == (100_000, 10_000)
+    return Outcome(archive.mode, "units", 1, outcome.figures, verdicts if designed else (), outcome.watched)
+
+
 def large(archive: Archive, options: Options, folder: Path) -> Outcome:
     """One SIP with one large file, stored and not deflated."""
     series = Series("large", options.seed)
@@ -140,6 +160,7 @@ def growth(archive: Archive, options: Options, folder: Path) -> Outcome:
 _MEASURES: Mapping[str, Callable[[Archive, Options, Path], Outcome]] = {
     "small": small,
     "many": many,
+    "units": units,
     "large": large,
     "growth": growth,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODES = ("all-in-one", "full-stack")
-WORKLOADS = ("small", "many", "large", "growth")
+WORKLOADS = ("small", "many", "units", "large", "growth")
 
 _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
@@ -29,6 +29,8 @@ class Options:
     half_seconds: float
     many_count: int
     many_bytes: int
+    units_count: int
+    units_files: int
     large_bytes: int
     growth_count: int
     patience: float
@@ -88,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--half-seconds", type=float, default=20.0, help="then at half that rate, for the delay; 0: not at all")
     add("--many-count", type=_positive, default=10_000, help="files of the SIP of many files")
     add("--many-bytes", type=size_of, default=size_of("4KiB"), help="size of each of them")
+    add("--units-count", type=_positive, default=100_000, help="units of the SIP of many units")
+    add("--units-files", type=_positive, default=10_000, help="how many of them have a file of --many-bytes")
     add("--large-bytes", type=size_of, default=size_of("1GiB"), help="size of the file of the large SIP")
     add("--growth-count", type=_positive, default=500, help="deposits whose first and last hundred are compared")
     add("--patience", type=float, default=600.0, help="seconds after which a workload is given up")

@@ -18,22 +18,29 @@ INTERVAL = 0.5
 # The proportional size asks the kernel to walk page tables: less often.
 PSS_EVERY = 10
 DEPOSITOR = "bench (depositor)"
+S3_SITE = "seaweedfs"
 
 _ROLE = re.compile(r"postgres: chartrier_(\w+) ")
-_HWM = re.compile(r"VmHWM:\s+(\d+) kB")
+_MEMORY = re.compile(r"(VmHWM|RssAnon):\s+(\d+) kB")
 # Servers whose helper programs are not worth a line of their own.
-_WHOLE = ("rabbitmq", "postgres", "seaweedfs", "caddy")
+_WHOLE = ("rabbitmq", "postgres", S3_SITE, "caddy")
 _SERVERS = (("beam.smp", "rabbitmq"), ("erl", "rabbitmq"), ("epmd", "rabbitmq"), ("inet_gethost", "rabbitmq"))
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the processes of one label used: CPU of all together, memory of the largest one."""
+    """What the processes of one label used: CPU of all together, memory of the largest one, in bytes.
+
+    `max_rss` is the peak the kernel keeps; it counts pages shared with other processes, so that a session of
+    PostgreSQL counts what it touched of the shared buffers. `max_private` is the most of memory of its own
+    (RssAnon) that a sample saw, every `INTERVAL` seconds: a shorter peak escapes it.
+    """
 
     label: str
     processes: int
     cpu_seconds: float
     max_rss: int
+    max_private: int
     ours: bool
 
 
@@ -55,6 +62,14 @@ class Watched:
         """The most memory that any process of ours had."""
         return max((usage.max_rss for usage in self.usages if usage.ours), default=0)
 
+    @property
+    def largest(self) -> int:
+        """The most memory that any process of the archive had, PostgreSQL and RabbitMQ included.
+
+        The S3 site is left out: in production it is another's machine, here it fills what its own limit allows.
+        """
+        return max((usage.max_rss for usage in self.usages if usage.label not in {DEPOSITOR, S3_SITE}), default=0)
+
 
 @dataclass(slots=True)
 class _Seen:
@@ -62,6 +77,7 @@ class _Seen:
     first_cpu: float
     last_cpu: float
     max_rss: int
+    max_private: int
 
 
 def label_of(command: Sequence[str], above: str | None) -> str:
@@ -72,7 +88,7 @@ def label_of(command: Sequence[str], above: str | None) -> str:
         return f"postgres {role[1]}" if role else "postgres server"
     if "-m" in command and (module := command[command.index("-m") + 1]).startswith("services"):
         return "all-in-one" if module == "services" else module.removeprefix("services.")
-    for start, name in (*_SERVERS, ("weed", "seaweedfs"), ("caddy", "caddy")):
+    for start, name in (*_SERVERS, ("weed", S3_SITE), ("caddy", "caddy")):
         if program.startswith(start):
             return name
     if above is None or above == DEPOSITOR:
@@ -143,12 +159,13 @@ class Watch:
             above = labels.get(process.ppid())
             label = labels.setdefault(process.pid, label_of(process.cmdline(), above))
             cpu = times.user + times.system
-            rss = _peak(process)
+            rss, private = _memory(process)
             seen = self._seen.setdefault(
-                (process.pid, process.create_time()), _Seen(label, 0.0 if new_from_zero else cpu, cpu, rss)
+                (process.pid, process.create_time()), _Seen(label, 0.0 if new_from_zero else cpu, cpu, rss, private)
             )
         # A PostgreSQL session says whose it is only once it is open.
-        seen.label, seen.last_cpu, seen.max_rss = label, cpu, max(seen.max_rss, rss)
+        seen.label, seen.last_cpu = label, cpu
+        seen.max_rss, seen.max_private = max(seen.max_rss, rss), max(seen.max_private, private)
 
 
 def shares(watched: Watched, count: int) -> Mapping[str, float]:
@@ -158,7 +175,8 @@ def shares(watched: Watched, count: int) -> Mapping[str, float]:
 
 def _usage(label: str, group: Sequence[_Seen], rooms: Sequence[str]) -> Usage:
     cpu = sum(seen.last_cpu - seen.first_cpu for seen in group)
-    return Usage(label, len(group), cpu, max(seen.max_rss for seen in group), is_ours(label, rooms))
+    rss, private = max(seen.max_rss for seen in group), max(seen.max_private for seen in group)
+    return Usage(label, len(group), cpu, rss, private, is_ours(label, rooms))
 
 
 def _all() -> list[psutil.Process]:
@@ -167,12 +185,17 @@ def _all() -> list[psutil.Process]:
     return [own, *own.children(recursive=True)]
 
 
-def _peak(process: psutil.Process) -> int:
-    """Return the most memory the process had, as the kernel keeps it; what it has now where it does not."""
+def _memory(process: psutil.Process) -> tuple[int, int]:
+    """Return the most memory the process had, as the kernel keeps it, and what it has of its own now.
+
+    Both are the resident memory of now where the kernel does not tell.
+    """
     with suppress(OSError):
-        if match := _HWM.search(Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")):
-            return int(match[1]) * 1024
-    return int(process.memory_info().rss)
+        told = dict(_MEMORY.findall(Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")))
+        if {"VmHWM", "RssAnon"} <= told.keys():
+            return int(told["VmHWM"]) * 1024, int(told["RssAnon"]) * 1024
+    now = int(process.memory_info().rss)
+    return now, now
 
 
 def _forget_peak(pid: int) -> None:

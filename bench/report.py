@@ -22,7 +22,10 @@ def table(outcome: Outcome) -> str:
     """Return one workload as text: its figures, then who used what."""
     lines = [f"== {outcome.workload} · {outcome.mode} =="]
     lines += [f"  {figure.name:<44}{number(figure.value):>12} {figure.unit}" for figure in outcome.figures]
-    lines += ["", f"  {'process':<28}{'n':>3}{'CPU s':>10}{'ms/SIP':>10}{'% core':>9}{'max RSS MiB':>13}"]
+    lines += [
+        "",
+        f"  {'process':<28}{'n':>3}{'CPU s':>10}{'ms/SIP':>10}{'% core':>9}{'max RSS MiB':>13}{'private MiB':>13}",
+    ]
     lines += [_usage_line(usage, outcome) for usage in outcome.watched.usages if usage.cpu_seconds >= _SHOWN]
     return "\n".join(lines)
 
@@ -32,7 +35,7 @@ def _usage_line(usage: Usage, outcome: Outcome) -> str:
     core = 100 * usage.cpu_seconds / outcome.watched.seconds
     return (
         f"  {usage.label:<28}{usage.processes:>3}{usage.cpu_seconds:>10.2f}{each:>10.1f}{core:>9.1f}"
-        f"{usage.max_rss / MIB:>13.0f}"
+        f"{usage.max_rss / MIB:>13.0f}{usage.max_private / MIB:>13.0f}"
     )
 
 

@@ -1,7 +1,7 @@
 """The SIPs of the bench: made from a seed, so that two runs deposit the same bytes."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -108,6 +108,24 @@ def many_sip(series: Series, files: list[Path], path: Path) -> Path:
             folder = builder.add_unit(_unit(chance, f"Dossier {number // 100 + 1}", Level.FILE), root)
         unit = builder.add_unit(_unit(chance, f"Pièce {number + 1}"), folder)
         builder.add_file(unit, SourceFile(file.name, file, "text/plain"))
+    return builder.write(path).path
+
+
+def units_sip(series: Series, count: int, files: Sequence[Path], path: Path) -> Path:
+    """Write one SIP of `count` units in folders of a hundred; these files are spread evenly over them."""
+    chance = series.draw(1)
+    builder = SipBuilder(_envelope(series, 1))
+    root = builder.add_unit(_unit(chance, "Versement de nombreuses unités", Level.RECORD_GROUP))
+    folder = root
+    items = []
+    for number in range(count - 1):
+        if number % 100 == 0:
+            folder = builder.add_unit(_unit(chance, f"Dossier {number // 100 + 1}", Level.FILE), root)
+        else:
+            items.append(builder.add_unit(_unit(chance, f"Pièce {number}"), folder))
+    # Cut where the files end: there are as many items, or more.
+    for item, file in zip(items[:: max(len(items) // len(files), 1)], files, strict=False):
+        builder.add_file(item, SourceFile(file.name, file, "text/plain"))
     return builder.write(path).path
 
 

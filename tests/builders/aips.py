@@ -139,7 +139,9 @@ def a_unit(identifier: str, title: str = "Délibérations", **parts: tuple[str, 
         children=parts.get("children", ()),
         object_refs=parts.get("objects", ()),
         rules=(RuleCategory("AppraisalRule", (Rule("APP-10Y", "APP-10Y", "2026-01-01"),), final_action="Keep"),),
-        content=json.dumps({"DescriptionLevel": "RecordGrp", "Title": [title]}, ensure_ascii=False),
+        content=json.dumps(
+            {"DescriptionLevel": "RecordGrp", "Title": [title]}, ensure_ascii=False, separators=(",", ":")
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from services.ingest.domain.sip import Inventory, Manifest
 from services.ingest.pipeline.container.package import SipPackage
 from services.ingest.pipeline.judge import with_paths
 from services.ingest.pipeline.locating import locate
-from services.ingest.pipeline.manifest.reader import read_manifest
+from services.ingest.pipeline.manifest.reader import read_model
 
 
 class NotAsJudged(Exception):
@@ -23,7 +23,7 @@ def open_judged(sip_path: Path, inventory: Inventory, limits: Limits) -> tuple[S
         copy = Path(folder) / "manifest.xml"
         with package.open_manifest() as stream, copy.open("wb") as file:
             shutil.copyfileobj(stream, file, MIB)
-        manifest = read_manifest(copy, inventory.manifest_path, limits).manifest
+        manifest = read_model(copy, inventory.manifest_path, limits).manifest
     if manifest is None:
         raise NotAsJudged(inventory.manifest_path)
     located = locate(manifest.objects, (file.path for file in inventory.files))

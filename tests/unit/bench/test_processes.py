@@ -52,6 +52,7 @@ def test_the_peak_and_the_cpu_of_a_process_below_us_are_seen_even_when_both_are_
     )
     assert seen.max_rss > 96 << 20
     assert seen.cpu_seconds > 0.05
+    assert 0 < seen.max_private <= seen.max_rss
     assert watch.result.cpu_seconds == pytest.approx(
         sum(usage.cpu_seconds for usage in watch.result.usages if usage.label != DEPOSITOR)
     )

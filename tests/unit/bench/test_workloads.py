@@ -4,7 +4,18 @@ import zipfile
 from pathlib import Path
 
 from bench.baseline import digest_of
-from bench.workloads import KIB, MIB, Series, Stock, large_file, large_sip, many_files, many_sip, small_sip
+from bench.workloads import (
+    KIB,
+    MIB,
+    Series,
+    Stock,
+    large_file,
+    large_sip,
+    many_files,
+    many_sip,
+    small_sip,
+    units_sip,
+)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
@@ -55,6 +66,17 @@ def test_the_sip_of_many_files_holds_every_one_of_them(tmp_path: Path) -> None:
         content = [entry for entry in package.infolist() if entry.filename.startswith("Content/")]
         assert len(content) == 250
         assert package.read(content[41]) == files[41].read_bytes()
+
+
+def test_the_sip_of_many_units_has_so_many_and_files_for_some(tmp_path: Path) -> None:
+    files = many_files(Series("units", 1), 30, KIB, tmp_path)
+    sip = units_sip(Series("units", 1), 300, files, tmp_path / "units.zip")
+
+    with zipfile.ZipFile(sip) as package:
+        manifest = package.read("manifest.xml")
+        content = [entry for entry in package.infolist() if entry.filename.startswith("Content/")]
+    assert (manifest.count(b"<ArchiveUnit "), len(content)) == (300, 30)
+    assert manifest.count(b"<DataObjectReference>") == 30
 
 
 def test_the_large_file_is_stored_in_its_sip_not_deflated(tmp_path: Path) -> None:

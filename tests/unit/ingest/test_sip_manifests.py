@@ -11,7 +11,7 @@ from services.ingest.domain.finding_texts import text
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.sip import Manifest
 from services.ingest.pipeline.manifest.prolog import prolog_fault
-from services.ingest.pipeline.manifest.reader import ManifestReading, read_manifest
+from services.ingest.pipeline.manifest.reader import ManifestReading, read_manifest, read_model
 from tests.builders.sips import AFile, ASip, AUnit, a_manifest, codes
 
 
@@ -261,3 +261,19 @@ def test_lines_are_right_beyond_65535(tmp_path: Path) -> None:
 
     assert found is not None
     assert found.units[1].line > 70_000
+
+
+def test_building_reads_the_same_model_and_asks_no_grammar(tmp_path: Path) -> None:
+    odd = a_manifest(ASip((), (AUnit("Titre", level="Étage"),)))
+    judged = reading(tmp_path, odd)
+    assert set(codes(judged.findings)) == {"MANIFEST_SCHEMA"}
+
+    assert read_model(tmp_path / "manifest.xml", "manifest.xml", Limits()) == ManifestReading(judged.manifest, ())
+
+
+def test_a_description_is_written_as_compact_json_that_a_catalogue_takes_as_it_is(tmp_path: Path) -> None:
+    unit = model(tmp_path, ASip((), (AUnit("L’« été »", description="à \\ b\nc"),))).units[0]
+
+    compact = json.dumps(json.loads(unit.content), ensure_ascii=False, separators=(",", ":"))
+    assert unit.content == compact
+    assert "\n" not in unit.content

@@ -44,6 +44,7 @@ class ManifestBuilder:
         self._version = version
         self.namespace = namespace
         self._bounds = Bounds(limits)
+        self._reference_tags = [f"{{{namespace}}}{name}" for name in REFERENCES]
         self._header: dict[str, str | None] = {}
         self._open: list[OpenUnit] = []
         self._group: str | None = None
@@ -167,7 +168,7 @@ class ManifestBuilder:
         if unit.content is None or (unit.is_restricted and not is_restricted):
             value = json_of(element, self._bounds.depth, self._bounds.attributes)
             unit.content, unit.is_restricted = dict(value) if isinstance(value, dict) else {}, is_restricted
-        for reference in element.iter(*(f"{{{self.namespace}}}{name}" for name in REFERENCES)):
+        for reference in element.iter(*self._reference_tags):
             self._refer(reference, unit.id)
         forget(element)
 

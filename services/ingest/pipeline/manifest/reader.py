@@ -50,6 +50,16 @@ def read_manifest(path: Path, place: str, limits: Limits, tolerances: Collection
 
     `tolerances` are what its agreement forgives of the grammar. A copy of the manifest may be made beside it.
     """
+    reading = read_model(path, place, limits)
+    if reading.manifest is None:
+        return reading
+    version = reading.manifest.header.seda_version
+    suspects, forgiven = _schema_findings(path, place, version, limits, tolerances)
+    return ManifestReading(reading.manifest, (*(each.finding for each in suspects), *forgiven), suspects)
+
+
+def read_model(path: Path, place: str, limits: Limits) -> ManifestReading:
+    """Read as `read_manifest` does, and ask no grammar: for a manifest that has been judged by it."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     fault = prolog_fault(head, place)
@@ -61,21 +71,20 @@ def read_manifest(path: Path, place: str, limits: Limits, tolerances: Collection
     except _Stop as stop:
         finding = stop.finding
     else:
-        suspects, forgiven = _schema_findings(path, place, (version, namespace), limits, tolerances)
-        return ManifestReading(manifest, (*(each.finding for each in suspects), *forgiven), suspects)
+        return ManifestReading(manifest, ())
     # lxml's parser and the tree that it leaves half built hold each other: megabytes, until somebody looks.
     gc.collect()
     return ManifestReading(None, (finding,))
 
 
 def _schema_findings(
-    path: Path, place: str, named: tuple[str, str], limits: Limits, tolerances: Collection[str]
+    path: Path, place: str, version: str, limits: Limits, tolerances: Collection[str]
 ) -> tuple[tuple[Suspect, ...], list[Finding]]:
     """Judge by the grammar; where that refuses, once more without what `tolerances` forgive.
 
     Returns what is refused, and what is or might be forgiven.
     """
-    version, namespace = named
+    namespace = NAMESPACES[version]
     errors = schema_errors(path, load_schema(version), namespace, limits.max_schema_errors)
     if not errors:
         return (), []
