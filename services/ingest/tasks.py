@@ -12,6 +12,7 @@ from typing import Any
 from lxml import etree
 
 from services.ingest.adapters.clamav import STREAM_MAX, Clamd
+from services.ingest.adapters.clamd_sessions import Sessions
 from services.ingest.adapters.siegfried import Siegfried
 from services.ingest.domain.agreement import Agreement, Antivirus
 from services.ingest.domain.errors import ScannerUnavailable
@@ -111,7 +112,7 @@ def _scanner(order: CheckOrder) -> Clamd | None:
     if order.agreement.antivirus is Antivirus.NO:
         return None
     if order.clamd is not None:
-        return Clamd(order.clamd, order.clamd_stream_max)
+        return Clamd(_sessions(order.clamd), order.clamd_stream_max)
     if order.agreement.antivirus is Antivirus.REQUIRED:
         raise ScannerUnavailable("the agreement requires an antivirus, and none is set (CHARTRIER_CLAMD)")
     return None
@@ -169,6 +170,12 @@ def build(order: BuildOrder) -> AipSummary:
         package, manifest = open_judged(order.sip, inventory, WIDEST)
         write_reply_package(manifest, order.plan, reply)
         return build_aip(package, inventory, manifest, order.plan, aip)
+
+
+@cache
+def _sessions(address: str) -> Sessions:
+    # Kept from one check to the next, as the process is: a small deposit costs no connection.
+    return Sessions(address)
 
 
 @cache
