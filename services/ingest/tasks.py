@@ -18,6 +18,7 @@ from services.ingest.domain.agreement import Agreement, Antivirus
 from services.ingest.domain.errors import ScannerUnavailable
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.instruments import Scan, ScanReport
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import header_to_json, pack_inventory, unpack_inventory
@@ -34,7 +35,7 @@ TOLD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CheckOrder:
-    """A SIP on a local path, and what it is judged by; `rules` maps a rule code to its category.
+    """A SIP on a local path, and what it is judged by; `rules` maps a rule code to what is known of it.
 
     The header is written to `header`, as JSON, as soon as it is read. What else is written while the check goes on
     lies beside it.
@@ -43,7 +44,7 @@ class CheckOrder:
     sip: Path
     header: Path
     agreement: Agreement
-    rules: dict[str, str]
+    rules: dict[str, KnownRule]
     clamd: str | None
     clamd_stream_max: int = STREAM_MAX
     limits: Limits = field(default_factory=Limits)
