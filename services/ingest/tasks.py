@@ -12,11 +12,13 @@ from typing import Any
 from lxml import etree
 
 from services.ingest.adapters.clamav import STREAM_MAX, Clamd
+from services.ingest.adapters.clamd_sessions import Sessions
 from services.ingest.adapters.siegfried import Siegfried
 from services.ingest.domain.agreement import Agreement, Antivirus
 from services.ingest.domain.errors import ScannerUnavailable
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.instruments import Scan, ScanReport
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import header_to_json, pack_inventory, unpack_inventory
@@ -34,7 +36,7 @@ TOLD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CheckOrder:
-    """A SIP on a local path, and what it is judged by; `rules` maps a rule code to its category.
+    """A SIP on a local path, and what it is judged by; `rules` maps a rule code to what is known of it.
 
     The header is written to `header`, as JSON, as soon as it is read. What else is written while the check goes on
     lies beside it.
@@ -43,7 +45,7 @@ class CheckOrder:
     sip: Path
     header: Path
     agreement: Agreement
-    rules: dict[str, str]
+    rules: dict[str, KnownRule]
     clamd: str | None
     clamd_stream_max: int = STREAM_MAX
     limits: Limits = field(default_factory=Limits)
@@ -115,7 +117,7 @@ def _scanner(order: CheckOrder) -> Clamd | None:
     if order.agreement.antivirus is Antivirus.NO:
         return None
     if order.clamd is not None:
-        return Clamd(order.clamd, order.clamd_stream_max)
+        return Clamd(_sessions(order.clamd), order.clamd_stream_max)
     if order.agreement.antivirus is Antivirus.REQUIRED:
         raise ScannerUnavailable("the agreement requires an antivirus, and none is set (CHARTRIER_CLAMD)")
     return None
@@ -173,6 +175,12 @@ def build(order: BuildOrder) -> AipSummary:
         package, manifest = open_judged(order.sip, inventory, WIDEST)
         write_reply_package(manifest, order.plan, reply)
         return build_aip(package, inventory, manifest, order.plan, aip)
+
+
+@cache
+def _sessions(address: str) -> Sessions:
+    # Kept from one check to the next, as the process is: a small deposit costs no connection.
+    return Sessions(address)
 
 
 @cache

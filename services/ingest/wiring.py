@@ -8,6 +8,7 @@ from functools import partial
 from services.ingest import handlers
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
+from services.ingest.adapters.clamd_sessions import Sessions
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.api import router
 from services.ingest.arrivals import JUDGE
@@ -92,10 +93,17 @@ def _scanner(own: IngestSettings) -> Sequence[Dependency]:
     """Return the antivirus, where there is one; deposits are taken without it, and wait for their checks."""
     if own.clamd is None:
         return ()
-    scanner = Clamd(own.clamd, timeout=SCANNER_SECONDS)
+    sessions = Sessions(own.clamd, most=1, timeout=SCANNER_SECONDS)
+
+    def ask() -> None:
+        try:
+            Clamd(sessions).version()
+        finally:
+            # Whether clamd takes a new connection is what is to be known.
+            sessions.close()
 
     async def answers() -> None:
-        await asyncio.to_thread(scanner.version)
+        await asyncio.to_thread(ask)
 
     only = frozenset({WORKER})
     return (Dependency("antivirus", answers, used_by=only, required_by=only),)

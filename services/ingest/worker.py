@@ -106,7 +106,7 @@ class Workshop:
         agreement = await known_agreement(self._ingest, str(transfer.agreement))
         if agreement is None:
             raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
-        rules = await self._rules.categories()
+        rules = await self._rules.rules()
         staging, settings = self._ingest.staging, self._ingest.settings
         async with (
             self._benches,

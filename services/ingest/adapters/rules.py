@@ -2,27 +2,28 @@
 
 import time
 
+from services.ingest.domain.known_rule import KnownRule
 from shared.calls import RoomCalls, RoomUnavailable
 
 REMEMBERED_SECONDS = 10.0
 
 
 class RuleReferential:
-    """Maps each known rule code to its category; raises `RoomUnavailable` when admin does not answer."""
+    """Knows each rule code; raises `RoomUnavailable` when admin does not answer."""
 
     def __init__(self, calls: RoomCalls) -> None:
         self._calls = calls
-        self._rules: dict[str, str] = {}
+        self._rules: dict[str, KnownRule] = {}
         self._asked_at: float | None = None
 
-    async def categories(self) -> dict[str, str]:
-        """Return code → category (AppraisalRule, AccessRule…)."""
+    async def rules(self) -> dict[str, KnownRule]:
+        """Return code → what is known of it."""
         fresh = self._asked_at is not None and time.monotonic() - self._asked_at < REMEMBERED_SECONDS
         if not fresh:
             answer = await self._calls.get_json("admin", "/admin/v1/rules")
             if answer is None:
                 # A referential may be empty, and admin says so by a list; a 404 comes from something else.
                 raise RoomUnavailable("admin: no rule referential")
-            self._rules = {rule["code"]: rule["category"] for rule in answer}
+            self._rules = {rule["code"]: KnownRule(rule["category"], rule.get("duration")) for rule in answer}
             self._asked_at = time.monotonic()
         return self._rules

@@ -73,6 +73,13 @@ UNIT_MENDS: Final[dict[str, Mend]] = {
         "Keep PreventInheritance or the list of RefNonRuleId, not both.",
         "SEDA 2.x, PreventInheritance",
     ),
+    "RULE_HOLD_END_TWICE": Mend(
+        "Ôtez HoldEndDate et donnez StartDate : la fin s’en déduit. Pour une fin à une date choisie, employez un "
+        "code de HoldRule sans durée (illimité dans le référentiel).",
+        "Take HoldEndDate out and give StartDate: the end follows. For an end on a day of your choice, use a code of "
+        "HoldRule without a duration (unlimited in the referential).",
+        "SEDA 2.2 and later, HoldRule",
+    ),
     "RULE_DATES_REVERSED": Mend(
         "Corrigez StartDate ou HoldEndDate de la règle « {code} ».",
         "Put StartDate or HoldEndDate of the rule “{code}” right.",

@@ -55,6 +55,12 @@ UNIT_TEXTS: Final[dict[str, FindingText]] = {
         "{category} écarte toutes les règles héritées (PreventInheritance) et en énumère certaines (RefNonRuleId).",
         "{category} refuses every inherited rule (PreventInheritance), and lists some of them (RefNonRuleId).",
     ),
+    "RULE_HOLD_END_TWICE": error(
+        "Le gel de la règle « {code} » a deux fins : sa durée ({duration}, dans le référentiel) et HoldEndDate "
+        "({end}).",
+        "The hold of the rule “{code}” has two ends: its duration ({duration}, in the referential) and HoldEndDate "
+        "({end}).",
+    ),
     "RULE_DATES_REVERSED": error(
         "Le gel de la règle « {code} » finit ({end}) avant de commencer ({start}).",
         "The hold of the rule “{code}” ends ({end}) before it starts ({start}).",

@@ -24,5 +24,5 @@ def _faults(sip: Sip, place: str, category: RuleCategory) -> Iterator[Finding]:
         named = {"code": code[:80], "category": category.category}
         if known is None:
             yield found("RULE_REFUSED_UNKNOWN", place, Severity.ERROR if rejects else Severity.WARNING, **named)
-        elif known != category.category:
-            yield found("RULE_REFUSED_CATEGORY", place, **named, known=known)
+        elif known.category != category.category:
+            yield found("RULE_REFUSED_CATEGORY", place, **named, known=known.category)

@@ -1,4 +1,4 @@
-"""The dates of management rules can be meant: a hold ends after it starts, nothing starts in the year 9000."""
+"""The dates of management rules can be meant: a hold ends once, after it starts; nothing starts in the year 9000."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,15 @@ from services.ingest.pipeline.sip import Sip
 
 
 def check_rule_dates(sip: Sip) -> Iterator[Finding]:
-    """Report holds that end before they start, and dates of rules too far to be meant (as the agreement says)."""
+    """Report holds that end twice or before they start, and dates too far to be meant (as the agreement says).
+
+    A rule with a duration ends by it; HoldEndDate is for a rule without one.
+    """
     return (
         finding
         for place, category in borne_rules(sip)
         for rule in category.rules
-        for finding in (*_reversed(place, rule), *_far(sip, place, rule))
+        for finding in (*_reversed(place, rule), *_twice(sip, place, rule), *_far(sip, place, rule))
     )
 
 
@@ -25,6 +28,14 @@ def _reversed(place: str, rule: Rule) -> Iterator[Finding]:
     start, end = rule.start_date or "", rule.hold_end_date or ""
     if surely_before(end, start):
         yield found("RULE_DATES_REVERSED", place, code=(rule.code or "")[:80], start=start, end=end)
+
+
+def _twice(sip: Sip, place: str, rule: Rule) -> Iterator[Finding]:
+    known, end = sip.rules.get(rule.code or ""), rule.hold_end_date
+    # Under another category than its own the code is wrong, and its duration says nothing of this rule.
+    if end and known is not None and known.category == rule.category and known.ends_by_itself:
+        named = {"code": (rule.code or "")[:80], "end": end[:80], "duration": (known.duration or "")[:80]}
+        yield found("RULE_HOLD_END_TWICE", place, **named)
 
 
 def _far(sip: Sip, place: str, rule: Rule) -> Iterator[Finding]:

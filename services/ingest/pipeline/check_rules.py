@@ -27,5 +27,5 @@ def _faults(sip: Sip, place: str, rule: Rule) -> Iterator[Finding]:
         rejects = sip.agreement.unknown_rules is UnknownRules.REJECT
         severity = Severity.ERROR if rejects else Severity.WARNING
         yield found("RULE_UNKNOWN", place, severity, code=code[:80], category=rule.category)
-    elif known != rule.category:
-        yield found("RULE_WRONG_CATEGORY", place, code=code[:80], category=rule.category, known=known)
+    elif known.category != rule.category:
+        yield found("RULE_WRONG_CATEGORY", place, code=code[:80], category=rule.category, known=known.category)

@@ -9,6 +9,7 @@ from pathlib import Path
 from services.ingest.domain.agreement import Agreement, Antivirus
 from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.instruments import Identify, Scan
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.sip import Header, Inventory, Manifest
 from services.ingest.domain.suspects import Suspect
@@ -40,17 +41,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """What a SIP is judged by: its agreement, the rule referential (code → category), our limits."""
+    """What a SIP is judged by: its agreement, the rule referential, our limits."""
 
     agreement: Agreement
-    rules: Mapping[str, str]
+    rules: Mapping[str, KnownRule]
     limits: Limits
 
 
 def judge(
     sip_path: Path,
     agreement: Agreement,
-    rules: Mapping[str, str],
+    rules: Mapping[str, KnownRule],
     limits: Limits,
     identify: Identify,
     scan: Scan | None,

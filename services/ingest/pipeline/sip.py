@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.ingest.domain.agreement import Agreement
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.sip import DataObject, Manifest, MeasuredFile, Unit
 
 
@@ -11,13 +12,13 @@ from services.ingest.domain.sip import DataObject, Manifest, MeasuredFile, Unit
 class Sip:
     """`located` maps an object's identifier to the path of its file, among `paths`, all files of the package.
 
-    `files` is empty when the package could not be measured; `rules` maps a known rule code to its category;
+    `files` is empty when the package could not be measured; `rules` maps a known rule code to what is known of it;
     `manifest_name` is how findings call the manifest.
     """
 
     manifest: Manifest
     agreement: Agreement
-    rules: Mapping[str, str]
+    rules: Mapping[str, KnownRule]
     manifest_name: str = "manifest.xml"
     paths: tuple[str, ...] = ()
     located: Mapping[str, str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import pytest
 
 from services.ingest.adapters import rules
 from services.ingest.adapters.rules import RuleReferential
+from services.ingest.domain.known_rule import KnownRule
 from shared.calls import RoomCalls, RoomUnavailable
 
 
@@ -27,20 +28,20 @@ def referential(admin: Admin) -> RuleReferential:
     return RuleReferential(cast(RoomCalls, admin))
 
 
-RULE = {"code": "APP-1", "category": "AppraisalRule"}
+RULE = {"code": "APP-1", "category": "AppraisalRule", "duration": "P10Y"}
 
 
 async def test_a_referential_that_is_not_there_is_waited_for_and_not_remembered() -> None:
     known = referential(Admin([None, [RULE]]))
 
     with pytest.raises(RoomUnavailable):
-        await known.categories()
+        await known.rules()
 
-    assert await known.categories() == {"APP-1": "AppraisalRule"}
+    assert await known.rules() == {"APP-1": KnownRule("AppraisalRule", "P10Y")}
 
 
 async def test_an_empty_referential_is_one() -> None:
-    assert await referential(Admin([[]])).categories() == {}
+    assert await referential(Admin([[]])).rules() == {}
 
 
 async def test_a_rule_just_published_is_known_after_a_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,9 +50,15 @@ async def test_a_rule_just_published_is_known_after_a_few_seconds(monkeypatch: p
     admin = Admin([[], [RULE]])
     known = referential(admin)
 
-    assert await known.categories() == {}
+    assert await known.rules() == {}
     time = 109.0
-    assert await known.categories() == {}
+    assert await known.rules() == {}
     time = 110.5
-    assert await known.categories() == {"APP-1": "AppraisalRule"}
+    assert await known.rules() == {"APP-1": KnownRule("AppraisalRule", "P10Y")}
     assert admin.asked == ["admin /admin/v1/rules"] * 2
+
+
+async def test_a_rule_whose_duration_is_not_told_is_known_all_the_same() -> None:
+    told = {"code": "APP-1", "category": "AppraisalRule"}
+
+    assert await referential(Admin([[told]])).rules() == {"APP-1": KnownRule("AppraisalRule")}

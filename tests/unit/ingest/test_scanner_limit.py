@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.ingest.adapters.clamav import Clamd
+from services.ingest.adapters.clamd_sessions import Sessions
+from services.ingest.domain.errors import ScannerUnavailable
 from services.ingest.settings import IngestSettings
 from services.ingest.tasks import CheckOrder, check
 from tests.builders.scanners import ASocketThatCounts
@@ -33,7 +35,8 @@ def test_the_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_waiting_for_the_antivirus_is_told_from_reading_the_file(tmp_path: Path) -> None:
-    scanner = Clamd(ASocketThatCounts(tmp_path / "clamd.sock", first_after=0.3).address)
+    sessions = Sessions(ASocketThatCounts(tmp_path / "clamd.sock", first_after=0.3).address)
+    scanner = Clamd(sessions)
 
     def slowly() -> Iterator[bytes]:
         time.sleep(1.0)
@@ -42,6 +45,14 @@ def test_waiting_for_the_antivirus_is_told_from_reading_the_file(tmp_path: Path)
     scanner.scan([b"x"])
     late = scanner.waited
     scanner.scan(slowly())
+    sessions.close()
 
     assert late >= 0.3
     assert scanner.waited - late < 1.0
+
+
+def test_an_answer_to_another_command_says_nothing_of_this_one(tmp_path: Path) -> None:
+    sessions = Sessions(ASocketThatCounts(tmp_path / "clamd.sock", misnumbered=1).address)
+
+    with pytest.raises(ScannerUnavailable, match="2: stream: OK"):
+        Clamd(sessions).scan([b"x"])

@@ -8,13 +8,14 @@ import pytest
 from services.ingest.domain.agreement import Agreement, MatchHeader, UnknownRules, Usages
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.instruments import Identification
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.limits import Limits
 from services.ingest.pipeline.judge import Verdict, judge
 from services.ingest.pipeline.judged import open_judged
 from tests.builders.sips import AFile, ASip, AUnit, a_manifest, a_sip, an_agreement, codes, error_codes
 
 PLAIN = Identification("x-fmt/111", "Plain Text File", "text/plain")
-RULES = {"APP1": "AppraisalRule", "ACC1": "AccessRule"}
+RULES = {"APP1": KnownRule("AppraisalRule"), "ACC1": KnownRule("AccessRule")}
 
 
 def verdict(folder: Path, sip: ASip, agreement: Agreement | None = None) -> Verdict:

@@ -7,11 +7,12 @@ import pytest
 from services.ingest.domain.agreement import UnknownRules
 from services.ingest.domain.findings import Severity
 from services.ingest.domain.instruments import Identification
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.limits import Limits
 from services.ingest.pipeline.judge import judge
 from tests.builders.sips import AFile, ASip, AUnit, a_sip, an_agreement
 
-RULES = {"APP1": "AppraisalRule", "ACC1": "AccessRule"}
+RULES = {"APP1": KnownRule("AppraisalRule"), "ACC1": KnownRule("AccessRule")}
 
 
 def found_in(folder: Path, inheritance: str, unknown: UnknownRules = UnknownRules.WARN) -> list[tuple[str, Severity]]:

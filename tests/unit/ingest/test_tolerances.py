@@ -8,6 +8,7 @@ import pytest
 from services.ingest.domain.finding_texts import text
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.instruments import Identification
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.tolerances import FAR_DATES, TOLERANCES
 from services.ingest.pipeline.judge import judge
@@ -59,7 +60,9 @@ def manifest(version: str, before: str, put: str) -> bytes:
 def findings(folder: Path, content: bytes, *tolerances: str) -> tuple[Finding, ...]:
     sip = a_sip(folder / "sip", ASip((FILE,), manifest=content))
     agreement = an_agreement(schema_tolerances=tolerances)
-    return judge(sip, agreement, {"H": "HoldRule"}, Limits(), lambda _: Identification("x-fmt/111"), None).findings
+    return judge(
+        sip, agreement, {"H": KnownRule("HoldRule")}, Limits(), lambda _: Identification("x-fmt/111"), None
+    ).findings
 
 
 def heavy(found: tuple[Finding, ...]) -> set[str]:
