@@ -11,6 +11,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 
 from chartrier_client.administration import Mandate, create_client
 from shared.identity.rights import Role
+from shared.rooms import ROOMS
 from trials.belongings import Belongings
 from trials.towns import Archive
 
@@ -35,6 +36,8 @@ All else is asked by a client of one town: whoever has rights everywhere would d
 or suspend the agreement of another test.
 """
 
+ROOMS_OF_THE_PLATFORM: Final = tuple(room for room in ROOMS if any(f" /{room}/" in name for name in OF_THE_PLATFORM))
+
 HALF: Final = 0.5
 """How often a parameter has the value of something that exists."""
 
@@ -54,12 +57,14 @@ class Effort:
     """Requests for one operation beyond those that its description makes by itself; which come from `seed`.
 
     `learning`, it asks with what was answered before: what others do in the archive then makes another run of it.
+    Operations `uncovered` are left out of the phase that goes through each value of each field.
     """
 
     examples: int
     seed: int
     phases: tuple[str, ...] = ("coverage", "fuzzing")
     learning: bool = False
+    uncovered: tuple[str, ...] = ()
 
 
 @dataclass
@@ -116,7 +121,9 @@ def _settings(caller: Caller, effort: Effort) -> dict[str, Any]:
     # Of all methods that a path does not have, one is as good as another.
     phases["coverage"]["unexpected-methods"] = ["OPTIONS"]
     headers = {} if caller.token is None else {"Authorization": f"Bearer {caller.token}"}
+    left_out = [{"include-name": name, "phases": {"coverage": {"enabled": False}}} for name in effort.uncovered]
     return {
+        "operations": left_out,
         "seed": effort.seed,
         "continue-on-failure": True,
         "headers": headers,
