@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from typing_extensions import override
 
@@ -119,7 +120,16 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     phrase = HTTPStatus(status).phrase
     code, fr, en = _BY_STATUS.get(status, (phrase.lower().replace(" ", "_"), phrase, phrase))
     headers = dict(getattr(error, "headers", None) or {})
+    if status == 405:
+        headers["Allow"] = ", ".join(_methods(request))
     return answer(Problem(status, code, fr, en, headers=headers), _language(request))
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method of a path (RFC 9110 §15.5.6): the framework names those of the first route that has it."""
+    routes = iter_route_contexts(request.app.routes)
+    ours = [route for route in routes if route.path_regex.match(request.url.path)]
+    return sorted({method for route in ours for method in route.methods or ()})
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -3,7 +3,7 @@
 import time
 
 from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.datastructures import Headers
@@ -13,6 +13,7 @@ from shared import outages, problems
 from shared.bodies import Bounded, Drained
 from shared.clock import rfc3339
 from shared.dependencies import Probe
+from shared.descriptions import REFUSALS, content_of, describe
 from shared.gauges import OfRoom
 from shared.identifiers import new_id
 from shared.identity.guard import refuse_unguarded, requires
@@ -48,11 +49,12 @@ def room_app(
     )
     app.state.verifier = verifier
     app.state.turnstile = Turnstile(room, limits.rate)
-    app.include_router(router)
+    app.include_router(router, responses=REFUSALS)
     app.include_router(_health(room, readiness, refresh_metrics))
     problems.install(app)
     outages.install(app)
     refuse_unguarded(app)
+    describe(app)
     app.add_middleware(Opened, room=room, readiness=readiness)
     app.add_middleware(Bounded)
     app.add_middleware(Paced, stall_seconds=limits.stall_seconds, least_rate=limits.least_rate)
@@ -71,7 +73,7 @@ def _health(room: str, readiness: Readiness, refresh_metrics: Probe) -> APIRoute
         """Answer as long as the event loop turns."""
         return {"status": "live"}
 
-    @router.get("/health/ready", tags=["health"])
+    @router.get("/health/ready", tags=["health"], responses={503: content_of("application/json")})
     async def ready() -> JSONResponse:
         """Say of every dependency whether it answers, or since when not; 503 where requests cannot be served."""
         report = await readiness.report()
@@ -83,7 +85,7 @@ def _health(room: str, readiness: Readiness, refresh_metrics: Probe) -> APIRoute
         }
         return JSONResponse(said, 200 if report.takes_requests else 503)
 
-    @router.get("/metrics", tags=["health"])
+    @router.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Return the metrics in Prometheus's text form."""
         await refresh_metrics()

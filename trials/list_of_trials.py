@@ -5,6 +5,7 @@ from trials.fuzz import play as fuzz
 from trials.mishaps import kill_rooms, restart_broker, restart_database, restart_site
 from trials.run import Trial
 from trials.schema_mutants import play as schema_mutants
+from trials.schemas import play as schemas
 
 _ALL = (
     Trial(
@@ -48,6 +49,12 @@ _ALL = (
         "packages made by rules and by chance are judged in a process of their own: no crash, 5 s of hang or 300 MiB",
         fuzz,
         count=2000,
+    ),
+    Trial(
+        "schemas",
+        "requests drawn from the OpenAPI of each room: no 5xx, and no answer that it does not describe",
+        schemas,
+        count=60,
     ),
 )
 

@@ -25,6 +25,11 @@ from shared.problems import Problem, not_found
 
 router = APIRouter(prefix="/access/v1", tags=["access"])
 
+DELIVERED: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The range asked for."},
+    304: {"description": "What If-None-Match names is what there is."},
+}
+
 
 def _access(request: Request) -> Access:
     access: Access = request.app.state.access
@@ -68,8 +73,8 @@ async def list_children(request: Request, caller: Reader, access: Parts, unit_id
     return await _forwarded(access, caller, path, dict(request.query_params))
 
 
-@router.head("/objects/{object_id}/content", response_class=Response)
-@router.get("/objects/{object_id}/content", response_class=Response)
+@router.head("/objects/{object_id}/content", response_class=Response, responses=DELIVERED)
+@router.get("/objects/{object_id}/content", response_class=Response, responses=DELIVERED)
 async def get_content(request: Request, caller: Fetcher, access: Parts, object_id: str) -> Response:
     """Return the bytes of a data object, whole or the range asked for. Every communication is journaled."""
     wanted = _identifier(object_id)
@@ -126,8 +131,8 @@ async def get_dip(caller: Fetcher, access: Parts, dip_id: str) -> dict[str, Any]
     return _dip_view(await _within(access, caller, dip_id))
 
 
-@router.head("/dips/{dip_id}/content", response_class=Response)
-@router.get("/dips/{dip_id}/content", response_class=Response)
+@router.head("/dips/{dip_id}/content", response_class=Response, responses=DELIVERED)
+@router.get("/dips/{dip_id}/content", response_class=Response, responses=DELIVERED)
 async def get_dip_content(request: Request, caller: Fetcher, access: Parts, dip_id: str) -> Response:
     """Return the package, whole or the range asked for."""
     dip = await _within(access, caller, dip_id)

@@ -1,6 +1,5 @@
 """The bodies that callers send to admin, and what they get back."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +9,7 @@ from services.admin.domain.organisation import Kind, Organisation
 from services.admin.domain.rule import Category
 from services.admin.domain.secret import LONGEST_OVERLAP, OVERLAP
 from shared.clock import now, rfc3339
+from shared.days import Day
 from shared.identity.caller import mandates_claim
 from shared.identity.rights import Role
 from shared.messages.admin import SchemaTolerance
@@ -58,8 +58,8 @@ class Terms(Body):
     formats: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
     max_bytes: Limit | None = None
     max_units: Limit | None = None
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
     schema_tolerances: Annotated[tuple[SchemaTolerance, ...], Field(max_length=100)] = ()
     unidentified: bool | None = None
     antivirus: Literal["yes", "no", "required"] = "yes"

@@ -1,6 +1,5 @@
 """The HTTP edge of data management: units and objects are found and read here, by scope."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from services.data_management.domain.search import (
 )
 from services.data_management.queries import reading
 from services.data_management.queries.scope import look_within
+from shared.days import Day
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
@@ -70,8 +70,8 @@ class UnitQuery(Paging):
     aip: UUID | None = None
     transfer: UUID | None = None
     identifier: str | None = Field(None, min_length=1, max_length=500)
-    start_from: date | None = None
-    end_to: date | None = None
+    start_from: Day | None = None
+    end_to: Day | None = None
     parent: UUID | None = None
 
     def search(self) -> Search:

@@ -27,6 +27,7 @@ from services.ingest.report import report
 from services.ingest.views import links, summary_view, transfer_view
 from shared.bodies import stream_of
 from shared.clock import now, rfc3339
+from shared.descriptions import content_of
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
@@ -38,6 +39,7 @@ router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
 
 PAGE = 50
 XML = "application/xml"
+JSON = "application/json"
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 """A name without control characters."""
 
@@ -54,7 +56,7 @@ Anyone = Annotated[Caller, requires(Permission.PUBLIC)]
 Archivist = Annotated[Caller, requires(Permission.TRANSFER_DECIDE)]
 
 
-@router.post("/transfers", status_code=202)
+@router.post("/transfers", status_code=202, responses={200: {"description": "Known: received before."}})
 async def create_transfer(
     request: Request,
     caller: Depositor,
@@ -148,7 +150,9 @@ async def get_transfer(request: Request, caller: Reader, ingest: Parts, transfer
     return transfer_view(transfer, language_of(request.headers.get("accept-language")))
 
 
-@router.get("/transfers/{transfer_id}/report", response_class=HTMLResponse)
+@router.get(
+    "/transfers/{transfer_id}/report", response_class=HTMLResponse, responses={200: content_of("application/json")}
+)
 async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> Response:
     """Return the findings for people, as HTML: an unreadable package has no SEDA answer, but it has this.
 
@@ -163,7 +167,7 @@ async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_i
 
 
 def _wants_data(accept: str) -> bool:
-    return "application/json" in accept and "text/html" not in accept
+    return JSON in accept and "text/html" not in accept
 
 
 @router.get("/findings", response_class=HTMLResponse)
@@ -173,7 +177,7 @@ async def get_findings(request: Request, _: Anyone) -> Response:
     return shown(catalogue(language), language, **{"Cache-Control": "public, max-age=3600"})
 
 
-@router.get("/transfers/{transfer_id}/acknowledgement", response_class=Response)
+@router.get("/transfers/{transfer_id}/acknowledgement", response_class=Response, responses={200: content_of(XML)})
 async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -> Response:
     """Return the SEDA Acknowledgement, from the moment the manifest's header was read."""
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
@@ -184,7 +188,7 @@ async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -
     return Response(acknowledgement(letter), media_type=XML)
 
 
-@router.get("/transfers/{transfer_id}/reply", response_class=Response)
+@router.get("/transfers/{transfer_id}/reply", response_class=Response, responses={200: content_of(XML)})
 async def get_reply(caller: Reader, ingest: Parts, transfer_id: str) -> Response:
     """Return the SEDA ArchiveTransferReply of an accepted or rejected transfer."""
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)

@@ -16,6 +16,7 @@ from services.storage.sites import OpenSite
 from services.storage.space import SiteSpaces
 from shared.byte_ranges import UnsatisfiableRange, byte_range
 from shared.clock import rfc3339
+from shared.descriptions import content_of
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
@@ -24,6 +25,8 @@ from shared.object_store.errors import StoreUnavailable
 from shared.problems import Problem, not_found
 
 router = APIRouter(prefix="/storage/v1", tags=["storage"])
+
+TAR = "application/x-tar"
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ async def get_space(storage: Parts, _caller: Annotated[Caller, requires(Permissi
     return {"sites": await storage.spaces.look()}
 
 
-@router.get("/aips/{aip_id}/content", response_class=Response)
+@router.get("/aips/{aip_id}/content", response_class=Response, responses={200: content_of(TAR), 206: content_of(TAR)})
 async def get_content(
     request: Request,
     aip_id: str,
@@ -87,8 +90,8 @@ async def get_content(
     holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id)
     try:
         wanted = byte_range(request.headers.get("range"), holding.size)
-    except UnsatisfiableRange:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{holding.size}"})
+    except UnsatisfiableRange as error:
+        raise _out_of_range(holding.size) from error
     offset, length = wanted or (0, holding.size)
     try:
         chunks = await content(holding, copies, storage.sites, offset, length)
@@ -108,7 +111,17 @@ async def get_content(
     }
     if wanted is not None:
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{holding.size}"
-    return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type="application/x-tar")
+    return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type=TAR)
+
+
+def _out_of_range(size: int) -> Problem:
+    return Problem(
+        416,
+        "range_not_satisfiable",
+        f"Cet intervalle commence au-delà des {size} octets.",
+        f"This range begins beyond the {size} bytes.",
+        headers={"Content-Range": f"bytes */{size}"},
+    )
 
 
 async def _within(

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,11 +14,12 @@ from pydantic import SecretStr
 from chartrier_client.administration import Mandate, create_client
 from services.rooms import ROOMS
 from shared.identity.guard import guarded_routes, permission_of
-from shared.identity.rights import Permission, Role
+from shared.identity.rights import Permission
 from shared.messaging.local import LocalTransport
 from shared.settings import RoomSettings
 from tests.e2e.traces import Route, described
-from trials.towns import Archive, Town, a_package, a_town
+from trials.belongings import Belongings, belongings
+from trials.towns import Archive, a_package, a_town
 
 pytestmark = pytest.mark.e2e
 
@@ -79,43 +79,6 @@ def test_without_a_token_every_route_that_is_not_public_is_closed(archive: Archi
             if (answer.status_code == 401) is (route in PUBLIC):
                 opened[route] = answer.status_code
     assert opened == {}
-
-
-@dataclass(frozen=True)
-class Belongings:
-    """A town with an accepted transfer, and one client that holds every role there, and nowhere else."""
-
-    town: Town
-    every_role: str
-    client: str
-    ids: dict[str, str]
-
-    def named(self) -> set[str]:
-        """What another town must never read."""
-        return {self.town.establishment, self.town.agreement, self.town.agreement_identifier, *self.ids.values()}
-
-
-def belongings(archive: Archive, folder: Path) -> Belongings:
-    town = a_town(archive)
-    with archive.administrator() as admin:
-        all_roles = create_client(admin, "tous les rôles", [Mandate(town.establishment, tuple(Role))])
-        other = create_client(admin, "à désactiver", [Mandate(town.establishment, ("depositor",))])
-    with town.client() as client:
-        transfer = client.wait(client.deposit(a_package(folder / "sip.zip"), town.agreement), 120)
-        assert transfer.state == "accepted", transfer.findings
-        [unit] = [unit for unit in client.search(transfer=transfer.id) if unit.objects]
-        dip = client.wait_dip(client.order_dip([unit.id]), 60)
-    ids = {
-        "transfer_id": transfer.id,
-        "unit_id": unit.id,
-        "object_id": unit.objects[0].id,
-        "dip_id": dip.id,
-        "aip_id": str(transfer.aip_id),
-        "journal": f"archives.{town.establishment}",
-        "client_id": other.client_id,
-    }
-    token = archive.token(all_roles.client_id, all_roles.client_secret)
-    return Belongings(town, token, all_roles.client_id, ids)
 
 
 @pytest.fixture(scope="module")

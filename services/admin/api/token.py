@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
 from fastapi import APIRouter, Request
@@ -11,6 +12,7 @@ from starlette.background import BackgroundTask
 from services.admin.api.door import TokenDoor
 from services.admin.handlers import tokens as handlers
 from services.admin.signing import Signer
+from shared.descriptions import content_of
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.messaging.transaction import RoomDatabase
@@ -24,6 +26,32 @@ KEYS_MAX_AGE = 30
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="chartrier", charset="UTF-8"'}
+
+ASKED: dict[str, Any] = {
+    "required": True,
+    **content_of(
+        "application/x-www-form-urlencoded",
+        {
+            "type": "object",
+            "properties": {
+                "grant_type": {"const": "client_credentials"},
+                "client_id": {"type": "string"},
+                "client_secret": {"type": "string"},
+            },
+            "required": ["grant_type"],
+        },
+    ),
+}
+_REFUSED = content_of(
+    "application/json",
+    {
+        "type": "object",
+        "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+        "required": ["error", "error_description"],
+    },
+)
+ANSWERS: dict[int | str, dict[str, Any]] = {400: _REFUSED, 401: _REFUSED}
+"""In the words of RFC 6749 §5.2 and not of problem documents, for whoever has an OAuth library."""
 
 
 class TokenRefused(Exception):
@@ -39,7 +67,7 @@ def routes(database: RoomDatabase, signer: Signer, issuer: str, door: TokenDoor)
     """Return the routes that anybody may call."""
     router = APIRouter(tags=["tokens"], dependencies=[requires(Permission.PUBLIC)])
 
-    @router.post("/admin/v1/token")
+    @router.post("/admin/v1/token", responses=ANSWERS, openapi_extra={"requestBody": ASKED})
     async def give_token(request: Request) -> JSONResponse:
         """Give a bearer token to a client (HTTP Basic, or client_id and client_secret in the form)."""
         address = address_of(request)

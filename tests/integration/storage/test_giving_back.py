@@ -119,6 +119,7 @@ async def test_a_range_outside_is_a_416_that_says_the_size(depot: Depot, aip: Ai
     answer = await content(depot, aip, Range="bytes=200000-")
 
     assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */200000")
+    assert answer.json()["code"] == "range_not_satisfiable"
 
 
 @pytest.mark.parametrize("accident", ["lost", "cut short", "unmounted", "no longer declared"])

@@ -24,6 +24,10 @@ async def refused() -> None:
     )
 
 
+@app.post("/refused")
+async def written() -> None: ...
+
+
 @app.get("/missing")
 async def missing() -> None:
     raise not_found()
@@ -128,7 +132,11 @@ async def test_every_unknown_thing_is_unknown_in_the_same_words() -> None:
 async def test_a_wrong_method_is_a_problem_that_names_the_right_ones() -> None:
     answer = await ask("/refused", "DELETE")
 
-    assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "method_not_allowed", "GET")
+    assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (
+        405,
+        "method_not_allowed",
+        "GET, POST",
+    )
 
 
 async def test_an_invalid_request_says_what_is_wrong_where() -> None:

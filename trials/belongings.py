@@ -1,0 +1,48 @@
+"""All that one town has in an archive, with ids to ask by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chartrier_client.administration import Mandate, create_client
+from shared.identity.rights import Role
+from trials.levers import Amiss
+from trials.towns import Archive, Town, a_package, a_town
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """A town with an accepted transfer, and one client that holds every role there, and nowhere else."""
+
+    town: Town
+    every_role: str
+    client: str
+    ids: dict[str, str]
+
+    def named(self) -> set[str]:
+        """Return what another town must never read."""
+        return {self.town.establishment, self.town.agreement, self.town.agreement_identifier, *self.ids.values()}
+
+
+def belongings(archive: Archive, folder: Path) -> Belongings:
+    """Found a town, deposit one small package, order a unit of it, and make two clients."""
+    town = a_town(archive)
+    with archive.administrator() as admin:
+        all_roles = create_client(admin, "tous les rôles", [Mandate(town.establishment, tuple(Role))])
+        other = create_client(admin, "à désactiver", [Mandate(town.establishment, ("depositor",))])
+    with town.client() as client:
+        transfer = client.wait(client.deposit(a_package(folder / "sip.zip"), town.agreement), 120)
+        if transfer.state != "accepted":
+            raise Amiss(f"{transfer.state}: {transfer.findings}")
+        [unit] = [unit for unit in client.search(transfer=transfer.id) if unit.objects]
+        dip = client.wait_dip(client.order_dip([unit.id]), 60)
+    ids = {
+        "transfer_id": transfer.id,
+        "unit_id": unit.id,
+        "object_id": unit.objects[0].id,
+        "dip_id": dip.id,
+        "aip_id": str(transfer.aip_id),
+        "journal": f"archives.{town.establishment}",
+        "client_id": other.client_id,
+    }
+    token = archive.token(all_roles.client_id, all_roles.client_secret)
+    return Belongings(town, token, all_roles.client_id, ids)
