@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from services.ingest import handlers
+from fastapi import APIRouter
+
+from services.ingest import api, handlers, reconciliation_api
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
-from services.ingest.api import router
 from services.ingest.arrivals import JUDGE
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
@@ -47,6 +48,9 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     children = Children(own.ingest_processes, partial(use_official, own.seda_xsd))
     workshop = Workshop(ingest, children, RuleReferential(foundation.calls))
 
+    router = APIRouter()
+    for part in (api.router, reconciliation_api.router):
+        router.include_router(part)
     room = assemble(
         foundation,
         router,
