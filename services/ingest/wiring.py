@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.arrivals import JUDGE
+from services.ingest.dry_runs import forget_dry_runs
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
@@ -87,7 +89,12 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
 
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.ingest = ingest
-    return replace(room, chores=(Chore("orphans in staging", partial(forget_orphans, staging)),))
+    kept = timedelta(days=own.dry_run_days)
+    chores = (
+        Chore("orphans in staging", partial(forget_orphans, staging)),
+        Chore("dry runs", partial(forget_dry_runs, kept)),
+    )
+    return replace(room, chores=chores)
 
 
 def _scanner(own: IngestSettings) -> Sequence[Dependency]:

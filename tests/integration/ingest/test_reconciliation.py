@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from services.ingest import queries, reconciliation
 from services.ingest.domain.transfer import TransferState
@@ -25,6 +25,7 @@ from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
 from tests.integration.ingest.bench import Bench
+from tests.integration.ingest.explaining import explained
 
 pytestmark = pytest.mark.integration
 
@@ -324,7 +325,10 @@ async def test_what_was_received_at_other_times_is_not_read(bench: Bench) -> Non
         await bench.databases.as_superuser(statement)
 
     for establishments in (None, frozenset({TOWN})):
-        plan = await explained(bench, Asked(establishments, START, END))
+        asked = Asked(establishments, START, END)
+        async with bench.database.snapshot() as connection:
+            plan = await explained(connection, reconciliation.counting(asked))
+            plan += await explained(connection, reconciliation.naming(asked, None, 10))
         assert "ix_transfer_received" in plan, plan
         assert "ix_transfer_unfinished" in plan, plan
         assert "Seq Scan on transfer" not in plan, plan
@@ -338,22 +342,6 @@ MANY = """
     SELECT gen_random_uuid(), CASE number % 2 WHEN 0 THEN $1::uuid ELSE $2::uuid END, gen_random_uuid(), 1, 'x',
            'accepted', timestamptz '2020-01-01' + make_interval(hours => number), 'x', 1, gen_random_uuid()::text
     FROM generate_series(1, 10000) AS number"""
-
-
-async def explained(bench: Bench, asked: Asked) -> str:
-    """What PostgreSQL does for both statements, as it does it."""
-    plans: list[str] = []
-    async with bench.database.snapshot() as connection:
-
-        def explain(
-            _connection: object, _cursor: object, statement: str, parameters: Any, *_: object
-        ) -> tuple[str, Any]:
-            return f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) {statement}", parameters
-
-        event.listen(connection.sync_connection, "before_cursor_execute", explain, retval=True)
-        for ask_it in (reconciliation.counting(asked), reconciliation.naming(asked, None, 10)):
-            plans += [row[0] for row in await connection.execute(ask_it)]
-    return "\n".join(plans)
 
 
 def rows_read(plan: str) -> list[float]:
