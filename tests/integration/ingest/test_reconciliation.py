@@ -10,11 +10,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest import queries, reconciliation
 from services.ingest.domain.transfer import TransferState
 from services.ingest.queries import Move
-from services.ingest.reconciliation import Asked
+from services.ingest.reconciliation import Asked, Pending
 from services.ingest.reconciliation_api import router
 from services.ingest.tables import transfer
 from shared.database.plumbing import dead_letter, work
@@ -301,20 +302,25 @@ async def test_a_leap_year_is_a_period(bench: Bench) -> None:
     await told(bench, {"from": "2024-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"})
 
 
-async def test_what_is_concluded_meanwhile_is_counted_and_named_as_it_was(bench: Bench) -> None:
+async def test_what_is_concluded_meanwhile_is_counted_and_named_as_it_was(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     concluded = await add(bench, "recording")
-    asked = Asked(frozenset({TOWN}), START, END)
+    name_them = reconciliation.pending
 
-    async with bench.database.snapshot() as connection:
-        counts = await reconciliation.count(connection, asked)
+    async def a_moment_later(connection: AsyncConnection, *asked: Any) -> list[Pending]:  # noqa: ANN401
         async with bench.database.begin() as tx:
             locked = await queries.lock_transfers(tx.connection, [concluded])
             await queries.move(tx.connection, [Move(locked[concluded], TransferState.ACCEPTED)])
         await add(bench, "received")
-        named = await reconciliation.pending(connection, asked, None, 10)
+        return await name_them(connection, *asked)
 
-    assert (counts.received, counts.pending, counts.is_balanced) == (1, 1, True)
-    assert [(one.id, one.state) for one in named] == [(concluded, TransferState.RECORDING)]
+    monkeypatch.setattr(reconciliation, "pending", a_moment_later)
+    body = await told(bench)
+    monkeypatch.undo()
+
+    assert numbers(body) == (1, 0, 0, 1)
+    assert [(item["id"], item["state"]) for item in body["items"]] == [(str(concluded), "recording")]
     assert numbers(await told(bench)) == (2, 1, 0, 1)
 
 
