@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import DBAPIError
 
@@ -13,8 +14,12 @@ from services.ingest.domain.transfer import TransferState
 from services.ingest.dry_runs import FORGET, forget_dry_runs
 from services.ingest.reception import Parcel, receive
 from services.ingest.tables import transfer
+from services.ingest.wiring import build
 from shared.clock import now
 from shared.identifiers import new_id
+from shared.messaging.local import LocalTransport
+from shared.settings import RoomSettings
+from tests.builders.callers import SECRET
 from tests.integration.ingest.bench import Bench, in_chunks
 from tests.integration.ingest.explaining import explained
 
@@ -79,10 +84,28 @@ async def test_two_processes_share_them_and_wait_for_nobody(bench: Bench) -> Non
     async with bench.database.begin() as tx:
         # Somebody has one of them in hand.
         await tx.connection.execute(transfer.select().where(transfer.c.id == held).with_for_update())
-        removed = await asyncio.gather(*(forget_dry_runs(WEEK, bench.database, at_once=2) for _ in range(2)))
+        async with asyncio.timeout(30):  # never come to, unless they wait for that one
+            removed = await asyncio.gather(*(forget_dry_runs(WEEK, bench.database, at_once=2) for _ in range(2)))
 
     assert sum(removed) == 6
     assert await kept(bench) == {held}
+
+
+async def test_the_room_does_it_among_its_chores_after_as_many_days_as_are_set(bench: Bench) -> None:
+    await add(bench, "judged", ago=timedelta(days=3))
+    url, removed = SecretStr(bench.databases.url("ingest")), []
+
+    for days in (4, 2):
+        own = bench.ingest.settings.model_copy(update={"dry_run_days": days})
+        room = build(RoomSettings(database_url=url, internal_secret=SecretStr(SECRET)), own, LocalTransport())
+        (chore,) = [chore for chore in room.chores if chore.name == "dry runs"]
+        removed.append(await chore.do(bench.database))
+        for close in room.close:
+            await close()
+        await room.foundation.calls.close()
+        await room.foundation.database.engine.dispose()
+
+    assert removed == [0, 1]
 
 
 async def test_nothing_is_left_of_a_dry_run_but_its_line_in_the_journal(bench: Bench) -> None:
