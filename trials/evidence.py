@@ -31,7 +31,23 @@ def assert_accepted_once(levers: Levers, town: Town, transfers: Sequence[str], *
     _one_catalogue_each(levers, town, transfers)
     _one_thread_each(levers, transfers)
     _journals_whole(levers, town)
+    assert_reconciled(town, transfers)
     _nothing_left(levers, transfers, aips)
+
+
+def assert_reconciled(town: Town, transfers: Sequence[str]) -> None:
+    """See that the archive accounts for all these deposits at any moment, and names each that is still pending.
+
+    They are all that the town ever made, these last days.
+    """
+    with town.http() as http:
+        told = _json(http, "/ingest/v1/reconciliation?limit=200")
+    accounted_for = told["accepted"] + told["rejected"] + told["pending"]
+    _agree("received and accounted for", (told["received"], accounted_for), (len(transfers), len(transfers)))
+    _agree("balanced", told["balanced"], expected=True)
+    named = [item["id"] for item in told["items"]]
+    _agree("pending ones named", len(set(named)), min(told["pending"], 200))
+    _agree("named, and not the town's", set(named) - set(transfers), set())
 
 
 def until_all(levers: Levers, transfers: Sequence[str], state: str, *, patience: float = PATIENCE) -> None:

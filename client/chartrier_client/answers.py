@@ -14,7 +14,10 @@ FINAL_DIP_STATES = frozenset({"ready", "failed"})
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Where a deposit stands; `accepted`, `rejected` and (a dry run) `judged` are final."""
+    """Where a deposit stands; `accepted`, `rejected` and (a dry run) `judged` are final.
+
+    `verdict` says of a dry run that is judged what would become of the package: `acceptable` or `refused`.
+    """
 
     id: str
     state: str
@@ -22,6 +25,12 @@ class Transfer:
     message_identifier: str | None
     aip_id: str | None
     body: Json = field(repr=False, compare=False)
+    verdict: str | None = None
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether nothing but its verdict is kept."""
+        return self.body.get("dry_run") is True
 
     @property
     def is_final(self) -> bool:
@@ -106,6 +115,7 @@ def transfer_from(body: Json) -> Transfer:
         body.get("message_identifier"),
         body.get("aip_id"),
         body,
+        body.get("verdict"),
     )
 
 

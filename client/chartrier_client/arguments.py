@@ -5,8 +5,8 @@ from pathlib import Path
 
 from chartrier_client.description import SedaVersion
 
-EPILOG = """Code de sortie : 0 accepté (ou rien à redire), 2 versement rejeté (les constats sont affichés),
-1 ennui technique ou commande mal formée.
+EPILOG = """Code de sortie : 0 accepté (ou rien à redire), 2 versement rejeté, ou essai qui le serait (les constats
+sont affichés), 1 ennui technique ou commande mal formée.
 L'adresse et les identifiants viennent des options, sinon de --client-file, sinon de CHARTRIER_URL,
 CHARTRIER_CLIENT_ID et CHARTRIER_CLIENT_SECRET."""
 
@@ -36,11 +36,14 @@ def _transfer_actions(actions: "argparse._SubParsersAction[argparse.ArgumentPars
     deposit = actions.add_parser("deposit", help="verser un paquet (SIP) et attendre la réponse")
     deposit.add_argument("sip", type=Path, help="ZIP, TAR, TAR.GZ ou TAR.BZ2 contenant manifest.xml")
     deposit.add_argument("--agreement", required=True, help="accord de versement (identifiant)")
+    deposit.add_argument(
+        "--dry-run", action="store_true", help="essai : dire ce qui adviendrait du paquet, et ne rien en garder"
+    )
     deposit.add_argument("--no-wait", action="store_true", help="rendre la main dès la réception")
     _timeout(deposit)
     status = actions.add_parser("status", help="où en est un versement")
     status.add_argument("transfer", help="identifiant du versement")
-    wait = actions.add_parser("wait", help="attendre qu'un versement soit accepté ou rejeté")
+    wait = actions.add_parser("wait", help="attendre qu'un versement soit accepté ou rejeté, un essai jugé")
     wait.add_argument("transfer", help="identifiant du versement")
     _timeout(wait)
 

@@ -27,6 +27,12 @@ from chartrier_client.sip import BuiltSip
 
 ACCEPTED, TECHNICAL, REJECTED = 0, 1, 2
 
+VERDICTS = {
+    "acceptable": "ce paquet passerait tous les contrôles",
+    "refused": "ce paquet serait rejeté",
+}
+"""What would become of a dry run, in words."""
+
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
     """Run one command and return its exit code: 0 accepted, 2 rejected with findings, 1 technical."""
@@ -64,11 +70,16 @@ def _run(chosen: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _deposit(client: Client, chosen: argparse.Namespace) -> int:
-    transfer_id = client.deposit(chosen.sip, chosen.agreement)
+    transfer_id = client.deposit(chosen.sip, chosen.agreement, dry_run=chosen.dry_run)
+    if chosen.dry_run and not client.transfer(transfer_id).is_dry_run:
+        # An archive of an earlier release passes over a parameter that it does not know.
+        message = f"cette archive ne connaît pas les essais : {transfer_id} est un versement"
+        _complain(chosen, message, code="NO_DRY_RUN")
+        return TECHNICAL
     if chosen.no_wait:
         return _tell_transfer(chosen, client.transfer(transfer_id))
     if not chosen.json:
-        print(f"versement {transfer_id}")
+        print(f"{'essai' if chosen.dry_run else 'versement'} {transfer_id}")
     return _wait_for(client, chosen, transfer_id)
 
 
@@ -92,10 +103,12 @@ def _tell_transfer(chosen: argparse.Namespace, transfer: Transfer) -> int:
     lines = [f"{transfer.id} : {transfer.state}"]
     if transfer.aip_id:
         lines.append(f"AIP {transfer.aip_id}")
+    if transfer.verdict:
+        lines.append(f"verdict : {VERDICTS.get(transfer.verdict, transfer.verdict)}")
     if transfer.body.get("reason"):
         lines.append(f"motif : {transfer.body['reason']}")
     _tell(chosen, transfer.body, *lines, *map(_finding_line, transfer.findings))
-    return REJECTED if transfer.state == "rejected" else ACCEPTED
+    return REJECTED if transfer.state == "rejected" or transfer.verdict == "refused" else ACCEPTED
 
 
 def _search(client: Client, chosen: argparse.Namespace) -> int:

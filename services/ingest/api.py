@@ -68,7 +68,7 @@ async def create_transfer(
 ) -> JSONResponse:
     """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``.
 
-    With ``dry_run`` it is judged as it would be, and nothing of it is kept but the verdict.
+    With ``dry_run`` it is judged as it would be, and nothing of it is kept but the verdict, for some days.
     """
     ingest.turnstile.admit(caller.subject)
     chosen = await agreement_for(ingest, caller, agreement, now().date())

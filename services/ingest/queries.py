@@ -258,10 +258,10 @@ def _uuid(text: str) -> UUID | None:
 
 
 # The words of the index `ix_transfer_unfinished`: only what is said alike can be answered from it.
-_IS_PENDING = literal_column("state NOT IN ('accepted', 'rejected', 'judged')", Boolean)
+IS_PENDING = literal_column("state NOT IN ('accepted', 'rejected', 'judged')", Boolean)
 PENDING = (
     select(transfer.c.state, func.count(), extract("epoch", func.now() - func.min(transfer.c.received_at)))
-    .where(_IS_PENDING)
+    .where(IS_PENDING)
     .group_by(transfer.c.state)
 )
 # Identifiers sort by time of birth.
@@ -277,7 +277,7 @@ _PENDING_BYTES = select(
     func.coalesce(func.sum(transfer.c.size), 0),
     func.coalesce(func.sum(transfer.c.size).filter(transfer.c.built.is_(None)), 0),
     func.coalesce(func.sum(cast(transfer.c.built["size"].astext, BigInteger)), 0),
-).where(_IS_PENDING)
+).where(IS_PENDING)
 
 
 async def pending_bytes(connection: AsyncConnection) -> tuple[int, int, int]:

@@ -65,6 +65,9 @@ class IngestSettings(BaseSettings):
     ingest_slots: PositiveInt = 16
     """Transfers in hand at once."""
 
+    dry_run_days: int = Field(default=7, ge=1, le=3650)
+    """How long the verdict of a dry run is kept."""
+
     # What one deposit may ask of whoever reads it: see domain/limits.py for each.
 
     max_files: int = Field(default=_USUAL.max_files, ge=1, le=WIDEST.max_files)

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
-from services.ingest import handlers
+from fastapi import APIRouter
+
+from services.ingest import api, handlers, reconciliation_api
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.clamd_sessions import Sessions
 from services.ingest.adapters.rules import RuleReferential
-from services.ingest.api import router
 from services.ingest.arrivals import JUDGE
+from services.ingest.dry_runs import forget_dry_runs
 from services.ingest.explainer import Explainer, prepare
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
@@ -50,6 +53,9 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     explainer = Explainer(Children(1, partial(prepare, own.seda_xsd)))
     workshop = Workshop(ingest, children, RuleReferential(foundation.calls), explainer=explainer)
 
+    router = APIRouter()
+    for part in (api.router, reconciliation_api.router):
+        router.include_router(part)
     room = assemble(
         foundation,
         router,
@@ -86,7 +92,12 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
 
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.ingest = ingest
-    return replace(room, chores=(Chore("orphans in staging", partial(forget_orphans, staging)),))
+    kept = timedelta(days=own.dry_run_days)
+    chores = (
+        Chore("orphans in staging", partial(forget_orphans, staging)),
+        Chore("dry runs", partial(forget_dry_runs, kept)),
+    )
+    return replace(room, chores=chores)
 
 
 def _scanner(own: IngestSettings) -> Sequence[Dependency]:

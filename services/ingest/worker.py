@@ -53,6 +53,11 @@ LEAVING_SECONDS = 3.0
 LISTENING_SECONDS = 2.0
 """How often a check that goes on is asked for the header; one that is over by then tells it with its verdict."""
 
+
+class ScannerAway(TryAgain):
+    """The antivirus did not answer; whoever asks what a transfer waits for is told by this name."""
+
+
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
 
@@ -165,6 +170,8 @@ class Workshop:
             return await self._children.call(function, order, seconds=seconds)
         except ChildTooSlow as error:
             raise TooSlow(str(error)) from error
+        except errors.ScannerUnavailable as error:
+            raise ScannerAway(str(error)) from error
         except errors.TryAgain as error:
             raise TryAgain(str(error)) from error
 

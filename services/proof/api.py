@@ -106,8 +106,7 @@ def _lines(database: RoomDatabase) -> APIRouter:
         limit: Annotated[int | None, Query(ge=1)] = None,
     ) -> dict[str, Any]:
         """Recompute the chain from the lines alone: all of it, or `limit` lines after number `after`."""
-        snapshot = database.engine.execution_options(isolation_level="REPEATABLE READ")
-        async with snapshot.connect() as connection:
+        async with database.snapshot() as connection:
             found = await _found(connection, caller, journal)
             check = ChainCheck(found.name, await _start(connection, found, after))
             anomalies = await _verify(connection, found, check, limit)

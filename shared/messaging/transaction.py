@@ -60,6 +60,7 @@ class RoomDatabase:
         self.hands: dict[str, Hands] = {}
         # The same pool, without BEGIN and ROLLBACK around every question.
         self._readers = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._chain = Chain(room)
         self._posted: list[Callable[[Sequence[Delivery]], None]] = []
 
@@ -71,6 +72,12 @@ class RoomDatabase:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Lend a connection on which each statement stands alone: for what needs no transaction around it."""
         async with self._readers.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection on which every statement sees the database as it was at the first: for sums that meet."""
+        async with self._snapshots.connect() as connection:
             yield connection
 
     @asynccontextmanager

@@ -16,7 +16,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from services.local.stack import Stack
 from tests.e2e.moments import MOMENTS, Scene, have_workers, recording, writing
 from tests.e2e.replays import consumers_of, tapped, until_handled
-from trials.evidence import assert_accepted_once, states, until_all
+from trials.evidence import assert_accepted_once, assert_reconciled, states, until_all
 from trials.levers import Levers, frozen, until
 from trials.towns import Archive, a_package, a_town
 
@@ -63,6 +63,7 @@ def test_a_room_killed_in_the_middle_of_deposits_loses_and_repeats_nothing(scene
         scene.levers.kill(room)
     scene.levers.start(room)
 
+    assert_reconciled(scene.town, scene.transfers)
     assert_accepted_once(scene.levers, scene.town, scene.transfers)
     for check in scene.after:
         check()

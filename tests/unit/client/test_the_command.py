@@ -72,6 +72,59 @@ def test_an_answer_in_json_is_json_and_nothing_else(
     assert json.loads(capsys.readouterr().out) == body
 
 
+@pytest.mark.parametrize(
+    ("verdict", "code", "words"),
+    [("acceptable", 0, "passerait tous les contrôles"), ("refused", 2, "serait rejeté"), ("later", 0, "later")],
+)
+def test_a_dry_run_is_waited_for_and_tells_its_verdict(
+    archive: ArchiveDouble,
+    environment: Mapping[str, str],
+    sip: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    verdict: str,
+    code: int,
+    words: str,
+) -> None:
+    going_on = {"id": "tr-1", "state": "checking", "dry_run": True}
+    judged = {**going_on, "state": "judged", "verdict": verdict, "findings": [FINDING]}
+    archive.says("POST", TRANSFERS, said({"id": "tr-1", "state": "checking"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said(going_on), said(going_on), said(judged))
+
+    assert main(["deposit", str(sip), "--agreement", "A", "--dry-run"], environment) == code
+
+    told = capsys.readouterr().out
+    assert "essai tr-1\n… checking\n" in told
+    assert words in told
+    assert "OBJECT_DIGEST_MISMATCH Content/a.pdf : faux" in told
+    assert [heard.query for heard in archive.requests("POST", TRANSFERS)] == [
+        {"agreement": ["A"], "dry_run": ["true"]}
+    ]
+
+    assert main(["--json", "wait", "tr-1"], environment) == code
+    assert json.loads(capsys.readouterr().out) == judged
+
+
+def test_a_dry_run_that_is_not_waited_for_says_where_it_stands(
+    archive: ArchiveDouble, environment: Mapping[str, str], sip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive.says("POST", TRANSFERS, said({"id": "tr-1", "state": "checking"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "checking", "dry_run": True}))
+
+    assert main(["deposit", str(sip), "--agreement", "A", "--dry-run", "--no-wait"], environment) == 0
+    assert "tr-1 : checking" in capsys.readouterr().out
+
+
+def test_an_archive_that_deposits_instead_of_a_dry_run_is_told_of(
+    archive: ArchiveDouble, environment: Mapping[str, str], sip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive.says("POST", TRANSFERS, said({"id": "tr-1", "state": "received"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "received"}))
+
+    assert main(["deposit", str(sip), "--agreement", "A", "--dry-run"], environment) == 1
+    assert "tr-1 est un versement" in capsys.readouterr().err
+
+
 def test_a_refusal_an_absent_archive_or_a_slip_leave_with_1(
     archive: ArchiveDouble, environment: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
