@@ -72,7 +72,10 @@ def test_nonsense_in_a_url_is_never_our_bug(archive: Archive, tokens: list[str])
 
 
 def schema_fields(archive: Archive, operation: dict[str, Any], room: str) -> dict[str, Any]:
-    body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    taken = operation["requestBody"]["content"]
+    if "application/json" not in taken:  # a form, a package
+        return {}
+    body = taken["application/json"]["schema"]["$ref"].rpartition("/")[2]
     with archive.http(None) as http:
         schemas = http.get(f"/{room}/openapi.json").json()["components"]["schemas"]
     fields: dict[str, Any] = schemas[body]["properties"]
