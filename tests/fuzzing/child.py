@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TextIO, cast
 
+from services.ingest.adapters.siegfried import Siegfried
 from services.ingest.domain.finding_texts import TEXTS, text
 from services.ingest.domain.findings import is_refused
-from services.ingest.domain.instruments import Identification
 from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.tolerances import TOLERANCES
 from services.ingest.pipeline.judge import Verdict, judge
@@ -33,6 +33,9 @@ _ROOM: Final = 1024 * MIB
 """Address space over what a child has when it starts: who takes more is stopped before the machine suffers."""
 
 _PATIENCE: Final = 12 * SECONDS
+
+_SIEGFRIED: Final = Siegfried()
+"""The true one: files spoilt by chance are its business too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def _judged(package: Path, before: int) -> Judged:
     began = time.process_time()
     agreement = an_agreement(schema_tolerances=tuple(TOLERANCES))
     try:
-        verdict = judge(package, agreement, {}, Limits(), lambda _: Identification(None), None)
+        verdict = judge(package, agreement, {}, Limits(), _SIEGFRIED.identify, None)
         codes = dict(Counter(each.code for each in verdict.findings))
         told = Judged(codes, is_refused(verdict.findings), faults(verdict))
     except Exception:  # noqa: BLE001 (this is what we are looking for)

@@ -18,17 +18,26 @@ class Siegfried:
         self._known: dict[str, Identification] = {}
 
     def identify(self, path: Path) -> Identification:
-        """Return PRONOM's answer for the file at `path`: by signature, then by extension; the first of several."""
+        """Return PRONOM's answer for the file at `path`: by signature, then by extension; the first of several.
+
+        Raises `OSError` for a file that cannot be read at all: what is in it is never a reason.
+        """
         try:
             puid = self._scanner.identify(str(path))
-            if puid in self._known:
-                return self._known[puid]
-            result = self._scanner.identify(str(path), detailed=True)
         except pygfried.EmptySourceError:
             return Identification(None)
-        matches = result["files"][0]["matches"] if result["files"] else []
+        except pygfried.GoError:
+            # What begins as a ZIP or an OLE2 and cannot be opened as one; the detailed answer tells it from a file
+            # that could not be read.
+            puid = None
+        if puid in self._known:
+            return self._known[puid]
+        [result] = self._scanner.identify(str(path), detailed=True)["files"]
+        matches, trouble = result["matches"], result.get("errors")
+        if not matches and trouble:
+            raise OSError(trouble)
         if not matches or matches[0]["id"] in {"", "UNKNOWN"}:
-            return Identification(None)
+            return Identification(None, damaged=bool(trouble))
         match = matches[0]
         name = f"{match['format']} {match['version']}".strip()
         identified = Identification(match["id"], name or None, match["mime"] or None)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """What PRONOM calls a format; `puid` is None when it knows none for these bytes."""
+    """What PRONOM calls a format; `puid` is None when it knows none for these bytes.
+
+    `damaged` says that they begin as a container and cannot be read as one.
+    """
 
     puid: str | None
     name: str | None = None
     mime: str | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,13 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
         "(PDF/A, say).",
         "PRONOM",
     ),
+    "FORMAT_DAMAGED": Mend(
+        "Ouvrez le fichier d’origine (document bureautique, ZIP…) : s’il s’ouvre, refaites le paquet depuis lui, "
+        "et cherchez où la copie s’est arrêtée ; sinon, reprenez-le d’une sauvegarde.",
+        "Open the original file (an office document, a ZIP…): if it opens, make the package again from it, and look "
+        "for where the copying stopped; else take it from a backup.",
+        "PRONOM, x-fmt/263, fmt/111",
+    ),
     "FORMAT_MISMATCH": Mend(
         "Corrigez FormatId ({identified}) dans le logiciel qui produit le bordereau, ou l’extension du fichier si "
         "elle "

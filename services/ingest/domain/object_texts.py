@@ -75,6 +75,10 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
         "Le format du fichier n’est pas reconnu par PRONOM.",
         "The format of the file is not recognised by PRONOM.",
     ),
+    "FORMAT_DAMAGED": warning(
+        "Le fichier commence comme un conteneur ({kind}), et ne s’ouvre pas comme tel : il est tronqué ou abîmé.",
+        "The file begins as a container ({kind}), and does not open as one: it is cut short or damaged.",
+    ),
     "FORMAT_MISMATCH": warning(
         "Le format annoncé ({declared}) n’est pas celui reconnu ({identified}, {name}).",
         "The format announced ({declared}) is not that recognised ({identified}, {name}).",

@@ -127,6 +127,11 @@ def _read(
         for _ in chunks:
             pass
     identification = instruments.identify(specimen.path) if size else Identification(None)
+    if identification.damaged and specimen.container is not None:
+        # Of one that is too large to be kept the two ends are there: that they cannot be opened is no fault of it.
+        if specimen.whole:
+            into.findings.append(found("FORMAT_DAMAGED", path, kind=specimen.container.name or ""))
+        identification = specimen.container
     into.findings += look_inside(specimen.path, path, instruments.archive_depth, whole=specimen.whole)
     specimen.path.unlink()
     return identification

@@ -8,24 +8,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from services.ingest.domain.instruments import Identification
 from services.ingest.domain.limits import MIB
 
 # Measured: 0.1 s to look through 16 MiB that match nothing.
 WHOLE = 16 * MIB
 WHOLE_CONTAINER = 64 * MIB
 HEAD, TAIL = 4 * MIB, MIB
-_CONTAINERS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+CONTAINERS = {
+    b"PK\x03\x04": Identification("x-fmt/263", "ZIP Format", "application/zip"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Identification("fmt/111", "OLE2 Compound Document Format"),
+}
+"""By their first bytes, those that PRONOM looks into: all that can be said of one that cannot be opened."""
+
 _LONGEST_EXTENSION = 16
 
 
 class Specimen:
-    """Write what the identifier needs of one file, as its bytes go by. The file stays until the next one."""
+    """Write what the identifier needs of one file, as its bytes go by. The file stays until the next one.
+
+    `container` is what the file begins as, if it is one that PRONOM looks into.
+    """
 
     def __init__(self, folder: Path, path: str, size: int) -> None:
         self.path = folder / f"specimen{_extension(path)}"
         self._size = size
         self._position = 0
         self._keep_all = size <= WHOLE
+        self.container: Identification | None = None
         self._file: BinaryIO = self.path.open("wb")
 
     def __enter__(self) -> "Specimen":
@@ -43,8 +53,10 @@ class Specimen:
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
-        if not self._position and chunk.startswith(_CONTAINERS):
-            self._keep_all = self._size <= WHOLE_CONTAINER
+        if not self._position:
+            self.container = next((kind for magic, kind in CONTAINERS.items() if chunk.startswith(magic)), None)
+            if self.container is not None:
+                self._keep_all = self._size <= WHOLE_CONTAINER
         if self._keep_all:
             self._file.write(chunk)
         else:

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from services.ingest.adapters.siegfried import Siegfried
-from services.ingest.domain.limits import MIB
+from services.ingest.domain.limits import MIB, Limits
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS, algorithm_named
-from services.ingest.pipeline.specimen import HEAD, TAIL, WHOLE, WHOLE_CONTAINER, Specimen
+from services.ingest.pipeline.judge import Verdict, judge
+from services.ingest.pipeline.specimen import CONTAINERS, HEAD, TAIL, WHOLE, WHOLE_CONTAINER, Specimen
 from tests.builders.sip_manifests import PDF
+from tests.builders.sips import AFile, ASip, a_sip, an_agreement, codes
+
+OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def specimen_of(folder: Path, name: str, content: bytes) -> Path:
@@ -66,6 +70,45 @@ def test_a_large_office_document_is_kept_whole_to_be_looked_into(tmp_path: Path)
 
     assert WHOLE < specimen.stat().st_size < WHOLE_CONTAINER
     assert Siegfried().identify(specimen).puid == "fmt/412"
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.doc", "a.zip", "a"])
+@pytest.mark.parametrize("magic", CONTAINERS)
+@pytest.mark.parametrize("size", [100, 4000])
+def test_a_container_that_cannot_be_opened_is_damaged(tmp_path: Path, magic: bytes, size: int, name: str) -> None:
+    found = Siegfried().identify(specimen_of(tmp_path, name, magic + b"x" * size))
+
+    assert found.puid is not None or found.damaged
+
+
+def judged(folder: Path, *files: AFile) -> Verdict:
+    package = a_sip(folder / "sip", ASip(files))
+    return judge(package, an_agreement(), {}, Limits(), Siegfried().identify, None)
+
+
+def test_a_container_cut_short_is_told_of_and_named_by_what_it_begins_as(tmp_path: Path) -> None:
+    found = judged(tmp_path, AFile("x.docx", a_docx(1000)[:-100]), AFile("y.doc", OLE2 + b"y" * 600))
+
+    assert found.inventory is not None
+    assert [(each.place, each.params) for each in found.findings if each.code == "FORMAT_DAMAGED"] == [
+        ("x.docx", {"kind": "ZIP Format"}),
+        ("y.doc", {"kind": "OLE2 Compound Document Format"}),
+    ]
+    assert "FORMAT_UNIDENTIFIED" not in codes(found.findings)
+    assert {file.path: file.puid for file in found.inventory.files} == {"x.docx": "x-fmt/263", "y.doc": "fmt/111"}
+
+
+def test_a_container_too_large_to_be_kept_is_named_by_what_it_begins_as_and_not_blamed(tmp_path: Path) -> None:
+    found = judged(tmp_path, AFile("grand.zip", a_docx(WHOLE_CONTAINER + MIB)))
+
+    assert found.inventory is not None
+    assert [file.puid for file in found.inventory.files] == ["x-fmt/263"]
+    assert not {"FORMAT_DAMAGED", "FORMAT_UNIDENTIFIED"} & set(codes(found.findings))
+
+
+def test_a_file_that_is_not_there_is_nobodys_format(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no such file"):
+        Siegfried().identify(tmp_path / "gone")
 
 
 def test_a_strange_extension_is_left_out(tmp_path: Path) -> None:
