@@ -9,6 +9,7 @@ import pytest
 
 from services.ingest.adapters.siegfried import Siegfried
 from services.ingest.domain.limits import MIB, Limits
+from services.ingest.pipeline import specimen
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS, algorithm_named
 from services.ingest.pipeline.judge import Verdict, judge
 from services.ingest.pipeline.specimen import CONTAINERS, HEAD, TAIL, WHOLE, WHOLE_CONTAINER, Specimen
@@ -58,18 +59,18 @@ def test_a_format_is_known_by_its_bytes(
 def test_a_large_file_is_known_by_its_two_ends(tmp_path: Path) -> None:
     content = b"%PDF-1.4\n" + bytes(WHOLE + 3 * MIB) + b"\n%%EOF\n"
 
-    specimen = specimen_of(tmp_path, "grand.pdf", content)
+    ends = specimen_of(tmp_path, "grand.pdf", content)
 
-    assert specimen.stat().st_size == HEAD + TAIL
-    assert specimen.read_bytes() == content[:HEAD] + content[-TAIL:]
-    assert Siegfried().identify(specimen).puid == "fmt/18"
+    assert ends.stat().st_size == HEAD + TAIL
+    assert ends.read_bytes() == content[:HEAD] + content[-TAIL:]
+    assert Siegfried().identify(ends).puid == "fmt/18"
 
 
 def test_a_large_office_document_is_kept_whole_to_be_looked_into(tmp_path: Path) -> None:
-    specimen = specimen_of(tmp_path, "grand.docx", a_docx(WHOLE + MIB))
+    kept = specimen_of(tmp_path, "grand.docx", a_docx(WHOLE + MIB))
 
-    assert WHOLE < specimen.stat().st_size < WHOLE_CONTAINER
-    assert Siegfried().identify(specimen).puid == "fmt/412"
+    assert WHOLE < kept.stat().st_size < WHOLE_CONTAINER
+    assert Siegfried().identify(kept).puid == "fmt/412"
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.doc", "a.zip", "a"])
@@ -98,11 +99,14 @@ def test_a_container_cut_short_is_told_of_and_named_by_what_it_begins_as(tmp_pat
     assert {file.path: file.puid for file in found.inventory.files} == {"x.docx": "x-fmt/263", "y.doc": "fmt/111"}
 
 
-def test_a_container_too_large_to_be_kept_is_named_by_what_it_begins_as_and_not_blamed(tmp_path: Path) -> None:
-    found = judged(tmp_path, AFile("grand.zip", a_docx(WHOLE_CONTAINER + MIB)))
+def test_a_container_too_large_to_be_kept_is_named_by_what_it_begins_as_and_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(specimen, "WHOLE_CONTAINER", 8 * MIB)
+    found = judged(tmp_path, AFile("grand.xls", OLE2 + b"y" * 9 * MIB))
 
     assert found.inventory is not None
-    assert [file.puid for file in found.inventory.files] == ["x-fmt/263"]
+    assert [file.puid for file in found.inventory.files] == ["fmt/111"]
     assert not {"FORMAT_DAMAGED", "FORMAT_UNIDENTIFIED"} & set(codes(found.findings))
 
 
