@@ -79,8 +79,10 @@ OBJECT_MENDS: Final[dict[str, Mend]] = {
         "RGS v2.0, annexe B1",
     ),
     "OBJECT_SIZE_MISMATCH": Mend(
-        "Le fichier a été reconnu à son empreinte : corrigez Size dans le logiciel qui produit le bordereau.",
-        "The file was known by its digest: put Size right in the software that makes the manifest.",
+        "Si l’empreinte de ce fichier est la bonne (aucun constat OBJECT_DIGEST_MISMATCH), corrigez Size dans le "
+        "logiciel qui produit le bordereau ; sinon, le fichier est un autre que celui décrit.",
+        "If the digest of this file is right (no finding OBJECT_DIGEST_MISMATCH), put Size right in the software "
+        "that makes the manifest; otherwise the file is another than the one described.",
         "SEDA 2.x, BinaryDataObject/Size",
     ),
     "OBJECT_EMPTY": Mend(

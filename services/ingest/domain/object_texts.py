@@ -76,8 +76,9 @@ OBJECT_TEXTS: Final[dict[str, FindingText]] = {
         "The format of the file is not recognised by PRONOM.",
     ),
     "FORMAT_DAMAGED": warning(
-        "Le fichier commence comme un conteneur ({kind}), et ne s’ouvre pas comme tel : il est tronqué ou abîmé.",
-        "The file begins as a container ({kind}), and does not open as one: it is cut short or damaged.",
+        "Le fichier commence comme un conteneur (« {kind} » selon PRONOM) et ne s’ouvre pas comme tel : il est "
+        "tronqué ou abîmé.",
+        "The file begins as a container (“{kind}” to PRONOM) and does not open as one: it is cut short or damaged.",
     ),
     "FORMAT_MISMATCH": warning(
         "Le format annoncé ({declared}) n’est pas celui reconnu ({identified}, {name}).",
