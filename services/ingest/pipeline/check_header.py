@@ -30,7 +30,8 @@ def _agreement(sip: Sip, place: str, severity: Severity) -> Iterator[Finding]:
 
 def _originating_agency(sip: Sip, place: str, severity: Severity) -> Iterator[Finding]:
     named, expected = sip.manifest.header.originating_agency, sip.agreement.establishment_identifier
-    if named and named != expected:
+    # An agreement that lists originating agencies knows others beside its establishment: see `check_agencies`.
+    if named and named != expected and not sip.agreement.originating_agencies:
         yield found("HEADER_AGENCY_MISMATCH", place, severity, found=named[:200], expected=expected)
 
 
