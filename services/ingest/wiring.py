@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from services.ingest import handlers
+from fastapi import APIRouter
+
+from services.ingest import handlers, intake_api
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.rules import RuleReferential
@@ -49,7 +51,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
 
     room = assemble(
         foundation,
-        router,
+        _routes(),
         consumers=(
             Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
             Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreements}),
@@ -84,6 +86,13 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.ingest = ingest
     return replace(room, chores=(Chore("orphans in staging", partial(forget_orphans, staging)),))
+
+
+def _routes() -> APIRouter:
+    routes = APIRouter()
+    for each in (router, intake_api.router):
+        routes.include_router(each)
+    return routes
 
 
 def _scanner(own: IngestSettings) -> Sequence[Dependency]:

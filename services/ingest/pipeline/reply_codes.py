@@ -24,6 +24,9 @@ _NUMERIC: Final[Mapping[str, str]] = MappingProxyType(
     {
         "HEADER_AGREEMENT_MISMATCH": "300",
         "HEADER_AGREEMENT_MISSING": "300",
+        "HEADER_AGREEMENT_SUSPENDED": "300",
+        "HEADER_AGREEMENT_DATES": "312",
+        "HEADER_QUOTA": "301",
         "HEADER_AGENCY_MISMATCH": "302",
         "AGENCY_ORIGINATING_UNKNOWN": "302",
         "AGENCY_TRANSFERRING_UNKNOWN": "303",
