@@ -1,6 +1,7 @@
 """A quota bounds all that is taken in under one agreement, whoever comes at the same time, whatever crashes."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from services.ingest.domain.transfer import TransferState
 from services.ingest.intake import taken_in
 from services.ingest.intake_api import router
 from services.ingest.queries import Transfer
+from services.local.postgres import Postgres
+from shared.database.migrations import upgrade
 from shared.identifiers import new_id
 from shared.identity.rights import Role
 from shared.messages.admin import AgreementV1
@@ -22,6 +25,7 @@ from tests.builders.sips import AFile, ASip
 from tests.integration.ingest.bench import Bench, Fuse, PowerCut
 from tests.integration.ingest.test_dry_runs import dry_run
 from tests.integration.ingest.test_the_door import nothing
+from tests.servers import fresh
 
 pytestmark = pytest.mark.integration
 
@@ -187,3 +191,24 @@ async def test_who_may_read_an_agreement_sees_what_it_took_in(bench: Bench) -> N
     assert seen.json() == {"agreement": str(agreement.id), **shown}
     assert unbound.json() == {"agreement": str(free.id), **nothing_of}
     assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
+
+
+def test_what_was_taken_in_before_there_were_quotas_counts(postgres_server: Postgres) -> None:
+    before, agreement = fresh(postgres_server, ()), new_id()
+    upgrade(before.owner_url, "ingest", "0004")
+    kept = [("accepted", 1), ("storing", 10), ("awaiting_decision", 100)]
+    for state, size, dry in [*((*each, False) for each in kept), ("rejected", 1000, False), ("judged", 1000, True)]:
+        row = (new_id(), new_id(), agreement, state, str(new_id()), json.dumps({"bytes": size}), dry)
+        asyncio.run(
+            before.as_superuser(
+                """INSERT INTO ingest.transfer (id, establishment, agreement, agreement_version, depositor, state,
+                                                staging_key, size, sha512, counts, dry_run)
+                   VALUES ($1, $2, $3, 1, 'client:tests', $4, $5, 100, $5, $6, $7)""",
+                *row,
+            )
+        )
+
+    upgrade(before.owner_url, "ingest")
+
+    rows = asyncio.run(before.as_superuser("SELECT agreement, bytes FROM ingest.intake"))
+    assert [tuple(each) for each in rows] == [(agreement, 111)]
