@@ -193,6 +193,13 @@ async def test_who_may_read_an_agreement_sees_what_it_took_in(bench: Bench) -> N
     assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("reference", ["nobody", "%ED%A0%80", "a%20b", "%25", "x" * 5000])
+async def test_of_what_is_no_agreement_nothing_is_shown(bench: Bench, reference: str) -> None:
+    answer = await intake_of(bench, reference, new_id())
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_what_was_taken_in_before_there_were_quotas_counts(postgres_server: Postgres) -> None:
     before, agreement = fresh(postgres_server, ()), new_id()
     upgrade(before.owner_url, "ingest", "0004")

@@ -128,12 +128,18 @@ def test_what_units_name_is_told_once_an_agency_where_it_first_stands(
     assert told[0].params["element"] == element
 
 
-def test_seda_2_0_names_them_in_units_too(tmp_path: Path) -> None:
-    sip = replace(named_in_units("AUTRE"), version="2.0")
+def test_seda_2_0_names_them_in_any_description_of_a_unit(tmp_path: Path) -> None:
+    agency = "<OriginatingAgency><Identifier>{}</Identifier></OriginatingAgency>"
+    again = f"{agency.format('UN')}</Content><Content><Title>Autre</Title>{agency.format('DEUX')}"
+    sip = ASip((AFile("Content/a.txt"),), (AUnit("Pièce", files=(0,), extra=again),), version="2.0")
 
     told = findings(tmp_path, sip, replace(STRICT, originating_agencies=("CONNU",)))
 
-    assert "AGENCY_ORIGINATING_UNKNOWN" in codes(told)
+    unknown = [finding for finding in told if finding.code == "AGENCY_ORIGINATING_UNKNOWN"]
+    assert [(each.params["found"], each.place.split()[1]) for each in unknown] == [
+        ("UN", "unit-1"),
+        ("DEUX", "unit-1"),
+    ]
 
 
 def test_the_texts_name_the_agency_and_some_of_those_that_are_known(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from typing import Final
 from lxml import etree
 
 from services.ingest.domain.sip import NamedAgency, Role
-from services.ingest.pipeline.manifest.content import local_name
-from services.ingest.pipeline.manifest.elements import child_text
+from services.ingest.pipeline.manifest.elements import text_of
 
-OF_UNITS: Final = ("OriginatingAgency", "SubmissionAgency")
+OF_UNITS: Final = frozenset({"OriginatingAgency", "SubmissionAgency"})
 """The elements of a Content that name one, in an Identifier."""
 
 _ROLES: Final = {
@@ -36,14 +35,15 @@ class Agencies:
     """Takes elements that name an agency. A hundred thousand units that name one agency are one entry."""
 
     def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
-        self._of_units = tuple(f"{{{namespace}}}{name}" for name in OF_UNITS)
+        self._elements = {f"{{{namespace}}}{name}": name for name in _ROLES}
+        self._of_units = frozenset(f"{{{namespace}}}{name}" for name in OF_UNITS)
+        self._identifier = f"{{{namespace}}}Identifier"
         self._named: dict[tuple[str, str], _First] = {}
 
     def take(self, element: etree._Element, identifier: str | None, unit: str = "") -> None:
         """Take an element, of whatever name, and the identifier in it; an empty one names nobody."""
-        name = local_name(str(element.tag))
-        if not identifier or name not in _ROLES:
+        name = self._elements.get(str(element.tag))
+        if not identifier or name is None:
             return
         known = self._named.get((name, identifier))
         if known is None:
@@ -53,8 +53,9 @@ class Agencies:
 
     def take_unit(self, content: etree._Element, unit: str) -> None:
         """Take what the Content of a unit names."""
-        for element in content.iterchildren(*self._of_units):
-            self.take(element, child_text(element, self._namespace, "Identifier"), unit)
+        for element in content:
+            if element.tag in self._of_units:
+                self.take(element, text_of(next(element.iterchildren(self._identifier), None)), unit)
 
     def named(self) -> Iterator[NamedAgency]:
         """Yield the agencies, in the order they are named."""
