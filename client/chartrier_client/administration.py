@@ -34,6 +34,13 @@ class AgreementTerms:
     """Whether files of unknown format are taken; where not given, only if any format is."""
     antivirus: Literal["yes", "no", "required"] | None = None
     """Whether files are shown to the antivirus; the archive's own choice when not given."""
+    archival_agencies: tuple[str, ...] = ()
+    transferring_agencies: tuple[str, ...] = ()
+    originating_agencies: tuple[str, ...] = ()
+    submission_agencies: tuple[str, ...] = ()
+    """Agencies that a manifest may name in each role, by identifier; nothing is asked of a role that has none."""
+    quota_bytes: int | None = None
+    """How many bytes of files are taken in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,11 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "schema_tolerances": list(terms.schema_tolerances) or None,
         "unidentified": terms.unidentified,
         "antivirus": terms.antivirus,
+        "archival_agencies": list(terms.archival_agencies) or None,
+        "transferring_agencies": list(terms.transferring_agencies) or None,
+        "originating_agencies": list(terms.originating_agencies) or None,
+        "submission_agencies": list(terms.submission_agencies) or None,
+        "quota_bytes": terms.quota_bytes,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

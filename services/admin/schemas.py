@@ -16,6 +16,7 @@ from shared.messages.admin import SchemaTolerance
 
 Reference = Annotated[str, Field(min_length=1, max_length=128)]
 Limit = Annotated[int, Field(ge=1, le=2**62)]
+Agencies = Annotated[tuple[str, ...], Field(max_length=5000)]
 
 
 class Body(BaseModel):
@@ -64,6 +65,11 @@ class Terms(Body):
     unidentified: bool | None = None
     antivirus: Literal["yes", "no", "required"] = "yes"
     reply_codes: Literal["vitam", "numeric"] = "vitam"
+    archival_agencies: Agencies = ()
+    transferring_agencies: Agencies = ()
+    originating_agencies: Agencies = ()
+    submission_agencies: Agencies = ()
+    quota_bytes: Limit | None = None
 
 
 class NewAgreement(Terms):

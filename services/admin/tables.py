@@ -66,6 +66,11 @@ agreement_version = Table(
     Column("unidentified", Boolean),
     Column("antivirus", Text, nullable=False),
     Column("reply_codes", Text, nullable=False, server_default="vitam"),
+    Column("archival_agencies", ARRAY(Text), nullable=False),
+    Column("transferring_agencies", ARRAY(Text), nullable=False),
+    Column("originating_agencies", ARRAY(Text), nullable=False),
+    Column("submission_agencies", ARRAY(Text), nullable=False),
+    Column("quota_bytes", BigInteger),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )

@@ -2,6 +2,9 @@
 
 from datetime import date
 from urllib.parse import quote
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest import queries
 from services.ingest.parts import Ingest
@@ -33,7 +36,14 @@ async def agreement_for(ingest: Ingest, caller: Caller, wanted: str, today: date
     return found
 
 
-def _refuse_closed(found: AgreementV1, today: date) -> None:
+async def refuse_suspended(connection: AsyncConnection, agreement: UUID) -> None:
+    """Raise a 409 `Problem` where an agreement is suspended: then nobody accepts anything under it."""
+    (found,) = await queries.find_agreements(connection, [str(agreement)])
+    if found is not None:
+        _refuse_state(found)
+
+
+def _refuse_state(found: AgreementV1) -> None:
     if found.state != "active":
         raise Problem(
             409,
@@ -41,6 +51,10 @@ def _refuse_closed(found: AgreementV1, today: date) -> None:
             "Cet accord de versement est suspendu.",
             "This agreement is suspended.",
         )
+
+
+def _refuse_closed(found: AgreementV1, today: date) -> None:
+    _refuse_state(found)
     if (found.valid_from and today < found.valid_from) or (found.valid_to and today > found.valid_to):
         raise Problem(
             409,

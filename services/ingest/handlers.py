@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.ingest import queries
+from services.ingest import intake, queries
+from services.ingest.agreements import refuse_suspended
 from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, is_refused
@@ -213,7 +214,10 @@ def staged_keys(transfer: Transfer) -> list[str]:
 
 
 async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: bool, reason: str) -> None:
-    """Do what an archivist decided. Raises a 409 `Problem` when the transfer awaits no decision."""
+    """Do what an archivist decided.
+
+    Raises a 409 `Problem` when the transfer awaits no decision, or is to be accepted under a suspended agreement.
+    """
     async with ingest.database.begin() as tx:
         transfer = (await _locked(tx, [transfer_id]))[transfer_id]
         if transfer.state is not TransferState.AWAITING_DECISION:
@@ -223,12 +227,15 @@ async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: b
                 f"Ce versement n'attend pas de décision (état : {transfer.state}).",
                 f"This transfer awaits no decision (state: {transfer.state}).",
             )
+        if accept:
+            await refuse_suspended(tx.connection, transfer.agreement)
         verdict = "accepted" if accept else "refused"
         tx.journal(line(transfer, "transfer.decided", archivist, {"decision": verdict}))
         if accept:
             await queries.move(tx.connection, [Move(transfer, TransferState.STORING, {"reason": reason or None})])
             await enqueue(tx, PROCESS, Piece(str(transfer.id)))
             return
+        await intake.count(tx.connection, {transfer.agreement: -(transfer.counts or {}).get("bytes", 0)})
         refusal = found("DECISION_REFUSED", "decision", reason=reason)
         findings = (*findings_of_json(transfer.findings), refusal)
         await reject(ingest.staging, tx, transfer, findings, {"reason": reason})

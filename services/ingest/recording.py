@@ -8,21 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
-from uuid import UUID
 
 from services.ingest import queries
-from services.ingest.domain.finding_texts import found
+from services.ingest.admission import Judged, admit
 from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import findings_to_json, header_to_json, plan_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState
 from services.ingest.handlers import aip_key, keep_nothing, line, reject
 from services.ingest.pipeline.aip.builder import AipSummary
-from services.ingest.queries import MessageName, Move, Transfer
+from services.ingest.queries import Move, Transfer
 from services.ingest.tasks import Checked
 from shared.clock import now, rfc3339
 from shared.identifiers import new_id
-from shared.messages.admin import AgreementV1
 from shared.messages.ingest import AipBuiltV1, MemberV1
 from shared.messaging.lease import Lease
 from shared.messaging.transaction import Transaction
@@ -30,16 +28,6 @@ from shared.messaging.work import confirm, finish
 from shared.object_store.port import ObjectStore
 
 OUR_VERSION = version("chartrier")
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A transfer that was checked, and by which agreement."""
-
-    held: Lease
-    transfer: Transfer
-    agreement: AgreementV1
-    checked: Checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +73,8 @@ async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judge
         # A plan once committed is never replaced.
         raise IllegalStep(f"transfer {', '.join(moved_on)} has been concluded before")
     await confirm(tx, *(one.held for one in judged))
-    names = {name for one in judged if (name := _name(one)) is not None}
-    earlier = await queries.transfers_of_messages(tx.connection, names)
-    concluded = [await _verdict(staging, tx, one, earlier) for one in judged]
+    admitted = await admit(tx.connection, judged)
+    concluded = [await _verdict(staging, tx, one, told) for one, told in zip(judged, admitted, strict=True)]
     # Closed with the verdict, unless it is to be built next: a decision taken right after must find no work in
     # its way.
     over = [
@@ -99,11 +86,8 @@ async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judge
     return concluded
 
 
-async def _verdict(
-    staging: ObjectStore, tx: Transaction, judged: Judged, earlier: Mapping[MessageName, UUID]
-) -> Concluded:
+async def _verdict(staging: ObjectStore, tx: Transaction, judged: Judged, findings: tuple[Finding, ...]) -> Concluded:
     transfer, checked = judged.transfer, judged.checked
-    findings = (*checked.findings, *_same_message(judged, earlier))
     named = _named(checked)
     if transfer.dry_run:
         return Concluded(await keep_nothing(tx, transfer, findings, named), None)
@@ -140,22 +124,6 @@ def _plan(judged: Judged, findings: tuple[Finding, ...]) -> BuildPlan:
         software={"chartrier": OUR_VERSION, **judged.checked.software},
         findings=findings,
     )
-
-
-def _name(judged: Judged) -> MessageName | None:
-    header = judged.checked.header
-    if header is None or not header.message_identifier or not header.transferring_agency:
-        return None
-    return judged.transfer.establishment, header.transferring_agency, header.message_identifier
-
-
-def _same_message(judged: Judged, earlier: Mapping[MessageName, UUID]) -> tuple[Finding, ...]:
-    """Find an earlier transfer with the same message identifier of the same transferring agency."""
-    name = _name(judged)
-    other = None if name is None else earlier.get(name)
-    if name is None or other is None or other == judged.transfer.id:
-        return ()
-    return (found("DUPLICATE_MESSAGE", "manifest.xml", message_identifier=name[2], transfer=str(other)),)
 
 
 def _named(checked: Checked) -> dict[str, object]:

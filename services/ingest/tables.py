@@ -46,3 +46,10 @@ agreement = Table(
     Column("version", Integer, nullable=False),
     Column("body", JSONB, nullable=False),
 )
+
+intake = Table(
+    "intake",
+    METADATA,
+    Column("agreement", UUID, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)

@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from services.ingest import api, handlers, reconciliation_api
+from services.ingest import api, handlers, intake_api, reconciliation_api
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.clamd_sessions import Sessions
@@ -52,13 +52,9 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     children = Children(own.ingest_processes, partial(use_official, own.seda_xsd))
     explainer = Explainer(Children(1, partial(prepare, own.seda_xsd)))
     workshop = Workshop(ingest, children, RuleReferential(foundation.calls), explainer=explainer)
-
-    router = APIRouter()
-    for part in (api.router, reconciliation_api.router):
-        router.include_router(part)
     room = assemble(
         foundation,
-        router,
+        _routes(),
         consumers=(
             Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
             Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreements}),
@@ -98,6 +94,13 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
         Chore("dry runs", partial(forget_dry_runs, kept)),
     )
     return replace(room, chores=chores)
+
+
+def _routes() -> APIRouter:
+    routes = APIRouter()
+    for each in (api.router, reconciliation_api.router, intake_api.router):
+        routes.include_router(each)
+    return routes
 
 
 def _scanner(own: IngestSettings) -> Sequence[Dependency]:

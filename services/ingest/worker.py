@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.ingest import queries, recording
 from services.ingest.adapters.children import Children, ChildTooSlow
 from services.ingest.adapters.rules import RuleReferential
+from services.ingest.admission import Judged
 from services.ingest.agreements import known_agreement
 from services.ingest.domain import errors
 from services.ingest.domain.agreement import (
@@ -35,7 +36,7 @@ from services.ingest.handlers import SWEEP, aip_key
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.aip.builder import AipSummary
 from services.ingest.queries import Transfer
-from services.ingest.recording import Built, Concluded, Judged, Recipe
+from services.ingest.recording import Built, Concluded, Recipe
 from services.ingest.replies import package_key
 from services.ingest.settings import limits
 from services.ingest.slowness import MOST_TIMES, TooSlow, found_too_slow, noted, times_too_slow

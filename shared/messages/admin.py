@@ -47,6 +47,10 @@ class AgreementV1(Part):
 
     `schema_tolerances` are texts, so that a room may be told of one that it does not know yet. `unidentified` tells
     whether files that PRONOM does not recognise are taken; None: only where `formats` is empty.
+
+    The lists of agencies are identifiers that a manifest may name in each role (SEDA 2.x, Identifier of the agency);
+    an empty one says nothing of its role. Of originating agencies the establishment itself is always one.
+    `quota_bytes` bounds the files of all that is taken under the agreement, in bytes; None: nothing does.
     """
 
     id: UUID
@@ -69,6 +73,11 @@ class AgreementV1(Part):
     unidentified: bool | None = None
     antivirus: Literal["yes", "no", "required"] = "yes"
     reply_codes: Literal["vitam", "numeric"] = "vitam"
+    archival_agencies: tuple[str, ...] = ()
+    transferring_agencies: tuple[str, ...] = ()
+    originating_agencies: tuple[str, ...] = ()
+    submission_agencies: tuple[str, ...] = ()
+    quota_bytes: int | None = None
 
 
 class AgreementPublishedV1(Message):

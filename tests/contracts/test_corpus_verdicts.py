@@ -2,10 +2,12 @@
 
 import csv
 import hashlib
+import re
 import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -138,6 +140,31 @@ def test_what_depends_on_what_exists_is_refused_where_that_is_asked_for() -> Non
     assert taken == []
     refused = {row["file"]: {each.code for each in found} for row in packages if (found := errors(row, LENIENT))}
     assert refused == {name: set(codes.split()) for name, codes in NEVER_TAKEN.items()}
+
+
+def test_agencies_that_another_system_does_not_know_are_told_of_where_the_agreement_lists_its_own() -> None:
+    knowing = replace(
+        PLAIN,
+        match_header=MatchHeader.STRICT,
+        originating_agencies=("FRAN_NP_000002",),
+        submission_agencies=("FRAN_NP_050758",),
+    )
+    unknown = {
+        row["file"].split("__")[1]: [
+            finding.params["found"]
+            for finding in errors(row, knowing)
+            if finding.code.startswith("AGENCY_") and re.match(r"manifest\.xml:\d+$", finding.place)
+        ]
+        for row in rows("referential")
+        if row["check_class"] == "AGENT-REF"
+    }
+
+    assert unknown == {
+        "KO_OKSP_KOSV.zip": ["FRAN_NP_008888"],
+        "KO_ORIGINATINGAGENCY_ET_SUBMISSIONAGENCY_PAS_REFERENTIEL_AGENTS.zip": ["FRAN_NP_007777", "FRAN_NP_008888"],
+        "KO_SIP_WHITOUT_ORIGINATING_AGENCY.zip": [],  # it names none: HEADER_EMPTY
+        "OK-registre-fonds.zip": ["FRAN_NP_005568", "FRAN_NP_005061"],
+    }
 
 
 def test_what_is_accepted_is_described_as_the_corpus_counts_it() -> None:

@@ -139,6 +139,25 @@ def tolerances_faults(names: Sequence[str]) -> list[Fault]:
     ]
 
 
+def agencies_faults(role: str, identifiers: Sequence[str]) -> list[Fault]:
+    """Agencies are named as a manifest names them: on one line, without space at the ends, once each."""
+    faults = [
+        Fault(
+            f"{role}.{place}",
+            "invalid_agency",
+            "L'identifiant d'un service compte 1 à 300 caractères, sur une ligne, sans espace au bord.",
+            "The identifier of an agency has 1 to 300 characters, on one line, without space at its ends.",
+        )
+        for place, identifier in enumerate(identifiers)
+        if name_fault(identifier) or identifier != identifier.strip()
+    ]
+    if len(set(identifiers)) < len(identifiers):
+        faults.append(
+            Fault(role, "duplicate_agency", "Un même service est cité deux fois.", "An agency is named twice.")
+        )
+    return faults
+
+
 def looks_like_id(value: str) -> bool:
     """Say whether a reference is an id of ours (a UUID), rather than an identifier that somebody chose."""
     try:

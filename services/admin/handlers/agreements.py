@@ -72,6 +72,10 @@ def _check(terms: AgreementV1) -> None:
         faults.found(simple)
         + faults.formats_faults(terms.formats)
         + faults.tolerances_faults(terms.schema_tolerances)
+        + faults.agencies_faults("archival_agencies", terms.archival_agencies)
+        + faults.agencies_faults("transferring_agencies", terms.transferring_agencies)
+        + faults.agencies_faults("originating_agencies", terms.originating_agencies)
+        + faults.agencies_faults("submission_agencies", terms.submission_agencies)
     )
 
 

@@ -26,8 +26,19 @@ TERMS = (
     "unidentified",
     "antivirus",
     "reply_codes",
+    "quota_bytes",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
+
+LISTS = (
+    "formats",
+    "schema_tolerances",
+    "archival_agencies",
+    "transferring_agencies",
+    "originating_agencies",
+    "submission_agencies",
+)
+"""Those of them that hold several values."""
 
 _VERSIONS: Select[tuple[Any, ...]] = (
     select(
@@ -103,25 +114,23 @@ def _within(query: Select[tuple[Any, ...]], scope: Scope) -> Select[tuple[Any, .
 
 
 def _version(terms: AgreementV1, author: str) -> dict[str, Any]:
-    row = {name: getattr(terms, name) for name in TERMS}
     return {
-        **row,
+        **{name: getattr(terms, name) for name in TERMS},
+        **{name: list(getattr(terms, name)) for name in LISTS},
         "agreement": terms.id,
         "version": terms.version,
-        "formats": list(terms.formats),
-        "schema_tolerances": list(terms.schema_tolerances),
         "published_by": author,
     }
 
 
 def _agreement(row: Row[Any]) -> AgreementV1:
+    lists: dict[str, Any] = {name: tuple(getattr(row, name)) for name in LISTS}
     return AgreementV1(
         id=row.id,
         version=row.version,
         identifier=row.identifier,
         establishment=row.establishment,
         establishment_identifier=row.establishment_identifier,
-        formats=tuple(row.formats),
-        schema_tolerances=tuple(row.schema_tolerances),
         **{name: getattr(row, name) for name in TERMS},
+        **lists,
     )

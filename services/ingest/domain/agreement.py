@@ -55,6 +55,7 @@ class Agreement:
 
     `unidentified` says whether files that PRONOM does not recognise are taken: None, only where `formats` is empty.
     `schema_tolerances` are names of `tolerances.TOLERANCES`; one unknown here forgives nothing.
+    The lists of agencies are identifiers, an empty one meaning all; `quota_bytes` bounds all that is taken under it.
     """
 
     id: UUID
@@ -77,3 +78,8 @@ class Agreement:
     unidentified: bool | None = None
     antivirus: Antivirus = Antivirus.YES
     reply_codes: ReplyCodes = ReplyCodes.VITAM
+    archival_agencies: tuple[str, ...] = ()
+    transferring_agencies: tuple[str, ...] = ()
+    originating_agencies: tuple[str, ...] = ()
+    submission_agencies: tuple[str, ...] = ()
+    quota_bytes: int | None = None

@@ -11,6 +11,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "MANIFEST": ("Le bordereau", "The manifest"),
         "REFERENCE": ("Les identifiants et les références", "Identifiers and references"),
         "HEADER": ("L’en-tête et l’accord de versement", "The header and the agreement"),
+        "AGENCY": ("Les services nommés dans le bordereau", "The agencies that the manifest names"),
         "OBJECT": ("Les objets et leurs fichiers", "Data objects and their files"),
         "FORMAT": ("Les formats", "Formats"),
         "UNIT": ("Les unités d’archives", "Archive units"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from services.ingest.domain.agency_texts import AGENCY_TEXTS
 from services.ingest.domain.container_texts import CONTAINER_TEXTS
 from services.ingest.domain.finding_text import FindingText
 from services.ingest.domain.findings import Finding, Severity
@@ -13,7 +14,7 @@ from services.ingest.domain.transfer_texts import TRANSFER_TEXTS
 from services.ingest.domain.unit_texts import UNIT_TEXTS
 
 TEXTS: Final[Mapping[str, FindingText]] = MappingProxyType(
-    CONTAINER_TEXTS | MANIFEST_TEXTS | OBJECT_TEXTS | UNIT_TEXTS | TRANSFER_TEXTS
+    CONTAINER_TEXTS | MANIFEST_TEXTS | AGENCY_TEXTS | OBJECT_TEXTS | UNIT_TEXTS | TRANSFER_TEXTS
 )
 
 

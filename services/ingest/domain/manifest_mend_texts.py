@@ -110,6 +110,10 @@ MANIFEST_MENDS: Final[dict[str, Mend]] = {
         "Fill {element} in the manifest: it is a setting of the depositing software.",
         "SEDA 2.x, ArchiveTransfer",
     ),
+    "HEADER_TOO_LONG": Mend(
+        "Mettez dans {element} un identifiant de {limit} caractères au plus ; le reste va dans les descriptions.",
+        "Put into {element} an identifier of {limit} characters at most; the rest goes into descriptions.",
+    ),
     "HEADER_AGENCY_MISSING": Mend(
         "Nommez {element} dans le bordereau, si votre logiciel le permet.",
         "Name {element} in the manifest, if your software lets you.",
@@ -142,6 +146,23 @@ MANIFEST_MENDS: Final[dict[str, Mend]] = {
         "d’archives de relever la limite de l’accord.",
         "Split the files into several transfers of {limit} bytes at most, or ask the archives to raise the limit of "
         "the agreement.",
+    ),
+    "HEADER_AGREEMENT_SUSPENDED": Mend(
+        "Voyez le service d’archives : le même versement peut être déposé à nouveau quand « {agreement} » est "
+        "rouvert, ou au titre d’un autre accord.",
+        "See the archives: the same transfer may be deposited again when “{agreement}” is open again, or under "
+        "another agreement.",
+    ),
+    "HEADER_AGREEMENT_DATES": Mend(
+        "Déposez au titre d’un accord qui vaut ce jour, ou demandez au service d’archives de prolonger "
+        "« {agreement} ».",
+        "Deposit under an agreement that is valid on that day, or ask the archives to prolong “{agreement}”.",
+    ),
+    "HEADER_QUOTA": Mend(
+        "Demandez au service d’archives de relever le quota de l’accord, puis déposez le même versement à nouveau ; "
+        "un versement de {left} octets au plus tient encore.",
+        "Ask the archives to raise the quota of the agreement, then deposit the same transfer again; a transfer of "
+        "{left} bytes at most still fits.",
     ),
     "FINDINGS_OMITTED": Mend(
         "Corrigez d’abord les constats « {code} » énumérés : la même cause explique sans doute les autres.",

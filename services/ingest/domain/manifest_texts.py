@@ -78,6 +78,10 @@ MANIFEST_TEXTS: Final[dict[str, FindingText]] = {
     "HEADER_EMPTY": error(
         "L’élément {element} de l’en-tête est vide.", "The element {element} of the header is empty."
     ),
+    "HEADER_TOO_LONG": error(
+        "L’identifiant dans {element} compte {found} caractères ; {limit} sont admis.",
+        "The identifier in {element} has {found} characters; {limit} are allowed.",
+    ),
     "HEADER_AGENCY_MISSING": warning("Le bordereau ne nomme pas de {element}.", "The manifest names no {element}."),
     "HEADER_AGREEMENT_MISMATCH": error(
         "Le bordereau invoque l’accord « {found} » ; le versement est fait au titre de l’accord « {expected} ».",
@@ -98,6 +102,20 @@ MANIFEST_TEXTS: Final[dict[str, FindingText]] = {
     "HEADER_TOO_MANY_BYTES": error(
         "Les fichiers du versement font {found} octets ; l’accord en permet {limit}.",
         "The files of the transfer are {found} bytes; the agreement allows {limit}.",
+    ),
+    "HEADER_AGREEMENT_SUSPENDED": error(
+        "L’accord de versement « {agreement} » est suspendu : rien n’est pris à ce titre.",
+        "The agreement “{agreement}” is suspended: nothing is taken under it.",
+    ),
+    "HEADER_AGREEMENT_DATES": error(
+        "Le versement est reçu le {received} ; l’accord « {agreement} » vaut du {first} au {last}.",
+        "The transfer was received on {received}; the agreement “{agreement}” is valid from {first} to {last}.",
+    ),
+    "HEADER_QUOTA": error(
+        "Les fichiers du versement font {asked} octets ; l’accord « {agreement} » en permet {quota} en tout, dont "
+        "{used} sont pris : il en reste {left}.",
+        "The files of the transfer are {asked} bytes; the agreement “{agreement}” allows {quota} in all, of which "
+        "{used} are taken: {left} are left.",
     ),
     "FINDINGS_OMITTED": info(
         "{count} autres constats « {code} » ne sont pas énumérés.",

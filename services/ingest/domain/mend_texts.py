@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from services.ingest.domain.agency_texts import AGENCY_MENDS
 from services.ingest.domain.container_mend_texts import CONTAINER_MENDS
 from services.ingest.domain.finding_texts import in_words
 from services.ingest.domain.findings import Finding
@@ -12,7 +13,9 @@ from services.ingest.domain.mend import Mend
 from services.ingest.domain.object_mend_texts import OBJECT_MENDS
 from services.ingest.domain.unit_mend_texts import UNIT_MENDS
 
-MENDS: Final[Mapping[str, Mend]] = MappingProxyType(CONTAINER_MENDS | MANIFEST_MENDS | OBJECT_MENDS | UNIT_MENDS)
+MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
+    CONTAINER_MENDS | MANIFEST_MENDS | AGENCY_MENDS | OBJECT_MENDS | UNIT_MENDS
+)
 
 
 def mend(finding: Finding, language: str) -> str:

@@ -147,6 +147,30 @@ class Reference:
     line: int
 
 
+class Role(StrEnum):
+    """What an agency is in a transfer (SEDA 2.x)."""
+
+    ARCHIVAL = "archival"
+    TRANSFERRING = "transferring"
+    ORIGINATING = "originating"
+    SUBMISSION = "submission"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAgency:
+    """An agency that the manifest names in one element, `count` times; `line` and `unit` are those of the first.
+
+    `unit` is ``""`` where it is named for the whole transfer.
+    """
+
+    role: Role
+    element: str
+    identifier: str
+    line: int
+    unit: str = ""
+    count: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The whole manifest, flat. `groups` maps a group id to its object ids.
@@ -163,3 +187,4 @@ class Manifest:
     management: tuple[RuleCategory, ...]
     identifiers: tuple[tuple[str, int], ...]
     references: tuple[Reference, ...]
+    agencies: tuple[NamedAgency, ...] = ()

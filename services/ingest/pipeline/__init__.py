@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from services.ingest.domain.findings import Finding
+from services.ingest.pipeline.check_agencies import check_agencies
 from services.ingest.pipeline.check_agreement_limits import check_agreement_limits
 from services.ingest.pipeline.check_cycles import check_cycles
 from services.ingest.pipeline.check_dates import check_dates
@@ -29,6 +30,7 @@ Check = Callable[[Sip], Iterable[Finding]]
 
 CHECKS: Final[tuple[Check, ...]] = (
     check_header,
+    check_agencies,
     check_identifiers,
     check_references,
     check_cycles,

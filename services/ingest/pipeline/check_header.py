@@ -1,11 +1,15 @@
 """The header names the agreement and the agencies the deposit is made for."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from services.ingest.domain.agreement import MatchHeader
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.pipeline.sip import Sip
+
+MOST_CHARACTERS: Final = 300
+"""Of what a message is known by, each: both stand in one entry of an index, of 2,704 bytes at most (PostgreSQL)."""
 
 
 def check_header(sip: Sip) -> list[Finding]:
@@ -17,6 +21,7 @@ def check_header(sip: Sip) -> list[Finding]:
         *_agreement(sip, place, severity),
         *_originating_agency(sip, place, severity),
         *_empty(sip, place, Severity.ERROR if strict else Severity.WARNING),
+        *_too_long(sip, place),
     ]
 
 
@@ -30,7 +35,8 @@ def _agreement(sip: Sip, place: str, severity: Severity) -> Iterator[Finding]:
 
 def _originating_agency(sip: Sip, place: str, severity: Severity) -> Iterator[Finding]:
     named, expected = sip.manifest.header.originating_agency, sip.agreement.establishment_identifier
-    if named and named != expected:
+    # An agreement that lists originating agencies knows others beside its establishment: see `check_agencies`.
+    if named and named != expected and not sip.agreement.originating_agencies:
         yield found("HEADER_AGENCY_MISMATCH", place, severity, found=named[:200], expected=expected)
 
 
@@ -50,3 +56,14 @@ def _empty(sip: Sip, place: str, severity: Severity) -> Iterator[Finding]:
             # Without its identifier, a message can be neither acknowledged nor told from another.
             weight = Severity.ERROR if element == "MessageIdentifier" else severity
             yield found("HEADER_EMPTY", place, weight, element=element)
+
+
+def _too_long(sip: Sip, place: str) -> Iterator[Finding]:
+    header = sip.manifest.header
+    known_by = {
+        "MessageIdentifier": header.message_identifier,
+        "TransferringAgency": header.transferring_agency or "",
+    }
+    for element, value in known_by.items():
+        if len(value) > MOST_CHARACTERS:
+            yield found("HEADER_TOO_LONG", place, element=element, found=str(len(value)), limit=str(MOST_CHARACTERS))

@@ -24,6 +24,11 @@ TERMS: dict[str, Any] = {
     "antivirus": "required",
     "valid_from": "2026-01-01",
     "valid_to": "2031-12-31",
+    "archival_agencies": ["CDG"],
+    "transferring_agencies": ["PASTELL", "21350001500017"],
+    "originating_agencies": ["Service des finances"],
+    "submission_agencies": ["SYNDICAT"],
+    "quota_bytes": 2_000_000_000_000,
 }
 
 
@@ -41,6 +46,7 @@ async def test_an_agreement_is_made_told_and_journaled(house: House) -> None:
     assert AgreementV1.model_validate(made) == told
     assert told.reply_codes == "numeric"
     assert (told.version, told.state, told.formats) == (1, "active", ("fmt/95", "x-fmt/111"))
+    assert {name: made[name] for name in TERMS} == TERMS
     assert (str(told.establishment), told.establishment_identifier) == (town["id"], town["identifier"])
     (line,) = [line for line in await house.lines() if line.object == f"agreement:{made['id']}"]
     assert (line.action, str(line.establishment)) == ("agreement.published", town["id"])
@@ -72,6 +78,11 @@ async def test_without_terms_it_is_strict(house: House) -> None:
         ({"match_header": "maybe"}, "invalid_request"),
         ({"reply_codes": "roman"}, "invalid_request"),
         ({"max_bytes": 0}, "invalid_request"),
+        ({"quota_bytes": 0}, "invalid_request"),
+        ({"archival_agencies": [" "]}, "invalid_agency"),
+        ({"transferring_agencies": ["A", "B "]}, "invalid_agency"),
+        ({"originating_agencies": ["A\nB"]}, "invalid_agency"),
+        ({"submission_agencies": ["A", "A"]}, "duplicate_agency"),
         ({"valid_too": "2026-01-01"}, "invalid_request"),
         ({"identifier": "a?b"}, "invalid_identifier"),
     ],
@@ -101,10 +112,11 @@ async def test_a_change_is_a_new_version_and_the_first_one_stays(house: House) -
     made = await house.agreement((await house.establishment())["id"], **TERMS)
     path = f"/admin/v1/agreements/{made['identifier']}"
 
+    kept = TERMS.keys() - {"max_bytes"}
     changed = await house.root.patch(path, json={"max_bytes": None, "name": "Autre"}, headers={"If-Match": '"1"'})
 
     assert (changed.json()["version"], changed.json()["max_bytes"]) == (2, None)
-    assert changed.json()["max_units"] == TERMS["max_units"]
+    assert {name: changed.json()[name] for name in kept} == {name: TERMS[name] for name in kept}
     versions = (await house.root.get(f"{path}/versions")).json()["items"]
     assert [(one["version"], one["name"]) for one in versions] == [(1, "Accord"), (2, "Autre")]
     assert [one.version for one in await published(house, made["id"])] == [1, 2]

@@ -67,7 +67,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """Nothing was deposited yet; no work, no messages, an empty staging."""
     await databases.as_superuser(
-        """TRUNCATE ingest.transfer, ingest.agreement, ingest.outbox, ingest.inbox, ingest.work,
+        """TRUNCATE ingest.transfer, ingest.agreement, ingest.intake, ingest.outbox, ingest.inbox, ingest.work,
                     ingest.dead_letter, ingest.journal_head"""
     )
     folder = tmp_path / "staging"

@@ -9,10 +9,11 @@ from uuid import UUID
 import pytest
 
 from services.ingest import handlers, queries
+from services.ingest.admission import Judged
 from services.ingest.domain.transfer import IllegalStep, TransferState
 from services.ingest.handlers import aip_key
 from services.ingest.queries import Transfer
-from services.ingest.recording import Judged, conclude
+from services.ingest.recording import conclude
 from services.ingest.tasks import Checked
 from services.ingest.worker import Workshop
 from shared.clock import now, rfc3339

@@ -1,6 +1,7 @@
 """From received to handed over: what the work on a transfer leaves, whatever interrupts it."""
 
 import asyncio
+import secrets
 import tarfile
 from dataclasses import replace
 from io import BytesIO
@@ -223,6 +224,56 @@ async def test_two_deposits_of_one_message_at_once_are_not_both_taken(bench: Ben
     states = {(await bench.transfer(deposit.id)).state for deposit in deposits}
     assert states == {TransferState.STORING, TransferState.REJECTED}
     assert len(await bench.told(AipBuiltV1)) == 1
+
+
+async def test_a_message_of_an_agency_without_a_name_is_known_by_its_identifier_too(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    states = []
+    for content in (b"a\n", b"b\n"):
+        sip = ASip((AFile("Content/a.txt", content),), message_identifier="versement-1", transferring_agency="")
+        deposited = await bench.deposit(bench.sip(sip), agreement)
+        await bench.process()
+        states.append((await bench.transfer(deposited.id)).state)
+
+    assert states == [TransferState.STORING, TransferState.REJECTED]
+
+
+async def test_a_message_is_known_again_under_another_agreement_of_its_establishment(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    other = await bench.agreement(establishment=agreement.establishment)
+    deposits = []
+    for content, under in ((b"a\n", agreement), (b"b\n", other)):
+        sip = ASip((AFile("Content/a.txt", content),), message_identifier="versement-1")
+        deposits.append(await bench.deposit(bench.sip(sip), under))
+        await bench.process()
+
+    states = [(await bench.transfer(each.id)).state for each in deposits]
+    assert states == [TransferState.STORING, TransferState.REJECTED]
+
+
+@pytest.mark.parametrize("field", ["message_identifier", "transferring_agency"])
+async def test_names_too_long_to_be_kept_apart_are_refused(bench: Bench, field: str) -> None:
+    named: Any = {field: "".join(chr(0x20000 + secrets.randbelow(40_000)) for _ in range(9_000))}
+    deposited = await bench.deposit(bench.sip(ASip(**named)))
+
+    await bench.process()
+
+    refused = await bench.transfer(deposited.id)
+    assert refused.state is TransferState.REJECTED
+    assert [each["code"] for each in refused.findings if each["severity"] == "error"] == ["HEADER_TOO_LONG"]
+
+
+async def test_the_longest_names_there_may_be_are_kept_apart(bench: Bench) -> None:
+    # Four bytes a character, and nothing to compress.
+    message, agency = ("".join(chr(0x20000 + secrets.randbelow(40_000)) for _ in range(300)) for _ in range(2))
+    agreement, states = await bench.agreement(), []
+    for content in (b"a\n", b"b\n"):
+        sip = ASip((AFile("Content/a.txt", content),), message_identifier=message, transferring_agency=agency)
+        deposited = await bench.deposit(bench.sip(sip), agreement)
+        await bench.process()
+        states.append((await bench.transfer(deposited.id)).state)
+
+    assert states == [TransferState.STORING, TransferState.REJECTED]
 
 
 async def test_a_refused_message_may_be_sent_anew(bench: Bench) -> None:
