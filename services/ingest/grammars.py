@@ -100,7 +100,9 @@ class _InPlace(etree.Resolver):
     @override
     def resolve(self, system_url: str | None, public_id: str | None, context: object) -> Any:
         document = self._documents.get(system_url or "")
-        return None if document is None else self.resolve_string(etree.tostring(document), context, base_url=system_url)
+        return (
+            None if document is None else self.resolve_string(etree.tostring(document), context, base_url=system_url)
+        )
 
 
 def _compiled(entry: Path) -> etree.XMLSchema:

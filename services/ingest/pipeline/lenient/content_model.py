@@ -1,10 +1,8 @@
 """Which children may stand in an element, in what order: a machine that goes on after a fault."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
-
-from lxml import etree
 
 State = frozenset[int]
 """Where in its content an element may be."""
@@ -14,6 +12,9 @@ ANY: Final = "*"
 
 _MOST_NAMES: Final = 10
 """Expected elements that are named, as by libxml2."""
+
+_MOST_KNOWN: Final = 10_000
+"""Answers that are remembered; right manifests need a few hundred."""
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class ContentModel:
     names: set[str] = field(default_factory=set)
     _steps: list[dict[str, int]] = field(default_factory=lambda: [{}])
     _links: list[list[int]] = field(default_factory=lambda: [[]])
+    _begun: State = frozenset()
     _known: dict[tuple[State, str], State] = field(default_factory=dict)
 
     def state(self) -> int:
@@ -50,25 +52,25 @@ class ContentModel:
 
     def begun(self) -> State:
         """Return where an element is that has no child yet."""
-        return self._reached([0])
+        self._begun = self._begun or self._reached([0])
+        return self._begun
 
-    def follow(self, state: State, tag: str) -> tuple[State, str]:
+    def follow(self, state: State, tag: str, misplaced: Collection[str] = ()) -> tuple[State, str]:
         """Return where one is after the child `tag`, and what is wrong with it in libxml2's words, if anything.
 
-        After an element that lacks, one goes on as if it were there; after one that may not stand there, as if it
-        were not.
+        After a fault all that may explain it stays possible (the child is too many; others are absent before it; its
+        name is another's, misspelt), so that one fault is told once and not again of each child that follows. For
+        the same reason nothing is wrong where only children lack that came before, `misplaced`.
         """
-        after = self._after(state, tag)
+        after = self._after(state, tag) or self._after(self._with(state, misplaced), tag)
         if after:
             return after, ""
-        expected = self._expected(state)
-        ways = (self._after(self._after(state, name), tag) for name in expected)
-        message = f"Element '{tag}': This element is not expected.{_named(expected)}"
-        return next((way for way in ways if way), state), message
+        message = f"Element '{tag}': This element is not expected.{_named(self._expected(state))}"
+        return state | (self._past(state, tag) if self.knows(tag) else self._after_any(state)), message
 
-    def end(self, state: State, tag: str) -> str:
+    def end(self, state: State, tag: str, misplaced: Collection[str] = ()) -> str:
         """Return what is wrong with an element `tag` that ends there, in libxml2's words, if anything."""
-        if self.last in state:
+        if self.last in self._with(state, misplaced):
             return ""
         return f"Element '{tag}': Missing child element(s).{_named(self._expected(state))}"
 
@@ -77,17 +79,39 @@ class ContentModel:
         return self._name(tag) in self.names
 
     def _name(self, tag: str) -> str:
-        foreign = etree.QName(tag).namespace != self.namespace
-        return ANY if foreign and tag not in self.names else tag
+        return tag if tag in self.names or tag.startswith(f"{{{self.namespace}}}") else ANY
 
     def _after(self, state: State, tag: str) -> State:
         name = self._name(tag)
         if name not in self.names:
             return frozenset()
         if (state, name) not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
             steps = (self._steps[each].get(name) for each in state)
             self._known[state, name] = self._reached(end for end in steps if end is not None)
         return self._known[state, name]
+
+    def _with(self, state: State, names: Collection[str]) -> State:
+        """Return where one is after any of `names`, in any order and number."""
+        reached: State = frozenset()
+        while names and not reached.issuperset(state):
+            reached |= state
+            state = frozenset().union(*(self._after(state, name) for name in names))
+        return reached | state
+
+    def _past(self, state: State, tag: str) -> State:
+        """Return where one is after `tag` if as few as need be are absent before it."""
+        reached: State = frozenset()
+        while not reached.issuperset(state):
+            reached |= state
+            state = self._after_any(state)
+            if after := self._after(state, tag):
+                return after
+        return frozenset()
+
+    def _after_any(self, state: State) -> State:
+        return self._reached(end for each in state for end in self._steps[each].values())
 
     def _expected(self, state: State) -> list[str]:
         return [*dict.fromkeys(name for each in sorted(state) for name in self._steps[each] if name != ANY)]

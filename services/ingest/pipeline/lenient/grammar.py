@@ -1,11 +1,12 @@
 """The grammar that judges, made lenient: its frames may hold anything, what they hold is judged each for itself.
 
 XML Schema allows no “these elements in any order, and any other”: a wildcard may not compete with names. So the
-content of a frame is but a wildcard that judges what is declared and passes by what is not, and the children of frames
-are declared beside it for all to see.
+content of a frame is but a wildcard that judges what is declared and passes by what is not, and the children of
+frames are declared beside it for all to see.
 """
 
 import logging
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -62,6 +63,7 @@ def load_lenient(seda_version: str) -> Lenient | None:
 def _lenient(entry: Path, version: str) -> Lenient | None:
     try:
         documents = documents_of(entry)
+        _close_what_is_open(documents.values())
         contents = _relax(Declarations(documents, NAMESPACES[version]))
         return Lenient(compiled(entry, documents), MappingProxyType(contents))
     except (Unforeseen, OSError, etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
@@ -88,9 +90,9 @@ def _relax(declarations: Declarations) -> dict[str, ContentModel]:
             waiting += [each for each in elements if each.get("name") in FRAMES]
     relaxed = [(kind, _frame(name, kind, declarations)) for name, kind in frames.items()]
     for name, alike in _by_name(within).items():
-        # What is declared for all already is so; what is another thing in another frame cannot be.
-        if name not in frames and declarations.find("element", name) is None and len(_types(alike)) == 1:
-            _declare(alike[0])
+        if name not in frames and declarations.find("element", name) is None:
+            # What is another thing in another frame cannot be declared for all but as anything.
+            _root(alike[0]).append(_declared(alike[0]) if len(_types(alike)) == 1 else _anything(name))
     for kind, frame in relaxed:
         replaced = declarations.find("element", str(frame.get("name")))
         if replaced is not None:
@@ -103,12 +105,46 @@ def _frame(name: str, kind: etree._Element, declarations: Declarations) -> etree
     """Return the declaration of a frame that may hold anything, with the attributes it has."""
     frame = etree.Element(f"{XS}element", name=name)
     relaxed = etree.SubElement(frame, f"{XS}complexType", mixed=kind.get("mixed", "false"))
-    anything = etree.SubElement(relaxed, f"{XS}sequence")
-    etree.SubElement(
-        anything, f"{XS}any", namespace="##any", processContents="lax", minOccurs="0", maxOccurs="unbounded"
-    )
+    _hold_anything(relaxed, "lax")
     relaxed.extend(deepcopy(each) for each in declarations.attributes(kind))
     return frame
+
+
+def _anything(name: str) -> etree._Element:
+    """Return the declaration of an element of which nothing is judged."""
+    element = etree.Element(f"{XS}element", name=name)
+    _open_up(element)
+    return element
+
+
+def _open_up(element: etree._Element) -> None:
+    element.attrib.pop("type", None)
+    kind = etree.SubElement(element, f"{XS}complexType", mixed="true")
+    _hold_anything(kind, "skip")
+    etree.SubElement(kind, f"{XS}anyAttribute", processContents="skip")
+
+
+def _hold_anything(kind: etree._Element, judged: str) -> None:
+    content = etree.SubElement(kind, f"{XS}sequence")
+    bounds = {"minOccurs": "0", "maxOccurs": "unbounded"}
+    etree.SubElement(content, f"{XS}any", bounds, namespace="##any", processContents=judged)
+
+
+def _close_what_is_open(documents: Iterable[etree._Element]) -> None:
+    """Pass by what elements hold that may hold anything: of what is declared in it for our sake alone."""
+    for root in documents:
+        for element in root.iter(f"{XS}element"):
+            local = element.get("type", "anyType").rpartition(":")[2]
+            named = element.get("ref") is None and element.get("abstract") is None
+            if named and local == "anyType" and element.get("substitutionGroup") is None and not _has_type(element):
+                _open_up(element)
+        for wildcard in root.iter(f"{XS}any"):
+            if wildcard.get("namespace") != "##other":
+                wildcard.set("processContents", "skip")
+
+
+def _has_type(element: etree._Element) -> bool:
+    return element.find(f"{XS}complexType") is not None or element.find(f"{XS}simpleType") is not None
 
 
 def _by_name(elements: list[etree._Element]) -> dict[str, list[etree._Element]]:
@@ -122,12 +158,12 @@ def _types(elements: list[etree._Element]) -> set[str | etree._Element]:
     return {each.get("type", "").rpartition(":")[2] or each for each in elements}
 
 
-def _declare(element: etree._Element) -> None:
-    """Declare for all what stands in a frame."""
+def _declared(element: etree._Element) -> etree._Element:
+    """Return the declaration for all of what is declared in a frame."""
     copy = deepcopy(element)
     for attribute in _OF_A_PLACE:
         copy.attrib.pop(attribute, None)
-    _root(element).append(copy)
+    return copy
 
 
 def _root(node: etree._Element) -> etree._Element:

@@ -125,7 +125,7 @@ def schema_errors(
     if not suspects:
         return []
     with path.open("rb") as manifest:
-        return list(islice(_located(manifest, grammar, suspects), limit))
+        return list(islice(_located(manifest, grammar, suspects, limit), limit))
 
 
 def _suspects(manifest: BinaryIO, grammar: _Grammar, limit: int) -> set[int]:
@@ -143,7 +143,7 @@ def _suspects(manifest: BinaryIO, grammar: _Grammar, limit: int) -> set[int]:
     return suspects
 
 
-def _located(manifest: BinaryIO, grammar: _Grammar, suspects: set[int]) -> Iterator[SchemaError]:
+def _located(manifest: BinaryIO, grammar: _Grammar, suspects: set[int], limit: int) -> Iterator[SchemaError]:
     forgotten = Forgotten()
     validation = _Validation(grammar, forgotten)
     known, line, position = 0, 1, 0
@@ -159,6 +159,8 @@ def _located(manifest: BinaryIO, grammar: _Grammar, suspects: set[int]) -> Itera
                     extract = extract_of(element, forgotten)
                     yield SchemaError(line, position, _identifier(element), message, extract)
             known = len(validation.errors)
+            if known > limit:
+                return  # what does not count is many, too
             validation.settle(events, piece)
 
 
