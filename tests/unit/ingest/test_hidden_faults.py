@@ -137,6 +137,18 @@ def test_what_was_hidden_is_explained_as_what_was_not(version: str, tmp_path: Pa
     assert "le 2 mai" in explained[1][-1].params["found"]
 
 
+def test_each_of_several_strays_in_one_place_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.xml"
+    strays = ("<Title>Deux</Title>", "<Titre>Deux</Titre><Hologramme/><Titre/>")
+    path.write_text(spoilt(valid("2.1"), strays), encoding="utf-8")
+
+    explained = explain(read_manifest(path, "m", Limits()).suspects, 60)
+
+    said = [finding.params["reason"] for finding in explained]
+    assert said[0] == said[2] == "“Titre” does not exist in “Content”; did you mean “Title”?"
+    assert said[1].startswith("“Hologramme” does not exist in “Content”.")
+
+
 def test_a_manifest_on_one_line_tells_all_the_same(tmp_path: Path) -> None:
     manifest = spoilt(valid("2.2"), NO_CODE_LISTS, BAD_LEVEL, BAD_DATE).replace("\n", "")
 

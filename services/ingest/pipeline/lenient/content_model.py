@@ -83,13 +83,19 @@ class ContentModel:
 
     def _after(self, state: State, tag: str) -> State:
         name = self._name(tag)
-        if name not in self.names:
-            return frozenset()
+        return self._known_after(state, name) if name in self.names else frozenset()
+
+    def _after_any(self, state: State) -> State:
+        return self._known_after(state, "")
+
+    def _known_after(self, state: State, name: str) -> State:
+        """Return where one is after an element of that name; of any name if it is empty."""
         if (state, name) not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            steps = (self._steps[each].get(name) for each in state)
-            self._known[state, name] = self._reached(end for end in steps if end is not None)
+            steps = (self._steps[each].items() for each in state)
+            ends = (end for each in steps for known, end in each if name in ("", known))
+            self._known[state, name] = self._reached(ends)
         return self._known[state, name]
 
     def _with(self, state: State, names: Collection[str]) -> State:
@@ -109,9 +115,6 @@ class ContentModel:
             if after := self._after(state, tag):
                 return after
         return frozenset()
-
-    def _after_any(self, state: State) -> State:
-        return self._reached(end for each in state for end in self._steps[each].values())
 
     def _expected(self, state: State) -> list[str]:
         return [*dict.fromkeys(name for each in sorted(state) for name in self._steps[each] if name != ANY)]
