@@ -4,6 +4,7 @@ Norm: SEDA 2.0 (December 2015), 2.1 (June 2018), 2.2 (January 2022, amended in D
 fifteen messages.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -63,7 +64,52 @@ def official_entry(version: str) -> str:
     return f"{version}/seda-{version}-main.xsd"
 
 
+def documents_of(entry: Path) -> dict[str, etree._Element]:
+    """Return the documents of a grammar by location, from that in which it begins on: what it includes, unexpanded.
+
+    Raises `OSError` or `XMLSyntaxError` where one cannot be read.
+    """
+    documents: dict[str, etree._Element] = {}
+    waiting = [entry]
+    while waiting:
+        location = waiting.pop()
+        if str(location) not in documents:
+            root = etree.parse(location, _parser()).getroot()
+            documents[str(location)] = root
+            included = root.iterchildren("{http://www.w3.org/2001/XMLSchema}include")
+            waiting += [location.parent / each.get("schemaLocation", "") for each in included]
+    return documents
+
+
+def compiled(entry: Path, documents: Mapping[str, etree._Element]) -> etree.XMLSchema:
+    """Return the grammar that begins at `entry` with `documents` in place of the files at their locations.
+
+    Raises `XMLSchemaParseError` where they are no grammar.
+    """
+    parser = _parser()
+    parser.resolvers.add(_InPlace(documents))
+    return etree.XMLSchema(etree.parse(entry, parser))
+
+
+class _InPlace(etree.Resolver):
+    """Gives documents that are in memory."""
+
+    def __init__(self, documents: Mapping[str, etree._Element]) -> None:
+        self._documents = documents
+
+    @override
+    def resolve(self, system_url: str | None, public_id: str | None, context: object) -> Any:
+        document = self._documents.get(system_url or "")
+        return (
+            None if document is None else self.resolve_string(etree.tostring(document), context, base_url=system_url)
+        )
+
+
 def _compiled(entry: Path) -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(entry, _parser()))
+
+
+def _parser() -> etree.XMLParser:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     parser.resolvers.add(_Copies())
-    return etree.XMLSchema(etree.parse(entry, parser))
+    return parser

@@ -48,12 +48,10 @@ MANIFEST_MENDS: Final[dict[str, Mend]] = {
         "SEDA 2.x, ArchiveTransfer",
     ),
     "MANIFEST_SCHEMA": Mend(
-        "Corrigez ce point dans le logiciel qui a produit le bordereau. À partir d’un élément inattendu, ou devant "
-        "lequel il en manque un, rien n’est plus contrôlé de son contenu ni de ce qui le suit dans le même parent : "
-        "d’autres constats peuvent apparaître ensuite.",
-        "Put this right in the software that made the manifest. From an element that is unexpected, or before which "
-        "one is missing, its content and what follows it in the same parent are no longer checked: more findings may "
-        "appear then.",
+        "Corrigez ce point dans le logiciel qui a produit le bordereau. Le contenu d’un élément inattendu n’est pas "
+        "contrôlé, ni parfois ce qui le suit dans le même parent : d’autres constats peuvent apparaître ensuite.",
+        "Put this right in the software that made the manifest. The content of an element that is unexpected is not "
+        "checked, nor sometimes is what follows it in the same parent: more findings may appear then.",
         "SEDA 2.x, schema of the version (seda-2.x-main.xsd)",
     ),
     "MANIFEST_TOLERATED": Mend(

@@ -12,7 +12,7 @@ from services.ingest.pipeline.explaining.contents import (
     must_follow,
     right_place,
 )
-from services.ingest.pipeline.explaining.grammar import model_of
+from services.ingest.pipeline.explaining.grammar import child_of, model_of
 from services.ingest.pipeline.explaining.kinds_of_values import Words
 from services.ingest.pipeline.explaining.places import Place, Told, clipped, one_of, shown
 
@@ -23,9 +23,13 @@ LIKENESS = 0.7
 def unexpected(place: Place, _: str) -> Told | None:
     """Explain an element that may not stand where it does."""
     model = None if place.around is None else model_of(place.around)
-    if model is None or place.parent is None:
+    if model is None or place.around is None or place.parent is None:
         return None
-    before, tag = tuple(str(child.tag) for child in place.parent[:-1]), str(place.element.tag)
+    tag = str(place.element.tag)
+    # Those that do not exist are told of by themselves; what comes after them is looked at without them.
+    before = tuple(
+        str(child.tag) for child in place.parent[:-1] if child_of(place.around, str(child.tag)) is not None
+    )
     if first_refused(model, (*before, tag)) != len(before):
         return None
     if place.declared is None:

@@ -16,6 +16,7 @@ from services.ingest.domain.suspects import Suspect
 from services.ingest.pipeline.manifest.bounds import BeyondLimit
 from services.ingest.pipeline.manifest.builder import ManifestBuilder
 from services.ingest.pipeline.manifest.content import local_name
+from services.ingest.pipeline.manifest.hidden import with_hidden
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
 from services.ingest.pipeline.manifest.prolog import HEAD, NO_ROOT, prolog_fault
 from services.ingest.pipeline.manifest.schema_errors import schema_errors, schema_suspects
@@ -91,7 +92,9 @@ def _schema_findings(
     copy = path.with_name(f"{path.name}.tolerated")
     forgivable = take_out(path, version, namespace, tolerances, copy)
     if any(kind.tolerance in tolerances for kind in forgivable):
-        errors = schema_errors(copy, load_schema(version), namespace, limits.max_schema_errors)
+        path = copy
+        errors = schema_errors(path, load_schema(version), namespace, limits.max_schema_errors)
+    errors = with_hidden(path, named, errors, limits.max_schema_errors)
     copy.unlink()
     return tuple(schema_suspects(errors, place, version)), told(forgivable, tolerances, place, version)
 

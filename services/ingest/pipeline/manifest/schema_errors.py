@@ -6,18 +6,21 @@ tag: an error belongs to the tag after which it appeared.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from lxml import etree
 
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.suspects import Extract, Suspect
+from services.ingest.pipeline.lenient.content_model import ContentModel
 from services.ingest.pipeline.manifest.extracts import Forgotten, extract_of
+from services.ingest.pipeline.manifest.frames import Frames
 from services.ingest.pipeline.manifest.parser import CHUNK, pull_parser
 from services.ingest.pipeline.manifest.sweeping import ROOT, Sweeper, forget
 
@@ -26,6 +29,7 @@ _NAMESPACE = re.compile(r"\{[^{}]*\}")
 _ELEMENT = re.compile(r"Element '([^']*)'")
 _LONGEST = 4000
 _LONGEST_PATH = 400
+_OTHER_TYPE = "attribute '{http://www.w3.org/2001/XMLSchema-instance}type'"
 _NAMED = ("ArchiveUnit", "BinaryDataObject", "PhysicalDataObject", "DataObjectGroup")
 
 # libxml2's sentences and ours; what is not here stays in English.
@@ -63,9 +67,10 @@ _FRENCH = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SchemaError:
-    """One error: where libxml2 stood, in which unit or object, what it says, and of which element."""
+    """One error: where libxml2 stood (line, byte), in which unit or object, what it says, and of which element."""
 
     line: int
+    position: int
     identifier: str
     message: str
     extract: Extract
@@ -94,23 +99,42 @@ def french(message: str) -> str:
     return message
 
 
-def schema_errors(path: Path, schema: etree.XMLSchema, namespace: str, limit: int) -> list[SchemaError]:
-    """Return the first `limit` errors of the well-formed manifest at `path` against `schema`."""
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    """What judges; `contents` are those of the frames where `schema` says nothing of them."""
+
+    schema: etree.XMLSchema
+    namespace: str
+    contents: Mapping[str, ContentModel]
+
+
+def schema_errors(
+    path: Path,
+    schema: etree.XMLSchema,
+    namespace: str,
+    limit: int,
+    contents: Mapping[str, ContentModel] = MappingProxyType({}),
+) -> list[SchemaError]:
+    """Return the first `limit` errors of the well-formed manifest at `path` against `schema`.
+
+    `contents` are what frames may hold, by their names, where `schema` lets them hold anything.
+    """
+    grammar = _Grammar(schema, namespace, contents)
     with path.open("rb") as manifest:
-        suspects = _suspects(manifest, schema, namespace, limit)
+        suspects = _suspects(manifest, grammar, limit)
     if not suspects:
         return []
     with path.open("rb") as manifest:
-        return list(islice(_located(manifest, schema, namespace, suspects), limit))
+        return list(islice(_located(manifest, grammar, suspects, limit), limit))
 
 
-def _suspects(manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, limit: int) -> set[int]:
+def _suspects(manifest: BinaryIO, grammar: _Grammar, limit: int) -> set[int]:
     """Return the numbers of the chunks in which errors appear, until there are more than `limit` errors."""
-    validation = _Validation(schema, namespace)
+    validation = _Validation(grammar)
     suspects, known = set(), 0
     for number, chunk in enumerate(iter(partial(manifest.read, CHUNK), b"")):
         validation.feed(chunk)
-        errors = len(validation.errors())
+        errors = len(validation.errors)
         if errors > known:
             suspects.add(number)
         known = errors
@@ -119,26 +143,24 @@ def _suspects(manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, limit
     return suspects
 
 
-def _located(
-    manifest: BinaryIO, schema: etree.XMLSchema, namespace: str, suspects: set[int]
-) -> Iterator[SchemaError]:
+def _located(manifest: BinaryIO, grammar: _Grammar, suspects: set[int], limit: int) -> Iterator[SchemaError]:
     forgotten = Forgotten()
-    validation = _Validation(schema, namespace, forgotten)
-    known, line = 0, 1
+    validation = _Validation(grammar, forgotten)
+    known, line, position = 0, 1, 0
     for number in range(max(suspects) + 1):
         chunk = manifest.read(CHUNK)
-        if number not in suspects:
-            validation.feed(chunk)
-            line += chunk.count(b"\n")
-            continue
-        for piece in _TAGS.findall(chunk):
+        for piece in _TAGS.findall(chunk) if number in suspects else [chunk]:
             events = validation.push(piece)
             line += piece.count(b"\n")
-            errors = list(validation.errors())
-            for entry in errors[known:]:
-                element = validation.element(entry.message, events)
-                yield SchemaError(line, _identifier(element), entry.message, extract_of(element, forgotten))
-            known = len(errors)
+            position += len(piece)
+            for message in validation.errors[known:]:
+                element = validation.element(message, events)
+                if validation.declares(element):
+                    extract = extract_of(element, forgotten)
+                    yield SchemaError(line, position, _identifier(element), message, extract)
+            known = len(validation.errors)
+            if known > limit:
+                return  # what does not count is many, too
             validation.settle(events, piece)
 
 
@@ -151,10 +173,16 @@ def _identifier(element: etree._Element | None) -> str:
 class _Validation:
     """One pass over a manifest, of which little is in memory at any time."""
 
-    def __init__(self, schema: etree.XMLSchema, namespace: str, forgotten: Forgotten | None = None) -> None:
-        self._parser = pull_parser(("start", "end"), [f"{{{namespace}}}{name}" for name in (ROOT, *_NAMED)], schema)
+    def __init__(self, grammar: _Grammar, forgotten: Forgotten | None = None) -> None:
+        self._named = frozenset(f"{{{grammar.namespace}}}{name}" for name in (ROOT, *_NAMED))
+        self._frames = Frames(grammar.contents) if grammar.contents else None
+        told = () if self._frames else tuple(self._named)
+        self._parser = pull_parser(("start", "end"), told, grammar.schema)
         self._forgotten = forgotten
-        self._sweeper = Sweeper(namespace, None, self._forgotten)
+        self._sweeper = Sweeper(grammar.namespace, None, self._forgotten)
+        self._read = 0
+        self.errors: list[str] = []
+        """All that was said so far."""
 
     def feed(self, data: bytes) -> None:
         """Validate more of the manifest, and free the units and objects that ended."""
@@ -166,18 +194,28 @@ class _Validation:
         events = list(self._parser.read_events())
         for _, element in events[:1]:
             self._sweeper.see(element)
+        self._take(events)
         return events
+
+    def _take(self, events: list[tuple[str, etree._Element]]) -> None:
+        said = [entry.message for entry in self._parser.feed_error_log]
+        new, self._read = said[self._read :], len(said)
+        if self._frames is not None:
+            # Frames are of another type here than is declared: whether theirs may be told was judged before.
+            new = [message for message in new if _OTHER_TYPE not in message]
+            new += [message for event in events if (message := self._frames.take(*event))]
+        self.errors += new
 
     def settle(self, events: list[tuple[str, etree._Element]], data: bytes) -> None:
         """Free the units and objects that ended with `data`."""
         for event, element in events:
-            if event == "end":
+            if event == "end" and element.tag in self._named:
                 forget(element, self._forgotten)
         self._sweeper.fed(data)
 
-    def errors(self) -> "etree._ListErrorLog":
-        """Return all that libxml2 has said so far."""
-        return self._parser.feed_error_log
+    def declares(self, element: etree._Element | None) -> bool:
+        """Say whether what is said of an element counts: within what may not stand in a frame nothing does."""
+        return self._frames is None or element is None or self._frames.declares(element)
 
     def element(self, message: str, events: list[tuple[str, etree._Element]]) -> etree._Element | None:
         """Return the element a message names: that which has just ended or begun, or is around it.
