@@ -237,6 +237,33 @@ def test_every_common_fault_is_told_with_path_line_found_and_expected(version: s
         assert told.place == refused[0].finding.place
 
 
+@pytest.mark.parametrize(
+    ("whole", "part", "lacks"),
+    [
+        (
+            "<DataObjectPackage>.*</DataObjectPackage>",
+            "<DataObjectPackage/>",
+            "“DataObjectPackage” lacks DescriptiveMetadata, then ManagementMetadata.",
+        ),
+        (
+            "<Content>",
+            "<Management><ClassificationRule/></Management><Content>",
+            "“ClassificationRule” lacks ClassificationLevel, then ClassificationOwner.",
+        ),
+        ("</EndDate>", "</EndDate><Event/>", "“Event” lacks EventDateTime."),
+        (
+            "</Content>",
+            "</Content><DataObjectReference/>",
+            "“DataObjectReference” lacks DataObjectReferenceId or DataObjectGroupReferenceId.",
+        ),
+    ],
+)
+def test_of_what_may_come_what_must_is_told_to_be_missing(tmp_path: Path, whole: str, part: str, lacks: str) -> None:
+    told = explained(suspects(tmp_path, re.sub(whole, part, valid("2.2"), count=1, flags=re.DOTALL)))
+
+    assert any(lacks in text(finding, "en") for finding in told)
+
+
 def test_where_xmlschema_sees_no_fault_or_another_the_text_of_libxml2_stays(tmp_path: Path) -> None:
     manifest = valid("2.1").replace("<Title>Deux</Title>", "<Titre>Deux</Titre>")
     (refused,) = suspects(tmp_path, manifest)
