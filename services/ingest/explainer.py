@@ -18,6 +18,7 @@ from services.ingest.domain.suspects import Suspect
 from services.ingest.pipeline.explaining.explain import explain
 from services.ingest.pipeline.explaining.grammar import transfer_element
 from services.ingest.pipeline.schema import use_official
+from shared.telling import told
 
 EXPLAIN_SECONDS: Final = 5.0
 """How long the refusals of one manifest may take to be explained."""
@@ -45,15 +46,17 @@ class Explainer:
         """Return `findings`, those of `suspects` with better texts where there are any. Never raises for them."""
         if not suspects:
             return tuple(findings)
+        known = [suspect.finding for suspect in suspects]
         try:
             for version in {suspect.version for suspect in suspects}:
                 await self._child.call(load, version, seconds=lambda: LOAD_SECONDS)
             sooner = SOONER * self._seconds
-            better = await self._child.call(explain, suspects, sooner, seconds=lambda: self._seconds)
+            better, failures = await self._child.call(explain, suspects, sooner, seconds=lambda: self._seconds)
         except Exception as error:  # noqa: BLE001 (a better text is worth no verdict)
-            log.warning("a refusal stays as libxml2 tells it", extra={"error": repr(error)})
-            return tuple(findings)
-        return tuple(_in_place(findings, [suspect.finding for suspect in suspects], better))
+            better, failures = known, [told(error)]
+        for failure in failures:
+            log.warning("a refusal stays as libxml2 tells it", extra={"error": failure})
+        return tuple(_in_place(findings, known, better))
 
     async def close(self) -> None:
         """End the child."""
@@ -84,12 +87,12 @@ def _in_place(findings: Sequence[Finding], known: Sequence[Finding], better: Seq
 
     libxml2 may say two things of one fault (a facet, then the type): once they are explained alike, one is told.
     """
-    waiting, told = deque(zip(known, better, strict=True)), []
+    waiting, given = deque(zip(known, better, strict=True)), []
     for finding in findings:
         if not waiting or finding != waiting[0][0]:
             yield finding
             continue
         _, best = waiting.popleft()
-        if best not in told:
-            told.append(best)
+        if best not in given:
+            given.append(best)
             yield best

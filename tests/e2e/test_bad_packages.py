@@ -14,7 +14,7 @@ from chartrier_client.replies import read_reply
 from services.ingest.domain.sip import ContainerFormat
 from tests.answers import valid_answer
 from tests.builders import hostile_sips as hostile
-from tests.builders.sips import AFile, ASip, a_container, a_manifest, a_sip
+from tests.builders.sips import AFile, ASip, AUnit, a_container, a_manifest, a_sip
 from tests.e2e.traces import eventually, journal_lines, staged_for, stored_aips, unfinished
 from trials.towns import Archive, Town, a_package, a_town
 
@@ -66,6 +66,7 @@ ZEROS_64_MIB = "64 MiB of zeros"
 CALLS_HOME = "an entity on the network"
 READS_OURS = "an entity that is a file of ours"
 UNCLAIMED = "OBJECT_FILE_UNCLAIMED"
+NO_LEVEL = "a level that is none"
 
 BAD: dict[str, Bad] = {
     "not an archive": bad(_of_bytes(b"%PDF-1.4 pas un paquet\n" * 50), "CONTAINER_NOT_AN_ARCHIVE", answered=False),
@@ -93,6 +94,7 @@ BAD: dict[str, Bad] = {
     READS_OURS: bad(_of_bytes(b""), "MANIFEST_DOCTYPE", answered=False),
     "a manifest that is not XML": bad(_of(ASip(manifest=b"<ArchiveTransfer")), "MANIFEST_XML", answered=False),
     "a SEDA version of the future": bad(_of(ASip(version="9.9")), "MANIFEST_VERSION", answered=False),
+    NO_LEVEL: bad(_of(ASip(units=(AUnit("Délibération", level="Étage", files=(0, 1)),))), "MANIFEST_SCHEMA"),
     "a manifest that names an absent file": bad(_without_a_file, "OBJECT_FILE_MISSING"),
     "a file that nobody names": bad(_with_entry("Content/oubliée.pdf"), UNCLAIMED),
     "a wrong digest": bad(_of(ASip(files=(AFile("Content/a.pdf", digest="0" * 128),))), "OBJECT_DIGEST_MISMATCH"),
@@ -161,6 +163,14 @@ def test_a_bad_package_is_refused_for_its_reason_in_two_languages(aftermath: Aft
         assert translated["message"]
         assert told["message"] != translated["message"]
     assert french["aip_id"] is None
+
+
+def test_a_refusal_of_the_grammar_is_told_once_with_what_was_expected(aftermath: Aftermath) -> None:
+    for language, expected in (("fr", "attendu : l’une des valeurs Fonds"), ("en", "expected: one of Fonds")):
+        findings = aftermath.report(NO_LEVEL, language)["findings"]
+        (told,) = (finding["message"] for finding in findings if finding["code"] == "MANIFEST_SCHEMA")
+        assert f"{expected}, Subfonds" in told
+        assert "/ArchiveUnit[1]/Content/DescriptionLevel" in told
 
 
 @pytest.mark.parametrize("name", [name for name, package in BAD.items() if package.answered])

@@ -54,8 +54,8 @@ class Children:
         """Run a module-level function in a child. Raises what it raises, `ChildDied` or `ChildTooSlow`.
 
         `seconds` says how long it may take from when a child has it, and is asked again when that is over. A call
-        that is cancelled, or too slow, has its child killed: nobody works on its files when it has ended, and the
-        next call has a child of its own.
+        that is cancelled, too slow or out of memory has its child killed: nobody works on its files when it has
+        ended, and the next call has a child of its own.
         """
         child = await self._free.get()
         try:
@@ -90,7 +90,8 @@ class _Child:
         except BrokenProcessPool as error:
             await self.end()
             raise ChildDied("a child process died") from error
-        except (ChildTooSlow, asyncio.CancelledError):
+        except (ChildTooSlow, MemoryError, asyncio.CancelledError):
+            # Whatever filled a child may stay in it, in a cache: it would refuse every call to come.
             await self.end()
             raise
 

@@ -12,11 +12,13 @@ from typing_extensions import override
 
 from services.ingest.adapters.children import ChildDied, Children
 from services.ingest.domain.finding_texts import found, text
-from services.ingest.domain.limits import Limits
+from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.suspects import Suspect
 from services.ingest.explainer import EXPLAIN_BYTES, Explainer, prepare
 from services.ingest.pipeline.manifest.reader import ManifestReading, read_manifest
 from tests.builders.sip_manifests import ASip, AUnit, a_manifest
+
+HOARD: list[bytearray] = []
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,33 @@ async def test_the_memory_of_the_child_is_bounded(child: Children) -> None:
     await child.call(bytearray, EXPLAIN_BYTES // 4)
     with pytest.raises((MemoryError, ChildDied)):
         await child.call(bytearray, 3 * EXPLAIN_BYTES)
+
+
+def hoard() -> None:
+    """Fill this process, and keep what fills it."""
+    while True:
+        HOARD.append(bytearray(MIB))
+
+
+async def test_a_child_that_is_full_is_replaced(child: Children) -> None:
+    full = await child.call(os.getpid)
+    with pytest.raises((MemoryError, ChildDied)):
+        await child.call(hoard)
+
+    assert await child.call(os.getpid) != full
+
+
+async def test_a_fault_that_cannot_be_explained_is_logged_without_a_word_of_the_manifest(
+    child: Children, refused: ManifestReading, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = refused.suspects
+    fatal = replace(first, extract=replace(first.extract, xml=b"<secret"))
+
+    told = await Explainer(child, seconds=60).explained(refused.findings, (fatal, second))
+
+    assert told[0] == refused.findings[0]
+    assert told[1] != refused.findings[1]
+    assert [record.error for record in caplog.records] == ["XMLSyntaxError"]  # type: ignore[attr-defined]
 
 
 async def test_when_the_time_is_over_the_texts_stay(child: Children, refused: ManifestReading) -> None:

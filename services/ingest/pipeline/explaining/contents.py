@@ -8,6 +8,9 @@ from xmlschema.validators import ModelVisitor, XsdElement, XsdGroup
 MANY: Final = 256
 """Answers that are remembered: the faults of one manifest are mostly one fault, made in each unit."""
 
+MOST_STEPS: Final = 8
+"""Elements, one after another, that are told where a content ends too soon."""
+
 
 def first_refused(model: XsdGroup, tags: tuple[str, ...]) -> int | None:
     """Return the position of the first of `tags` that may not stand there, their number when more must follow.
@@ -59,6 +62,35 @@ def must_follow(model: XsdGroup, before: tuple[str, ...], after: str | None = No
         name
         for name in may_follow(model, before)
         if (begins_well(model, (*before, name, *rest)) if rest else first_refused(model, (*before, name)) is None)
+    ]
+
+
+@lru_cache(MANY)
+def lacking(model: XsdGroup, before: tuple[str, ...]) -> list[list[str]]:
+    """Return what a content that ends too soon lacks, step by step: of each the names, any of which will do.
+
+    As far as it can be told: behind a choice that none of its names ends, nothing is.
+    """
+    steps: list[list[str]] = []
+    while len(steps) < MOST_STEPS:
+        last = must_follow(model, before)
+        needed = last or _needed(model, before)
+        if needed:
+            steps.append(needed)
+        if last or len(needed) != 1:
+            break
+        before = (*before, *needed)
+    return steps
+
+
+def _needed(model: XsdGroup, before: tuple[str, ...]) -> list[str]:
+    """Return the names that may follow `before` whatever else does first: the others are there to be left out."""
+    following = may_follow(model, before)
+    # What is needed comes behind what is not: asked first, it settles most.
+    return [
+        name
+        for name in following
+        if all(begins_well(model, (*before, other, name)) for other in reversed(following) if other != name)
     ]
 
 

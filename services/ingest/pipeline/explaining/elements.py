@@ -8,6 +8,7 @@ from xmlschema.validators import XsdGroup
 from services.ingest.pipeline.explaining.contents import (
     declared,
     first_refused,
+    lacking,
     may_follow,
     must_follow,
     right_place,
@@ -48,8 +49,9 @@ def incomplete(place: Place, _: str) -> Told | None:
     children = tuple(str(child.tag) for child in place.element)
     if model is None or first_refused(model, children) != len(children):
         return None
-    missing = must_follow(model, children) or may_follow(model, children)
-    return _absent(one_of(missing), place.name) if missing else None
+    steps = [one_of(names) for names in lacking(model, children) or [may_follow(model, children)] if names]
+    missing = Words(", puis ".join(step.fr for step in steps), ", then ".join(step.en for step in steps))
+    return _absent(missing, place.name) if steps else None
 
 
 def _unknown(place: Place, model: XsdGroup, before: tuple[str, ...]) -> Told:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.ingest.domain.findings import Finding
 from services.ingest.domain.suspects import Suspect
@@ -27,13 +27,34 @@ _BY_MARK: Final = MappingProxyType[str, Callable[[Place, str], Told | None]](
 """What libxml2 says of a fault, and who explains it; the first that is said counts."""
 
 
-def explain(suspects: Sequence[Suspect], seconds: float) -> list[Finding]:
+class Explanation(NamedTuple):
+    """The finding of each suspect, and the classes of the errors for which some could not be explained.
+
+    The classes alone: what an error says may quote the manifest, and it is for a log.
+    """
+
+    findings: list[Finding]
+    failures: list[str]
+
+
+def explain(suspects: Sequence[Suspect], seconds: float) -> Explanation:
     """Return the finding of each suspect, explained; as it was where there is nothing better to say.
 
-    Those that are not reached within `seconds` stay as they were. Raises whatever `xmlschema` does.
+    Those that are not reached within `seconds`, and those over which `xmlschema` fails, stay as they were. Raises
+    nothing but `MemoryError`.
     """
     until = time.monotonic() + seconds
-    return [_explained(suspect) if time.monotonic() < until else suspect.finding for suspect in suspects]
+    findings, failures = [suspect.finding for suspect in suspects], []
+    for number, suspect in enumerate(suspects):
+        if time.monotonic() >= until:
+            break
+        try:
+            findings[number] = _explained(suspect)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 (one fault that cannot be explained is no reason to leave the others)
+            failures.append(type(error).__name__)
+    return Explanation(findings, failures)
 
 
 def _explained(suspect: Suspect) -> Finding:

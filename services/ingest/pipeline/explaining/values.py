@@ -64,10 +64,14 @@ def unknown_attribute(place: Place, reason: str) -> Told | None:
     if place.declared is None or name in place.declared.attributes:
         return None
     known = ", ".join(_prefixed(each) for each in place.declared.attributes if each)
-    expected = Words(known or "aucun attribut", known or "no attribute")
+    if not known:
+        fr = f"« {place.name} » n’admet aucun attribut ; ôtez « {clipped(name)} »."
+        en = f"“{place.name}” takes no attribute; take “{clipped(name)}” out."
+        return Told(Words(fr, en), clipped(name), Words("aucun attribut", "no attribute"))
+    expected = Words(known, known)
     what = Words(
-        f"« {place.name} » n’admet pas l’attribut « {name} » ; permis : {expected.fr}.",
-        f"“{place.name}” takes no attribute “{name}”; allowed: {expected.en}.",
+        f"« {place.name} » n’admet pas l’attribut « {clipped(name)} » ; permis : {expected.fr}.",
+        f"“{place.name}” takes no attribute “{clipped(name)}”; allowed: {expected.en}.",
     )
     return Told(what, clipped(name), expected)
 
@@ -79,9 +83,11 @@ def stray_text(place: Place, _: str) -> Told | None:
     if model is None or model.mixed or not value:
         return None
     expected = one_of([str(each.name) for each in declared(model)])
+    # Of what takes any element of another namespace the grammar names none.
+    fr, en = (f" : {expected.fr}", f": {expected.en}") if expected.en else ("", "")
     what = Words(
-        f"« {place.name} » contient le texte « {value} », et ne peut contenir que des éléments : {expected.fr}.",
-        f"“{place.name}” holds the text “{value}”, and can hold elements only: {expected.en}.",
+        f"« {place.name} » contient le texte « {value} », et ne peut contenir que des éléments{fr}.",
+        f"“{place.name}” holds the text “{value}”, and can hold elements only{en}.",
     )
     return Told(what, value, expected)
 
