@@ -18,6 +18,7 @@ from services.ingest.domain.suspects import Suspect
 from services.ingest.pipeline.explaining.explain import explain
 from services.ingest.pipeline.explaining.grammar import transfer_element
 from services.ingest.pipeline.schema import use_official
+from shared.telling import told
 
 EXPLAIN_SECONDS: Final = 5.0
 """How long the refusals of one manifest may take to be explained."""
@@ -51,7 +52,7 @@ class Explainer:
             sooner = SOONER * self._seconds
             better = await self._child.call(explain, suspects, sooner, seconds=lambda: self._seconds)
         except Exception as error:  # noqa: BLE001 (a better text is worth no verdict)
-            log.warning("a refusal stays as libxml2 tells it", extra={"error": repr(error)})
+            log.warning("a refusal stays as libxml2 tells it", extra={"reason": told(error)})
             return tuple(findings)
         return tuple(_in_place(findings, [suspect.finding for suspect in suspects], better))
 
@@ -84,12 +85,12 @@ def _in_place(findings: Sequence[Finding], known: Sequence[Finding], better: Seq
 
     libxml2 may say two things of one fault (a facet, then the type): once they are explained alike, one is told.
     """
-    waiting, told = deque(zip(known, better, strict=True)), []
+    waiting, given = deque(zip(known, better, strict=True)), []
     for finding in findings:
         if not waiting or finding != waiting[0][0]:
             yield finding
             continue
         _, best = waiting.popleft()
-        if best not in told:
-            told.append(best)
+        if best not in given:
+            given.append(best)
             yield best

@@ -24,10 +24,10 @@ class Deadly:
     """Calls something in the process that it is sent to."""
 
     function: Any
-    argument: int
+    argument: Any
 
     @override
-    def __reduce__(self) -> tuple[Any, tuple[int]]:
+    def __reduce__(self) -> tuple[Any, tuple[Any]]:
         return self.function, (self.argument,)
 
 
@@ -90,6 +90,18 @@ async def test_when_the_child_dies_or_wants_too_much_the_texts_stay_and_the_next
 
     assert await explainer.explained(refused.findings, (fatal,)) == refused.findings
     assert await explainer.explained(refused.findings, refused.suspects) != refused.findings
+
+
+async def test_the_log_says_why_and_nothing_of_the_manifest(
+    child: Children, refused: ManifestReading, caplog: pytest.LogCaptureFixture
+) -> None:
+    quoting = Suspect(refused.findings[0], "2.1", Deadly(int, "Mme Unetelle"))  # type: ignore[arg-type]
+
+    assert await Explainer(child).explained(refused.findings, (quoting,)) == refused.findings
+
+    (record,) = caplog.records
+    assert record.__dict__["reason"]
+    assert "Unetelle" not in str(record.__dict__)
 
 
 async def test_the_memory_of_the_child_is_bounded(child: Children) -> None:
