@@ -55,7 +55,7 @@ class Explainer:
         except Exception as error:  # noqa: BLE001 (a better text is worth no verdict)
             better, failures = known, [told(error)]
         for failure in failures:
-            log.warning("a refusal stays as libxml2 tells it", extra={"error": failure})
+            log.warning("a refusal stays as libxml2 tells it", extra={"reason": failure})
         return tuple(_in_place(findings, known, better))
 
     async def close(self) -> None:

@@ -4,7 +4,16 @@ import pytest
 
 from shared.rooms import ROOMS
 from tests.e2e.conftest import AllInOne
-from tests.fuzzing.by_schema import ROOMS_OF_THE_PLATFORM, Caller, Effort, Seen, ask, of_platform, of_town
+from tests.fuzzing.by_schema import (
+    OF_THE_PLATFORM,
+    ROOMS_OF_THE_PLATFORM,
+    Caller,
+    Effort,
+    Seen,
+    ask,
+    of_platform,
+    of_town,
+)
 from trials.belongings import Belongings, belongings
 from trials.towns import Archive
 
@@ -13,6 +22,7 @@ pytestmark = pytest.mark.e2e
 # The trial `schemas` has more. Here what has the most fields is left to chance alone, and so are organisations, whose
 # code is that of establishments: together they would take a third of the time.
 LEFT_TO_CHANCE = (
+    "GET /admin/v1/organisations",
     "POST /admin/v1/agreements",
     "PATCH /admin/v1/agreements/{reference}",
     "POST /admin/v1/organisations",
@@ -53,6 +63,7 @@ def test_a_room_answers_as_it_says(archive: Archive, mine: Belongings, room: str
 
     assert not seen.amiss, told(seen)
     assert seen.statuses(REACHED[room]) & {200, 412}
+    assert seen.operations.isdisjoint(OF_THE_PLATFORM)
 
 
 @pytest.mark.parametrize("room", ROOMS_OF_THE_PLATFORM)
@@ -61,6 +72,7 @@ def test_a_room_answers_as_it_says_of_the_platform(archive: Archive, room: str) 
 
     assert not seen.amiss, told(seen)
     assert {status for _, status in seen.answers} & {200, 201}
+    assert seen.operations == {name for name in OF_THE_PLATFORM if f" /{room}/" in name}
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -37,8 +37,15 @@ class Counted(Sessions):
 
 @pytest.fixture(scope="module")
 def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ARunningClamd]:
-    # A session that says nothing for a second is ended.
-    running = ARunningClamd(tmp_path_factory.mktemp("clamd"), "ReadTimeout 1", "CommandReadTimeout 1")
+    running = ARunningClamd(tmp_path_factory.mktemp("clamd"))
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ARunningClamd]:
+    """One that ends a session which says nothing for a second: no test that counts sessions could be that quick."""
+    running = ARunningClamd(tmp_path_factory.mktemp("impatient"), "ReadTimeout 1", "CommandReadTimeout 1")
     yield running
     running.kill()
 
@@ -46,6 +53,13 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ARunningClamd]:
 @pytest.fixture(params=["path", "tcp"])
 def sessions(clamd: ARunningClamd, request: pytest.FixtureRequest) -> Iterator[Counted]:
     kept = Counted(getattr(clamd, request.param))
+    yield kept
+    kept.close()
+
+
+@pytest.fixture(params=["path", "tcp"])
+def ended_sessions(impatient: ARunningClamd, request: pytest.FixtureRequest) -> Iterator[Counted]:
+    kept = Counted(getattr(impatient, request.param))
     yield kept
     kept.close()
 
@@ -109,27 +123,27 @@ def test_a_clamd_that_dies_in_the_middle_of_a_file_says_nothing_of_it(
     assert scanner.scan([MALWARE]).malware is not None
 
 
-def test_a_session_that_clamd_ended_for_its_silence_is_replaced(sessions: Counted) -> None:
-    scanner = Clamd(sessions, STREAM_MAX)
+def test_a_session_that_clamd_ended_for_its_silence_is_replaced(ended_sessions: Counted) -> None:
+    scanner = Clamd(ended_sessions, STREAM_MAX)
     scanner.scan([b"clean"])
 
-    until_ended(sessions.opened[0])
+    until_ended(ended_sessions.opened[0])
 
     assert scanner.scan([MALWARE]).malware is not None
-    assert len(sessions.opened) == 2
+    assert len(ended_sessions.opened) == 2
 
 
-def test_one_that_it_ends_while_a_file_is_awaited_is_no_verdict_on_the_file(sessions: Counted) -> None:
-    scanner = Clamd(sessions, STREAM_MAX)
+def test_one_that_it_ends_while_a_file_is_awaited_is_no_verdict_on_the_file(ended_sessions: Counted) -> None:
+    scanner = Clamd(ended_sessions, STREAM_MAX)
     scanner.scan([b"clean"])
 
     def slowly() -> Iterator[bytes]:
         yield b"clean, so far; "
-        until_ended(sessions.opened[0])
+        until_ended(ended_sessions.opened[0])
         yield MALWARE
 
     assert scanner.scan(slowly()).malware is not None
-    assert len(sessions.opened) == 2
+    assert len(ended_sessions.opened) == 2
 
 
 def test_a_file_whose_reading_fails_leaves_no_half_of_it_to_the_next(sessions: Counted) -> None:

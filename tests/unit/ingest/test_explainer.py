@@ -26,10 +26,10 @@ class Deadly:
     """Calls something in the process that it is sent to."""
 
     function: Any
-    argument: int
+    argument: Any
 
     @override
-    def __reduce__(self) -> tuple[Any, tuple[int]]:
+    def __reduce__(self) -> tuple[Any, tuple[Any]]:
         return self.function, (self.argument,)
 
 
@@ -94,6 +94,18 @@ async def test_when_the_child_dies_or_wants_too_much_the_texts_stay_and_the_next
     assert await explainer.explained(refused.findings, refused.suspects) != refused.findings
 
 
+async def test_the_log_says_why_and_nothing_of_the_manifest(
+    child: Children, refused: ManifestReading, caplog: pytest.LogCaptureFixture
+) -> None:
+    quoting = Suspect(refused.findings[0], "2.1", Deadly(int, "Mme Unetelle"))  # type: ignore[arg-type]
+
+    assert await Explainer(child).explained(refused.findings, (quoting,)) == refused.findings
+
+    (record,) = caplog.records
+    assert record.__dict__["reason"]
+    assert "Unetelle" not in str(record.__dict__)
+
+
 async def test_the_memory_of_the_child_is_bounded(child: Children) -> None:
     await child.call(bytearray, EXPLAIN_BYTES // 4)
     with pytest.raises((MemoryError, ChildDied)):
@@ -124,7 +136,7 @@ async def test_a_fault_that_cannot_be_explained_is_logged_without_a_word_of_the_
 
     assert told[0] == refused.findings[0]
     assert told[1] != refused.findings[1]
-    assert [record.error for record in caplog.records] == ["XMLSyntaxError"]  # type: ignore[attr-defined]
+    assert [record.reason for record in caplog.records] == ["XMLSyntaxError"]  # type: ignore[attr-defined]
 
 
 async def test_when_the_time_is_over_the_texts_stay(child: Children, refused: ManifestReading) -> None:

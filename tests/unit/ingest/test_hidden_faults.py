@@ -131,7 +131,7 @@ def test_what_was_hidden_is_explained_as_what_was_not(version: str, tmp_path: Pa
     explained = []
     for manifest in (alone, behind):
         path.write_text(manifest, encoding="utf-8")
-        explained.append(explain(read_manifest(path, "m", Limits()).suspects, 60))
+        explained.append(explain(read_manifest(path, "m", Limits()).suspects, 60).findings)
 
     assert explained[0][-1].params == explained[1][-1].params
     assert "le 2 mai" in explained[1][-1].params["found"]
@@ -142,7 +142,7 @@ def test_each_of_several_strays_in_one_place_is_explained(tmp_path: Path) -> Non
     strays = ("<Title>Deux</Title>", "<Titre>Deux</Titre><Hologramme/><Titre/>")
     path.write_text(spoilt(valid("2.1"), strays), encoding="utf-8")
 
-    explained = explain(read_manifest(path, "m", Limits()).suspects, 60)
+    explained = explain(read_manifest(path, "m", Limits()).suspects, 60).findings
 
     said = [finding.params["reason"] for finding in explained]
     assert said[0] == said[2] == "“Titre” does not exist in “Content”; did you mean “Title”?"

@@ -94,7 +94,7 @@ def _schema_findings(
     if any(kind.tolerance in tolerances for kind in forgivable):
         path = copy
         errors = schema_errors(path, load_schema(version), namespace, limits.max_schema_errors)
-    errors = with_hidden(path, named, errors, limits.max_schema_errors)
+    errors = with_hidden(path, (version, namespace), errors, limits.max_schema_errors)
     copy.unlink()
     return tuple(schema_suspects(errors, place, version)), told(forgivable, tolerances, place, version)
 
