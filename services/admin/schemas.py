@@ -15,7 +15,8 @@ from shared.identity.rights import Role
 from shared.messages.admin import SchemaTolerance
 
 Reference = Annotated[str, Field(min_length=1, max_length=128)]
-Limit = Annotated[int, Field(ge=1, le=2**62)]
+# Strict: pydantic would read `true` as 1, and `false` as no overlap at all.
+Limit = Annotated[int, Field(ge=1, le=2**62, strict=True)]
 Agencies = Annotated[tuple[str, ...], Field(max_length=5000)]
 
 
@@ -62,7 +63,7 @@ class Terms(Body):
     valid_from: Day | None = None
     valid_to: Day | None = None
     schema_tolerances: Annotated[tuple[SchemaTolerance, ...], Field(max_length=100)] = ()
-    unidentified: bool | None = None
+    unidentified: Annotated[bool, Field(strict=True)] | None = None
     antivirus: Literal["yes", "no", "required"] = "yes"
     reply_codes: Literal["vitam", "numeric"] = "vitam"
     archival_agencies: Agencies = ()
@@ -110,7 +111,7 @@ class ClientChange(Body):
 class SecretRotation(Body):
     """How a client's secret is to be replaced."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds()))] = int(
+    overlap_seconds: Annotated[int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds()), strict=True)] = int(
         OVERLAP.total_seconds()
     )
     """How long the former secret works on; 0 for one that has leaked."""
