@@ -37,20 +37,23 @@ class Wait(StrEnum):
 _TEXTS: Final[dict[Wait, tuple[str, str]]] = {
     Wait.TAKING_UP: ("il attend que ses contrôles soient lancés", "it waits for its checks to be set going"),
     Wait.DEAD_LETTER: (
-        "un message qui le concerne n'a pas pu être traité ; l'exploitant doit le rejouer",
+        "un message qui le concerne n’a pas pu être traité ; l’exploitant doit le rejouer",
         "a message about it could not be handled; the operator has to replay it",
     ),
     Wait.TURN: ("il attend son tour", "it waits its turn"),
     Wait.CHECKS: ("ses contrôles sont en cours", "it is being checked"),
-    Wait.BUILDING: ("son paquet d'archives est en construction", "its archival package is being built"),
+    Wait.BUILDING: (
+        "son paquet d’information archivé est en construction",
+        "its archival information package is being built",
+    ),
     Wait.SCANNER: (
-        "l'antivirus ne répond pas ; les contrôles seront repris",
+        "l’antivirus ne répond pas ; les contrôles seront repris",
         "the antivirus does not answer; the checks will be tried again",
     ),
-    Wait.ROOM: ("il n'y a plus de place en zone de transit", "there is no room left in staging"),
+    Wait.ROOM: ("il n’y a plus de place en zone de transit", "there is no room left in staging"),
     Wait.STAGING: ("la zone de transit ne répond pas", "staging does not answer"),
     Wait.OTHER_ROOM: (
-        "une autre partie de l'archive ne répond pas",
+        "une autre partie de l’archive ne répond pas",
         "another part of the archive does not answer",
     ),
     Wait.TIME: (
@@ -62,20 +65,20 @@ _TEXTS: Final[dict[Wait, tuple[str, str]]] = {
         "the last attempt failed and will be made again",
     ),
     Wait.SET_ASIDE: (
-        "l'exploitant a mis son traitement de côté",
+        "l’exploitant a mis son traitement de côté",
         "the operator has set its work aside",
     ),
     Wait.NO_WORK: (
-        "rien n'est prévu pour lui ; l'exploitant doit intervenir",
+        "rien n’est prévu pour lui ; l’exploitant doit intervenir",
         "nothing is planned for it; the operator has to step in",
     ),
-    Wait.ARCHIVIST: ("il attend la décision d'un archiviste", "it awaits an archivist's decision"),
+    Wait.ARCHIVIST: ("il attend la décision d’un archiviste", "it awaits an archivist's decision"),
     Wait.SITES: (
-        "il attend d'être copié et relu sur tous les sites de conservation",
+        "il attend d’être copié et relu sur tous les sites de conservation",
         "it waits to be copied to all storage sites and read back",
     ),
-    Wait.CATALOGUE: ("il attend d'être au catalogue", "it waits to be in the catalogue"),
-    Wait.JOURNAL: ("il attend d'être au journal", "it waits to be in the journal"),
+    Wait.CATALOGUE: ("il attend d’être au catalogue", "it waits to be in the catalogue"),
+    Wait.JOURNAL: ("il attend d’être au journal", "it waits to be in the journal"),
 }
 
 

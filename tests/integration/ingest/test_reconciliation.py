@@ -112,7 +112,7 @@ async def test_a_pending_transfer_says_whose_it_is_what_it_waits_for_and_since_w
         "received_at": "2026-03-04T00:00:00.000Z",
         "waits_for": "archivist",
         "since": "2026-03-04T01:00:00.000Z",
-        "reason": "il attend la décision d'un archiviste",
+        "reason": "il attend la décision d’un archiviste",
         "links": {"self": f"/ingest/v1/transfers/{decided}"},
     }
     assert body["items"][0]["message_identifier"] == "read before the verdict"
