@@ -25,7 +25,7 @@ get better. `GET /ingest/v1/transfers/{id}` gives the findings of a transfer, ea
 `/ingest/v1/findings`.
 
 An **error** refuses the transfer; a **warning** or an **info** never does. The weight given here is the usual one: an
-agreement makes some of them heavier or lighter. Names between braces are told with each finding.
+agreement makes some of them heavier or lighter. Names between braces are told with each finding (`details`).
 
 This page is made from the tables that the findings are written from (`services/ingest/domain/finding_texts.py:TEXTS`,
 `services/ingest/domain/mend_texts.py:MENDS`) by `make findings`.

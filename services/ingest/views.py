@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from services.ingest.domain.finding_texts import text
+from services.ingest.domain.finding_texts import details, text
 from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.mend_texts import mend
 from services.ingest.domain.records import findings_of_json, header_of_json
@@ -14,10 +14,10 @@ from services.ingest.queries import Transfer
 from shared.clock import rfc3339
 
 
-def finding_view(finding: Finding, language: str) -> dict[str, str]:
+def finding_view(finding: Finding, language: str) -> dict[str, Any]:
     """Show a finding: its stable code, its weight, where, what it is and what to do in the caller's language.
 
-    `help` leads to its entry in the catalogue.
+    `help` leads to its entry in the catalogue; `details` are what stands between braces there, for software to read.
     """
     return {
         "code": finding.code,
@@ -26,6 +26,7 @@ def finding_view(finding: Finding, language: str) -> dict[str, str]:
         "message": text(finding, language),
         "mend": mend(finding, language),
         "help": link_to(finding.code),
+        "details": details(finding, language),
     }
 
 

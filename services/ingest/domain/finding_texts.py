@@ -36,10 +36,14 @@ def text(finding: Finding, language: str) -> str:
 
 def in_words(template: str, finding: Finding, language: str) -> str:
     """Return a text of the catalogue with the parameters of a finding in their places."""
-    params = dict(finding.params)
-    if language == "fr":
-        params |= {name.removesuffix("_fr"): value for name, value in params.items() if name.endswith("_fr")}
-    return template.format_map(_Forgiving(params))
+    return template.format_map(_Forgiving(details(finding, language)))
+
+
+def details(finding: Finding, language: str) -> dict[str, str]:
+    """Return the parameters of a finding, those that are words in the reader's language."""
+    plain = {name: value for name, value in finding.params.items() if not name.endswith("_fr")}
+    french = {name.removesuffix("_fr"): value for name, value in finding.params.items() if name.endswith("_fr")}
+    return plain | french if language == "fr" else plain
 
 
 class _Forgiving(dict[str, str]):

@@ -36,7 +36,7 @@ MANIFEST_TEXTS: Final[dict[str, FindingText]] = {
     ),
     "MANIFEST_TOLERATED": warning(
         "{element} n’est pas permis en {path} par le schéma du SEDA {version} ({count} fois) ; l’accord l’admet "
-        "(tolérance {tolerance}) : {effect_fr}.",
+        "(tolérance {tolerance}) : {effect}.",
         "{element} is not allowed in {path} by the schema of SEDA {version} ({count} times); the agreement "
         "accepts it (tolerance {tolerance}): {effect}.",
     ),
@@ -55,7 +55,7 @@ MANIFEST_TEXTS: Final[dict[str, FindingText]] = {
         "{element} points at “{target}”, which nothing in the manifest declares.",
     ),
     "REFERENCE_WRONG_KIND": error(
-        "{element} désigne « {target} », qui est {kind_fr}.",
+        "{element} désigne « {target} », qui est {kind}.",
         "{element} points at “{target}”, which is {kind}.",
     ),
     "REFERENCE_INTO_GROUP": error(

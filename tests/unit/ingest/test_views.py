@@ -113,3 +113,21 @@ def test_a_finding_is_told_in_the_readers_language_under_a_code_that_stays(langu
     assert shown["help"] == "/ingest/v1/findings#DECISION_REFUSED"
     assert shown["mend"].startswith({"fr": "Lisez", "en": "Read"}[language])
     assert "Déjà versé." in shown["message"]
+    assert shown["details"] == {"reason": "Déjà versé."}
+
+
+@pytest.mark.parametrize(("language", "expected"), [("fr", "une date"), ("en", "a date")])
+def test_details_are_in_the_readers_language_where_they_are_words(language: str, expected: str) -> None:
+    words = {"reason": "No.", "reason_fr": "Non.", "expected": "a date", "expected_fr": "une date"}
+    params = {"version": "2.1", "path": "/ArchiveTransfer/Date", "found": "hier", **words}
+    finding = {"code": "MANIFEST_SCHEMA", "severity": "error", "place": "manifest.xml:3", "params": params}
+
+    (shown,) = transfer_view(replace(REJECTED, findings=[finding]), language)["findings"]
+
+    assert shown["details"] == {
+        "version": "2.1",
+        "path": "/ArchiveTransfer/Date",
+        "found": "hier",
+        "reason": {"fr": "Non.", "en": "No."}[language],
+        "expected": expected,
+    }
