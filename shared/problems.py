@@ -34,6 +34,17 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "Introuvable.", "Not found.")
 
 
+def out_of_range(size: int) -> Problem:
+    """Return the answer to a range that begins beyond the `size` bytes there are (RFC 9110 §15.5.17)."""
+    return Problem(
+        416,
+        "range_not_satisfiable",
+        f"Cet intervalle commence au-delà des {size} octets.",
+        f"This range begins beyond the {size} bytes.",
+        headers={"Content-Range": f"bytes */{size}"},
+    )
+
+
 def try_again() -> Problem:
     """Return the answer when the world fails: the request may be right, and is to be sent again."""
     return Problem(

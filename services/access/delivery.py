@@ -20,7 +20,7 @@ from services.access.domain.representation import (
     part_asked,
 )
 from shared.byte_ranges import UnsatisfiableRange
-from shared.problems import Problem
+from shared.problems import out_of_range
 
 OpenPart = Callable[[int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 """Opens `length` bytes from `first` on."""
@@ -79,13 +79,7 @@ def _part(request: Request, representation: Representation) -> Part:
     try:
         return part_asked(asked, representation.size)
     except UnsatisfiableRange as error:
-        raise Problem(
-            416,
-            "range_not_satisfiable",
-            f"Cet intervalle commence au-delà des {representation.size} octets.",
-            f"This range begins beyond the {representation.size} bytes.",
-            headers={"Content-Range": f"bytes */{representation.size}"},
-        ) from error
+        raise out_of_range(representation.size) from error
 
 
 async def _relay(delivery: Delivery, part: Part, headers: dict[str, str]) -> Relayed:

@@ -22,7 +22,7 @@ from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.errors import StoreUnavailable
-from shared.problems import Problem, not_found
+from shared.problems import Problem, not_found, out_of_range
 
 router = APIRouter(prefix="/storage/v1", tags=["storage"])
 
@@ -91,7 +91,7 @@ async def get_content(
     try:
         wanted = byte_range(request.headers.get("range"), holding.size)
     except UnsatisfiableRange as error:
-        raise _out_of_range(holding.size) from error
+        raise out_of_range(holding.size) from error
     offset, length = wanted or (0, holding.size)
     try:
         chunks = await content(holding, copies, storage.sites, offset, length)
@@ -112,16 +112,6 @@ async def get_content(
     if wanted is not None:
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{holding.size}"
     return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type=TAR)
-
-
-def _out_of_range(size: int) -> Problem:
-    return Problem(
-        416,
-        "range_not_satisfiable",
-        f"Cet intervalle commence au-delà des {size} octets.",
-        f"This range begins beyond the {size} bytes.",
-        headers={"Content-Range": f"bytes */{size}"},
-    )
 
 
 async def _within(
