@@ -62,8 +62,11 @@ class IngestSettings(BaseSettings):
     ingest_processes: PositiveInt = 2
     """Child processes that check and build."""
 
+    large_processes: PositiveInt = 1
+    """Child processes that check and build large deposits: started when the first one comes."""
+
     ingest_slots: PositiveInt = 16
-    """Transfers in hand at once."""
+    """Transfers in hand at once, large ones aside."""
 
     dry_run_days: int = Field(default=7, ge=1, le=3650)
     """How long the verdict of a dry run is kept."""

@@ -16,6 +16,7 @@ from services.ingest.adapters.rules import RuleReferential
 from services.ingest.arrivals import JUDGE
 from services.ingest.dry_runs import forget_dry_runs
 from services.ingest.explainer import Explainer, prepare
+from services.ingest.lanes import PATIENCE_SECONDS
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
@@ -31,6 +32,7 @@ from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
+from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
@@ -50,8 +52,11 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     database, lasts = foundation.database, settings.lease_seconds
     ingest = Ingest(database, foundation.calls, staging, own)
     children = Children(own.ingest_processes, partial(use_official, own.seda_xsd))
+    large_children = Children(own.large_processes, partial(use_official, own.seda_xsd))
     explainer = Explainer(Children(1, partial(prepare, own.seda_xsd)))
-    workshop = Workshop(ingest, children, RuleReferential(foundation.calls), explainer=explainer)
+    rules = RuleReferential(foundation.calls)
+    workshop = Workshop(ingest, children, rules, explainer=explainer, patience=PATIENCE_SECONDS)
+    of_the_large = Workshop(ingest, large_children, rules, explainer=explainer)
     room = assemble(
         foundation,
         _routes(),
@@ -77,10 +82,18 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
                 slots=own.ingest_slots,
                 lease_seconds=lasts,
             ),
+            WorkLoop(
+                database,
+                dict.fromkeys((handlers.PROCESS, JUDGE), of_the_large.process),
+                # One more than are checked: its working copy is made meanwhile.
+                slots=own.large_processes + 1,
+                lane=Lane.LARGE,
+                lease_seconds=lasts,
+            ),
             WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),
-        close=(children.close, explainer.close, staging.close),
+        close=(children.close, large_children.close, explainer.close, staging.close),
     )
 
     async def measure_space(_: RoomDatabase) -> None:
