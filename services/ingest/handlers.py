@@ -20,7 +20,7 @@ from services.ingest.domain.records import findings_of_json, findings_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
 from services.ingest.parts import Ingest
 from services.ingest.queries import Move, Transfer
-from services.ingest.replies import package_key, write_reply
+from services.ingest.replies import package_key, vocabulary_of, write_reply
 from shared.messages.admin import AgreementPublishedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import SipReceivedV1, SipRejectedV1, TransferCompletedV1
@@ -126,7 +126,7 @@ async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[Deposi
 async def _vocabularies(tx: Transaction, transfers: Sequence[Transfer]) -> list[ReplyCodes]:
     """Return by which vocabulary each transfer is answered: that of its agreement as it stands now."""
     agreements = await queries.find_agreements(tx.connection, [str(transfer.agreement) for transfer in transfers])
-    return [ReplyCodes.VITAM if one is None else ReplyCodes(one.reply_codes) for one in agreements]
+    return [vocabulary_of(one) for one in agreements]
 
 
 async def _write_replies(

@@ -33,7 +33,8 @@ _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
 class Parcel:
     """What is handed in: a stream of bytes, its announced size and digests (hashlib's name → hex).
 
-    Of a form, `form_size` is announced, and the size of the SIP within it is not. A `dry_run` is only to be judged.
+    Of a form, `form_size` is announced, and the size of the SIP within it is not. A `dry_run` is only to be judged,
+    as all that comes under a sandbox is.
     """
 
     chunks: AsyncIterator[bytes]
@@ -101,7 +102,7 @@ async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel
             "staging_key": key,
             "size": written.measure.size,
             "sha512": written.measure.sha512,
-            "dry_run": parcel.dry_run,
+            "dry_run": parcel.dry_run or agreement.sandbox,
         }
         # To its end even if the depositor hangs up meanwhile: what has come in whole is entered, or goes.
         entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))
