@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,8 +21,10 @@ from services.ingest.uploads.forgetting import FORGET_PIECES, forget_pieces
 from services.ingest.uploads.queries import Upload, UploadPiece
 from services.ingest.uploads.receiving import ASSEMBLE
 from shared.identity.rights import Role
+from shared.limits import USUAL, Limits
 from shared.messages.admin import AgreementV1
 from shared.messaging.workers import WorkLoop
+from shared.object_store.port import ObjectStore
 from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
@@ -40,11 +42,11 @@ def metadata(**values: str) -> str:
     return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
 
 
-def an_app(ingest: Ingest) -> FastAPI:
+def an_app(ingest: Ingest, limits: Limits = USUAL) -> FastAPI:
     routes = APIRouter()
     for each in (transfers_router, router):
         routes.include_router(each)
-    app = room_app("ingest", routes, a_verifier(), Readiness("ingest"), nothing)
+    app = room_app("ingest", routes, a_verifier(), Readiness("ingest"), nothing, limits)
     app.state.ingest = ingest
     return app
 
@@ -107,6 +109,12 @@ class Desk:
         transfer = await self.bench.transfer(UUID(str((await self.shown(place))["transfer"]).rpartition("/")[2]))
         return await self.bench.staged(transfer.staging_key)
 
+    async def until_forgotten(self, place: str) -> None:
+        """Wait until an upload has no piece left."""
+        async with asyncio.timeout(30):
+            while await self.pieces(place):
+                await asyncio.sleep(0.02)
+
     async def reasons(self) -> list[object]:
         return [line.details["reason"] for line in await self.bench.lines("transfer.refused")]
 
@@ -115,12 +123,17 @@ def upload_id(place: str) -> UUID:
     return UUID(place.rpartition("/")[2])
 
 
+def on_staging(bench: Bench, staging: ObjectStore) -> Bench:
+    """The same bench with its staging elsewhere."""
+    return replace(bench, ingest=Ingest(bench.database, bench.ingest.calls, staging, bench.ingest.settings))
+
+
 @asynccontextmanager
 async def a_desk(bench: Bench, agreement: AgreementV1 | None = None, **asked: Any) -> AsyncIterator[Desk]:  # noqa: ANN401
     """Open a desk; its caller is a depositor of the agreement's town unless `asked` says otherwise."""
     agreement = agreement or await bench.agreement()
     token = asked.get("token") or a_token(Role.DEPOSITOR, agreement.establishment)
-    transport = httpx.ASGITransport(an_app(bench.ingest))
+    transport = httpx.ASGITransport(an_app(bench.ingest, asked.get("limits", USUAL)))
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as http:
         yield Desk(bench, agreement, http)
