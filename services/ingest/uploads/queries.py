@@ -36,8 +36,9 @@ from sqlalchemy.types import Interval
 from services.ingest.domain.upload import UploadState, origins
 from services.ingest.tables import upload, upload_piece
 
-LEASE = timedelta(seconds=30)
-"""How long a request that appends is waited for once it has fallen silent; while it lives it renews that."""
+LEASE = timedelta(seconds=10)
+"""How long a request that appends is waited for once its process has died; while it lives it renews that. Short:
+whoever was cut off wants to go on, and one that is late by more loses nothing unless another has gone on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
