@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import math
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from trials.towns import Town
 PLACE: Final = "/ingest/v1/uploads"
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
 _BYTES: Final = {**_TUS, "Content-Type": "application/offset+octet-stream"}
+_TOKEN_SECONDS: Final = 60.0
 _AT_ONCE: Final = 1 << 20
 _MAY_PASS: Final = frozenset({409, 423, 429, 502, 503, 504, 507})
 """Answers after which a depositor asks for the offset, and goes on from there."""
@@ -29,11 +32,28 @@ def metadata(town: Town, **described: str) -> str:
     return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
 
 
+class Door:
+    """The town's way in; its token is asked for again before it is too old, and not for every question."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._token = ""
+        self._asked_at = -math.inf
+
+    def http(self) -> httpx.Client:
+        """Return a client with a token that is good for minutes."""
+        if time.monotonic() - self._asked_at > _TOKEN_SECONDS:
+            self._token = self._town.archive.token(self._town.client_id, self._town.client_secret)
+            self._asked_at = time.monotonic()
+        return self._town.archive.http(self._token)
+
+
 @dataclass(frozen=True)
 class Upload:
     """A SIP that is being uploaded, and where."""
 
-    town: Town
+    door: Door
+    base_url: str
     sip: Path
     place: str
 
@@ -46,7 +66,12 @@ class Upload:
         with town.http() as http:
             headers = {**_TUS, "Upload-Length": str(sip.stat().st_size), "Upload-Metadata": told}
             answer = http.post(PLACE, headers=headers).raise_for_status()
-        return cls(town, sip, answer.headers["location"])
+        return cls.of(town, sip, answer.headers["location"])
+
+    @classmethod
+    def of(cls, town: Town, sip: Path, place: str) -> "Upload":
+        """Go on with an upload that was begun before."""
+        return cls(Door(town), town.archive.base_url, sip, place)
 
     @property
     def size(self) -> int:
@@ -57,7 +82,7 @@ class Upload:
         """Return the upload as the archive shows it, once it answers."""
 
         def asked() -> dict[str, Any]:
-            with suppress(httpx.TransportError), self.town.http() as http:
+            with suppress(httpx.TransportError), self.door.http() as http:
                 answer = http.get(self.place)
                 if answer.status_code == 200:
                     found: dict[str, Any] = answer.json()
@@ -72,7 +97,7 @@ class Upload:
 
         def free() -> int:
             offset = int(self.shown()["offset"])
-            with suppress(httpx.TransportError), self.town.http() as http:
+            with suppress(httpx.TransportError), self.door.http() as http:
                 headers = {**_BYTES, "Upload-Offset": str(offset)}
                 answer = http.patch(self.place, headers=headers)
                 if answer.status_code == 204:
@@ -84,8 +109,8 @@ class Upload:
 
     def break_off(self, begins: int, sent: int, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Announce all that is left, send some of it, and hang up; `meanwhile`, in the middle, something happens."""
-        address = urlsplit(self.town.archive.base_url)
-        with self.town.http() as http:
+        address = urlsplit(self.base_url)
+        with self.door.http() as http:
             told = {
                 "Host": address.netloc,
                 "Authorization": http.headers["authorization"],
@@ -110,7 +135,7 @@ class Upload:
     def finish(self, patience: float = PATIENCE) -> str:
         """Send all that is left in one request, and return the transfer that comes of the whole."""
         begins = self.until_free()
-        with self.town.http() as http, self.sip.open("rb") as file:
+        with self.door.http() as http, self.sip.open("rb") as file:
             file.seek(begins)
             headers = {**_BYTES, "Upload-Offset": str(begins), "Content-Length": str(self.size - begins)}
             http.patch(self.place, content=file, headers=headers, timeout=600).raise_for_status()

@@ -79,7 +79,7 @@ def _upload(run: Run, town: Town, sip: Path) -> Upload:
     """Begin the upload of this run, or go on with it."""
     noted = run.folder / "upload.txt"
     if noted.exists():
-        return Upload(town, sip, noted.read_text(encoding="utf-8"))
+        return Upload.of(town, sip, noted.read_text(encoding="utf-8"))
     upload = Upload.begin(town, sip)
     files.write_private(noted, upload.place)
     return upload

@@ -37,8 +37,10 @@ from services.ingest.domain.upload import UploadState, origins
 from services.ingest.tables import upload, upload_piece
 
 LEASE = timedelta(seconds=10)
-"""How long a request that appends is waited for once its process has died; while it lives it renews that. Short:
-whoever was cut off wants to go on, and one that is late by more loses nothing unless another has gone on meanwhile."""
+"""How long a request that appends is waited for once its process has died; while it lives it renews that.
+
+Short: whoever was cut off wants to go on, and who renews too late loses nothing unless another went on meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
