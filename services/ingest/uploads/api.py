@@ -70,7 +70,6 @@ Depositor = Annotated[Caller, requires(Permission.TRANSFER_DEPOSIT)]
 Anyone = Annotated[Caller, requires(Permission.PUBLIC)]
 Version = Annotated[str | None, Header(alias="Tus-Resumable")]
 Bytes = Annotated[str, Header(pattern=r"^[0-9]{1,15}$")]
-Checksum = Annotated[str | None, Header(alias="Upload-Checksum")]
 
 
 async def _own(caller: Depositor, ingest: Parts, upload_id: str) -> Upload:
@@ -116,6 +115,7 @@ async def create_upload(
     request: Request,
     caller: Depositor,
     ingest: Parts,
+    version: Version = None,
     upload_length: Annotated[Bytes | None, Header()] = None,
     upload_metadata: Annotated[str, Header(max_length=LONGEST_METADATA)] = "",
 ) -> Response:
@@ -124,11 +124,12 @@ async def create_upload(
     Metadata are ``agreement`` (required), ``filename``, ``dry_run`` and ``sha512``, the digest of the whole in
     hexadecimal.
     """
-    require_version(request.headers.get("tus-resumable"))
+    require_version(version)
     ingest.turnstile.admit(caller.subject)
     length = length_of(upload_length, request.headers.get("upload-defer-length"))
     wanted = announced(upload_metadata)
-    portion = _portion(request) if is_bytes(request.headers.get("content-type")) else None
+    has_body = is_bytes(request.headers.get("content-type"))
+    portion = _portion(request, request.headers.get("upload-checksum")) if has_body else None
     upload = await begin(ingest, caller, wanted, length, upload_metadata)
     place = {"Location": place_of(upload)}
     if portion is None or portion.size == 0:
@@ -166,6 +167,7 @@ async def append_bytes(
     ingest: Parts,
     upload: OwnByTus,
     upload_offset: Annotated[Bytes, Header()],
+    upload_checksum: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Append a body to an upload, from ``Upload-Offset`` on; with ``Upload-Checksum``, all of it or nothing.
 
@@ -173,14 +175,14 @@ async def append_bytes(
     """
     require_bytes(request.headers.get("content-type"))
     ingest.turnstile.admit(caller.subject)
-    moved = await _taken(ingest, upload, int(upload_offset), _portion(request))
+    moved = await _taken(ingest, upload, int(upload_offset), _portion(request, upload_checksum))
     return Response(status_code=204, headers=headers_of(moved))
 
 
-def _portion(request: Request) -> Portion:
+def _portion(request: Request, checksum: str | None) -> Portion:
     length = request.headers.get("content-length")
     size = int(length) if length and length.isdecimal() else None
-    return Portion(stream_of(request), size, checksum_of(request.headers.get("upload-checksum")))
+    return Portion(stream_of(request), size, checksum_of(checksum))
 
 
 async def _taken(ingest: Ingest, upload: Upload, offset: int, portion: Portion) -> Upload:

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.ingest.domain.upload import GONE, UploadState
 from services.ingest.uploads import queries
 from services.ingest.uploads.queries import LEASE, Upload
-from services.ingest.uploads.refusals import gone, locked, wrong_offset
+from services.ingest.uploads.refusals import beyond_length, gone, locked, wrong_offset
 from shared.messaging.transaction import RoomDatabase
 from shared.problems import Problem, not_found
 from shared.telling import told
@@ -81,6 +81,6 @@ async def _why_not(database: RoomDatabase, upload_id: UUID, offset: int) -> Prob
         return not_found()
     if current.state in GONE:
         return gone(current.state)
-    if current.received != offset or current.state is not UploadState.RECEIVING:
+    if current.received != offset:
         return wrong_offset(current)
-    return locked()
+    return locked() if current.state is UploadState.RECEIVING else beyond_length(current)

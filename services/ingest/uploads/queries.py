@@ -89,7 +89,8 @@ def piece_key(piece_id: UUID) -> str:
 
 
 _NOW = func.clock_timestamp()
-_RECEIVING = upload.c.state == UploadState.RECEIVING
+# The words of the partial indexes: only what is said alike can be answered from them.
+_RECEIVING = literal_column("upload.state = 'receiving'", Boolean)
 _FREE = or_(upload.c.leased_until.is_(None), upload.c.leased_until < _NOW)
 _OVERDUE = and_(_RECEIVING, upload.c.expires_at <= _NOW, _FREE)
 _STATE = case((_OVERDUE, literal(UploadState.EXPIRED.value)), else_=upload.c.state).label("state")
@@ -250,8 +251,7 @@ async def expire(connection: AsyncConnection, most: int) -> list[Upload]:
     return [one for row in rows if (one := _upload(row)) is not None]
 
 
-# The words of the index `ix_upload_over`.
-_IS_OVER = literal_column("state NOT IN ('receiving', 'assembling')", Boolean)
+_IS_OVER = literal_column("upload.state NOT IN ('receiving', 'assembling')", Boolean)
 _OLD = (
     select(upload.c.id)
     .where(

@@ -39,6 +39,9 @@ from shared.object_store.port import ObjectWriter
 ASSEMBLE = "assemble"
 """Put the pieces of an upload together, and enter it as a transfer."""
 
+_ASKED_AGAIN = frozenset({UploadState.ASSEMBLING, UploadState.COMPLETED, UploadState.REFUSED})
+"""States in which the answer to the last request may have been lost, and is asked for again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Portion:
@@ -81,8 +84,7 @@ async def append(ingest: Ingest, upload: Upload, offset: int, portion: Portion) 
     Without a digest, what came before the body broke off stays; with one, all of it comes or nothing. Raises a
     `Problem`: 408 and 400 for a body that broke off, 409, 410, 413, 423, 460, 507.
     """
-    if portion.size == 0 and upload.received == offset and upload.state is not UploadState.RECEIVING:
-        # The answer to the last request was lost, and is asked for again.
+    if portion.size == 0 and upload.received == offset == upload.length and upload.state in _ASKED_AGAIN:
         return upload
     async with leased(ingest.database, upload.id, offset) as held:
         inflow = Inflow(portion.chunks, upload.length - offset, beyond_length(upload))

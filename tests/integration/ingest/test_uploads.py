@@ -135,6 +135,8 @@ async def test_other_bytes_than_the_whole_was_announced_with_are_refused_and_jou
     view = await desk.shown(place)
     assert (view["state"], view["transfer"], view["problem"]["code"]) == ("refused", None, "digest_mismatch")
     assert (await desk.http.head(place, headers=TUS)).status_code == 410
+    assert (await desk.append(place, len(CONTENT), b"")).json()["code"] == "digest_mismatch"
+    assert (await desk.append(place, 0, CONTENT)).json()["code"] == "upload_refused"
     assert await desk.reasons() == ["digest_mismatch"]
     async with asyncio.timeout(30):
         while desk.bench.staged_keys():
@@ -173,6 +175,8 @@ async def test_the_last_request_may_be_sent_again_when_its_answer_was_lost(desk:
 
     assert again.status_code == 204
     assert again.headers["chartrier-transfer"] == last.headers["chartrier-transfer"]
+    more = await desk.append(place, len(CONTENT), b"x")
+    assert (more.status_code, more.json()["code"]) == (413, "beyond_length")
 
 
 PATCHES: dict[str, tuple[dict[str, str], bytes, int]] = {
@@ -272,8 +276,9 @@ async def test_an_upload_that_is_deleted_is_gone_with_its_bytes(desk: Desk) -> N
         await desk.http.head(place, headers=TUS),
         await desk.http.get(place),
         await desk.append(place, HALF, b"x"),
+        await desk.append(place, HALF, b""),
     ]
-    assert [answer.status_code for answer in answers] == [410] * 3
+    assert [answer.status_code for answer in answers] == [410] * 4
     async with asyncio.timeout(30):
         while desk.bench.staged_keys() or await desk.pieces(place):
             await asyncio.sleep(0.02)

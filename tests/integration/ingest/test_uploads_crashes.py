@@ -1,5 +1,6 @@
 """Whatever step of an upload is the last of its process: never a wrong offset, one transfer, nothing left over."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -54,6 +55,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def fused(bench: Bench, fuse: Fuse) -> Ingest:
     return Ingest(FusedDatabase(bench.database, fuse), bench.ingest.calls, bench.staging, bench.ingest.settings)
+
+
+def with_quota(bench: Bench, folder: Path, quota: int) -> Bench:
+    """The same bench with so much room in staging, which is measured whenever it is asked for."""
+    staging = FilesystemStore(folder, Allowance(reserve=0, quota=quota))
+    there = on_staging(bench, staging)
+    berths = Berths(bench.database, staging, Sites(bench.ingest.calls), most=10, rest_seconds=0)
+    object.__setattr__(there.ingest, "berths", berths)
+    return there
 
 
 async def whole(desk: Desk, **described: str) -> str:
@@ -208,11 +218,7 @@ async def test_a_client_may_leave_so_many_uploads_unfinished(desk: Desk, monkeyp
 async def test_what_lies_in_pieces_is_reckoned_with_and_what_does_not_fit_is_refused(
     desk: Desk, tmp_path: Path
 ) -> None:
-    staging = FilesystemStore(tmp_path / "staging", Allowance(reserve=0, quota=20 * MIB))
-    there = on_staging(desk.bench, staging)
-    object.__setattr__(
-        there.ingest, "berths", Berths(there.database, staging, Sites(there.ingest.calls), most=10, rest_seconds=0)
-    )
+    there = with_quota(desk.bench, tmp_path / "staging", 20 * MIB)
     async with a_desk(there, desk.agreement) as small:
         told = {**TUS, "Upload-Metadata": metadata(agreement=str(desk.agreement.id))}
         refused = await small.http.post(PLACE, headers={**told, "Upload-Length": str(9 * MIB)})
@@ -229,6 +235,31 @@ async def test_what_lies_in_pieces_is_reckoned_with_and_what_does_not_fit_is_ref
         assert (too_much.status_code, too_much.json()["code"]) == (507, "staging_full")
         assert (await small.append(second, 0, bytes(4 * MIB))).status_code == 204
     assert await desk.reasons() == ["staging_full"] * 2
+
+
+async def test_bytes_that_come_in_pieces_are_reckoned_with_once(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.ingest.domain.upload.LEAST_PIECE", MIB)
+    there = with_quota(desk.bench, tmp_path / "staging", 20 * MIB)
+    go_on = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield bytes(4 * MIB)
+        await go_on.wait()
+        yield bytes(2 * MIB)
+
+    async with a_desk(there, desk.agreement) as small:
+        first, second = await small.begin(6 * MIB), await small.begin(int(1.5 * MIB))
+        appending = asyncio.create_task(small.append(first, 0, body()))
+        async with asyncio.timeout(30):
+            while await small.offset(first) < 4 * MIB:
+                await asyncio.sleep(0.01)
+
+        # 15 of 20 MiB are reckoned for the first, whether they come, lie in pieces, or are owed to its AIP.
+        assert (await small.append(second, 0, bytes(int(1.5 * MIB)))).status_code == 204
+        go_on.set()
+        assert (await appending).status_code == 204
 
 
 async def test_no_room_for_the_whole_is_waited_for_and_refused_to_nobody(desk: Desk, small_disk: Path) -> None:
