@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prometheus_client import REGISTRY
 
+from services.ingest import handlers
 from services.ingest.adapters.sites import Sites
 from services.ingest.berths import Berths
 from services.ingest.measures import measure_uploads
@@ -140,6 +142,25 @@ async def test_an_upload_whose_work_comes_twice_is_one_transfer(desk: Desk) -> N
 
     assert len(await desk.bench.told(SipReceivedV1)) == 1
     assert await desk.transfer_bytes(place) == CONTENT
+
+
+async def test_what_was_entered_and_has_ended_since_is_not_put_together_again(desk: Desk) -> None:
+    bench = desk.bench
+    place = await whole(desk)
+    # The power goes between the transfer's transaction and the upload's.
+    with pytest.raises(PowerCut):
+        await enter_upload(fused(bench, Fuse(2)), await bench.lease(ASSEMBLE))
+    async with bench.database.begin() as tx:
+        await handlers.start_checks(tx, await bench.told(SipReceivedV1))
+    await bench.process()
+    await bench.sweep()
+
+    await bench.release()
+    await enter_upload(bench.ingest, await bench.lease(ASSEMBLE))
+
+    view = await desk.shown(place)
+    assert (await bench.transfer(UUID(view["transfer"].rpartition("/")[2]))).state == "rejected"
+    assert not {key for key in bench.staged_keys() if key.startswith("sips/")}
 
 
 async def test_bytes_that_staging_lost_are_asked_for_again(desk: Desk) -> None:

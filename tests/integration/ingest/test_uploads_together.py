@@ -94,6 +94,23 @@ async def test_a_request_that_died_holds_an_upload_no_longer_than_its_lease(desk
     assert await desk.transfer_bytes(place) == CONTENT
 
 
+async def test_who_was_taken_for_dead_takes_nothing_from_its_successor(desk: Desk) -> None:
+    place, frozen_body, body = await desk.begin(len(CONTENT)), Body(CONTENT[:HALF]), Body(CONTENT)
+    frozen = await begun(desk, place, 0, frozen_body)
+    await change(desk, place, "leased_until = now() - interval '1 s'")
+    successor = await begun(desk, place, 0, body)
+
+    frozen_body.go_on.set()
+    late = await frozen
+
+    # Neither its bytes count, nor does its end let a third one in.
+    assert (late.status_code, late.json()["code"]) == (423, "upload_locked")
+    assert (await desk.append(place, 0, CONTENT)).status_code == 423
+    body.go_on.set()
+    assert (await successor).status_code == 204
+    assert await desk.transfer_bytes(place) == CONTENT
+
+
 async def test_an_upload_deleted_under_a_request_takes_nothing_more(desk: Desk) -> None:
     place, body = await desk.begin(len(CONTENT)), Body(CONTENT)
     appending = await begun(desk, place, 0, body)
