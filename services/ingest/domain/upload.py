@@ -17,8 +17,8 @@ LEAST_PIECE: Final = 64 * _MIB
 MOST_REQUESTS: Final = 5_000
 """Pieces after which no further request is taken: whoever sends so few bytes at a time sends too many requests."""
 
-MOST_OPEN: Final = 1_000
-"""Uploads of one client that are not over."""
+MOST_OPEN: Final = 250
+"""Uploads of one client that are not over: with the most requests of each, a bound of its objects in staging."""
 
 
 class UploadState(StrEnum):

@@ -1,8 +1,9 @@
 """Begin an upload, and append to it: each piece is durable in staging before its row moves the offset on.
 
-bytes ─► pieces/<id> (durable) ─► one transaction: upload_piece, offset (and work, with the last one)
-│
-└─ a crash here leaves an object without a row: `forgetting.forget_orphan_pieces`
+    bytes ─► pieces/<id> (durable) ─► one transaction: upload_piece, offset (and work, with the last one)
+
+A crash between the two leaves an object without a row (`forgetting.forget_orphan_pieces`), never an offset without
+its bytes.
 """
 
 from collections.abc import AsyncIterator
