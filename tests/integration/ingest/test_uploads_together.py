@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy import text
 
+from services.ingest.uploads import leasing
 from services.ingest.uploads.forgetting import expire
 from tests.integration.ingest.bench import Bench
 from tests.integration.ingest.uploading import TUS, Desk, a_desk, upload_id, working
@@ -92,6 +94,45 @@ async def test_a_request_that_died_holds_an_upload_no_longer_than_its_lease(desk
     assert desk.bench.staged_keys() == {piece.key for piece in await desk.pieces(place)}
     await desk.append(place, HALF, CONTENT[HALF:])
     assert await desk.transfer_bytes(place) == CONTENT
+
+
+async def test_a_request_that_lives_keeps_its_upload_however_long_it_takes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leasing, "LEASE", timedelta(seconds=0.15))  # how often it is renewed; not for how long
+    place, body = await desk.begin(len(CONTENT)), Body(CONTENT)
+    appending = await begun(desk, place, 0, body)
+    await change(desk, place, "leased_until = now() - interval '1 s'")
+
+    async with asyncio.timeout(30):
+        while not await desk.bench.databases.as_superuser("SELECT 1 FROM ingest.upload WHERE leased_until > now()"):
+            await asyncio.sleep(0.01)
+    assert (await desk.append(place, 0, CONTENT)).status_code == 423
+    body.go_on.set()
+    assert (await appending).status_code == 204
+
+
+async def test_a_request_whose_upload_was_deleted_is_told_at_its_next_bytes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leasing, "LEASE", timedelta(seconds=0.15))
+    place, told = await desk.begin(10**9), asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while not told.is_set():
+            yield bytes(1000)
+            await asyncio.sleep(0.01)
+
+    appending = asyncio.create_task(desk.append(place, 0, endless()))
+    async with asyncio.timeout(30):
+        while (await desk.row(place)).epoch == 0:
+            await asyncio.sleep(0.01)
+        assert (await desk.http.delete(place, headers=TUS)).status_code == 204
+        answer = await appending
+    told.set()
+
+    assert (answer.status_code, answer.json()["code"]) == (410, "upload_terminated")
+    assert desk.bench.staged_keys() == set()
 
 
 async def test_who_was_taken_for_dead_takes_nothing_from_its_successor(desk: Desk) -> None:
