@@ -71,6 +71,10 @@ class Terms(Body):
     originating_agencies: Agencies = ()
     submission_agencies: Agencies = ()
     quota_bytes: Limit | None = None
+    signatures: Literal["ignore", "record", "warn", "reject"] = "ignore"
+    message_signature: Literal["ignore", "record", "warn", "reject"] = "ignore"
+    signatures_required: Annotated[bool, Field(strict=True)] = False
+    message_signature_required: Annotated[bool, Field(strict=True)] = False
 
 
 class NewAgreement(Terms):

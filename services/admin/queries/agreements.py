@@ -27,6 +27,10 @@ TERMS = (
     "antivirus",
     "reply_codes",
     "quota_bytes",
+    "signatures",
+    "message_signature",
+    "signatures_required",
+    "message_signature_required",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 

@@ -22,6 +22,8 @@ WIDEST: Final = Limits(
     max_units=10_000_000,
     # Each level is a working copy of up to 64 MiB.
     max_archive_depth=16,
+    # XML of it takes 5 GiB and more.
+    max_signed_bytes=512 * MIB,
     max_objects=10_000_000,
     max_links=20_000_000,
     max_rules=20_000_000,

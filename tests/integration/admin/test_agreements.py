@@ -29,6 +29,10 @@ TERMS: dict[str, Any] = {
     "originating_agencies": ["Service des finances"],
     "submission_agencies": ["SYNDICAT"],
     "quota_bytes": 2_000_000_000_000,
+    "signatures": "warn",
+    "message_signature": "reject",
+    "signatures_required": True,
+    "message_signature_required": True,
 }
 
 
@@ -66,6 +70,7 @@ async def test_without_terms_it_is_strict(house: House) -> None:
 
     strict = {"match_header": "strict", "unknown_rules": "reject", "usages": "strict"}
     assert {**made, **strict, "decision": "automatic", "formats": [], "reply_codes": "vitam"} == made
+    assert (made["signatures"], made["message_signature"]) == ("ignore", "ignore")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +84,8 @@ async def test_without_terms_it_is_strict(house: House) -> None:
         ({"reply_codes": "roman"}, "invalid_request"),
         ({"max_bytes": 0}, "invalid_request"),
         ({"quota_bytes": 0}, "invalid_request"),
+        ({"signatures": "maybe"}, "invalid_request"),
+        ({"signatures_required": "yes"}, "invalid_request"),
         ({"archival_agencies": [" "]}, "invalid_agency"),
         ({"transferring_agencies": ["A", "B "]}, "invalid_agency"),
         ({"originating_agencies": ["A\nB"]}, "invalid_agency"),

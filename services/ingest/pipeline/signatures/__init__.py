@@ -1,0 +1,5 @@
+"""Electronic signatures of a package: found, validated without network, and reported.
+
+`examine` is the door. Readers (`pades`, `cades`, `xades`) tell what a signature is, cryptographically; `judging` asks
+whom it is of, and when. Nothing here is loaded unless an agreement asks for it: pyHanko takes a second.
+"""
