@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -64,6 +65,7 @@ class Wanted:
     authority: bool = False
     stamps: bool = False
     usage: str = "signs"
+    ocsp: bool = False
     digest: hashes.HashAlgorithm = field(default_factory=hashes.SHA256)
 
 
@@ -109,6 +111,10 @@ def issue(wanted: Wanted, by: Holder | None = None) -> Holder:
     )
     if wanted.stamps:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    if wanted.ocsp:
+        address = x509.UniformResourceIdentifier("http://ocsp.invalid/")
+        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, address)
+        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
     signing = key if by is None else by.key
     above = () if by is None else (by.certificate, *by.above)
     return Holder(builder.sign(signing, wanted.digest), key, above)  # type: ignore[arg-type]
@@ -150,6 +156,23 @@ def revocation_list(by: Holder, revoked: Sequence[tuple[Holder, datetime]] = ())
         entry = x509.RevokedCertificateBuilder().serial_number(holder.certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(since).build())
     return builder.sign(by.key, hashes.SHA256())
+
+
+def ocsp_der(of: Holder, by: Holder, revoked: datetime | None = None) -> bytes:
+    """Return an authority's answer about a certificate: good, or revoked since."""
+    state = ocsp.OCSPCertStatus.GOOD if revoked is None else ocsp.OCSPCertStatus.REVOKED
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=of.certificate,
+        issuer=by.certificate,
+        algorithm=hashes.SHA256(),
+        cert_status=state,
+        this_update=LISTED,
+        next_update=CLOSES,
+        revocation_time=revoked,
+        revocation_reason=None,
+    )
+    answer = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, by.certificate)
+    return answer.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def crl_der(by: Holder) -> bytes:

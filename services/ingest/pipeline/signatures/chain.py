@@ -27,6 +27,7 @@ from pyhanko_certvalidator.registry import CertificateRegistry
 from typing_extensions import override
 
 from services.ingest.domain.signatures import Fault, SubIndication
+from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.signatures.algorithms import digest_name, weak_one
 from services.ingest.pipeline.signatures.reading import MOST_CERTIFICATES, Broken, Material
 from services.ingest.trust import Asn1, Trust
@@ -123,7 +124,7 @@ def _fault(error: Exception, certificate: Asn1, moment: Moment) -> Fault:
         return Fault(SubIndication.TRY_LATER, "revocation_unknown", told)
     if isinstance(error, PathBuildingError | InvalidCertificateError):
         return Fault(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, "no_chain", told)
-    return Fault(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, "chain", told | {"what": str(error)[:200]})
+    return Fault(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, "chain", told | {"what": printable(str(error))})
 
 
 def _beyond(said: SubIndication, error: ExpiredError | NotYetValidError, moment: Moment) -> SubIndication:
@@ -150,4 +151,4 @@ def _revoked_since(certificate: Asn1, material: Material, trust: Trust, moment: 
 
 def named(certificate: Asn1) -> str:
     """Return whose a certificate is, for people."""
-    return f"{certificate.subject.human_friendly}, n° {certificate.serial_number:x}"[:300]
+    return f"{printable(certificate.subject.human_friendly)}, n° {certificate.serial_number:x}"

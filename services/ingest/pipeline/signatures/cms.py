@@ -14,6 +14,7 @@ from pyhanko.sign.validation.generic_cms import (
 )
 
 from services.ingest.domain.signatures import Fault, SubIndication
+from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.signatures.algorithms import NAMES, digest_name, key_name
 from services.ingest.pipeline.signatures.carried import carried
 from services.ingest.pipeline.signatures.reading import (
@@ -110,7 +111,7 @@ def _integrity(signed: Asn1, signer: Asn1, certificate: Asn1, content: Content) 
     except SignatureValidationError as error:
         if str(getattr(error.ades_subindication, "name", "")).lower() == _OTHER_CERTIFICATE:
             return Fault(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "other_certificate")
-        return Fault(SubIndication.FORMAT_FAILURE, "unreadable", {"what": str(error.failure_message)[:200]})
+        return Fault(SubIndication.FORMAT_FAILURE, "unreadable", {"what": printable(str(error.failure_message))})
     if not valid:
         return Fault(SubIndication.SIG_CRYPTO_FAILURE, "value")
     return None if intact else Fault(SubIndication.HASH_FAILURE, "digest", {"what": "…"})

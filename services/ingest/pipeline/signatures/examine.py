@@ -14,6 +14,7 @@ from services.ingest.domain.agreement import Agreement, Signatures
 from services.ingest.domain.limits import MIB
 from services.ingest.domain.signatures import Fault, SignatureReport, SignatureResult, SubIndication
 from services.ingest.domain.sip import Inventory
+from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.container.package import SipPackage
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS
 from services.ingest.pipeline.signatures.cades import read_cms
@@ -180,7 +181,9 @@ def _judged(path: str, reading: Reading, terms: Terms) -> SignatureResult:
     try:
         return judge_reading(path, reading, terms.trust, terms.now)
     except Exception as error:  # noqa: BLE001 (as above: certificates are read no sooner than they are asked)
-        return SignatureResult(path, reading.name, reading.form, fault=unreadable(type(error).__name__).fault)
+        return SignatureResult(
+            path, printable(reading.name), reading.form, fault=unreadable(type(error).__name__).fault
+        )
 
 
 def _too_large(path: str, size: int, kind: Kind, terms: Terms) -> SignatureResult:

@@ -7,8 +7,9 @@ from typing import Final
 from asn1crypto import tsp
 
 from services.ingest.domain.signatures import Fault, SignatureResult, SignerCertificate, SubIndication
+from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.signatures.algorithms import weak_one
-from services.ingest.pipeline.signatures.chain import Moment, judge_certificate
+from services.ingest.pipeline.signatures.chain import Moment, judge_certificate, named
 from services.ingest.pipeline.signatures.cms import Content, digest_of, read_signer
 from services.ingest.pipeline.signatures.reading import Broken, Reading, TimeStamp, unreadable
 from services.ingest.trust import Asn1, Trust
@@ -25,7 +26,7 @@ def judge_reading(path: str, reading: Reading, trust: Trust, now: datetime) -> S
     fault = reading.fault or _judge(reading, trust, moment, now)
     return SignatureResult(
         path=path,
-        name=reading.name,
+        name=printable(reading.name),
         form=reading.form,
         covers=reading.covers,
         documents=reading.documents,
@@ -46,7 +47,7 @@ def _judge(reading: Reading, trust: Trust, moment: Moment, now: datetime) -> Fau
         return Fault(SubIndication.SIG_CONSTRAINTS_FAILURE, "future", {"moment": rfc3339(moment.at)})
     wanted = _time_stamping if reading.proven else _signing
     if not wanted(reading.certificate):
-        told = {"certificate": reading.certificate.subject.human_friendly[:300]}
+        told = {"certificate": named(reading.certificate)}
         return Fault(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "key_usage", told)
     fault = judge_certificate(reading.certificate, reading.material, trust, moment)
     if fault is not None and fault.sub_indication is not SubIndication.TRY_LATER:
@@ -131,14 +132,10 @@ def _time_stamping(certificate: Asn1) -> bool:
 def _shown(certificate: Asn1) -> SignerCertificate:
     validity = certificate["tbs_certificate"]["validity"]
     return SignerCertificate(
-        subject=_name(certificate.subject),
-        issuer=_name(certificate.issuer),
+        subject=printable(certificate.subject.human_friendly),
+        issuer=printable(certificate.issuer.human_friendly),
         serial=f"{certificate.serial_number:x}",
         not_before=rfc3339(validity["not_before"].native),
         not_after=rfc3339(validity["not_after"].native),
         sha256=hashlib.sha256(certificate.dump()).hexdigest(),
     )
-
-
-def _name(name: Asn1) -> str:
-    return str(name.human_friendly)[:500]

@@ -1,9 +1,12 @@
 """The signatures of a PDF (ISO 32000-2 §12.8, ETSI EN 319 142): all of them, document time-stamps included."""
 
 from collections.abc import Iterator
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import byte_range_digest
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -13,10 +16,18 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from services.ingest.domain.signatures import Fault, SubIndication
 from services.ingest.pipeline.signatures.cms import read_signers
 from services.ingest.pipeline.signatures.judging import read_time_stamp
-from services.ingest.pipeline.signatures.reading import MOST_SIGNATURES, Broken, Material, Reading, unsupported
+from services.ingest.pipeline.signatures.reading import (
+    MOST_SIGNATURES,
+    Broken,
+    Material,
+    Reading,
+    unreadable,
+    unsupported,
+)
 from services.ingest.trust import Asn1
 
 _DETACHED = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"})
+_TAIL = 64 * 1024
 _TIME_STAMP = "/ETSI.RFC3161"
 
 
@@ -26,6 +37,7 @@ def read_pdf(path: Path) -> Iterator[Reading]:
     Raises `Broken`, and whatever pyHanko raises for bytes that are no PDF.
     """
     with path.open("rb") as file:
+        _refuse_endless(file)
         reader = PdfFileReader(file, strict=False)
         if reader.encrypted:
             raise unsupported("PDF encryption")
@@ -37,19 +49,26 @@ def read_pdf(path: Path) -> Iterator[Reading]:
             yield _read(each, file, store, reader.xrefs.total_revisions)
 
 
+def _refuse_endless(file: BinaryIO) -> None:
+    """Refuse a file that does not end as a PDF: pyHanko would look for its end byte by byte, up to the first one."""
+    file.seek(max(0, file.seek(0, SEEK_END) - _TAIL))
+    if b"%%EOF" not in file.read(_TAIL):
+        raise unreadable("no end of a PDF")
+
+
 def _store(reader: PdfFileReader) -> Material:
-    """Return what long-term validation (PAdES-B-LT) has put beside the signatures."""
+    """Return what long-term validation (PAdES-B-LT) has put beside the signatures; nothing, where that is spoiled."""
     try:
         store = DocumentSecurityStore.read_dss(reader)
-    except NoDSSFoundError:
+        crls = tuple(each.get_object().read_data(DecodePurpose.CRL) for each in store.crls)
+        answers = tuple(each.get_object().read_data(DecodePurpose.OCSP_RESPONSE) for each in store.ocsps)
+        return Material(tuple(store.load_certs()), crls, answers)
+    except (NoDSSFoundError, PdfError, ValueError, TypeError, KeyError, AttributeError):
         return Material()
-    return Material(
-        tuple(store.load_certs()), tuple(e.dump() for e in store.crls), tuple(e.dump() for e in store.ocsps)
-    )
 
 
 def _read(embedded: Asn1, file: BinaryIO, store: Material, revisions: int) -> Reading:
-    name = str(embedded.field_name)[:200]
+    name = str(embedded.field_name)
     try:
         reading = _core(embedded, file, store, name)
     except Broken as broken:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.ingest.domain.signatures import Fault, SubIndication
+from services.ingest.pipeline.container.names import printable
 from services.ingest.trust import Asn1
 
 MOST_SIGNATURES = 1000
@@ -15,11 +16,11 @@ MOST_CERTIFICATES = 64
 
 
 class Broken(Exception):
-    """A signature that cannot be read further; `fault` says why."""
+    """A signature that cannot be read further; `fault` says why, with nothing in it that cannot be shown."""
 
     def __init__(self, sub_indication: SubIndication, rule: str, /, **details: str) -> None:
         super().__init__(rule)
-        self.fault = Fault(sub_indication, rule, details)
+        self.fault = Fault(sub_indication, rule, {name: printable(value) for name, value in details.items()})
 
 
 def unsupported(what: str) -> Broken:

@@ -73,7 +73,7 @@ def _read(document: XmlDocument, signature: etree._Element, name: str, outside: 
     signed = [each for each in elements if is_within(each, signature)]
     properties = next((each for each in _xades(signature, "SignedProperties") if _is_in(each, signed)), None)
     return Reading(
-        name=name[:200],
+        name=name,
         form="XAdES" if next(_xades(signature, "QualifyingProperties"), None) is not None else "XML Signature",
         covers=tuple(_told(each, document) for each in covered if not _of_itself(each, signature)),
         documents=tuple(each.path for each in covered if each.path is not None),

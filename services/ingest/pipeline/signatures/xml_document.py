@@ -7,19 +7,25 @@ from typing import Final
 
 from lxml import etree
 
+from services.ingest.domain.limits import MIB
 from services.ingest.domain.signatures import SubIndication
 from services.ingest.pipeline.signatures.reading import MOST_SIGNATURES, Broken, unreadable, unsupported
 
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
 SIGNATURE: Final = f"{DS}Signature"
+MOST_TIMES: Final = 64
+"""How often a document may be signed as a whole; parts of it, as often as comes to the same."""
+
+_FREE: Final = 16 * MIB
 _ID_NAMES: Final = ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id")
 
 
 class XmlDocument:
     """The tree of a file, and its elements by identifier; one that several bear designates none of them."""
 
-    def __init__(self, tree: "etree._ElementTree[etree._Element]") -> None:
+    def __init__(self, tree: "etree._ElementTree[etree._Element]", size: int) -> None:
         self.tree = tree
+        self._left = size * MOST_TIMES + _FREE
         self.root = tree.getroot()
         self._elements: dict[str, etree._Element | None] = {}
         for element in self.root.iter(etree.Element):
@@ -27,6 +33,12 @@ class XmlDocument:
                 identifier = element.get(name)
                 if identifier is not None:
                     self._elements[identifier] = None if identifier in self._elements else element
+
+    def spend(self, count: int) -> None:
+        """Note that so many bytes of it were written to be hashed. Raises `Broken` when that was too much in all."""
+        self._left -= count
+        if self._left < 0:
+            raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_TIMES), what="readings of the document")
 
     def designated(self, identifier: str) -> etree._Element:
         """Return the element of this identifier. Raises `Broken` where there is none, or more than one."""
@@ -59,7 +71,7 @@ def open_xml(path: Path) -> XmlDocument:
         raise unreadable(str(error)) from error
     if tree.docinfo.internalDTD is not None or tree.docinfo.externalDTD is not None:
         raise unsupported("DOCTYPE")
-    return XmlDocument(tree)
+    return XmlDocument(tree, path.stat().st_size)
 
 
 def is_within(element: etree._Element, ancestor: etree._Element) -> bool:

@@ -65,12 +65,14 @@ class _Transforms:
 
 
 class _Hashing:
-    """A file to be written to, of which only a digest is kept."""
+    """A file to be written to, of which only digest and size are kept."""
 
     def __init__(self, algorithm: str) -> None:
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        self.size = 0
 
     def write(self, content: bytes) -> int:
+        self.size += len(content)
         self._hash.update(content)
         return len(content)
 
@@ -148,6 +150,7 @@ def _check(
         comments = form.comments and uri.startswith("#xpointer(")
         prefixes = list(form.prefixes) or None
         tree.write_c14n(hashing, exclusive=form.exclusive, with_comments=comments, inclusive_ns_prefixes=prefixes)
+    document.spend(hashing.size)
     if hashing.digest() != wanted:
         raise Broken(SubIndication.HASH_FAILURE, "digest", what=shown(element, document))
     return Covered(element)
