@@ -41,6 +41,13 @@ class AgreementTerms:
     """Agencies that a manifest may name in each role, by identifier; nothing is asked of a role that has none."""
     quota_bytes: int | None = None
     """How many bytes of files are taken in all."""
+    signatures: Literal["ignore", "record", "warn", "reject"] | None = None
+    """What becomes of electronic signatures in files; the archive's own choice (nobody looks) when not given."""
+    message_signature: Literal["ignore", "record", "warn", "reject"] | None = None
+    """The same of the manifest's own signature."""
+    signatures_required: bool | None = None
+    message_signature_required: bool | None = None
+    """Whether a missing signature counts as one that is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,10 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "originating_agencies": list(terms.originating_agencies) or None,
         "submission_agencies": list(terms.submission_agencies) or None,
         "quota_bytes": terms.quota_bytes,
+        "signatures": terms.signatures,
+        "message_signature": terms.message_signature,
+        "signatures_required": terms.signatures_required,
+        "message_signature_required": terms.message_signature_required,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

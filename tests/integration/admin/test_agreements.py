@@ -86,6 +86,8 @@ async def test_without_terms_it_is_strict(house: House) -> None:
         ({"quota_bytes": 0}, "invalid_request"),
         ({"signatures": "maybe"}, "invalid_request"),
         ({"signatures_required": "yes"}, "invalid_request"),
+        ({"signatures_required": True}, "signature_not_judged"),
+        ({"message_signature": "record", "message_signature_required": True}, "signature_not_judged"),
         ({"archival_agencies": [" "]}, "invalid_agency"),
         ({"transferring_agencies": ["A", "B "]}, "invalid_agency"),
         ({"originating_agencies": ["A\nB"]}, "invalid_agency"),
