@@ -131,7 +131,10 @@ class IngestSettings(BaseSettings):
     """Attributes of one element of a description."""
 
     max_signed_bytes: int = Field(default=_USUAL.max_signed_bytes, ge=1, le=WIDEST.max_signed_bytes)
-    """Bytes of a file whose signatures are validated."""
+    """Bytes of a PDF or CMS file whose signatures are validated."""
+
+    max_signed_xml_bytes: int = Field(default=_USUAL.max_signed_xml_bytes, ge=1, le=WIDEST.max_signed_xml_bytes)
+    """Bytes of an XML file whose signatures are validated."""
 
     step_seconds: int = Field(default=24 * _HOUR, ge=60, le=7 * 24 * _HOUR)
     """How long one check, or one build, may take; what a check waits for the antivirus is not counted."""

@@ -16,6 +16,7 @@ from services.ingest.pipeline.container.package import SipPackage
 from services.ingest.pipeline.sip import Sip
 
 if TYPE_CHECKING:
+    from services.ingest.pipeline.signatures.sighting import Kind
     from services.ingest.trust import Trust
 
 
@@ -32,6 +33,12 @@ def wants_signatures(agreement: Agreement) -> bool:
     return {agreement.signatures, agreement.message_signature} != {Signatures.IGNORE}
 
 
+def _most(limits: Limits) -> "dict[Kind, int]":
+    from services.ingest.pipeline.signatures.sighting import Kind  # noqa: PLC0415 (see above)
+
+    return dict.fromkeys(Kind, limits.max_signed_bytes) | {Kind.XML: limits.max_signed_xml_bytes}
+
+
 def check_signatures(
     sip_path: Path, inventory: Inventory, message: Path, sip: Sip, by: tuple[Verification, Limits]
 ) -> tuple[Inventory, list[Finding]]:
@@ -46,6 +53,6 @@ def check_signatures(
     verification, limits = by
     package = SipPackage(sip_path, inventory.manifest_path, inventory.prefix, limits)
     pairs = Pairs((file.path for file in inventory.files), sip.manifest, sip.located)
-    terms = Terms(sip.agreement, verification.trust, verification.now, message.parent, limits.max_signed_bytes)
+    terms = Terms(sip.agreement, verification.trust, verification.now, message.parent, _most(limits))
     report = examine(package, inventory, (sip.manifest_name, message), pairs, terms)
     return replace(inventory, signatures=report), list(signature_findings(sip, report))

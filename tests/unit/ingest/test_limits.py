@@ -170,7 +170,7 @@ def test_every_limit_is_a_setting_with_its_usual_value_and_its_widest(
 
     assert names <= IngestSettings.model_fields.keys()
     # A file beyond the last one is refused only by agreements that ask for signatures (test_signatures_*).
-    assert names - BEYOND.keys() == {"ratio_floor", "max_signed_bytes"}
+    assert names - BEYOND.keys() == {"ratio_floor", "max_signed_bytes", "max_signed_xml_bytes"}
     assert told({}) == Limits()
     assert told({name: getattr(WIDEST, name) for name in names}) == WIDEST
 

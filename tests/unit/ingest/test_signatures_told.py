@@ -143,7 +143,7 @@ def test_a_manifest_without_its_signature_is_told_of_where_one_is_required(tmp_p
 
 
 def test_a_signed_manifest_beyond_the_limit_is_indeterminate(tmp_path: Path) -> None:
-    limits = Limits(max_signed_bytes=1000)
+    limits = Limits(max_signed_xml_bytes=1000)
 
     signed = results(tmp_path, sip=signed_manifest(), agreement=message(), limits=limits)
 

@@ -261,6 +261,15 @@ def test_hostile_xml_is_told_of_and_harms_nobody(tmp_path: Path, kind: str) -> N
     assert found[0].fault.rule in {"unreadable", "unsupported", "too_many", "no_certificate"}
 
 
+def test_a_text_beyond_what_is_read_makes_no_signature_invalid(tmp_path: Path) -> None:
+    root = a_pes()
+    etree.SubElement(root, "PJ").text = "A" * 11_000_000
+
+    (result,) = results(tmp_path, pes(enveloped(root)))
+
+    assert said(result) == "indeterminate GENERIC unsupported"
+
+
 @pytest.mark.parametrize("algorithm", ["http://www.w3.org/TR/1999/REC-xslt-19991116", XPATH, "urn:unknown"])
 def test_a_transform_that_could_do_anything_is_not_run(tmp_path: Path, algorithm: str) -> None:
     root = a_pes()

@@ -4,7 +4,7 @@ The second pass is for digests that were not computed yet, of documents whose si
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -32,13 +32,13 @@ _MESSAGE = ("ArchiveTransfer", "Signature")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """By what signatures are judged, and when; `scratch` is a private folder, `limit` in bytes of one file."""
+    """By what signatures are judged, and when; `scratch` is a private folder, `most` in bytes of one file."""
 
     agreement: Agreement
     trust: Trust
     now: datetime
     scratch: Path
-    limit: int
+    most: Mapping[Kind, int]
 
 
 @dataclass(slots=True)
@@ -91,9 +91,9 @@ def examine(
 
 
 def _of_message(name: str, copy: Path, terms: Terms) -> list[SignatureResult]:
-    if copy.stat().st_size > terms.limit:
+    if copy.stat().st_size > terms.most[Kind.XML]:
         with copy.open("rb") as stream:
-            kind = keep_signed(name, stream, terms.scratch / "message", 0)
+            kind = keep_signed(name, stream, terms.scratch / "message", dict.fromkeys(Kind, 0))
         return [] if kind is None else [_too_large(name, copy.stat().st_size, kind, terms)]
     readings = _readings(Kind.XML, lambda: read_xml(copy, lambda *_: None, _MESSAGE))
     results = (_judged(name, reading, terms) for reading in readings)
@@ -115,7 +115,7 @@ def _of_files(
     waiting: list[_Kept] = []
     for number, (path, size, stream) in enumerate(package.files()):
         copy = terms.scratch / f"signed-{number}"
-        kind = keep_signed(path, stream, copy, terms.limit)
+        kind = keep_signed(path, stream, copy, terms.most)
         if kind is not None:
             kept = _Kept(path, size, kind, copy)
             digests.asked = False
@@ -152,7 +152,7 @@ def _compute(package: SipPackage, digests: _Digests) -> None:
 
 
 def _results(kept: _Kept, pairs: Pairs, digests: _Digests, terms: Terms) -> list[SignatureResult]:
-    if kept.size > terms.limit:
+    if kept.size > terms.most[kept.kind]:
         return [_too_large(kept.path, kept.size, kept.kind, terms)]
     read = {
         Kind.PDF: partial(read_pdf, kept.copy),
@@ -187,5 +187,5 @@ def _judged(path: str, reading: Reading, terms: Terms) -> SignatureResult:
 
 
 def _too_large(path: str, size: int, kind: Kind, terms: Terms) -> SignatureResult:
-    details = {"size": str(size), "limit": str(terms.limit)}
+    details = {"size": str(size), "limit": str(terms.most[kind])}
     return SignatureResult(path, "", kind.value, fault=Fault(SubIndication.GENERIC, "too_large", details))

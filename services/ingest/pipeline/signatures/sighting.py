@@ -1,5 +1,6 @@
 """Whether a file may hold signatures, seen while its bytes go by; what may is kept to be read."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -36,16 +37,17 @@ def kind_of(path: str, head: bytes) -> Kind | None:
     return Kind.XML if plain[:2].strip(b"\x00")[:1] == b"<" else None
 
 
-def keep_signed(path: str, stream: BinaryIO, copy: Path, limit: int) -> Kind | None:
-    """Read a stream to its end, with a copy of at most `limit` bytes; return what it may hold signatures as."""
+def keep_signed(path: str, stream: BinaryIO, copy: Path, most: Mapping[Kind, int]) -> Kind | None:
+    """Read a stream to its end, with a copy as long as its kind may be; return what it may hold signatures as."""
     head = stream.read(MIB)
     kind = kind_of(path, head)
+    limit = 0 if kind is None else most[kind]
     seen, kept, tail = kind is Kind.CMS, 0, b""
     with copy.open("wb") as file:
         chunk = head
         while chunk:
             seen = seen or (kind is not None and any(needle in tail + chunk for needle in _NEEDLES.get(kind, ())))
-            if kind is not None and kept < limit:
+            if kept < limit:
                 kept += file.write(chunk[: limit - kept])
             tail = chunk[-_LONGEST:]
             chunk = stream.read(MIB)

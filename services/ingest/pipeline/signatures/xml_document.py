@@ -68,6 +68,9 @@ def open_xml(path: Path) -> XmlDocument:
     try:
         tree = etree.parse(str(path), parser)
     except etree.XMLSyntaxError as error:
+        if error.code == etree.ErrorTypes.ERR_RESOURCE_LIMIT:
+            # No fault of its form: a text of 10 MB, 256 elements deep, or entities that grow.
+            raise unsupported("XML beyond the limits of its parser") from error
         raise unreadable(str(error)) from error
     if tree.docinfo.internalDTD is not None or tree.docinfo.externalDTD is not None:
         raise unsupported("DOCTYPE")
