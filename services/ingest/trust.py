@@ -68,7 +68,7 @@ def _files(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _load(stamps: tuple[tuple[Path, int, int], ...]) -> Trust:
     anchors: list[Asn1] = []
     crls: list[tuple[bytes, Asn1]] = []

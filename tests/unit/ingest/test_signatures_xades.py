@@ -133,6 +133,41 @@ def test_each_rule_is_named_that_a_certificate_breaks(
     assert said(result) == expected
 
 
+def test_certificates_may_stand_in_any_order(tmp_path: Path) -> None:
+    root = a_pes()
+    signature = sign(root, [Part("", canonical(root))], Manner(xades=None))
+    data = signature.find(f".//{{{DS}}}X509Data")
+    assert data is not None
+    data[:] = reversed(data)
+
+    (result,) = results(tmp_path, pes(document(root)))
+
+    assert said(result) == "valid"
+    assert result.certificate is not None
+    assert "Anne Maire" in result.certificate.subject
+
+
+def test_a_signature_that_is_spoiled_hides_no_other(tmp_path: Path) -> None:
+    root = a_pes(2)
+    for number, bordereau in enumerate(list(root.iter("Bordereau"))):
+        sign(
+            bordereau,
+            [Part(f"#b{number}", canonical(bordereau), (ENVELOPED, EXCLUSIVE))],
+            Manner(identifier=f"s{number}"),
+        )
+    certificate = root.find(f".//{{{DS}}}X509Certificate")
+    assert certificate is not None
+    certificate.text = base64.b64encode(b"\x30\x03\x02\x01\x01").decode()
+
+    assert [said(each).split()[0] for each in results(tmp_path, pes(document(root)))][1:] == ["valid"]
+
+
+def test_a_certificate_that_is_an_anchor_itself_is_trusted(tmp_path: Path) -> None:
+    trust = pki.trust_folder(tmp_path / "trust", trusted=pki.signer())
+
+    assert said(results(tmp_path, pes(enveloped(a_pes())), trust=trust)[0]) == "valid"
+
+
 def test_a_revoked_certificate_and_one_of_which_nothing_is_known_are_told_apart(tmp_path: Path) -> None:
     content = pes(enveloped(a_pes()))
     before, after = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from asn1crypto import cms, core
@@ -23,6 +24,7 @@ from services.ingest.pipeline.signatures.reading import (
     Material,
     Reading,
     TimeStamp,
+    guarded,
     unreadable,
     unsupported,
 )
@@ -65,7 +67,8 @@ def read_signers(signed: Asn1, form: str, content: Content, more: Material | Non
     if len(signers) > MOST_SIGNATURES:
         raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_SIGNATURES), what="signatures")
     for number, signer in enumerate(signers, 1):
-        yield read_signer(signed, signer, (str(number), form), content, more)
+        called = (str(number), form)
+        yield guarded(*called, partial(read_signer, signed, signer, called, content, more))
 
 
 def read_signer(

@@ -1,6 +1,7 @@
 """The signatures of a PDF (ISO 32000-2 §12.8, ETSI EN 319 142): all of them, document time-stamps included."""
 
 from collections.abc import Iterator
+from functools import partial
 from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from services.ingest.pipeline.signatures.reading import (
     Broken,
     Material,
     Reading,
+    guarded,
     unreadable,
     unsupported,
 )
@@ -46,7 +48,8 @@ def read_pdf(path: Path) -> Iterator[Reading]:
             raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_SIGNATURES), what="signatures")
         store = _store(reader)
         for each in embedded:
-            yield _read(each, file, store, reader.xrefs.total_revisions)
+            name = str(each.field_name)
+            yield guarded(name, "PAdES", partial(_read, each, file, store, reader.xrefs.total_revisions))
 
 
 def _refuse_endless(file: BinaryIO) -> None:
@@ -69,10 +72,7 @@ def _store(reader: PdfFileReader) -> Material:
 
 def _read(embedded: Asn1, file: BinaryIO, store: Material, revisions: int) -> Reading:
     name = str(embedded.field_name)
-    try:
-        reading = _core(embedded, file, store, name)
-    except Broken as broken:
-        return Reading(name=name, form="PAdES", fault=broken.fault)
+    reading = _core(embedded, file, store, name)
     coverage = embedded.evaluate_signature_coverage()
     whole = coverage is SignatureCoverageLevel.ENTIRE_FILE
     unclear = Fault(SubIndication.SIG_CONSTRAINTS_FAILURE, "covers_unclear")

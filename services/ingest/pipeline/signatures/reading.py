@@ -72,5 +72,15 @@ class Reading:
     fault: Fault | None = None
 
 
+def guarded(name: str, form: str, read: Callable[[], Reading]) -> Reading:
+    """Return what `read` does, or a reading with its fault: one signature that is spoiled hides no other."""
+    try:
+        return read()
+    except Broken as broken:
+        return Reading(name, form, fault=broken.fault)
+    except Exception as error:  # noqa: BLE001 (hostile bytes may make the libraries raise anything)
+        return Reading(name, form, fault=unreadable(type(error).__name__).fault)
+
+
 Digest = Callable[[str, str], bytes | None]
 """The digest of a file of the package: its path, and an algorithm as hashlib calls it; None: not known (yet)."""

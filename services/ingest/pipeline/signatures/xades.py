@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from asn1crypto import ocsp, x509
@@ -20,7 +21,7 @@ from services.ingest.pipeline.digest_algorithms import ALGORITHMS, algorithm_nam
 from services.ingest.pipeline.signatures.algorithms import key_name
 from services.ingest.pipeline.signatures.carried import wrapped
 from services.ingest.pipeline.signatures.cms import signed_data
-from services.ingest.pipeline.signatures.reading import Broken, Material, Reading, TimeStamp, unsupported
+from services.ingest.pipeline.signatures.reading import Broken, Material, Reading, TimeStamp, guarded, unsupported
 from services.ingest.pipeline.signatures.xml_document import DS, XmlDocument, is_within, open_xml
 from services.ingest.pipeline.signatures.xml_keys import verify_value
 from services.ingest.pipeline.signatures.xml_references import (
@@ -46,7 +47,8 @@ def read_xml(path: Path, outside: Outside, within: tuple[str, ...] | None = None
     document = open_xml(path)
     for number, signature in enumerate(document.signatures(), 1):
         if within is None or _path_of(signature) == within:
-            yield _read(document, signature, signature.get("Id") or f"#{number}", outside)
+            name = signature.get("Id") or f"#{number}"
+            yield guarded(name, "XML Signature", partial(_read, document, signature, name, outside))
 
 
 def _path_of(element: etree._Element) -> tuple[str, ...]:
@@ -123,12 +125,16 @@ def _certificate(place: etree._Element) -> Asn1:
 
 
 def _signer(signature: etree._Element, certificates: tuple[Asn1, ...]) -> Asn1:
-    """Return the certificate that the signature names (XAdES SigningCertificate), or else the first it holds."""
+    """Return the certificate that the signature names (XAdES SigningCertificate), or else one that issued no other.
+
+    Of the certificates of a KeyInfo no order is asked.
+    """
     if not certificates:
         raise Broken(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "no_certificate")
     named = next(iter((*_xades(signature, "SigningCertificate"), *_xades(signature, "SigningCertificateV2"))), None)
     if named is None:
-        return certificates[0]
+        issuers = {each.issuer.dump() for each in certificates if each.issuer != each.subject}
+        return next((each for each in certificates if each.subject.dump() not in issuers), certificates[0])
     algorithm, wanted = _certificate_digest(named)
     for each in certificates:
         digest = hashlib.new(algorithm, each.dump(), usedforsecurity=False).digest()
