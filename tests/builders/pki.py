@@ -144,14 +144,19 @@ def _usage(wanted: Wanted) -> x509.KeyUsage:
     )
 
 
-def revocation_list(by: Holder, revoked: Sequence[tuple[Holder, datetime]] = ()) -> x509.CertificateRevocationList:
-    """Return what an authority has revoked, and since when."""
+def revocation_list(
+    by: Holder, revoked: Sequence[tuple[Holder, datetime]] = (), *, keeps_expired: bool = False
+) -> x509.CertificateRevocationList:
+    """Return what an authority has revoked, and since when; it may keep certificates that have expired."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(by.certificate.subject)
         .last_update(LISTED)
         .next_update(CLOSES)
     )
+    if keeps_expired:
+        since_ever = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.60"), b"\x18\x0f20200101000000Z")
+        builder = builder.add_extension(since_ever, critical=False)
     for holder, since in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(holder.certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(since).build())
@@ -175,9 +180,9 @@ def ocsp_der(of: Holder, by: Holder, revoked: datetime | None = None) -> bytes:
     return answer.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-def crl_der(by: Holder) -> bytes:
+def crl_der(by: Holder, *, keeps_expired: bool = False) -> bytes:
     """Return an empty list of an authority, in DER."""
-    return revocation_list(by).public_bytes(Encoding.DER)
+    return revocation_list(by, keeps_expired=keeps_expired).public_bytes(Encoding.DER)
 
 
 def trust_folder(

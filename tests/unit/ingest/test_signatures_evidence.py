@@ -99,6 +99,30 @@ def test_a_list_that_its_issuer_did_not_sign_is_not_believed(no_lists: Path, tmp
     )
 
 
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_a_list_made_after_a_certificate_had_expired_says_nothing_of_it(tmp_path: Path, forgetful: bool) -> None:
+    expired = datetime(2026, 6, 1, tzinfo=UTC)
+    by = pki.issue(pki.Wanted("Ancienne adjointe", until=expired), pki.authority())
+    trust = pki.trust_folder(tmp_path / "trust")
+    if not forgetful:
+        (trust / "authority.crl").write_bytes(pki.crl_der(pki.authority(), keeps_expired=True))
+
+    (result,) = results(tmp_path, xml(enveloped(a_pes(), Manner(by=by))), trust=trust)
+
+    assert said(result) == ("indeterminate TRY_LATER revocation_unknown" if forgetful else "valid")
+
+
+def test_an_answer_made_after_a_certificate_had_expired_says_nothing_of_it(no_lists: Path, tmp_path: Path) -> None:
+    expired = datetime(2026, 6, 1, tzinfo=UTC)
+    by = pki.issue(pki.Wanted("Ancien adjoint", until=expired, ocsp=True), pki.authority())
+    root = a_pes()
+    with_unsigned(root, Manner(by=by), CRL=[pki.crl_der(pki.root())], OCSP=[pki.ocsp_der(by, pki.authority())])
+
+    (result,) = results(tmp_path, xml(document(root)), trust=no_lists)
+
+    assert said(result) == "indeterminate TRY_LATER revocation_unknown"
+
+
 @pytest.mark.parametrize("of_another", [False, True])
 def test_a_time_stamp_of_a_xades_signature_counts_if_it_is_of_that_one(tmp_path: Path, of_another: bool) -> None:
     trust = pki.trust_folder(tmp_path / "trust", [(pki.signer(), AFTER)])

@@ -192,6 +192,15 @@ def test_without_signed_properties_no_time_is_believed(tmp_path: Path) -> None:
     assert (said(result), result.claimed_at, result.moment_is) == ("valid", None, "validation")
 
 
+def test_a_comment_does_not_cut_the_claimed_time_short(tmp_path: Path) -> None:
+    # It is not signed: whoever has the file may put it there.
+    content = enveloped(a_pes()).replace(b"2026-03-01T12:00:00Z", b"2026-03-01<!-- -->T12:00:00Z")
+
+    (result,) = results(tmp_path, pes(content))
+
+    assert (said(result), result.claimed_at) == ("valid", "2026-03-01T12:00:00.000Z")
+
+
 def part_of(signature: etree._Element, name: str) -> etree._Element:
     part = signature.find(f"{{{DS}}}{name}")
     assert part is not None

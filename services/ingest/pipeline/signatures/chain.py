@@ -30,6 +30,7 @@ from services.ingest.domain.signatures import Fault, SubIndication
 from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.signatures.algorithms import digest_name, weak_one
 from services.ingest.pipeline.signatures.reading import MOST_CERTIFICATES, Broken, Material
+from services.ingest.pipeline.signatures.revocation import usable_answers, usable_lists
 from services.ingest.trust import Asn1, Trust
 from shared.clock import rfc3339
 
@@ -84,13 +85,12 @@ def _path(
     certificate: Asn1, material: Material, trust: Trust, moment: Moment, checking: RevocationCheckingPolicy
 ) -> list[Asn1]:
     """Return the certificates of a path that validates, the anchor left out."""
-    asked = {certificate.issuer.dump(), *(each.issuer.dump() for each in material.certificates)}
     context = ValidationContext(
         trust_roots=list(trust.anchors),
         certificate_registry=_Registry.build(material.certificates),
         moment=moment.at,
-        crls=[*trust.crls_of(frozenset(asked)), *material.crls],
-        ocsps=list(material.ocsps),
+        crls=usable_lists(certificate, material, trust),
+        ocsps=usable_answers(certificate, material),
         allow_fetching=False,
         # What a list of today says of a certificate holds for a moment before it was made, too.
         revinfo_policy=CertRevTrustPolicy(checking, retroactive_revinfo=True),

@@ -164,7 +164,8 @@ def _xades(signature: etree._Element, name: str) -> Iterator[etree._Element]:
 def _signing_time(properties: etree._Element) -> datetime | None:
     for element in properties.iter("{*}SigningTime"):
         try:
-            return datetime.fromisoformat((element.text or "").strip())
+            # All of its text: a comment, which is not signed, must not cut it short.
+            return datetime.fromisoformat(str(element.xpath("string()")).strip())
         except ValueError:
             return None
     return None
