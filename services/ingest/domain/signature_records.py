@@ -23,7 +23,9 @@ def report_to_json(report: SignatureReport) -> dict[str, Any]:
 def report_of_json(values: Mapping[str, Any]) -> SignatureReport:
     """Read a report back."""
     lists = {name: tuple(values[name]) for name in ("anchors", "revocation_lists")}
-    return SignatureReport(**{**values, **lists, "results": tuple(map(_result, values["results"]))})
+    rules = {rule: (texts[0], texts[1]) for rule, texts in values["rules"].items()}
+    results = tuple(map(_result, values["results"]))
+    return SignatureReport(**{**values, **lists, "rules": rules, "results": results})
 
 
 def _result(values: Mapping[str, Any]) -> SignatureResult:

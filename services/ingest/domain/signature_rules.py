@@ -1,10 +1,10 @@
 """The rules that a signature may break, in French and in English; names between braces are details of the fault."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from services.ingest.domain.signatures import Fault
+from services.ingest.domain.signatures import Fault, SignatureResult
 
 RULES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -112,12 +112,18 @@ RULES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 
 
-def rule_text(fault: Fault, language: str) -> str:
+def rule_text(fault: Fault, language: str, rules: Mapping[str, tuple[str, str]] = RULES) -> str:
     """Return the broken rule in French (``fr``) or English; by its key where it is unknown here."""
-    known = RULES.get(fault.rule)
+    known = rules.get(fault.rule)
     if known is None:
         return fault.rule
     return known[0 if language == "fr" else 1].format_map(_Forgiving(fault.details))
+
+
+def rules_of(results: Iterable[SignatureResult]) -> dict[str, tuple[str, str]]:
+    """Return the texts of the rules that these signatures and their time-stamps break."""
+    faults = (fault for each in results for fault in (each.fault, each.time_stamp_fault) if fault is not None)
+    return {rule: RULES[rule] for rule in sorted({fault.rule for fault in faults} & RULES.keys())}
 
 
 class _Forgiving(dict[str, str]):

@@ -108,7 +108,8 @@ class SignatureReport:
     """All that was found of a package's signatures, at `validated_at` (RFC 3339).
 
     `anchors` and `revocation_lists` are the SHA-256 (of the DER, in hex, sorted) of what it was judged against.
-    `of_files` and `of_message` are what the agreement asked for.
+    `of_files` and `of_message` are what the agreement asked for. `rules` are the texts of the rules that were broken,
+    French and English, as they were then: a later release may say it better, and must build the same bytes.
     """
 
     validated_at: str
@@ -117,3 +118,4 @@ class SignatureReport:
     anchors: tuple[str, ...]
     revocation_lists: tuple[str, ...]
     results: tuple[SignatureResult, ...]
+    rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)

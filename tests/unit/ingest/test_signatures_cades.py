@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from asn1crypto import cms, crl
 
+from services.ingest.domain.limits import Limits
 from services.ingest.domain.signatures import SignatureResult
 from tests.builders import pki
 from tests.builders.signed_cms import openssl
@@ -42,6 +43,16 @@ def test_a_signature_streamed_in_ber_is_read(tmp_path: Path) -> None:
     made = openssl(tmp_path / "made", PDF, "-nodetach", "-stream", "-indef")
 
     assert said(found(tmp_path, AFile("Content/acte.p7m", made))[0]) == "valid"
+
+
+def test_a_document_may_be_larger_than_what_is_looked_into(tmp_path: Path) -> None:
+    large = AFile("Content/plan.bin", b"plan" * 100_000)
+    made = openssl(tmp_path / "made", large.content)
+    files = (AFile("Content/plan.bin.p7s", made), large)
+
+    (result,) = results(tmp_path, *files, now=datetime.now(UTC), limits=Limits(max_signed_bytes=len(made)))
+
+    assert (said(result), result.documents) == ("valid", ("Content/plan.bin",))
 
 
 def test_each_signer_of_a_message_is_told_of(tmp_path: Path) -> None:

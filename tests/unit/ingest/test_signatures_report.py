@@ -13,11 +13,13 @@ from lxml import etree
 from services.ingest.domain.agreement import Signatures
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.records import pack_inventory, unpack_inventory
+from services.ingest.domain.signature_records import report_of_json
 from services.ingest.domain.sip import Inventory
 from services.ingest.pipeline.aip.builder import build_aip
 from services.ingest.pipeline.check_signatures import Verification
 from services.ingest.pipeline.judge import Standard, judge_aloud
 from services.ingest.pipeline.judged import open_judged
+from services.ingest.pipeline.signatures.report import report_lines
 from services.ingest.settings import IngestSettings
 from services.ingest.trust import load_trust
 from shared.configuration import faults_of
@@ -95,6 +97,13 @@ def test_mets_lists_the_report_and_premis_has_the_event(tmp_path: Path) -> None:
     assert types.count("digital signature validation") == 1
     agents = [each.text for each in premis.iterfind(".//{*}agentName")]
     assert "pyhanko" in agents
+
+
+def test_a_report_is_written_as_it_was_when_the_plan_was_made() -> None:
+    golden = Path(__file__).parents[2] / "golden" / "signatures"
+    report = report_of_json(json.loads((golden / "report.json").read_bytes()))
+
+    assert b"".join(report_lines(report, a_plan(software=SOFTWARE))) == (golden / "written.json").read_bytes()
 
 
 def test_two_builds_are_the_same_bytes(tmp_path: Path) -> None:

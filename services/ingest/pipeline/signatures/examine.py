@@ -12,6 +12,7 @@ from pathlib import Path
 
 from services.ingest.domain.agreement import Agreement, Signatures
 from services.ingest.domain.limits import MIB
+from services.ingest.domain.signature_rules import rules_of
 from services.ingest.domain.signatures import Fault, SignatureReport, SignatureResult, SubIndication
 from services.ingest.domain.sip import Inventory
 from services.ingest.pipeline.container.names import printable
@@ -80,13 +81,15 @@ def examine(
     if terms.agreement.signatures is not Signatures.IGNORE:
         results |= _of_files(package, inventory, pairs, terms)
     order = (manifest[0], *(file.path for file in inventory.files))
+    found = tuple(result for path in dict.fromkeys(order) for result in results.get(path, ()))
     return SignatureReport(
         validated_at=rfc3339(terms.now),
         of_files=terms.agreement.signatures.value,
         of_message=terms.agreement.message_signature.value,
         anchors=terms.trust.anchor_digests(),
         revocation_lists=terms.trust.crl_digests(),
-        results=tuple(result for path in dict.fromkeys(order) for result in results.get(path, ())),
+        results=found,
+        rules=rules_of(found),
     )
 
 

@@ -5,12 +5,14 @@ signature its identifier, status, sub-indication, signer, time and what it cover
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.signature_rules import rule_text
 from services.ingest.domain.signatures import Conclusion, Fault, SignatureReport, SignatureResult
+
+Rules = Mapping[str, tuple[str, str]]
 
 FORMAT = "chartrier-signatures/1"
 _STATUS = {
@@ -40,11 +42,11 @@ def report_lines(report: SignatureReport, plan: BuildPlan) -> Iterator[bytes]:
     }
     yield _json(head)[:-1] + b',"signatures":['
     for number, result in enumerate(report.results):
-        yield (b",\n" if number else b"\n") + _json(_shown(result))
+        yield (b",\n" if number else b"\n") + _json(_shown(result, report.rules))
     yield b"\n]}\n"
 
 
-def _shown(result: SignatureResult) -> dict[str, Any]:
+def _shown(result: SignatureResult, rules: Rules) -> dict[str, Any]:
     certificate = result.certificate
     return {
         "file": result.path,
@@ -52,7 +54,7 @@ def _shown(result: SignatureResult) -> dict[str, Any]:
         "form": result.form,
         "conclusion": result.conclusion.value,
         "status": _STATUS[result.conclusion],
-        **_fault(result.fault),
+        **_fault(result.fault, rules),
         "covers": list(result.covers),
         "covers_all": result.whole,
         "documents": list(result.documents),
@@ -60,7 +62,7 @@ def _shown(result: SignatureResult) -> dict[str, Any]:
         "claimed_at": result.claimed_at,
         "judged_at": result.moment,
         "judged_at_is": result.moment_is,
-        "time_stamp": _fault(result.time_stamp_fault) or None,
+        "time_stamp": _fault(result.time_stamp_fault, rules) or None,
         "signer": None
         if certificate is None
         else {
@@ -74,14 +76,14 @@ def _shown(result: SignatureResult) -> dict[str, Any]:
     }
 
 
-def _fault(fault: Fault | None) -> dict[str, str]:
+def _fault(fault: Fault | None, rules: Rules) -> dict[str, str]:
     if fault is None:
         return {}
     return {
         "sub_indication": fault.sub_indication.value,
         "rule": fault.rule,
-        "rule_fr": rule_text(fault, "fr"),
-        "rule_en": rule_text(fault, "en"),
+        "rule_fr": rule_text(fault, "fr", rules),
+        "rule_en": rule_text(fault, "en", rules),
     }
 
 
