@@ -4,7 +4,7 @@ Keys are made once a process and shared by name: whoever wants another key names
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -66,7 +66,6 @@ class Wanted:
     stamps: bool = False
     usage: str = "signs"
     ocsp: bool = False
-    digest: hashes.HashAlgorithm = field(default_factory=hashes.SHA256)
 
 
 @cache
@@ -117,7 +116,7 @@ def issue(wanted: Wanted, by: Holder | None = None) -> Holder:
         builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
     signing = key if by is None else by.key
     above = () if by is None else (by.certificate, *by.above)
-    return Holder(builder.sign(signing, wanted.digest), key, above)  # type: ignore[arg-type]
+    return Holder(builder.sign(signing, hashes.SHA256()), key, above)
 
 
 def der_of(certificate: x509.Certificate) -> bytes:

@@ -9,7 +9,7 @@ from asn1crypto import cms, crl
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.signatures import SignatureResult
 from tests.builders import pki
-from tests.builders.signed_cms import openssl
+from tests.builders.signed_cms import issued_with_sha1, openssl
 from tests.builders.sip_manifests import PDF
 from tests.builders.sips import AFile, ASip, AUnit
 from tests.unit.ingest.signing import results, said
@@ -126,6 +126,16 @@ def test_each_rule_is_named_that_a_signature_breaks(
     (result,) = found(tmp_path, ACT, AFile("Content/acte.pdf.p7s", made))
 
     assert said(result) == expected
+
+
+def test_a_certificate_that_was_issued_with_a_weak_digest_proves_nothing(tmp_path: Path) -> None:
+    made = openssl(tmp_path / "made", PDF, by=issued_with_sha1(tmp_path / "issued"))
+
+    (result,) = found(tmp_path, ACT, AFile("Content/acte.pdf.p7s", made))
+
+    assert said(result) == "indeterminate CRYPTO_CONSTRAINTS_FAILURE_NO_POE weak"
+    assert result.fault is not None
+    assert result.fault.details == {"what": "SHA-1"}
 
 
 def test_the_value_of_a_signature_counts(tmp_path: Path) -> None:

@@ -72,7 +72,12 @@ def test_lists_inside_of_a_xades_signature_count(no_lists: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("basic", [False, True])
 @pytest.mark.parametrize(
-    ("revoked", "expected"), [(None, "valid"), (datetime(2026, 1, 5, tzinfo=UTC), "invalid REVOKED revoked")]
+    ("revoked", "expected"),
+    [
+        (None, "valid"),
+        (datetime(2026, 1, 5, tzinfo=UTC), "invalid REVOKED revoked"),
+        (AFTER, "indeterminate REVOKED_NO_POE revoked_since"),
+    ],
 )
 def test_an_answer_inside_of_a_xades_signature_counts(
     no_lists: Path, tmp_path: Path, basic: bool, revoked: datetime | None, expected: str

@@ -123,7 +123,16 @@ def test_a_detached_signature_of_a_file_that_is_not_there_says_so(tmp_path: Path
             "indeterminate CHAIN_CONSTRAINTS_FAILURE key_usage",
         ),
     ],
-    ids=["expired", "early", "future", "untrusted", "short key", "sha-1", "no certificate", "other usage"],
+    ids=[
+        "expired",
+        "early",
+        "future",
+        "untrusted",
+        "short key",
+        "sha-1",
+        "no certificate",
+        "other usage",
+    ],
 )
 def test_each_rule_is_named_that_a_certificate_breaks(
     tmp_path: Path, manner: Callable[[], Manner], expected: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from asn1crypto import crl, x509
+from asn1crypto import x509
 from pyhanko_certvalidator import ValidationContext, find_valid_path
 from pyhanko_certvalidator.errors import (
     ExpiredError,
@@ -30,7 +30,7 @@ from services.ingest.domain.signatures import Fault, SubIndication
 from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.signatures.algorithms import digest_name, weak_one
 from services.ingest.pipeline.signatures.reading import MOST_CERTIFICATES, Broken, Material
-from services.ingest.pipeline.signatures.revocation import usable_answers, usable_lists
+from services.ingest.pipeline.signatures.revocation import revoked_on, usable_answers, usable_lists
 from services.ingest.trust import Asn1, Trust
 from shared.clock import rfc3339
 
@@ -69,16 +69,27 @@ def judge_certificate(certificate: Asn1, material: Material, trust: Trust, momen
         limit = {"limit": str(MOST_CERTIFICATES), "what": "certificates"}
         return Fault(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, "too_many", limit)
     try:
-        path = _path(certificate, material, trust, moment, NO_REVOCATION)
-        _path(certificate, material, trust, moment, REQUIRE_REVINFO)
+        path = _path(certificate, material, trust, moment, REQUIRE_REVINFO)
     except Broken as broken:
         return broken.fault
     except (ValidationError, PathBuildingError) as error:
-        return _fault(error, certificate, moment)
+        # What is wrong whatever the lists say comes first: they are asked of one certificate after the other.
+        fault = _without_lists(certificate, material, trust, moment)
+        if fault is None and isinstance(error, InsufficientRevinfoError) and not moment.proven:
+            fault = _revoked_since(certificate, material, trust, moment)
+        return fault or _fault(error, certificate, moment)
     weak = weak_one(tuple(digest_name(each.hash_algo or "") for each in path if _hashed(each)))
     if weak is not None:
         return Fault(SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, "weak", {"what": weak})
     return None if moment.proven else _revoked_since(certificate, material, trust, moment)
+
+
+def _without_lists(certificate: Asn1, material: Material, trust: Trust, moment: Moment) -> Fault | None:
+    try:
+        _path(certificate, material, trust, moment, NO_REVOCATION)
+    except (ValidationError, PathBuildingError) as error:
+        return _fault(error, certificate, moment)
+    return None
 
 
 def _path(
@@ -139,14 +150,11 @@ def _of_path(error: RevokedError | ExpiredError | NotYetValidError, told: dict[s
 
 def _revoked_since(certificate: Asn1, material: Material, trust: Trust, moment: Moment) -> Fault | None:
     """Find a revocation after the moment: the signer, who alone says when it was, may have signed after it."""
-    issuer = certificate.issuer
-    embedded = [crl.CertificateList.load(each) for each in material.crls]
-    for each in [*trust.crls_of(frozenset({issuer.dump()})), *(one for one in embedded if one.issuer == issuer)]:
-        for entry in each["tbs_cert_list"]["revoked_certificates"]:
-            if entry["user_certificate"].native == certificate.serial_number:
-                told = {"certificate": named(certificate), "date": rfc3339(entry["revocation_date"].native)}
-                return Fault(SubIndication.REVOKED_NO_POE, "revoked_since", told | {"moment": rfc3339(moment.at)})
-    return None
+    revoked = revoked_on(certificate, material, trust)
+    if revoked is None:
+        return None
+    told = {"certificate": named(certificate), "date": rfc3339(revoked), "moment": rfc3339(moment.at)}
+    return Fault(SubIndication.REVOKED_NO_POE, "revoked_since", told)
 
 
 def named(certificate: Asn1) -> str:

@@ -26,7 +26,7 @@ def usable_lists(certificate: Asn1, material: Material, trust: Trust) -> list[As
 
 
 def _in_time(each: Asn1, certificates: Iterable[Asn1]) -> bool:
-    made = each["tbs_cert_list"]["this_update"].native
+    made = _moment_of(each["tbs_cert_list"]["this_update"])
     late = (one for one in certificates if one.issuer == each.issuer and _expiry(one) < made)
     if next(late, None) is None:
         return True
@@ -52,6 +52,24 @@ def _answers_in_time(single: Asn1, expiries: dict[int, datetime]) -> bool:
     return any(one["extn_id"].native == _ARCHIVE_CUTOFF for one in single["single_extensions"])
 
 
+def revoked_on(certificate: Asn1, material: Material, trust: Trust) -> datetime | None:
+    """Return when a certificate was revoked, by any list or answer at hand, whoever made it: a reason to doubt."""
+    serial, issuer = certificate.serial_number, certificate.issuer
+    carried = (crl.CertificateList.load(each) for each in material.crls)
+    lists = (*trust.crls_of(frozenset({issuer.dump()})), *(each for each in carried if each.issuer == issuer))
+    for entry in (entry for each in lists for entry in each["tbs_cert_list"]["revoked_certificates"]):
+        if entry["user_certificate"].native == serial:
+            return _moment_of(entry["revocation_date"])
+    for single in (one for each in material.ocsps for one in _singles(ocsp.OCSPResponse.load(each))):
+        if single["cert_id"]["serial_number"].native == serial and single["cert_status"].name == "revoked":
+            return _moment_of(single["cert_status"].chosen["revocation_time"])
+    return None
+
+
+def _moment_of(time: Asn1) -> datetime:
+    moment: datetime = time.native
+    return moment
+
+
 def _expiry(certificate: Asn1) -> datetime:
-    expiry: datetime = certificate["tbs_certificate"]["validity"]["not_after"].native
-    return expiry
+    return _moment_of(certificate["tbs_certificate"]["validity"]["not_after"])
