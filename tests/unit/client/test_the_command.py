@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from chartrier_client.command import main
-from chartrier_client.settings import SettingsError, credentials
 from tests.unit.client.archive_double import ArchiveDouble, said, said_bytes
 
 TRANSFERS = "/ingest/v1/transfers"
@@ -187,22 +186,3 @@ def test_a_folder_is_built_without_any_archive(tmp_path: Path, capsys: pytest.Ca
     told = json.loads(capsys.readouterr().out)
     assert (told["units"], told["files"], told["message_identifier"]) == (2, 1, "M1")
     assert out.exists()
-
-
-def test_flags_come_before_the_file_and_the_file_before_the_environment(tmp_path: Path) -> None:
-    file = tmp_path / "client.json"
-    file.write_text(json.dumps({"base_url": "http://file", "client_id": "file"}), encoding="utf-8")
-    environment = {
-        "CHARTRIER_URL": "http://env",
-        "CHARTRIER_CLIENT_ID": "env",
-        "CHARTRIER_CLIENT_SECRET": "env",
-    }
-
-    known = credentials({"base_url": "http://flag"}, file, environment)
-
-    assert (known.base_url, known.client_id, known.client_secret) == ("http://flag", "file", "env")
-
-
-def test_everything_missing_is_told_at_once() -> None:
-    with pytest.raises(SettingsError, match=r"CHARTRIER_URL.*CHARTRIER_CLIENT_SECRET"):
-        credentials({}, None, {"CHARTRIER_CLIENT_ID": "c"})

@@ -1,0 +1,259 @@
+"""Deposit a package piece by piece, and go on where it broke off.
+
+Norm: tus 1.0.0, with creation, expiration and checksum. Each piece carries its SHA-256, the whole its SHA-512.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from chartrier_client.conversation import (
+    DEPOSIT_TIMEOUT,
+    Close,
+    Conversation,
+    Flow,
+    Pause,
+    Question,
+    Read,
+    Work,
+    json_object,
+    patience,
+    said,
+)
+from chartrier_client.errors import Problem, StillRunning, Unreachable, UploadError, problem_from, problem_of
+from chartrier_client.language import Text
+from chartrier_client.upload_memory import Identity, UploadMemory, aim_of, identity_of
+
+UPLOADS: Final = "/ingest/v1/uploads"
+TUS: Final = {"Tus-Resumable": "1.0.0"}
+PIECE: Final = 8 << 20
+# An upload that is gone is begun again; not for ever.
+STARTS: Final = 3
+# Failures in a row without one byte more, the pauses between them, and the longest wait for a transfer.
+FAILURES: Final = 8
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# 409: another offset; 423: the piece before is still being written; 460: the piece was spoilt on its way.
+AGAIN: Final = frozenset({409, 423, 460, 500, 502, 503, 504, 429})
+GONE: Final = frozenset({404, 410})
+WRONG_OFFSET: Final = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A package to deposit; with a `memory` the same upload goes on after a crash of this program.
+
+    `piece` is how many bytes are sent, and held in memory, at a time.
+    """
+
+    path: Path
+    agreement: str
+    dry_run: bool = False
+    memory: UploadMemory | None = None
+    piece: int = PIECE
+
+
+def forgotten(talk: Conversation, upload: Upload) -> None:
+    """Remember an upload no more, once nothing is left to go on with."""
+    if upload.memory:
+        aim = aim_of(upload.path, upload.agreement, talk.credentials, dry_run=upload.dry_run)
+        upload.memory.forget(aim)
+
+
+class _Gone(Exception):
+    """The archive knows this upload no more."""
+
+
+def uploaded(talk: Conversation, upload: Upload, on_sent: Callable[[int, int], None] | None) -> Flow[str]:
+    """Send a package, and return the identifier of its transfer.
+
+    Raises `Problem` where the archive refuses it, `UploadError` where the file changes meanwhile, `Unreachable` where
+    the network fails again and again, `StillRunning` where the transfer does not come: calling again goes on.
+    """
+    aim = aim_of(upload.path, upload.agreement, talk.credentials, dry_run=upload.dry_run)
+    identity: Identity = yield Work(lambda: identity_of(aim))
+    location = upload.memory.recall(identity) if upload.memory else None
+    for _ in range(STARTS):
+        begun = location is None
+        if location is None:
+            location = yield from _created(talk, identity)
+            if upload.memory:
+                upload.memory.keep(identity, location)
+        try:
+            sending = _Sending(talk, location, upload, identity, on_sent)
+            return (yield from sending.completed(0 if begun else (yield from sending.offset())))
+        except _Gone:
+            location = None
+            if upload.memory:
+                upload.memory.forget(aim)
+    raise UploadError(Text("l'archive oublie ce dépôt à mesure", "the archive forgets this upload again and again"))
+
+
+def _created(talk: Conversation, identity: Identity) -> Flow[str]:
+    told = {
+        "agreement": identity.aim.agreement,
+        "filename": Path(identity.aim.path).name,
+        "dry_run": "true" if identity.aim.dry_run else "false",
+        "sha512": identity.sha512,
+    }
+    metadata = ",".join(f"{name} {_base64(value.encode(errors='replace'))}" for name, value in told.items())
+    headers = {**TUS, "Upload-Length": str(identity.size), "Upload-Metadata": metadata}
+    question = Question("POST", UPLOADS, headers=headers)
+    response = yield from talk.ask(question)
+    yield from talk.read(question, response)
+    return place_of(talk.credentials.base_url, response.headers.get("Location", ""))
+
+
+def place_of(base_url: str, location: str) -> str:
+    """Return the path of an upload below the archive's address; a Location never takes us to another machine."""
+    below = urlsplit(base_url).path.rstrip("/")
+    path = urlsplit(urljoin(f"{below}{UPLOADS}", location)).path.removeprefix(below)
+    if not location or not path.startswith(f"{UPLOADS}/"):
+        raise UploadError(
+            Text(
+                f"l'archive a répondu un lieu étrange : «{location}»",
+                f"the archive answered an odd place: «{location}»",
+            )
+        )
+    return path
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One upload on its way."""
+
+    talk: Conversation
+    location: str
+    upload: Upload
+    identity: Identity
+    on_sent: Callable[[int, int], None] | None
+    failures: int = 0
+
+    def completed(self, offset: int) -> Flow[str]:
+        """Send what is left from `offset` on, then learn the transfer."""
+        transfer: str | None = None
+        while offset < self.identity.size:
+            self._tell(offset)
+            piece: bytes = yield Work(partial(self._piece, offset))
+            reached, transfer = yield from self._patched(offset, piece)
+            self.failures = 0 if reached > offset else self.failures
+            offset = reached
+        self._tell(offset)
+        return transfer or (yield from self._awaited())
+
+    def offset(self) -> Flow[int]:
+        """Ask how much of it has arrived."""
+        question = Question("HEAD", self.location, headers=TUS)
+        try:
+            response = yield from self.talk.ask(question)
+        except Problem as problem:
+            raise (_Gone() if problem.status in GONE else problem) from problem
+        yield Close(response)
+        offset, length = response.headers.get("Upload-Offset", ""), response.headers.get("Upload-Length", "")
+        if not offset.isdecimal() or length not in {"", str(self.identity.size)}:
+            raise _Gone
+        return int(offset)
+
+    def _patched(self, offset: int, piece: bytes) -> Flow[tuple[int, str | None]]:
+        """Send one piece; returns how much has arrived, and the transfer once it is known."""
+        headers = {
+            **TUS,
+            "Content-Type": "application/offset+octet-stream",
+            "Upload-Offset": str(offset),
+            "Upload-Checksum": f"sha256 {_base64(sha256(piece).digest())}",
+        }
+        question = Question("PATCH", self.location, headers=headers, content=piece, timeout=DEPOSIT_TIMEOUT)
+        try:
+            response = yield from self.talk.once(question)
+            yield Read(response)
+        except httpx.TransportError as error:
+            yield from self._pause(None, error)
+            return (yield from self.offset()), None
+        if response.is_success:
+            reached = response.headers.get("Upload-Offset", "")
+            known = response.headers.get("Chartrier-Transfer")
+            return int(reached) if reached.isdecimal() else (yield from self.offset()), known and _last(known)
+        if response.status_code in GONE:
+            raise _Gone
+        if response.status_code not in AGAIN:
+            raise problem_from(response)
+        if response.status_code != WRONG_OFFSET or self.failures:
+            yield from self._pause(response, None)
+        self.failures += response.status_code == WRONG_OFFSET
+        return (yield from self.offset()), None
+
+    def _pause(self, response: httpx.Response | None, error: httpx.TransportError | None) -> Flow[None]:
+        self.failures += 1
+        if self.failures > FAILURES:
+            if response is not None:
+                raise problem_from(response)
+            reason = said(error) if error else ""
+            raise Unreachable(
+                Text(
+                    f"le dépôt s'interrompt sans cesse ({reason}) : la même commande le reprendra",
+                    f"the upload breaks off again and again ({reason}): the same command goes on with it",
+                )
+            )
+        growing = min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE)
+        asked = patience(response, growing, safe=True) if response is not None else None
+        yield Pause(asked if asked is not None else growing)
+
+    def _awaited(self) -> Flow[str]:
+        """Ask for the transfer until it is known: the archive may take a while to put the pieces together."""
+        waited, pause = 0.0, FIRST_PAUSE
+        while waited <= DEPOSIT_TIMEOUT:
+            body = yield from self._state()
+            if body.get("transfer"):
+                return _last(str(body["transfer"]))
+            if body.get("state") == "expired":
+                raise _Gone
+            if body.get("state") == "refused":
+                raise problem_of(body.get("problem"), 409)
+            yield Pause(pause)
+            waited, pause = waited + pause, min(pause * 1.5, LONGEST_PAUSE)
+        raise StillRunning(
+            Text(
+                f"{self.location} n'est pas encore un versement : la même commande le reprendra",
+                f"{self.location} is no transfer yet: the same command goes on with it",
+            )
+        )
+
+    def _state(self) -> Flow[Mapping[str, Any]]:
+        question = Question("GET", self.location, headers={**TUS, "Accept": "application/json"})
+        try:
+            response = yield from self.talk.ask(question)
+        except Problem as problem:
+            raise (_Gone() if problem.status in GONE else problem) from problem
+        yield from self.talk.read(question, response)
+        return json_object(response)
+
+    def _piece(self, start: int) -> bytes:
+        known = self.upload.path.stat()
+        if (known.st_size, known.st_mtime_ns) != (self.identity.size, self.identity.modified):
+            raise UploadError(
+                Text(
+                    f"{self.upload.path} a changé pendant son dépôt : recommencez",
+                    f"{self.upload.path} changed while it was sent: begin again",
+                )
+            )
+        with self.upload.path.open("rb") as file:
+            file.seek(start)
+            return file.read(self.upload.piece)
+
+    def _tell(self, offset: int) -> None:
+        if self.on_sent:
+            self.on_sent(offset, self.identity.size)
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
