@@ -85,13 +85,17 @@ def uploaded(talk: Conversation, upload: Upload, on_sent: Callable[[int, int], N
             location = yield from _created(talk, identity)
             if upload.memory:
                 upload.memory.keep(identity, location)
+        sending = _Sending(talk, location, upload, identity, on_sent)
         try:
-            sending = _Sending(talk, location, upload, identity, on_sent)
             return (yield from sending.completed(0 if begun else (yield from sending.offset())))
         except _Gone:
             location = None
-            if upload.memory:
-                upload.memory.forget(aim)
+            forgotten(talk, upload)
+        except Problem:
+            if sending.is_refused:
+                # Nothing more will come of it: the same call begins anew.
+                forgotten(talk, upload)
+            raise
     raise UploadError(Text("l'archive oublie ce dépôt à mesure", "the archive forgets this upload again and again"))
 
 
@@ -134,6 +138,7 @@ class _Sending:
     identity: Identity
     on_sent: Callable[[int, int], None] | None
     failures: int = 0
+    is_refused: bool = False
 
     def completed(self, offset: int) -> Flow[str]:
         """Send what is left from `offset` on, then learn the transfer."""
@@ -214,6 +219,7 @@ class _Sending:
             if body.get("state") == "expired":
                 raise _Gone
             if body.get("state") == "refused":
+                self.is_refused = True
                 raise problem_of(body.get("problem"), 409)
             yield Pause(pause)
             waited, pause = waited + pause, min(pause * 1.5, LONGEST_PAUSE)

@@ -19,6 +19,7 @@ from chartrier_client.samples.deposit import demo_deposit
 from chartrier_client.sip import BuiltSip
 
 MOST_NAMED: Final = 20
+REQUIRED: Final = ("archival_agency", "transferring_agency")
 
 
 def build_sip(run: Run) -> int:
@@ -34,10 +35,10 @@ def build_sip(run: Run) -> int:
 
 
 def _envelope(run: Run) -> Envelope:
-    agencies = {name: run.settings.get(name) for name in ("archival_agency", "transferring_agency")}
-    if not all(agencies.values()):
+    agencies = {name: run.settings.get(name) for name in (*REQUIRED, "originating_agency", "submission_agency")}
+    if not all(agencies[name] for name in REQUIRED):
         agencies |= {name: value for name, value in _agreed(run).items() if not agencies[name]}
-    missing = ", ".join(f"--{name.replace('_', '-')}" for name, value in agencies.items() if not value)
+    missing = ", ".join(f"--{name.replace('_', '-')}" for name in REQUIRED if not agencies[name])
     if missing:
         raise DescriptionError(
             Text(
@@ -51,8 +52,8 @@ def _envelope(run: Run) -> Envelope:
         message_identifier=run.asked.message_id or f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
         archival_agency=str(agencies["archival_agency"]),
         transferring_agency=str(agencies["transferring_agency"]),
-        originating_agency=run.settings.get("originating_agency"),
-        submission_agency=run.settings.get("submission_agency"),
+        originating_agency=agencies["originating_agency"],
+        submission_agency=agencies["submission_agency"],
         agreement=run.settings.get("agreement"),
         comment=run.asked.comment,
         date=now,
@@ -60,8 +61,11 @@ def _envelope(run: Run) -> Envelope:
 
 
 def _agreed(run: Run) -> dict[str, str]:
-    """Ask the archive for the agencies that the agreement names, where there is but one of each."""
-    reference, found = run.settings.get("agreement"), {}
+    """Ask the archive for the agencies that the agreement names, where there is but one of each.
+
+    The originating agency of an agreement is its establishment.
+    """
+    reference, found = run.settings.get("agreement"), dict[str, str]()
     if not reference or not run.settings.can_ask():
         return {}
     # Without an archive the sentence about what is missing says enough.
@@ -74,6 +78,8 @@ def _agreed(run: Run) -> dict[str, str]:
             named = body.get(field)
             if isinstance(named, list) and len(named) == 1:
                 found[name] = str(named[0])
+        if body.get("establishment_identifier"):
+            found["originating_agency"] = str(body["establishment_identifier"])
     return found
 
 
