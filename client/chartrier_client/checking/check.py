@@ -1,7 +1,6 @@
 """Check a package from beginning to end, without an archive: what it finds, an archive would find."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Final
 
 from chartrier_client.checking.container import PACKAGE, Entry, name_faults, opened_entries, printable
 from chartrier_client.checking.digests import claims, key_of
-from chartrier_client.checking.findings import ERROR, MOST_PER_CODE, ContainerFault, LocalFinding, found
+from chartrier_client.checking.findings import ERROR, ContainerFault, Findings, LocalFinding, found
 from chartrier_client.checking.links import link_findings
 from chartrier_client.checking.manifest import Reading, header_findings, read_manifest
 from chartrier_client.checking.schemas import load, schema_findings
@@ -40,19 +39,14 @@ class _Checks:
     """The findings so far, and the names of the package."""
 
     path: Path
-    total: int
     on_progress: Callable[[int, int], None] | None
-    findings: list[LocalFinding] = field(default_factory=list)
-    counted: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
     files: dict[str, str] = field(default_factory=dict)
-    bytes: int = 0
+    total: int = 0
     done: int = 0
 
     def take(self, findings: Iterable[LocalFinding]) -> None:
-        for finding in findings:
-            self.counted[finding.code] += 1
-            if self.counted[finding.code] <= MOST_PER_CODE:
-                self.findings.append(finding)
+        self.findings.take(findings)
 
     def tell(self, count: int) -> None:
         self.done += count
@@ -68,14 +62,13 @@ def check_sip(
     `schemas` is a folder of the official schemas, without which the grammar is judged in part only.
     Raises `OSError`, or `SchemaError` for that folder; never for what is in the package.
     """
-    checks = _Checks(path, 0, on_progress)
+    checks = _Checks(path, on_progress)
     reading, manifest = Reading(), None
     try:
         _survey(checks)
         manifest = _manifest_of(checks)
         if manifest is not None:
             reading = _read(checks, manifest, schemas)
-            checks.take(reading.findings)
         if reading.complete and manifest is not None:
             checks.take(header_findings(reading.facts))
             checks.take(link_findings(reading.facts))
@@ -85,8 +78,8 @@ def check_sip(
     facts = reading.facts
     return CheckReport(
         path,
-        tuple(checks.findings),
-        {code: count - MOST_PER_CODE for code, count in checks.counted.items() if count > MOST_PER_CODE},
+        tuple(checks.findings.listed),
+        checks.findings.omitted,
         facts.version,
         facts.message_identifier,
         facts.units,
@@ -130,11 +123,11 @@ def _read(checks: _Checks, manifest: str, schemas: Path | None) -> Reading:
         for entry in entries:
             if _is_read(entry) and entry.path == manifest:
                 with entry.open() as stream:
-                    reading = read_manifest(stream, checks.tell)
+                    reading = read_manifest(stream, checks.findings, checks.tell)
                 if schemas and reading.complete:
                     schema = load(schemas, reading.facts.version)
                     with entry.open() as stream:
-                        reading.findings += schema_findings(stream, schema)
+                        checks.take(schema_findings(stream, schema))
                 break
     return reading
 

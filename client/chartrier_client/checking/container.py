@@ -1,9 +1,12 @@
 """Go through a package entry by entry, trusting none: ZIP, TAR, TAR.GZ and TAR.BZ2, within bounds."""
 
 import bz2
+import errno
 import gzip
+import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -29,6 +32,17 @@ LARGEST_DIRECTORY: Final = MOST_ENTRIES * (LONGEST_PATH + 128)
 PACKAGE: Final = "."
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
+DAMAGES: Final = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
+STUMBLES: Final = (IndexError, LookupError, OverflowError, ValueError, struct.error)
 
 Kind = Literal["file", "folder", "link", "special"]
 
@@ -60,11 +74,29 @@ def opened_entries(path: Path) -> Iterator[Iterator[Entry]]:
                 entries = _zip_entries(file, stack)
             else:
                 entries = _tar_entries(_expanded(file, start, stack), stack)
-            yield _metered(entries, path.stat().st_size)
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+            yield _metered(_guarded(entries), path.stat().st_size)
+        except DAMAGES as error:
             raise ContainerFault(found("CONTAINER_CORRUPT", PACKAGE, reason=error)) from error
-        except (gzip.BadGzipFile, NotImplementedError, RuntimeError) as error:
+        except OSError as error:
+            # Readers say «invalid data» by the exception of a failing disk, whose errors have a number.
+            if error.errno not in {None, errno.EINVAL}:
+                raise
             raise ContainerFault(found("CONTAINER_CORRUPT", PACKAGE, reason=error)) from error
+
+
+def _guarded(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Give the entries until the reader stumbles: nonsense makes the standard library fail in any way."""
+    try:
+        yield from entries
+    except STUMBLES as error:
+        raise ContainerFault(found("CONTAINER_CORRUPT", PACKAGE, reason=error)) from error
+
+
+def _opened(open_it: Callable[[], IO[bytes]]) -> IO[bytes]:
+    try:
+        return open_it()
+    except STUMBLES as error:
+        raise ContainerFault(found("CONTAINER_CORRUPT", PACKAGE, reason=error)) from error
 
 
 def _metered(entries: Iterator[Entry], size: int) -> Iterator[Entry]:
@@ -113,7 +145,9 @@ def _zip_entries(file: IO[bytes], stack: ExitStack) -> Iterator[Entry]:
         place = printable(info.filename)
         faults = [found("CONTAINER_ENCRYPTED", place)] if info.flag_bits & 1 else []
         faults += [found("CONTAINER_COMPRESSION", place)] if info.compress_type not in _METHODS else []
-        yield Entry(info.orig_filename, kind, info.file_size, partial(package.open, info), tuple(faults))
+        yield Entry(
+            info.orig_filename, kind, info.file_size, partial(_opened, partial(package.open, info)), tuple(faults)
+        )
 
 
 def _expanded(file: IO[bytes], start: bytes, stack: ExitStack) -> IO[bytes]:

@@ -1,7 +1,8 @@
 """What the checks of this client find, under the codes that an archive has for the same things."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -26,6 +27,26 @@ class LocalFinding:
     def said(self, language: str) -> Finding:
         """Return it as an archive would tell it."""
         return Finding(self.code, self.severity, self.place, self.text.said(language))
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found so far: the first ones of each code, and how many there are of each."""
+
+    listed: list[LocalFinding] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+
+    def take(self, findings: Iterable[LocalFinding]) -> None:
+        """Take more; beyond some they are only counted."""
+        for finding in findings:
+            self.counted[finding.code] += 1
+            if self.counted[finding.code] <= MOST_PER_CODE:
+                self.listed.append(finding)
+
+    @property
+    def omitted(self) -> dict[str, int]:
+        """How many were only counted, by code."""
+        return {code: count - MOST_PER_CODE for code, count in self.counted.items() if count > MOST_PER_CODE}
 
 
 class ContainerFault(Exception):

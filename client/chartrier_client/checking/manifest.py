@@ -9,14 +9,16 @@ from typing import IO, Final
 from xml.parsers import expat
 
 from chartrier_client.checking.facts import ManifestFacts, ObjectFacts, Reference, RuleFacts, UnitFacts
-from chartrier_client.checking.findings import LocalFinding, found
+from chartrier_client.checking.findings import Findings, LocalFinding, found
 from chartrier_client.checking.units import unit_findings
 
 CHUNK: Final = 1 << 16
 MIB: Final = 1 << 20
 LARGEST: Final = 512 * MIB
 DEEPEST: Final = 200
-MOST_NAMED: Final = 500_000
+# Bytes in which no element begins or ends: an embedded file, or a tag made to fill a memory.
+LONGEST_GAP: Final = 4 * MIB
+MOST_NAMED: Final = 1_000_000
 MOST_REFERENCES: Final = 1_000_000
 LONGEST_TEXT: Final = 1 << 16
 
@@ -36,17 +38,19 @@ class _Stop(Exception):
 
 @dataclass(slots=True)
 class Reading:
-    """What was read, and what was found on the way; `complete` when the end was reached."""
+    """What was read; `complete` when the end was reached."""
 
     facts: ManifestFacts = field(default_factory=ManifestFacts)
-    findings: list[LocalFinding] = field(default_factory=list)
     complete: bool = False
 
 
-def read_manifest(stream: IO[bytes], tell: Callable[[int], None]) -> Reading:
-    """Read a manifest to its end, or to what makes it unreadable; `tell` hears the bytes read, piece by piece."""
+def read_manifest(stream: IO[bytes], findings: Findings, tell: Callable[[int], None]) -> Reading:
+    """Read a manifest to its end, or to what makes it unreadable, which is among the `findings` then.
+
+    `tell` hears the bytes read, piece by piece.
+    """
     reading = Reading()
-    reader = _Reader(reading)
+    reader = _Reader(reading.facts, findings)
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
@@ -54,18 +58,24 @@ def read_manifest(stream: IO[bytes], tell: Callable[[int], None]) -> Reading:
     parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = reader.doctype
     reader.line = lambda: parser.CurrentLineNumber
-    size = 0
+    size, gap, events = 0, 0, 0
     try:
         while chunk := stream.read(CHUNK):
             size += len(chunk)
+            gap, events = gap + len(chunk) if events == reader.events else 0, reader.events
             if size > LARGEST:
                 reader.stop("MANIFEST_TOO_LARGE", limit=LARGEST)
+            if gap > LONGEST_GAP:
+                reader.stop("MANIFEST_LIMIT", what=f"{LONGEST_GAP}")
             tell(len(chunk))
             parser.Parse(chunk, False)  # noqa: FBT003 (Expat's own)
         parser.Parse(b"", True)  # noqa: FBT003
         reading.complete = True
     except expat.ExpatError as error:
-        reading.findings.append(found("MANIFEST_XML", f"manifest.xml:{error.lineno}", reason=str(error)))
+        findings.take([found("MANIFEST_XML", f"manifest.xml:{error.lineno}", reason=str(error))])
+    except (LookupError, ValueError) as error:
+        # An encoding that nobody has, or that Expat cannot use.
+        findings.take([found("MANIFEST_XML", "manifest.xml:1", reason=str(error))])
     except _Stop:
         pass
     return reading
@@ -74,9 +84,9 @@ def read_manifest(stream: IO[bytes], tell: Callable[[int], None]) -> Reading:
 class _Reader:
     """Hears the elements; keeps the names of those that are open, and what is being described."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._facts = reading.facts
-        self._findings = reading.findings
+    def __init__(self, facts: ManifestFacts, findings: Findings) -> None:
+        self._facts = facts
+        self._findings = findings
         self._open: list[str] = []
         self._text: list[str] = []
         self._length = 0
@@ -84,17 +94,19 @@ class _Reader:
         self._object: ObjectFacts | None = None
         self._group: str | None = None
         self._rule: RuleFacts | None = None
+        self.events = 0
         self.line: Callable[[], int] = lambda: 0
 
     def stop(self, code: str, **told: object) -> None:
         """Give up, for this reason."""
-        self._findings.append(found(code, f"manifest.xml:{self.line()}", **told))
+        self._findings.take([found(code, f"manifest.xml:{self.line()}", **told)])
         raise _Stop
 
     def doctype(self, *_: object) -> None:
         self.stop("MANIFEST_DOCTYPE")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.events += 1
         namespace, _, name = tag.rpartition(" ")
         if not self._open:
             self._root(namespace, name)
@@ -116,10 +128,10 @@ class _Reader:
     def _identify(self, identifier: str) -> None:
         known = self._facts.identifiers
         if identifier in known:
-            self._findings.append(found("REFERENCE_DUPLICATE_ID", f"manifest.xml:{self.line()}", id=identifier))
+            self._findings.take([found("REFERENCE_DUPLICATE_ID", f"manifest.xml:{self.line()}", id=identifier[:80])])
         known.setdefault(identifier, self.line())
-        if len(known) > 3 * MOST_NAMED:
-            self.stop("MANIFEST_LIMIT", what=f"{3 * MOST_NAMED} id")
+        if len(known) > MOST_NAMED:
+            self.stop("MANIFEST_LIMIT", what=f"{MOST_NAMED} id")
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         identifier, line = attributes.get("id", ""), self.line()
@@ -130,7 +142,7 @@ class _Reader:
             self._object = ObjectFacts(identifier, line, name == "BinaryDataObject", self._group)
             self._facts.objects.setdefault(identifier, self._object)
         elif name == "ArchiveUnit":
-            if self._units:
+            if self._units and identifier:
                 self._facts.children[self._units[-1].id].append(identifier)
             self._units.append(UnitFacts(identifier, line))
         elif name == "MessageDigest" and self._object:
@@ -145,6 +157,7 @@ class _Reader:
             self._length += len(data)
 
     def end(self, _: str) -> None:
+        self.events += 1
         name = self._open.pop()
         above = self._open[-1] if self._open else ""
         text = "".join(self._text).strip()
@@ -217,7 +230,7 @@ class _Reader:
         unit = self._units[-1]
         if name == "ArchiveUnit":
             self._facts.units += not unit.refers
-            self._findings += unit_findings(unit)
+            self._findings.take(unit_findings(unit))
             self._units.pop()
         elif above != "Content":
             return

@@ -94,8 +94,10 @@ def _transfer_actions(actions: _Group) -> None:
     deposit.add("sip", type=Path, told="deposit sip")
     deposit.add("--agreement")
     deposit.add("--dry-run", action="store_true")
-    deposit.add("--wait", action=argparse.BooleanOptionalAction, default=True)
-    deposit.add("--resumable", action=argparse.BooleanOptionalAction, default=None)
+    deposit.add("--wait", action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS)
+    deposit.add("--resumable", action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS)
+    # Said here, for argparse would write them into the help, and in English.
+    deposit.parser.set_defaults(wait=True, resumable=None)
     _timeout(deposit)
     actions.add("status").add("transfer")
     wait = actions.add("wait")

@@ -6,12 +6,15 @@ from typing import Final
 from chartrier_client.cli.exits import TECHNICAL
 from chartrier_client.cli.following import follow, tell_transfer
 from chartrier_client.cli.run import Run
+from chartrier_client.errors import Problem
 from chartrier_client.http import Client
 from chartrier_client.language import Text
+from chartrier_client.progress import Bar
 from chartrier_client.settings import SettingsError
 from chartrier_client.upload_memory import UploadMemory
 from chartrier_client.uploads import Upload
 
+NO_UPLOADS: Final = frozenset({404, 405, 501})
 SENDING: Final = Text("envoi", "sending")
 
 
@@ -29,15 +32,26 @@ def deposit(client: Client, run: Run) -> int:
     upload = Upload(run.asked.sip, agreement, run.asked.dry_run, memory)
     resumable = _is_resumable(run, run.asked.sip)
     with run.output.bar(SENDING) as bar:
-        if resumable:
-            transfer_id = client.upload(upload, bar)
-        else:
-            transfer_id = client.deposit(upload.path, agreement, dry_run=upload.dry_run, on_sent=bar)
+        transfer_id = _sent(client, run, upload, bar) if resumable else _sent_at_once(client, upload, bar)
     code = _tell(client, run, transfer_id)
     if resumable:
         # Nothing is left to go on with: the same command deposits anew.
         client.forget(upload)
     return code
+
+
+def _sent(client: Client, run: Run, upload: Upload, bar: Bar | None) -> str:
+    try:
+        return client.upload(upload, bar)
+    except Problem as problem:
+        if run.asked.resumable or problem.status not in NO_UPLOADS:
+            raise
+    # An archive of an earlier release takes packages in one request only.
+    return _sent_at_once(client, upload, bar)
+
+
+def _sent_at_once(client: Client, upload: Upload, bar: Bar | None) -> str:
+    return client.deposit(upload.path, upload.agreement, dry_run=upload.dry_run, on_sent=bar)
 
 
 def _is_resumable(run: Run, sip: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tracemalloc
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -111,3 +112,32 @@ def test_a_file_is_packaged_piece_by_piece_and_progress_is_told(tmp_path: Path) 
 def test_something_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DescriptionError, match="not a folder"):
         build_from_folder(tmp_path / "absent", tmp_path / "sip.zip", an_envelope())
+
+
+def test_what_is_too_large_for_a_plain_zip_goes_into_a_zip64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_folder(tmp_path, "a.txt")
+    (folder / "grand.bin").write_bytes(bytes(5000))
+    # As if a plain ZIP could hold no more than a thousand bytes.
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+
+    built = build_from_folder(folder, tmp_path / "sip.zip", an_envelope(), plan=FolderPlan(compress=False))
+
+    monkeypatch.undo()
+    assert b"PK\x06\x06" in built.path.read_bytes()
+    assert check_sip(built.path).findings == ()
+
+
+def test_neither_building_nor_checking_holds_a_file_in_memory(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, "a.txt")
+    with (folder / "grand.bin").open("wb") as file:
+        file.truncate(32 << 20)
+    tracemalloc.start()
+    try:
+        built = build_from_folder(folder, tmp_path / "sip.zip", an_envelope(), plan=FolderPlan(compress=False))
+        report = check_sip(built.path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert report.findings == ()
+    assert peak < 12 << 20

@@ -1,6 +1,7 @@
 """What can be wrong with a package is found without an archive, under the archive's own codes."""
 
 import base64
+import csv
 import hashlib
 import io
 import json
@@ -14,14 +15,19 @@ from pathlib import Path
 import pytest
 
 from chartrier_client import Level, SipBuilder, SourceFile, Unit, check_sip
-from chartrier_client.checking import check as checking
 from chartrier_client.checking import container
+from chartrier_client.checking import findings as told
 from chartrier_client.checking.findings import TEXTS
 from chartrier_client.command import main
 from tests import corpus_location
 from tests.unit.client.folders import an_envelope
 
 Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def corpus_dir() -> Path:
+    return corpus_location.corpus_dir()
 
 
 def a_package(place: Path) -> Files:
@@ -196,6 +202,14 @@ def test_elements_without_end_are_refused(tmp_path: Path) -> None:
     assert codes(zipped(tmp_path / "sip.zip", files)) == ["MANIFEST_LIMIT"]
 
 
+def test_a_tag_made_to_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    files = a_package(tmp_path)
+    opening = files["manifest.xml"].decode().partition("<Date>")[0]
+    files["manifest.xml"] = (opening + "<a " + "".join(f"b{n}='' " for n in range(700_000))).encode()
+
+    assert codes(zipped(tmp_path / "sip.zip", files)) == ["MANIFEST_LIMIT"]
+
+
 def test_a_bomb_is_refused_before_it_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "RATIO_FLOOR", 1 << 20)
     for name, write in (("bomb.zip", zip_bomb), ("bomb.tar.gz", tar_bomb)):
@@ -270,7 +284,7 @@ def test_links_and_encrypted_entries_are_told_of_and_not_read(tmp_path: Path) ->
 
 
 def test_findings_of_one_code_are_counted_beyond_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "MOST_PER_CODE", 3)
+    monkeypatch.setattr(told, "MOST_PER_CODE", 3)
     files = a_package(tmp_path) | {f"Content/{number}.txt": b"x" for number in range(5)}
 
     report = check_sip(zipped(tmp_path / "sip.zip", files))
@@ -289,6 +303,18 @@ def test_the_official_schemas_judge_where_somebody_has_them(tmp_path: Path) -> N
     assert [finding.code for finding in check_sip(path, schemas).findings] == ["MANIFEST_SCHEMA"]
 
 
+def test_what_the_archive_takes_of_real_packages_the_check_takes(corpus_dir: Path) -> None:
+    refused = []
+    with (corpus_dir / "expected.csv").open(encoding="utf-8", newline="") as rows:
+        packages = {row["file"]: row["expected"] for row in csv.DictReader(rows)}
+    for name, expected in packages.items():
+        report = check_sip(corpus_dir / name)
+        assert expected not in {"accept", "strict"} or report.is_acceptable, (name, report.findings)
+        refused += [name] if not report.is_acceptable else []
+
+    assert len(refused) >= 30
+
+
 def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = a_package(tmp_path)
     without_file("Content/OBJ1.txt")(files)
@@ -299,9 +325,9 @@ def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["sip", "check", str(wrong)], {}) == 2
     assert "OBJECT_FILE_MISSING manifest.xml:17 OBJ1 : le fichier «Content/OBJ1.txt»" in capsys.readouterr().out
     assert main(["--language", "en", "--json", "sip", "check", str(wrong)], {}) == 2
-    told = json.loads(capsys.readouterr().out)
-    assert told["acceptable"] is False
-    assert [(row["code"], row["message"]) for row in told["findings"]] == [
+    report = json.loads(capsys.readouterr().out)
+    assert report["acceptable"] is False
+    assert [(row["code"], row["message"]) for row in report["findings"]] == [
         ("OBJECT_FILE_MISSING", "the file «Content/OBJ1.txt» is not in the package")
     ]
     assert main(["sip", "check", str(tmp_path / "absent.zip")], {}) == 1

@@ -305,6 +305,20 @@ def test_a_deposit_without_an_agreement_is_a_slip_and_one_may_be_set(
     assert archive.requests("POST", TRANSFERS)[0].query == {"agreement": ["SET"]}
 
 
+def test_an_archive_that_knows_no_uploads_is_sent_a_large_package_at_once(
+    archive: ArchiveDouble, environment: Mapping[str, str], sip: Path
+) -> None:
+    around = {**environment, "CHARTRIER_RESUMABLE_FROM": "0"}
+    archive.says("POST", TRANSFERS, said({"id": "tr-1"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "accepted"}))
+
+    assert main(["deposit", str(sip), "--agreement", "A"], around) == 0
+    assert len(archive.requests("POST", "/ingest/v1/uploads")) == 1
+    # Whoever asks for pieces gets pieces or nothing.
+    assert main(["deposit", str(sip), "--agreement", "A", "--resumable"], around) == 1
+    assert len(archive.requests("POST", TRANSFERS)) == 1
+
+
 def test_a_failure_in_json_has_its_code_and_its_findings(
     archive: ArchiveDouble, environment: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
