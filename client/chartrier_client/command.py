@@ -89,7 +89,10 @@ def _explained(error: BaseException, output: Output) -> int:
     elif isinstance(error, OURS):
         output.complain(message, type(error).__name__)
     elif isinstance(error, KeyboardInterrupt):
-        again = Text("interrompu ; la même commande reprendra", "interrupted; the same command goes on")
+        again = Text(
+            "interrompu ; un dépôt par morceaux reprendra par la même commande",
+            "interrupted; the same command goes on with a deposit in pieces",
+        )
         output.complain(again.said(output.language), "INTERRUPTED")
     else:
         output.complain(message, "LOCAL")

@@ -92,7 +92,7 @@ def _walk(folder: Path, metadata: Path | None) -> _Found:
         below = [
             (child if relative == "." else f"{relative}/{child}", entry / child)
             for child in _sorted_names(entry)
-            if aside is None or (entry / child).resolve() != aside
+            if aside is None or child != aside.name or (entry / child).resolve() != aside
         ]
         waiting += reversed([each for each in below if _is_taken(*each, found)])
     if found.refused:

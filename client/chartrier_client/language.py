@@ -19,6 +19,10 @@ class Text(str):
         text.fr = fr
         return text
 
+    # Copies and pickles make it anew from both; typing has no `override` before Python 3.12.
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[explicit-override, override]
+        return (self.fr, self.en)
+
     @property
     def en(self) -> str:
         """The English sentence."""

@@ -1,14 +1,17 @@
 """What is remembered of uploads between two runs: a small file each, in a folder of the user's."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chartrier_client.conversation import Credentials
 from chartrier_client.files import sha512_of
+
+LONGEST_MEMORY: Final = 60 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,17 @@ class UploadMemory:
         part.touch(mode=0o600)
         part.write_text(json.dumps({"identity": asdict(identity), "location": location}, indent=2), encoding="utf-8")
         part.replace(file)
+        self._tidy()
 
     def forget(self, aim: Aim) -> None:
         """Remember this upload no more, whatever its file has become."""
         self._file(aim).unlink(missing_ok=True)
+
+    def _tidy(self) -> None:
+        """Forget what nobody went on with: no archive keeps half a package so long."""
+        for file in self.folder.glob("*.json"):
+            if time.time() - file.stat().st_mtime > LONGEST_MEMORY:
+                file.unlink(missing_ok=True)
 
     def _file(self, aim: Aim) -> Path:
         # One memory for each file and aim: a changed file takes the place of what it was.

@@ -102,8 +102,9 @@ def _take_cells(reading: RowReading, width: int) -> None:
 def _path(reading: RowReading) -> str:
     """Return the path, simplified; those of Windows are understood."""
     path = str(reading.values.get(("path", 1), ""))
-    if not path and not any(fault.code == "VALUE_CHARACTER" for fault in reading.faults):
-        reading.fault("PATH_EMPTY", Text("le chemin est vide", "the path is empty"), reading.column("path"))
+    column = reading.column("path")
+    if not path and not _has_fault(reading, column):
+        reading.fault("PATH_EMPTY", Text("le chemin est vide", "the path is empty"), column)
     return posixpath.normpath(path) if path else path
 
 

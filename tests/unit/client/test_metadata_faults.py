@@ -31,6 +31,7 @@ CASES = {
     "a path that is not there": ("b.pdf;;;;;;;;;;", [(2, "A", "PATH_ABSENT")]),
     "a path above the folder": ("../a.pdf;;;;;;;;;;", [(2, "A", "PATH_ABSENT")]),
     "no path": (";Titre;;;;;;;;;", [(2, "A", "PATH_EMPTY")]),
+    "no path beside another fault": (";a\x07b;;;;;;;;;", [(2, "A", "PATH_EMPTY"), (2, "B", "VALUE_CHARACTER")]),
     "a path said twice": ("a.pdf;;;;;;;;;;\n./a.pdf;;;;;;;;;;", [(3, "A", "PATH_REPEATED")]),
     "a file never deposited": (".DS_Store;;;;;;;;;;", [(2, "A", "PATH_LEFT_OUT")]),
     "an unknown level": ("a.pdf;;Boîte;;;;;;;;", [(2, "C", "VALUE_LEVEL")]),

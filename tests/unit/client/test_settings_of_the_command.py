@@ -1,6 +1,8 @@
 """Options before the environment, the environment before the file; no secret shows; two languages."""
 
+import copy
 import json
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from chartrier_client.cli.arguments import parser
 from chartrier_client.cli.help_texts import HELP
 from chartrier_client.command import main
+from chartrier_client.language import Text, told
 from chartrier_client.settings import VARIABLES, SettingsError, gather, language_of, read_config
 
 CONFIG = """
@@ -147,10 +150,10 @@ def test_everything_is_said_in_both_languages(
     words: list[str], fr: str, en: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     codes = []
-    for language, told in (("fr", fr), ("en", en)):
+    for language, words_told in (("fr", fr), ("en", en)):
         codes.append(main([*words, "--language", language], {}))
         captured = capsys.readouterr()
-        assert told in captured.out + captured.err
+        assert words_told in captured.out + captured.err
     assert codes == ([0, 0] if "--help" in words else [1, 1])
 
 
@@ -176,3 +179,10 @@ def _helps(language: str) -> list[str]:
             if isinstance(action.choices, dict):
                 waiting += action.choices.values()
     return helps
+
+
+def test_a_text_is_english_until_it_is_asked_in_french_and_survives_being_copied() -> None:
+    text = Text("oui", "yes")
+    for each in (text, copy.deepcopy(text), pickle.loads(pickle.dumps(text))):  # noqa: S301 (our own bytes)
+        assert (str(each), each.said("fr"), each.said("en"), each.said("de")) == ("yes", "oui", "yes", "oui")
+    assert [told(SettingsError(text), language) for language in ("fr", "en")] == ["oui", "yes"]

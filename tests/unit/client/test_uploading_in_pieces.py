@@ -270,6 +270,20 @@ def test_a_location_that_is_no_upload_is_refused(location: str) -> None:
         place_of("http://a", location)
 
 
+def test_a_memory_of_two_months_ago_goes_when_there_is_a_new_one(
+    archive: Client, uploads: UploadDouble, upload: Upload
+) -> None:
+    archive.upload(upload)
+    (old,) = memories(upload)
+    os.utime(old, (0, 0))
+
+    archive.upload(Upload(upload.path, "AUTRE", memory=upload.memory))
+
+    assert old not in memories(upload)
+    assert len(memories(upload)) == 1
+    assert len(uploads.uploads) == 2
+
+
 def test_a_memory_is_of_the_bytes_it_was_made_of(archive: Client, uploads: UploadDouble, upload: Upload) -> None:
     archive.upload(upload)
     (memory,) = memories(upload)
