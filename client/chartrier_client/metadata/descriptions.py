@@ -48,12 +48,21 @@ def read_descriptions(path: Path, there: Collection[str], left_out: Collection[s
                 if described:
                     faults += _place(path.name, columns, described, places, found, left_out)
                 if len(faults) >= MOST_FAULTS:
+                    faults.append(_and_more(path.name, row.number))
                     break
         except MetadataError as error:
             faults += error.faults
     if faults:
         raise MetadataError(faults)
     return Descriptions(found, dialect.notes)
+
+
+def _and_more(file: str, row: int) -> Fault:
+    reason = Text(
+        "les lignes suivantes n'ont pas été lues : corrigez d'abord ces défauts",
+        "the rows after this one were not read: mend these faults first",
+    )
+    return Fault(file, row, "", "", "AND_MORE", reason)
 
 
 def _has_no_path(columns: tuple[Column, ...]) -> bool:

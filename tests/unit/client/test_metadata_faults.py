@@ -1,10 +1,12 @@
 """Every fault of a metadata file is told, by file, row, column and reason, in two languages, all at once."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 
+import chartrier_client
 from chartrier_client import MetadataError
 from chartrier_client.folders import FolderPlan, build_from_folder
 from chartrier_client.metadata.columns import NAMES, known_columns
@@ -90,6 +92,26 @@ def test_a_fault_is_told_by_its_row_its_column_and_its_code(tmp_path: Path, case
 )
 def test_headers_have_faults_of_their_own(tmp_path: Path, headers: str, expected: list[tuple[int, str, str]]) -> None:
     assert faults_of(tmp_path, headers + "\n") == expected
+
+
+def test_beyond_a_thousand_faults_the_rest_is_not_read_and_that_is_said(tmp_path: Path) -> None:
+    found = faults_of(tmp_path, "path\n" + "absent\n" * 1500)
+
+    assert len(found) == 1001
+    assert (1001, "", "AND_MORE") in found
+
+
+def test_every_code_of_a_fault_is_in_the_readme() -> None:
+    package = Path(chartrier_client.__file__).parent
+    codes = {
+        code
+        for module in (package / "metadata").glob("*.py")
+        for code in re.findall(r'"([A-Z]+_[A-Z_]+|ENCODING)"', module.read_text(encoding="utf-8"))
+    }
+    readme = (package.parent / "README.md").read_text(encoding="utf-8")
+
+    assert len(codes) > 20
+    assert {code for code in codes if f"`{code}`" not in readme} == set()
 
 
 def test_a_row_with_faulty_headers_is_read_all_the_same(tmp_path: Path) -> None:
