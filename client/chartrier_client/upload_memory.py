@@ -63,7 +63,8 @@ class UploadMemory:
         if not isinstance(body, Mapping) or body.get("identity") != asdict(identity):
             return None
         location = body.get("location")
-        return location if isinstance(location, str) else None
+        # A place below the archive's address, and nowhere else.
+        return location if isinstance(location, str) and location.startswith("/") else None
 
     def keep(self, identity: Identity, location: str) -> None:
         """Remember where an upload is; for nobody else to read."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -23,8 +23,6 @@ from chartrier_client.conversation import (
     Question,
     Read,
     Work,
-    json_object,
-    patience,
     said,
 )
 from chartrier_client.errors import Problem, StillRunning, Unreachable, UploadError, problem_from, problem_of
@@ -40,16 +38,18 @@ STARTS: Final = 3
 FAILURES: Final = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 # 409: another offset; 423: the piece before is still being written; 460: the piece was spoilt on its way.
-AGAIN: Final = frozenset({409, 423, 460, 500, 502, 503, 504, 429})
+AGAIN: Final = frozenset({408, 409, 423, 429, 460, 500, 502, 503, 504})
+CUT_SHORT: Final = "truncated"
 GONE: Final = frozenset({404, 410})
-WRONG_OFFSET: Final = 409
+# Archives take some thousands of requests for one upload: the pieces of a large one are larger.
+MOST_PIECES: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A package to deposit; with a `memory` the same upload goes on after a crash of this program.
 
-    `piece` is how many bytes are sent, and held in memory, at a time.
+    `piece` is how many bytes are sent, and held in memory, at a time; more of a package of thousands of them.
     """
 
     path: Path
@@ -102,11 +102,11 @@ def uploaded(talk: Conversation, upload: Upload, on_sent: Callable[[int, int], N
 def _created(talk: Conversation, identity: Identity) -> Flow[str]:
     told = {
         "agreement": identity.aim.agreement,
-        "filename": Path(identity.aim.path).name,
+        "filename": "".join(letter if letter.isprintable() else "\ufffd" for letter in Path(identity.aim.path).name),
         "dry_run": "true" if identity.aim.dry_run else "false",
         "sha512": identity.sha512,
     }
-    metadata = ",".join(f"{name} {_base64(value.encode(errors='replace'))}" for name, value in told.items())
+    metadata = ",".join(f"{name} {_base64(value.encode())}" for name, value in told.items())
     headers = {**TUS, "Upload-Length": str(identity.size), "Upload-Metadata": metadata}
     question = Question("POST", UPLOADS, headers=headers)
     response = yield from talk.ask(question)
@@ -158,7 +158,9 @@ class _Sending:
         try:
             response = yield from self.talk.ask(question)
         except Problem as problem:
-            raise (_Gone() if problem.status in GONE else problem) from problem
+            if problem.status in GONE:
+                yield from self._gone()
+            raise
         yield Close(response)
         offset, length = response.headers.get("Upload-Offset", ""), response.headers.get("Upload-Length", "")
         if not offset.isdecimal() or length not in {"", str(self.identity.size)}:
@@ -180,23 +182,42 @@ class _Sending:
         except httpx.TransportError as error:
             yield from self._pause(None, error)
             return (yield from self.offset()), None
-        if response.is_success:
-            reached = response.headers.get("Upload-Offset", "")
-            known = response.headers.get("Chartrier-Transfer")
-            return int(reached) if reached.isdecimal() else (yield from self.offset()), known and _last(known)
-        if response.status_code in GONE:
-            raise _Gone
-        if response.status_code not in AGAIN:
-            raise problem_from(response)
-        if response.status_code != WRONG_OFFSET or self.failures:
-            yield from self._pause(response, None)
-        self.failures += response.status_code == WRONG_OFFSET
+        reached, known = response.headers.get("Upload-Offset", ""), response.headers.get("Chartrier-Transfer")
+        if response.is_success and reached.isdecimal() and int(reached) > offset:
+            return int(reached), known and _last(known)
+        if not response.is_success:
+            yield from self._refuse(response, is_last=offset + len(piece) == self.identity.size)
+        yield from self._pause(response, None)
         return (yield from self.offset()), None
+
+    def _refuse(self, response: httpx.Response, *, is_last: bool) -> Flow[None]:
+        """Raise what ends this upload; return where the piece may be sent again."""
+        if response.status_code in GONE:
+            yield from self._gone()
+        problem = problem_from(response)
+        if response.status_code not in AGAIN and problem.code != CUT_SHORT:
+            # With the last piece the archive judges the whole: nothing more will come of this upload.
+            self.is_refused = is_last
+            raise problem
+
+    def _gone(self) -> Flow[NoReturn]:
+        """Tell an upload that the archive has refused, which it says once more, from one that it forgot."""
+        try:
+            body = yield from self.talk.json(self._state())
+        except Problem as problem:
+            raise _Gone from problem
+        self._judge(body)
+        raise _Gone
+
+    def _judge(self, body: Mapping[str, Any]) -> None:
+        if body.get("state") == "refused":
+            self.is_refused = True
+            raise problem_of(body.get("problem"), 409)
 
     def _pause(self, response: httpx.Response | None, error: httpx.TransportError | None) -> Flow[None]:
         self.failures += 1
         if self.failures > FAILURES:
-            if response is not None:
+            if response is not None and not response.is_success:
                 raise problem_from(response)
             reason = said(error) if error else ""
             raise Unreachable(
@@ -205,22 +226,23 @@ class _Sending:
                     f"the upload breaks off again and again ({reason}): the same command goes on with it",
                 )
             )
+        asked = response.headers.get("Retry-After", "") if response is not None else ""
         growing = min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE)
-        asked = patience(response, growing, safe=True) if response is not None else None
-        yield Pause(asked if asked is not None else growing)
+        yield Pause(min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else growing)
 
     def _awaited(self) -> Flow[str]:
         """Ask for the transfer until it is known: the archive may take a while to put the pieces together."""
         waited, pause = 0.0, FIRST_PAUSE
         while waited <= DEPOSIT_TIMEOUT:
-            body = yield from self._state()
+            try:
+                body = yield from self.talk.json(self._state())
+            except Problem as problem:
+                raise (_Gone() if problem.status in GONE else problem) from problem
             if body.get("transfer"):
                 return _last(str(body["transfer"]))
+            self._judge(body)
             if body.get("state") == "expired":
                 raise _Gone
-            if body.get("state") == "refused":
-                self.is_refused = True
-                raise problem_of(body.get("problem"), 409)
             yield Pause(pause)
             waited, pause = waited + pause, min(pause * 1.5, LONGEST_PAUSE)
         raise StillRunning(
@@ -230,14 +252,8 @@ class _Sending:
             )
         )
 
-    def _state(self) -> Flow[Mapping[str, Any]]:
-        question = Question("GET", self.location, headers={**TUS, "Accept": "application/json"})
-        try:
-            response = yield from self.talk.ask(question)
-        except Problem as problem:
-            raise (_Gone() if problem.status in GONE else problem) from problem
-        yield from self.talk.read(question, response)
-        return json_object(response)
+    def _state(self) -> Question:
+        return Question("GET", self.location, headers={**TUS, "Accept": "application/json"})
 
     def _piece(self, start: int) -> bytes:
         known = self.upload.path.stat()
@@ -250,7 +266,7 @@ class _Sending:
             )
         with self.upload.path.open("rb") as file:
             file.seek(start)
-            return file.read(self.upload.piece)
+            return file.read(max(self.upload.piece, -(-self.identity.size // MOST_PIECES)))
 
     def _tell(self, offset: int) -> None:
         if self.on_sent:

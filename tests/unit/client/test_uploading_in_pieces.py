@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chartrier_client import Client, Problem, StillRunning, Unreachable, Upload, UploadError, UploadMemory
+from chartrier_client import uploads as sending
 from chartrier_client.uploads import place_of
 from tests.unit.client.upload_double import UPLOADS, Trouble, UploadDouble
 
@@ -57,6 +58,7 @@ def test_a_package_is_sent_piece_by_piece_and_told_of(
         Trouble(kept=PIECE),
         Trouble(kept=17),
         Trouble(409),
+        Trouble(408, kept=30),
         Trouble(423),
         Trouble(423, kept=PIECE),
         Trouble(460),
@@ -239,6 +241,41 @@ def test_a_refusal_once_it_is_whole_says_why(archive: Client, uploads: UploadDou
     assert (caught.value.status, caught.value.code) == (422, "digest_mismatch")
     # The same call begins anew.
     assert memories(upload) == []
+
+
+@pytest.mark.parametrize("status", [409, 422])
+def test_a_refusal_with_the_last_piece_says_why_and_the_next_call_begins_anew(
+    archive: Client, uploads: UploadDouble, upload: Upload, status: int
+) -> None:
+    uploads.refusal = {"status": status, "code": "not_wanted", "title": "Refusé", "detail": "Pas de ce dépôt."}
+
+    with pytest.raises(Problem, match="Pas de ce dépôt") as caught:
+        archive.upload(upload)
+
+    assert (caught.value.status, caught.value.code) == (status, "not_wanted")
+    assert uploads.count("POST") == 1
+    assert memories(upload) == []
+    uploads.refusal = None
+    assert archive.upload(upload) == "tr-2"
+
+
+def test_a_package_of_many_pieces_is_sent_in_larger_ones(
+    archive: Client, uploads: UploadDouble, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "MOST_PIECES", 3)
+
+    assert archive.upload(upload) == "tr-1"
+    assert uploads.count("PATCH") == 3
+
+
+def test_a_memory_that_points_elsewhere_is_none(archive: Client, uploads: UploadDouble, upload: Upload) -> None:
+    archive.upload(upload)
+    (memory,) = memories(upload)
+    body = json.loads(memory.read_text(encoding="utf-8"))
+    memory.write_text(json.dumps({**body, "location": "https://elsewhere.example/x"}), encoding="utf-8")
+
+    assert archive.upload(upload) == "tr-2"
+    assert len(uploads.uploads) == 2
 
 
 def test_a_transfer_that_never_comes_is_not_waited_for_for_ever(

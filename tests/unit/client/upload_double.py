@@ -21,6 +21,7 @@ class Kept:
     length: int
     metadata: dict[str, str]
     content: bytearray = field(default_factory=bytearray)
+    refused: dict[str, object] | None = None
 
     @property
     def transfer(self) -> str | None:
@@ -53,6 +54,7 @@ class UploadDouble:
         self.heard: list[tuple[str, str]] = []
         self.states: list[dict[str, object]] = []
         self.known_at_once = True
+        self.refusal: dict[str, object] | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"archive": self}))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -92,8 +94,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._heard()
         kept = self.archive.uploads.get(self.path)
-        if kept is None:
-            self._say(404, {})
+        if kept is None or kept.refused:
+            self._say(404 if kept is None else 410, {})
             return
         self._say(200, {"Upload-Offset": str(len(kept.content)), "Upload-Length": str(kept.length)})
 
@@ -104,6 +106,10 @@ class Handler(BaseHTTPRequestHandler):
             self._say(200, {}, json.dumps(state).encode())
             return
         kept = self.archive.uploads.get(self.path)
+        if kept and kept.refused:
+            over = {"state": "refused", "transfer": None, "problem": kept.refused}
+            self._say(200, {}, json.dumps(over).encode())
+            return
         state_of = self.archive.states.pop(0) if self.archive.states else {"state": "completed"}
         told = {
             "transfer": kept.transfer if kept and not self.archive.states else None,
@@ -115,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         piece = self._heard()
         kept = self.archive.uploads.get(self.path)
         trouble = self.archive.troubles.pop(0) if self.archive.troubles else None
-        if kept is None:
+        if kept is None or kept.refused:
             self._say(410, {})
         elif self.headers["Upload-Offset"] != str(len(kept.content)):
             self._say(409, {})
@@ -131,6 +137,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _take(self, kept: Kept, piece: bytes) -> None:
         kept.content += piece
+        if self.archive.refusal and len(kept.content) == kept.length:
+            kept.refused = self.archive.refusal
+            self._say(int(str(kept.refused["status"])), {}, json.dumps(kept.refused).encode())
+            return
         known = {"Chartrier-Transfer": kept.transfer} if kept.transfer and self.archive.known_at_once else {}
         self._say(204, {"Upload-Offset": str(len(kept.content)), **known})
 
