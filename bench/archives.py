@@ -83,6 +83,11 @@ def _is_ready(base_url: str, home: Path) -> bool:
     return ready and (home / "admin-client.json").exists()
 
 
+def another_town(archive: Archive) -> Archive:
+    """Found another town in a running archive."""
+    return _with_a_town(archive.mode, archive.home, archive.base_url)
+
+
 def _with_a_town(mode: str, home: Path, base_url: str) -> Archive:
     """Found a town as an administrator would: any deposit that is sound is accepted without a person."""
     known = json.loads((home / "admin-client.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The five workloads, each measured against the raw baseline on its own bytes, in the same run."""
+"""The workloads, each measured against the raw baseline on its own bytes, in the same run."""
 
 import asyncio
 import itertools
@@ -13,6 +13,7 @@ from statistics import median
 from bench import baseline, workloads
 from bench.archives import Archive
 from bench.driver import Deposit, Depositor, Load, depositing, sustain
+from bench.fairness import fairness
 from bench.figures import Figure, Outcome, Verdict, memory_figures, percentile, rate
 from bench.options import Options
 from bench.processes import Watch
@@ -163,6 +164,7 @@ _MEASURES: Mapping[str, Callable[[Archive, Options, Path], Outcome]] = {
     "units": units,
     "large": large,
     "growth": growth,
+    "fairness": fairness,
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODES = ("all-in-one", "full-stack")
-WORKLOADS = ("small", "many", "units", "large", "growth")
+WORKLOADS = ("small", "many", "units", "large", "growth", "fairness")
 
 _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
@@ -33,6 +33,7 @@ class Options:
     units_files: int
     large_bytes: int
     growth_count: int
+    fair_bytes: int
     patience: float
     enforce: bool
 
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--units-files", type=_positive, default=10_000, help="how many of them have a file of --many-bytes")
     add("--large-bytes", type=size_of, default=size_of("1GiB"), help="size of the file of the large SIP")
     add("--growth-count", type=_positive, default=500, help="deposits whose first and last hundred are compared")
+    add("--fair-bytes", type=size_of, default=size_of("256MiB"), help="size of each large SIP beside small ones")
     add("--patience", type=float, default=600.0, help="seconds after which a workload is given up")
     add("--enforce", action="store_true", help="exit 1 when a budget is missed")
     return parser

@@ -41,6 +41,8 @@ class AgreementTerms:
     """Agencies that a manifest may name in each role, by identifier; nothing is asked of a role that has none."""
     quota_bytes: int | None = None
     """How many bytes of files are taken in all."""
+    sandbox: bool = False
+    """Whether everything deposited is judged and answered, and nothing kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "originating_agencies": list(terms.originating_agencies) or None,
         "submission_agencies": list(terms.submission_agencies) or None,
         "quota_bytes": terms.quota_bytes,
+        "sandbox": terms.sandbox or None,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

@@ -71,6 +71,7 @@ class Terms(Body):
     originating_agencies: Agencies = ()
     submission_agencies: Agencies = ()
     quota_bytes: Limit | None = None
+    sandbox: Annotated[bool, Field(strict=True)] = False
 
 
 class NewAgreement(Terms):

@@ -71,6 +71,7 @@ agreement_version = Table(
     Column("originating_agencies", ARRAY(Text), nullable=False),
     Column("submission_agencies", ARRAY(Text), nullable=False),
     Column("quota_bytes", BigInteger),
+    Column("sandbox", Boolean, nullable=False, server_default="false"),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )

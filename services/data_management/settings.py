@@ -10,4 +10,4 @@ class DataManagementSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
     catalogue_slots: PositiveInt = 16
-    """AIPs catalogued at once."""
+    """AIPs catalogued at once, those with large catalogues aside."""

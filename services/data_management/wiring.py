@@ -13,10 +13,14 @@ from services.data_management.worker import Cataloguer
 from shared.calls import RoomCalls, RoomUnavailable
 from shared.messages.storage import AipStoredV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.lease import Lane
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
+
+STREAMS = 3
+"""Large catalogues loaded at once: each holds a connection for as long as it streams."""
 
 
 def build(settings: RoomSettings, own: DataManagementSettings, transport: Transport | None = None) -> Room:
@@ -24,11 +28,14 @@ def build(settings: RoomSettings, own: DataManagementSettings, transport: Transp
     foundation = lay("data_management", settings, transport)
     database = foundation.database
     cataloguer = Cataloguer(database, partial(fetch_catalogue, foundation.calls))
-    loop = WorkLoop(
-        database, {CATALOGUE: cataloguer.catalogue}, slots=own.catalogue_slots, lease_seconds=settings.lease_seconds
-    )
+    loops = [
+        WorkLoop(
+            database, {CATALOGUE: cataloguer.catalogue}, slots=slots, lane=lane, lease_seconds=settings.lease_seconds
+        )
+        for lane, slots in ((Lane.USUAL, own.catalogue_slots), (Lane.LARGE, STREAMS))
+    ]
     consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aips})
-    room = assemble(foundation, router, consumers=[consumer], loops=[loop])
+    room = assemble(foundation, router, consumers=[consumer], loops=loops)
     room.app.state.database = database
     return room
 

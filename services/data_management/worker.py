@@ -1,6 +1,5 @@
 """The long work of data management: load the catalogue of each stored AIP, and say so."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -23,9 +22,6 @@ from shared.steps import timed
 
 Fetch = Callable[[AipStoredV1], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 """Opens the bytes of an AIP's ``catalogue.ndjson`` as storage holds them."""
-
-STREAMS = 3
-"""Large catalogues loaded at once: each holds a connection for as long as it streams."""
 
 Standing = Mapping[UUID, StandingAip]
 """What the catalogue holds of AIPs, by their ids."""
@@ -63,7 +59,6 @@ class Cataloguer:
         self._database = database
         self._fetch = fetch
         self._together = recorder(database, load_together)
-        self._streams = asyncio.Semaphore(STREAMS)
 
     async def catalogue(self, held: Lease) -> None:
         """Load the catalogue of a stored AIP and say so; loaded before, only say so again."""
@@ -74,9 +69,8 @@ class Cataloguer:
             with timed("data_management", "load_catalogue"):
                 await self._together.add(whole)
         else:
-            async with self._streams:
-                with timed("data_management", "stream_catalogue"):
-                    await self._stream(job)
+            with timed("data_management", "stream_catalogue"):
+                await self._stream(job)
 
     async def _read_whole(self, job: Job) -> Whole:
         reader = CatalogueReader(job.message)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from services.ingest import queries
-from services.ingest.agreements import agreement_for
+from services.ingest.agreements import agreement_for, known_agreement, most_bytes
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.findings_catalogue import catalogue
@@ -21,8 +21,9 @@ from services.ingest.multipart import boundary_of, sip_part
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
 from services.ingest.queries import Transfer
-from services.ingest.reception import Parcel, announced_digests, matching, receive
+from services.ingest.reception import PRINTABLE, Parcel, announced_digests, matching, receive, too_large
 from services.ingest.refusals import refusals_noted
+from services.ingest.replies import reply_to_trial, vocabulary_of
 from services.ingest.report import report
 from services.ingest.views import links, summary_view, transfer_view
 from shared.bodies import stream_of
@@ -40,8 +41,6 @@ router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
 PAGE = 50
 XML = "application/xml"
 JSON = "application/json"
-PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""A name without control characters."""
 
 
 def _ingest(request: Request) -> Ingest:
@@ -68,15 +67,16 @@ async def create_transfer(
 ) -> JSONResponse:
     """Take a SIP in: the raw package as body, or multipart/form-data with one part named ``sip``.
 
-    With ``dry_run`` it is judged as it would be, and nothing of it is kept but the verdict, for some days.
+    With ``dry_run``, or under a sandbox, it is judged as it would be, and nothing of it is kept but the verdict, for
+    some days.
     """
     ingest.turnstile.admit(caller.subject)
     chosen = await agreement_for(ingest, caller, agreement, now().date())
-    limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
+    limit = most_bytes(ingest, chosen)
     async with refusals_noted(ingest.database, caller.subject, chosen):
         parcel = replace(_parcel(request, limit, filename), dry_run=dry_run)
     transfer, new = await receive(ingest, chosen, caller.subject, parcel)
-    body = {"id": str(transfer.id), "state": transfer.state, "links": links(transfer)}
+    body = {"id": str(transfer.id), "state": transfer.state, "dry_run": transfer.dry_run, "links": links(transfer)}
     return JSONResponse(body, 202 if new else 200, {"Location": links(transfer)["self"]})
 
 
@@ -91,7 +91,7 @@ def _parcel(request: Request, limit: int, filename: str | None) -> Parcel:
         # Length and digest announced are those of the form, not of the part.
         return Parcel(sip_part(matching(chunks, digests), boundary_of(content_type)), None, {}, filename, size)
     if size is not None and size > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     return Parcel(chunks, size, digests, filename)
 
 
@@ -101,23 +101,13 @@ async def _limited(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[by
         async for chunk in chunks:
             taken += len(chunk)
             if taken > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             yield chunk
     except ClientDisconnect as error:
         raise Problem(400, "truncated", "Le corps s'est interrompu.", "The body was cut short.") from error
     except TooSlow as error:
         # As a problem of ours, so that it is journaled like any other refusal.
         raise too_slow() from error
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(
-        413,
-        "too_large",
-        f"Le versement dépasse la limite de {limit} octets.",
-        f"The deposit exceeds the limit of {limit} bytes.",
-        extra={"limit": limit},
-    )
 
 
 @router.get("/transfers")
@@ -182,16 +172,21 @@ async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -
     """Return the SEDA Acknowledgement, from the moment the manifest's header was read."""
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
     header = None if transfer.header is None else header_of_json(transfer.header)
-    if header is None or not can_answer(header) or transfer.dry_run:
+    if header is None or not can_answer(header):
         raise _not_yet("acknowledgement_not_ready", "L'accusé de réception", "The acknowledgement", transfer)
-    letter = Letter(header, f"{transfer.id}-ack", rfc3339(transfer.received_at))
+    letter = Letter(header, f"{transfer.id}-ack", rfc3339(transfer.received_at), trial=transfer.dry_run)
     return Response(acknowledgement(letter), media_type=XML)
 
 
 @router.get("/transfers/{transfer_id}/reply", response_class=Response, responses={200: content_of(XML)})
 async def get_reply(caller: Reader, ingest: Parts, transfer_id: str) -> Response:
-    """Return the SEDA ArchiveTransferReply of an accepted or rejected transfer."""
+    """Return the SEDA ArchiveTransferReply of an accepted or rejected transfer; a dry run's says that it is one."""
     transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    if transfer.dry_run and transfer.state is TransferState.JUDGED:
+        agreement = await known_agreement(ingest, str(transfer.agreement))
+        answer = reply_to_trial(transfer, vocabulary_of(agreement))
+        if answer is not None:
+            return Response(answer, media_type=XML)
     if transfer.reply_key is None:
         raise _not_yet("reply_not_ready", "La réponse", "The reply", transfer)
     try:
@@ -236,14 +231,7 @@ async def _within(ingest: Ingest, caller: Caller, permission: Permission, transf
 
 
 def _not_yet(code: str, fr: str, en: str, transfer: Transfer) -> Problem:
-    if transfer.dry_run:
-        return Problem(
-            409,
-            "dry_run",
-            "Un essai (dry_run) n'a pas de réponse SEDA ; voyez le rapport.",
-            "A dry run has no SEDA answer; see the report.",
-        )
-    final = transfer.state in {TransferState.ACCEPTED, TransferState.REJECTED}
+    final = transfer.state in {TransferState.ACCEPTED, TransferState.REJECTED, TransferState.JUDGED}
     if final:
         return Problem(
             409,

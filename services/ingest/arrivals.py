@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.ingest import queries
+from services.ingest import lanes, queries
 from services.ingest.domain.transfer import TransferState
 from services.ingest.queries import Transfer
 from shared.messages.ingest import SipReceivedV1
 from shared.messages.journal import JournalLineV1
-from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
 from shared.object_store.port import Written
@@ -45,11 +44,12 @@ async def enter(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Transfer |
 
 async def _at_once(tx: Transaction, entered: list[Transfer | None]) -> list[Transfer | None]:
     """Have dry runs checked: nobody else is told of them."""
-    dry = [new.id for new in entered if new is not None and new.dry_run]
+    dry = [new for new in entered if new is not None and new.dry_run]
     if not dry:
         return entered
-    moved = await queries.step(tx.connection, dry, TransferState.RECEIVED, TransferState.CHECKING)
-    await enqueue(tx, JUDGE, *(Piece(str(one)) for one in dry))
+    ids = [one.id for one in dry]
+    moved = await queries.step(tx.connection, ids, TransferState.RECEIVED, TransferState.CHECKING)
+    await enqueue(tx, JUDGE, *map(lanes.further, dry))
     return [None if new is None else moved.get(new.id, new) for new in entered]
 
 

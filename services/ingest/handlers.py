@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.ingest import intake, queries
+from services.ingest import intake, lanes, queries
 from services.ingest.agreements import refuse_suspended
 from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.finding_texts import found
@@ -20,7 +20,7 @@ from services.ingest.domain.records import findings_of_json, findings_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
 from services.ingest.parts import Ingest
 from services.ingest.queries import Move, Transfer
-from services.ingest.replies import package_key, write_reply
+from services.ingest.replies import package_key, vocabulary_of, write_reply
 from shared.messages.admin import AgreementPublishedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import SipReceivedV1, SipRejectedV1, TransferCompletedV1
@@ -50,7 +50,7 @@ async def start_checks(tx: Transaction, messages: Sequence[SipReceivedV1]) -> No
     ids = [message.transfer_id for message in messages]
     moved = await queries.step(tx.connection, ids, TransferState.RECEIVED, TransferState.CHECKING)
     await _require_passed(tx, ids, moved, TransferState.RECEIVED)
-    await enqueue(tx, PROCESS, *(Piece(str(one.transfer_id), cause=one.message_id) for one in messages))
+    await enqueue(tx, PROCESS, *map(lanes.received, messages))
 
 
 async def keep_agreements(tx: Transaction, messages: Sequence[AgreementPublishedV1]) -> None:
@@ -73,7 +73,7 @@ async def build_again(tx: Transaction, messages: Sequence[AipStorageRefusedV1]) 
         transfer = transfers[message.transfer_id]
         if transfer.state is TransferState.STORING:
             await queries.record_built(tx.connection, {transfer.id: None})
-            await enqueue(tx, PROCESS, Piece(str(transfer.id), cause=message.message_id))
+            await enqueue(tx, PROCESS, lanes.further(transfer, message.message_id))
 
 
 async def record_deposit(tx: Transaction, messages: Sequence[AipCataloguedV1]) -> None:
@@ -126,7 +126,7 @@ async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[Deposi
 async def _vocabularies(tx: Transaction, transfers: Sequence[Transfer]) -> list[ReplyCodes]:
     """Return by which vocabulary each transfer is answered: that of its agreement as it stands now."""
     agreements = await queries.find_agreements(tx.connection, [str(transfer.agreement) for transfer in transfers])
-    return [ReplyCodes.VITAM if one is None else ReplyCodes(one.reply_codes) for one in agreements]
+    return [vocabulary_of(one) for one in agreements]
 
 
 async def _write_replies(
@@ -233,7 +233,7 @@ async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: b
         tx.journal(line(transfer, "transfer.decided", archivist, {"decision": verdict}))
         if accept:
             await queries.move(tx.connection, [Move(transfer, TransferState.STORING, {"reason": reason or None})])
-            await enqueue(tx, PROCESS, Piece(str(transfer.id)))
+            await enqueue(tx, PROCESS, lanes.further(transfer))
             return
         await intake.count(tx.connection, {transfer.agreement: -(transfer.counts or {}).get("bytes", 0)})
         refusal = found("DECISION_REFUSED", "decision", reason=reason)

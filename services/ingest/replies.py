@@ -12,6 +12,7 @@ from services.ingest.domain.records import findings_of_json, header_of_json
 from services.ingest.pipeline.reply import Letter, can_answer, compose_reply
 from services.ingest.queries import Transfer
 from shared.clock import rfc3339
+from shared.messages.admin import AgreementV1
 from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 from shared.steps import timed
@@ -42,6 +43,23 @@ async def write_reply(
             await staging.delete(key)
             await staging.put(key, _enclosed(staging, transfer, before, after, accepted=accepted))
     return key
+
+
+def reply_to_trial(transfer: Transfer, codes: ReplyCodes) -> bytes | None:
+    """Return the reply to a dry run that was judged: what would be answered, without a grant date or a package.
+
+    It says itself that it is one. None when no header was read.
+    """
+    header = None if transfer.header is None else header_of_json(transfer.header)
+    if header is None or not can_answer(header):
+        return None
+    letter = Letter(header, f"{transfer.id}-atr", rfc3339(transfer.changed_at), codes, trial=True)
+    return b"".join(compose_reply(letter, findings_of_json(transfer.findings), _french))
+
+
+def vocabulary_of(agreement: AgreementV1 | None) -> ReplyCodes:
+    """Return by which vocabulary an agreement wants its transfers answered."""
+    return ReplyCodes.VITAM if agreement is None else ReplyCodes(agreement.reply_codes)
 
 
 async def _enclosed(

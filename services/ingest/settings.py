@@ -59,11 +59,17 @@ class IngestSettings(BaseSettings):
     uploads: int = Field(default=128, ge=1)
     """Deposits whose bytes come in at once, in each process; beyond it, 503. Of one client a quarter; then 429."""
 
+    upload_hours: int = Field(default=24, ge=1, le=720)
+    """How long an upload may rest before it expires; as long again, one that is over is still known."""
+
     ingest_processes: PositiveInt = 2
     """Child processes that check and build."""
 
+    large_processes: PositiveInt = 1
+    """Child processes that check and build large deposits: started when the first one comes."""
+
     ingest_slots: PositiveInt = 16
-    """Transfers in hand at once."""
+    """Transfers in hand at once, large ones aside."""
 
     dry_run_days: int = Field(default=7, ge=1, le=3650)
     """How long the verdict of a dry run is kept."""

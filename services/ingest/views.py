@@ -76,10 +76,10 @@ def links(transfer: Transfer) -> dict[str, str]:
     """Say where the rest is to be had; an answer that does not exist yet has no link."""
     here = f"/ingest/v1/transfers/{transfer.id}"
     found = {"self": here, "report": f"{here}/report"}
-    answered = transfer.header is not None and not transfer.dry_run
-    if answered and can_answer(header_of_json(transfer.header or {})):
+    answered = transfer.header is not None and can_answer(header_of_json(transfer.header))
+    if answered:
         found["acknowledgement"] = f"{here}/acknowledgement"
-    if transfer.reply_key is not None:
+    if transfer.reply_key is not None or (answered and transfer.state is TransferState.JUDGED):
         found["reply"] = f"{here}/reply"
     if transfer.state is TransferState.ACCEPTED:
         found["units"] = f"/access/v1/units?transfer={transfer.id}"

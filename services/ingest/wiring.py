@@ -16,11 +16,22 @@ from services.ingest.adapters.rules import RuleReferential
 from services.ingest.arrivals import JUDGE
 from services.ingest.dry_runs import forget_dry_runs
 from services.ingest.explainer import Explainer, prepare
+from services.ingest.lanes import PATIENCE_SECONDS
 from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.schema import use_official
 from services.ingest.settings import IngestSettings
+from services.ingest.uploads import api as uploads_api
+from services.ingest.uploads.assembling import enter_upload
+from services.ingest.uploads.forgetting import (
+    FORGET_PIECES,
+    expire,
+    forget_orphan_pieces,
+    forget_pieces,
+    forget_uploads,
+)
+from services.ingest.uploads.receiving import ASSEMBLE
 from services.ingest.worker import Workshop
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
@@ -31,10 +42,12 @@ from shared.messages.proof import DepositRecordedV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
+from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import open_store, staging_of
+from shared.object_store.port import ObjectStore
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
@@ -50,8 +63,11 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
     database, lasts = foundation.database, settings.lease_seconds
     ingest = Ingest(database, foundation.calls, staging, own)
     children = Children(own.ingest_processes, partial(use_official, own.seda_xsd))
+    large_children = Children(own.large_processes, partial(use_official, own.seda_xsd))
     explainer = Explainer(Children(1, partial(prepare, own.seda_xsd)))
-    workshop = Workshop(ingest, children, RuleReferential(foundation.calls), explainer=explainer)
+    rules = RuleReferential(foundation.calls)
+    workshop = Workshop(ingest, children, rules, explainer=explainer, patience=PATIENCE_SECONDS)
+    of_the_large = Workshop(ingest, large_children, rules, explainer=explainer)
     room = assemble(
         foundation,
         _routes(),
@@ -77,10 +93,26 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
                 slots=own.ingest_slots,
                 lease_seconds=lasts,
             ),
+            WorkLoop(
+                database,
+                dict.fromkeys((handlers.PROCESS, JUDGE), of_the_large.process),
+                # One more than are checked: its working copy is made meanwhile.
+                slots=own.large_processes + 1,
+                lane=Lane.LARGE,
+                lease_seconds=lasts,
+            ),
             WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
+            # Apart: whoever sent the last bytes of an upload waits for its transfer.
+            *(
+                WorkLoop(
+                    database, {ASSEMBLE: partial(enter_upload, ingest)}, slots=slots, lane=lane, lease_seconds=lasts
+                )
+                for lane, slots in ((Lane.USUAL, 4), (Lane.LARGE, 2))
+            ),
+            WorkLoop(database, {FORGET_PIECES: partial(forget_pieces, ingest)}, slots=2, lease_seconds=lasts),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),
-        close=(children.close, explainer.close, staging.close),
+        close=(children.close, large_children.close, explainer.close, staging.close),
     )
 
     async def measure_space(_: RoomDatabase) -> None:
@@ -88,17 +120,23 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
 
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.ingest = ingest
-    kept = timedelta(days=own.dry_run_days)
-    chores = (
+    return replace(room, chores=_chores(own, staging))
+
+
+def _chores(own: IngestSettings, staging: ObjectStore) -> Sequence[Chore]:
+    rested = timedelta(hours=own.upload_hours)
+    return (
         Chore("orphans in staging", partial(forget_orphans, staging)),
-        Chore("dry runs", partial(forget_dry_runs, kept)),
+        Chore("dry runs", partial(forget_dry_runs, timedelta(days=own.dry_run_days))),
+        Chore("expired uploads", expire),
+        Chore("uploads that are over", partial(forget_uploads, rested)),
+        Chore("orphans of uploads", partial(forget_orphan_pieces, staging)),
     )
-    return replace(room, chores=chores)
 
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (api.router, reconciliation_api.router, intake_api.router):
+    for each in (api.router, uploads_api.router, reconciliation_api.router, intake_api.router):
         routes.include_router(each)
     return routes
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
@@ -43,9 +44,9 @@ from services.ingest.slowness import MOST_TIMES, TooSlow, found_too_slow, noted,
 from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check, read_header, scanner_seconds
 from shared.messages.admin import AgreementV1
 from shared.messaging.gathering import recorder
-from shared.messaging.lease import Lease, Piece
+from shared.messaging.lease import Lane, Lease, Piece
 from shared.messaging.outcome import TryAgain
-from shared.messaging.work import StaleLease, close, enqueue, note
+from shared.messaging.work import StaleLease, close, enqueue, move, note
 from shared.object_store.errors import KeyTaken
 from shared.object_store.port import ObjectStore
 from shared.steps import timed
@@ -53,6 +54,10 @@ from shared.steps import timed
 LEAVING_SECONDS = 3.0
 LISTENING_SECONDS = 2.0
 """How often a check that goes on is asked for the header; one that is over by then tells it with its verdict."""
+
+
+class Heavy(TryAgain):
+    """A step of a deposit that looked small takes longer than the others of its lane should wait."""
 
 
 class ScannerAway(TryAgain):
@@ -67,7 +72,8 @@ class Workshop:
     """Takes a transfer from received to handed over to storage.
 
     What many transfers write down at one moment is written in one transaction (`recording`). Without an `explainer`
-    refusals of the grammar stay as libxml2 tells them.
+    refusals of the grammar stay as libxml2 tells them. A step that takes a child longer than `patience`, in seconds,
+    is left to the workshop of the large, which has none.
     """
 
     def __init__(
@@ -77,14 +83,17 @@ class Workshop:
         rules: RuleReferential,
         listening: float = LISTENING_SECONDS,
         explainer: Explainer | None = None,
+        patience: float = math.inf,
     ) -> None:
         self._ingest = ingest
         self._children = children
         self._explainer = explainer
         self._rules = rules
         self._listening = listening
+        self._patience = patience
         # Those that wait for a child need not have their working copy made yet.
-        self._benches = asyncio.Semaphore(ingest.settings.ingest_processes + 1)
+        most = max(ingest.settings.ingest_processes, ingest.settings.large_processes)
+        self._benches = asyncio.Semaphore(most + 1)
         database = ingest.database
         # Apart: a refusal writes its reply to staging, which nothing that is accepted should wait for.
         self._accepted = recorder(database, partial(recording.conclude, ingest.staging))
@@ -94,6 +103,13 @@ class Workshop:
 
     async def process(self, held: Lease) -> None:
         """Do what the transfer's state asks for. Started again after any crash, it goes on from there."""
+        try:
+            await self._process(held)
+        except Heavy:
+            async with self._ingest.database.begin() as tx:
+                await move(tx, held, Lane.LARGE)
+
+    async def _process(self, held: Lease) -> None:
         transfer = await self._ingest.transfers.add(UUID(held.key))
         if transfer is None:
             raise AssertionError(f"work for a transfer that does not exist: {held.key}")
@@ -155,7 +171,7 @@ class Workshop:
         """Have a SIP checked, or find it too slow once that has happened too often; before that it is tried again."""
         seconds = self._ingest.settings.step_seconds
         try:
-            return await self._in_child(check, order, lambda: seconds + scanner_seconds(order))
+            return await self._in_child(check, order, lambda: scanner_seconds(order))
         except TooSlow:
             times = times_too_slow(held, seconds) + 1
             if times >= MOST_TIMES:
@@ -165,12 +181,14 @@ class Workshop:
             raise
 
     async def _in_child(
-        self, function: Callable[[Order], Answer], order: Order, seconds: Callable[[], float]
+        self, function: Callable[[Order], Answer], order: Order, waited: Callable[[], float] = lambda: 0.0
     ) -> Answer:
+        """Have a step done; what it has `waited` for others, in seconds, is not counted."""
+        given = self._ingest.settings.step_seconds
         try:
-            return await self._children.call(function, order, seconds=seconds)
+            return await self._children.call(function, order, seconds=lambda: min(given, self._patience) + waited())
         except ChildTooSlow as error:
-            raise TooSlow(str(error)) from error
+            raise (Heavy if self._patience < given else TooSlow)(str(error)) from error
         except errors.ScannerUnavailable as error:
             raise ScannerAway(str(error)) from error
         except errors.TryAgain as error:
@@ -195,7 +213,7 @@ class Workshop:
             ):
                 order = BuildOrder(sip, recipe.inventory, plan, folder / "aip.tar", folder / "package.xml")
                 with timed("ingest", "build"):
-                    summary = await self._in_child(build, order, lambda: self._ingest.settings.step_seconds)
+                    summary = await self._in_child(build, order)
                 with timed("ingest", "stage"):
                     await self._stage(transfer, order, summary)
             await self._handed_over.add(Built(held, transfer, plan, summary))

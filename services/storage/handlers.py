@@ -14,7 +14,7 @@ from shared.checksums import sha512_of
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.message import Message
-from shared.messaging.lease import Piece
+from shared.messaging.lease import Lane, Piece
 from shared.messaging.outcome import Rejected
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
@@ -24,6 +24,9 @@ WRITE = "write"
 
 VERIFY = "verify"
 """Read one copy back from its site, by another task than its writer."""
+
+LARGE_FROM = 8 * 1024**2
+"""Bytes from which a holding is large: its copies have buffers of their own, up to 32 MiB each."""
 
 Handle = Callable[[Transaction, Any], Coroutine[Any, Any, None]]
 
@@ -136,7 +139,17 @@ def _record(message: Message, named: tuple[UUID, int, UUID | None, str]) -> Arri
 async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
     """Take in what is not there yet, to be written to each site; return what that was."""
     added = await queries.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
-    causes = {(arrival.values["id"], arrival.values["version"]): arrival.cause for arrival in arrivals}
-    pieces = (Piece(work_key(*key, site), cause=causes[key]) for key in causes if key in added for site in sites)
+    new = [arrival for arrival in arrivals if (arrival.values["id"], arrival.values["version"]) in added]
+    pieces = (_copying(arrival, site) for arrival in new for site in sites)
     await enqueue(tx, WRITE, *pieces)
     return added
+
+
+def _copying(arrival: Arrival, site: str) -> Piece:
+    holding = arrival.values
+    return Piece(
+        work_key(holding["id"], holding["version"], site),
+        cause=arrival.cause,
+        owner=str(holding["establishment"] or ""),
+        lane=Lane.LARGE if holding["size"] >= LARGE_FROM else Lane.USUAL,
+    )

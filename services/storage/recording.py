@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.storage import queries
 from services.storage.domain.copies import Copy, is_stored
-from services.storage.handlers import VERIFY, WRITE, work_key
+from services.storage.handlers import VERIFY, WRITE
 from services.storage.queries import Holding, HoldingKey
 from services.storage.sites import OpenSite
 from shared.messages.ingest import MemberV1
@@ -137,7 +137,8 @@ async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) ->
 
 
 def _further(step: Step) -> Piece:
-    return Piece(work_key(step.holding.id, step.holding.version, step.copy.site), cause=step.held.cause)
+    held = step.held
+    return Piece(held.key, cause=held.cause, owner=held.owner, lane=held.lane)
 
 
 def _establishment(holding: Holding) -> UUID:

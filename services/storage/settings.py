@@ -102,4 +102,4 @@ class StorageSettings(BaseSettings):
     """How long a lock lasts before it is renewed: at least two audit periods."""
 
     storage_slots: PositiveInt = 16
-    """Copies written, and copies read back, at once."""
+    """Copies written, and copies read back, at once, large ones aside."""

@@ -20,12 +20,16 @@ from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import make_ready, open_store
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
+
+LARGE_SLOTS = 2
+"""Large copies written, and read back, at once: one on each of two sites."""
 
 
 def build(settings: RoomSettings, own: StorageSettings, transport: Transport | None = None) -> Room:
@@ -52,11 +56,13 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                 },
             ),
         ),
-        # Apart, so that a site that hangs in writing never keeps another's copies from being read back.
-        loops=(
-            WorkLoop(database, {WRITE: keeper.write}, slots=own.storage_slots, lease_seconds=lasts),
-            WorkLoop(database, {VERIFY: keeper.verify}, slots=own.storage_slots, lease_seconds=lasts),
-        ),
+        # Apart, so that a site that hangs in writing never keeps another's copies from being read back, nor large
+        # copies the small ones.
+        loops=[
+            WorkLoop(database, {kind: job}, slots=slots, lane=lane, lease_seconds=lasts)
+            for kind, job in ((WRITE, keeper.write), (VERIFY, keeper.verify))
+            for lane, slots in ((Lane.USUAL, own.storage_slots), (Lane.LARGE, LARGE_SLOTS))
+        ],
         dependencies=(
             *map(_site, sites.values()),
             # Ingest makes it; here only the workers read it.

@@ -1,9 +1,7 @@
 """The long work of storage: write each copy, read each copy back, tell when every one was found whole."""
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -32,10 +30,6 @@ log = logging.getLogger(__name__)
 
 LOST = Counter("chartrier_copies_lost", "Copies that their site did not give back as they were written", ("site",))
 
-LARGE = 8 * 1024**2
-AT_ONCE = 4
-"""Copies larger than that which are on their way at once: each has buffers of its own, up to 32 MiB."""
-
 
 class Keeper:
     """Puts holdings on sites and proves they are there.
@@ -54,7 +48,6 @@ class Keeper:
         self._sites = sites
         self._staging = staging
         self._settings = settings
-        self._large = asyncio.Semaphore(AT_ONCE)
         self._subjects: Gatherer[CopyKey, tuple[Holding, Copy] | None] = Gatherer(self._find)
         self._written = recorder(database, recording.note_written)
         self._verified = recorder(database, partial(recording.note_verified, sites))
@@ -70,9 +63,8 @@ class Keeper:
             await self._closed.add(held)
             return
         try:
-            async with self._room_for(holding):
-                with timed("storage", "write_copy"):
-                    receipt = await self._put(holding, opened)
+            with timed("storage", "write_copy"):
+                receipt = await self._put(holding, opened)
         except (NoSuchObject, WrongBytes) as error:
             await self._refuse(held, holding, str(error))
             return
@@ -86,9 +78,8 @@ class Keeper:
         """Read one copy back, past our caches, and count it if its digest is the holding's."""
         holding, copy, opened = await self._subject(held)
         try:
-            async with self._room_for(holding):
-                with timed("storage", "read_back"):
-                    found = await opened.store.sha512(holding.key, copy.version_id, cold=True)
+            with timed("storage", "read_back"):
+                found = await opened.store.sha512(holding.key, copy.version_id, cold=True)
         except NoSuchObject:
             found = None
         except StoreUnavailable as error:
@@ -98,10 +89,6 @@ class Keeper:
             await self._verified.add(Step(held, holding, judged))
         else:
             await self._not_whole(held, holding, judged)
-
-    def _room_for(self, holding: Holding) -> AbstractAsyncContextManager[None]:
-        """Wait for room in memory where a holding is large; small ones pass."""
-        return self._large if holding.size > LARGE else nullcontext()
 
     async def _put(self, holding: Holding, opened: OpenSite) -> Receipt:
         lock = retention_of(opened.site, now(), timedelta(days=self._settings.retention_days))

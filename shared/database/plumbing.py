@@ -78,9 +78,12 @@ def plumbing_tables(metadata: MetaData) -> None:
         _moment("progressed_at"),
         Column("last_error", Text),
         Column("trace", Text),
+        Column("owner", Text, nullable=False, server_default=""),
+        Column("lane", Text, nullable=False, server_default="usual"),
     )
     Index("uq_work_kind_key", work_table.c.kind, work_table.c.key, unique=True)
     Index("ix_work_ready", work_table.c.kind, work_table.c.not_before)
+    Index("ix_work_turn", *(work_table.c[name] for name in ("lane", "kind", "owner", "not_before")))
 
 
 METADATA = room_metadata()
@@ -133,3 +136,15 @@ EXTEND_V2 = (
     "ALTER TABLE work ADD COLUMN trace text",
 )
 """Second form: messages and work carry the trace they belong to, and a message may be for one consumer only."""
+
+EXTEND_V3 = (
+    "ALTER TABLE work ADD COLUMN IF NOT EXISTS owner text NOT NULL DEFAULT ''",
+    "ALTER TABLE work ADD COLUMN IF NOT EXISTS lane text NOT NULL DEFAULT 'usual'",
+)
+"""Third form: work says whose it is, and which hands do it. `INDEX_V3` goes with it.
+
+The release before leaves both out, and takes work whatever they say.
+"""
+
+INDEX_V3 = ("ix_work_turn", "work (lane, kind, owner, not_before)")
+"""Name and columns of the index by which owners take turns."""

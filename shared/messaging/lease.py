@@ -3,18 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
 
+class Lane(StrEnum):
+    """Which hands do a piece of work: small work never waits behind large work, nor large behind small."""
+
+    USUAL = "usual"
+    LARGE = "large"
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One piece of work to ask for, at once or not before a moment; `cause` is the message that asks for it."""
+    """One piece of work to ask for, at once or not before a moment; `cause` is the message that asks for it.
+
+    `owner` is whose it is, an establishment as a rule: hands are shared out among owners. Empty: nobody's.
+    """
 
     key: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     cause: UUID | None = None
     not_before: datetime | None = None
+    owner: str = ""
+    lane: Lane = Lane.USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,8 @@ class Lease:
     payload: Mapping[str, Any]
     cause: UUID | None
     trace: str | None = None
+    owner: str = ""
+    lane: Lane = Lane.USUAL
 
 
 class Hands(Protocol):

@@ -10,7 +10,7 @@ from shared.messages.journal import JournalLineV1
 from shared.messages.message import Message
 from shared.messaging.chain import Chain, delivery_of, leave
 from shared.messaging.delivery import Delivery
-from shared.messaging.lease import Hands
+from shared.messaging.lease import Hands, Lane
 from shared.tracing import current_trace
 
 
@@ -21,7 +21,7 @@ class Transaction:
     message: a transaction may be about many deposits.
     """
 
-    def __init__(self, connection: AsyncConnection, hands: dict[str, Hands]) -> None:
+    def __init__(self, connection: AsyncConnection, hands: dict[tuple[str, Lane], Hands]) -> None:
         self.connection = connection
         self.hands = hands
         self.messages: list[Message] = []
@@ -51,13 +51,13 @@ class Transaction:
 class RoomDatabase:
     """A room's engine and name; opens transactions and tells the relay when one left messages.
 
-    `hands` are those that do the room's work in this process, by kind of work, while they are at it.
+    `hands` are those that do the room's work in this process, by kind of work and lane, while they are at it.
     """
 
     def __init__(self, engine: AsyncEngine, room: str) -> None:
         self.engine = engine
         self.room = room
-        self.hands: dict[str, Hands] = {}
+        self.hands: dict[tuple[str, Lane], Hands] = {}
         # The same pool, without BEGIN and ROLLBACK around every question.
         self._readers = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -1,20 +1,24 @@
 """Long work as rows: leased on PostgreSQL's clock, with an epoch, renewed while the worker lives.
 
+Hands are shared out among the owners of work (`shared.messaging.turns`), and each lane has its own.
+
     enqueue ──► ready ──lease──► leased ──finish──► gone
        │          ▲                │ ▲
        └── where hands are free ───┼─┘
                   │                │
                   └── postpone ────┤  (failure of the world: later, without limit)
+                  └── move ────────┤  (to the hands of another lane)
                   └── lease runs out (the worker died or hangs): epoch + 1 for whoever takes it next
 
 An operator may have any of it begin anew, or be leased to nobody (`shared.messaging.interventions`).
 
-A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish`, `note` and `postpone` raise
-`StaleLease`, which rolls its transaction back.
+A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish`, `move`, `note` and `postpone`
+raise `StaleLease`, which rolls its transaction back.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -36,8 +40,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.plumbing import work
-from shared.messaging.lease import Hands, Lease, Piece
+from shared.messaging.lease import Hands, Lane, Lease, Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.messaging.turns import LEASE
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 LEASE_SECONDS = 30
 """How long a lease lasts unless renewed; workers renew every third of it."""
@@ -68,40 +75,6 @@ _ENQUEUE_LEASED = (
     .values(epoch=1, attempts=1, leased_until=func.clock_timestamp() + _seconds("lease_seconds"))
     .on_conflict_do_nothing()
     .returning(work.c.id, work.c.key)
-)
-
-_READY = (
-    select(work.c.id)
-    .where(
-        work.c.kind.in_(bindparam("kinds", expanding=True)),
-        work.c.not_before <= func.now(),
-        (work.c.leased_until.is_(None)) | (work.c.leased_until < func.now()),
-    )
-    .order_by(work.c.not_before)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
-    # As a table of its own it is read once; as a subquery a plan might read it again, and lease too many.
-    .cte("ready")
-)
-
-_LEASE = (
-    update(work)
-    .where(work.c.id == _READY.c.id)
-    .values(
-        epoch=work.c.epoch + 1,
-        attempts=work.c.attempts + 1,
-        leased_until=func.clock_timestamp() + _seconds("lease_seconds"),
-    )
-    .returning(
-        work.c.id,
-        work.c.kind,
-        work.c.key,
-        work.c.epoch,
-        work.c.attempts,
-        work.c.payload,
-        work.c.cause,
-        work.c.trace,
-    )
 )
 
 _OURS = (work.c.id == bindparam("row_id")) & (work.c.epoch == bindparam("row_epoch"))
@@ -137,6 +110,13 @@ _POSTPONE = (
     .returning(work.c.id)
 )
 
+_MOVE = (
+    update(work)
+    .where(_OURS)
+    .values(lane=bindparam("to"), leased_until=None, not_before=func.now(), attempts=work.c.attempts - 1)
+    .returning(work.c.id)
+)
+
 _NOTE = update(work).where(_OURS).values(payload=bindparam("noted", type_=work.c.payload.type)).returning(work.c.id)
 
 
@@ -145,8 +125,14 @@ async def enqueue(tx: Transaction, kind: str, *pieces: Piece) -> None:
 
     Where hands are free in this process they hold it from the commit on, without having to look for it.
     """
+    for lane in Lane:
+        of_lane = [piece for piece in pieces if piece.lane is lane]
+        if of_lane:
+            await _enqueue(tx, kind, of_lane, tx.hands.get((kind, lane)))
+
+
+async def _enqueue(tx: Transaction, kind: str, pieces: Sequence[Piece], hands: Hands | None) -> None:
     at_once = [piece for piece in pieces if piece.not_before is None]
-    hands = tx.hands.get(kind)
     handed = 0 if hands is None else hands.reserve(len(at_once))
     if hands is not None and handed:
         await _hand(tx, kind, at_once[:handed], hands)
@@ -172,7 +158,7 @@ async def _hand(tx: Transaction, kind: str, pieces: Sequence[Piece], hands: Hand
     rows = [{**_row(tx, kind, piece), "lease_seconds": hands.lease_seconds} for piece in by_key.values()]
     ids = {row.key: row.id for row in await tx.connection.execute(_ENQUEUE_LEASED, rows)}
     given += [
-        Lease(ids[key], kind, key, 1, 1, piece.payload, piece.cause, tx.trace_of(piece.cause))
+        Lease(id=ids[key], epoch=1, attempts=1, **_row(tx, kind, piece))
         for key, piece in reversed(by_key.items())
         if key in ids
     ]
@@ -185,17 +171,35 @@ def _row(tx: Transaction, kind: str, piece: Piece) -> dict[str, Any]:
         "payload": dict(piece.payload),
         "cause": piece.cause,
         "trace": tx.trace_of(piece.cause),
+        "owner": piece.owner,
+        "lane": piece.lane,
     }
 
 
 async def lease(
-    database: RoomDatabase, kinds: Sequence[str], limit: int, *, seconds: float = LEASE_SECONDS
+    database: RoomDatabase,
+    kinds: Sequence[str],
+    limit: int,
+    *,
+    lane: Lane = Lane.USUAL,
+    in_hand: Mapping[str, int] = NOTHING,
+    seconds: float = LEASE_SECONDS,
 ) -> list[Lease]:
-    """Take up to `limit` pieces of ready work, oldest first; no two workers take the same."""
-    wanted = {"kinds": list(kinds), "most": limit, "lease_seconds": seconds}
+    """Take up to `limit` pieces of ready work of a lane; no two workers take the same.
+
+    Owners take turns, those with the fewest pieces `in_hand` first; of one owner's work the oldest comes first.
+    """
+    wanted = {
+        "kinds": list(kinds),
+        "lane": lane,
+        "most": limit,
+        "held_owners": list(in_hand),
+        "held_counts": list(in_hand.values()),
+        "lease_seconds": seconds,
+    }
     async with database.reading() as connection:
-        rows = (await connection.execute(_LEASE, wanted)).all()
-    return [Lease(*row) for row in rows]
+        rows = (await connection.execute(LEASE, wanted)).all()
+    return [Lease(**{**row._mapping, "lane": lane}) for row in rows]  # noqa: SLF001 (SQLAlchemy's public name)
 
 
 async def renew(database: RoomDatabase, leases: Sequence[Lease], *, seconds: float = LEASE_SECONDS) -> set[int]:
@@ -250,6 +254,12 @@ async def note(tx: Transaction, held: Lease, payload: Mapping[str, Any]) -> None
     """
     values = {**_named(held), "noted": dict(payload)}
     if (await tx.connection.execute(_NOTE, values)).one_or_none() is None:
+        raise StaleLease(f"{held.kind} {held.key}")
+
+
+async def move(tx: Transaction, held: Lease, lane: Lane) -> None:
+    """Give the work back at once, for the hands of another lane. Raises `StaleLease` when it is no longer ours."""
+    if (await tx.connection.execute(_MOVE, {**_named(held), "to": lane})).one_or_none() is None:
         raise StaleLease(f"{held.kind} {held.key}")
 
 

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from opentelemetry.trace import SpanKind
 
 from shared.database.outage import is_outage
-from shared.messaging.lease import Lease
+from shared.messaging.lease import Lane, Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import LEASE_SECONDS, StaleLease, lease, postpone, release, renew
@@ -27,7 +28,7 @@ RELEASE_SECONDS = 3.0
 
 
 class WorkLoop:
-    """Runs up to `slots` pieces of a room's work at once. `jobs` maps a kind of work to what does it."""
+    """Runs up to `slots` pieces of a room's work in one lane at once. `jobs` maps a kind of work to what does it."""
 
     def __init__(
         self,
@@ -35,10 +36,12 @@ class WorkLoop:
         jobs: Mapping[str, Job],
         *,
         slots: int,
+        lane: Lane = Lane.USUAL,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._database = database
         self._jobs = jobs
+        self._lane = lane
         self._slots = slots
         self.lease_seconds = lease_seconds
         self._held: dict[asyncio.Task[None], Lease] = {}
@@ -86,14 +89,15 @@ class WorkLoop:
     async def run(self) -> None:
         """Work until cancelled; then let go of what is in hand, for another to take up."""
         heart = asyncio.create_task(self._beat())
+        kinds = [(kind, self._lane) for kind in self._jobs]
         self._open = True
-        self._database.hands |= dict.fromkeys(self._jobs, self)
+        self._database.hands |= dict.fromkeys(kinds, self)
         try:
             while True:
                 await self._round()
         finally:
             self._open = False
-            for kind in self._jobs:
+            for kind in kinds:
                 del self._database.hands[kind]
             held = list(self._held.values())
             heart.cancel()
@@ -119,7 +123,7 @@ class WorkLoop:
         taken: list[Lease] = []
         try:
             if free:
-                taken = await lease(self._database, tuple(self._jobs), free, seconds=self.lease_seconds)
+                taken = await self._lease(free)
             # Hands left over mean that nothing more was ready; none, that the end of one is worth another look.
             self._more = len(taken) == free
         except Exception as error:  # noqa: BLE001 (a database that is away only delays)
@@ -132,6 +136,15 @@ class WorkLoop:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(IDLE_SECONDS):
                 await self._wake.wait()
+
+    async def _lease(self, free: int) -> list[Lease]:
+        in_hand = Counter(held.owner for held in self._held.values())
+        return await lease(
+            *(self._database, tuple(self._jobs), free),
+            lane=self._lane,
+            in_hand=in_hand,
+            seconds=self.lease_seconds,
+        )
 
     def _begin(self, held: Lease) -> None:
         task = asyncio.create_task(self._do(held), name=f"{held.kind} {held.key}")

@@ -16,7 +16,7 @@ CLOSE_SECONDS = 5.0
 class Threads:
     """Two lanes, so that hours of copying and re-reading never keep a small request waiting."""
 
-    def __init__(self, name: str, short: int = 8, long: int = 4) -> None:
+    def __init__(self, name: str, short: int = 8, long: int = 6) -> None:
         self._short = ThreadPoolExecutor(short, f"{name}-short")
         self._long = ThreadPoolExecutor(long, f"{name}-long")
         self._calls: set[Future[Any]] = set()

@@ -83,3 +83,4 @@ class Agreement:
     originating_agencies: tuple[str, ...] = ()
     submission_agencies: tuple[str, ...] = ()
     quota_bytes: int | None = None
+    sandbox: bool = False

@@ -25,6 +25,7 @@ _CODE_LISTS: Sequence[Node] = (
 )
 _OUTCOMES = {Severity.ERROR: "KO", Severity.WARNING: "WARNING", Severity.INFO: "OK"}
 _WEIGHTS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
+_TRIAL = "ESSAI : rien de ce versement n'est conservé, et cette réponse ne prouve rien."
 _COMMENTS = {
     "OK": "Versement accepté.",
     "WARNING": "Versement accepté avec des avertissements.",
@@ -36,13 +37,14 @@ _COMMENTS = {
 class Letter:
     """What heads an answer: the SIP's header, our own message identifier, and the date (RFC 3339, UTC).
 
-    `codes` is the vocabulary of its ReplyCode.
+    `codes` is the vocabulary of its ReplyCode. An answer to a `trial` says that nothing was kept.
     """
 
     header: Header
     identifier: str
     date: str
     codes: ReplyCodes = ReplyCodes.VITAM
+    trial: bool = False
 
 
 def can_answer(header: Header | None) -> bool:
@@ -54,6 +56,7 @@ def acknowledgement(letter: Letter) -> bytes:
     """Return the Acknowledgement of a SIP: from the archival agency it names to its transferring agency."""
     out = BytesIO()
     with document(out, "Acknowledgement", {}, [(None, _namespace(letter.header))]) as xml:
+        xml.nodes(_warning(letter))
         xml.nodes(_opening(letter))
         xml.nodes([("MessageReceivedIdentifier", _token(letter.header.message_identifier))])
         xml.nodes([_organisation("Sender", letter.header.archival_agency)])
@@ -73,8 +76,8 @@ def compose_reply(
     `text` gives the sentence for the depositor; `grant_date`, when responsibility passed to the archive, goes
     with an acceptance and only with it; `package` is what `write_reply_package` wrote, empty for a refusal.
     """
-    if (outcome(findings) == "KO") != (grant_date is None):
-        raise ValueError("a reply has a grant date if, and only if, the transfer is accepted")
+    if (letter.trial or outcome(findings) == "KO") != (grant_date is None):
+        raise ValueError("a reply has a grant date if, and only if, the transfer is accepted in earnest")
     whole = _envelope(letter, findings, text, grant_date)
     before, after = whole.split(b"<?%b %b?>" % tuple(word.encode() for word in _PLACEHOLDER))
     yield before
@@ -96,6 +99,10 @@ def _opening(letter: Letter) -> list[Node]:
     return [("Date", letter.date), ("MessageIdentifier", letter.identifier)]
 
 
+def _warning(letter: Letter) -> list[Node]:
+    return [("Comment", _TRIAL)] if letter.trial else []
+
+
 def _organisation(name: str, identifier: str | None) -> Node:
     return name, [("Identifier", _token(identifier))]
 
@@ -107,6 +114,7 @@ def _envelope(
     header = letter.header
     out = BytesIO()
     with document(out, "ArchiveTransferReply", {}, [(None, _namespace(header))]) as xml:
+        xml.nodes(_warning(letter))
         xml.nodes([("Comment", _COMMENTS[outcome(findings)])])
         if not _has_operations(header):
             xml.nodes(_comment(finding, text(finding)) for finding in _worst_last(findings))

@@ -29,6 +29,7 @@ TERMS: dict[str, Any] = {
     "originating_agencies": ["Service des finances"],
     "submission_agencies": ["SYNDICAT"],
     "quota_bytes": 2_000_000_000_000,
+    "sandbox": True,
 }
 
 

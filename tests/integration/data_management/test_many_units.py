@@ -9,6 +9,7 @@ from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.reading import BATCH_BYTES
 from services.data_management.worker import Cataloguer
 from shared.messages.storage import AipStoredV1
+from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import lease
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
@@ -37,7 +38,7 @@ async def asked_by(database: RoomDatabase, catalogue: Catalogue) -> tuple[list[s
 
     async with database.begin() as tx:
         await take_aips(tx, [catalogue.message])
-    (held,) = await lease(database, [CATALOGUE], 1)
+    (held,) = [*await lease(database, [CATALOGUE], 1), *await lease(database, [CATALOGUE], 1, lane=Lane.LARGE)]
     with statements(database.engine) as asked:
         await Cataloguer(database, fetch).catalogue(held)
     return asked, fetched

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from services.ingest import queries
 from services.ingest.arrivals import JUDGE
 from services.ingest.domain.transfer import TransferState
 from services.ingest.queries import Transfer
@@ -87,13 +88,32 @@ async def test_an_archivist_has_nothing_to_decide(bench: Bench) -> None:
     assert judged.state is TransferState.JUDGED
 
 
-@pytest.mark.parametrize(("sip", "verdict"), [(ASip(), "acceptable"), (ASip(manifest=b"<x/>"), "refused")])
-async def test_over_http_it_says_what_would_become_of_it(bench: Bench, sip: ASip, verdict: str) -> None:
-    agreement = await bench.agreement()
+UNREADABLE = [(409, "acknowledgement_not_ready"), (409, "reply_not_ready")]
+ANSWERED = [(200, "OK"), (200, "OK")]
+LINKS = {"self", "report"}
+
+
+def said(answer: httpx.Response) -> tuple[int, str]:
+    """Return the status, and the problem's code; of a SEDA answer, that it says what it is."""
+    if answer.status_code != 200:
+        return answer.status_code, answer.json()["code"]
+    return 200, "OK" if b"ESSAI : rien" in answer.content else "in earnest"
+
+
+@pytest.mark.parametrize(
+    ("sip", "verdict", "answered"),
+    [(ASip(), "acceptable", ANSWERED), (ASip(manifest=b"<x/>"), "refused", UNREADABLE)],
+    ids=["good", "unreadable"],
+)
+@pytest.mark.parametrize("sandbox", [False, True], ids=["asked for", "sandbox"])
+async def test_over_http_it_says_what_would_become_of_it(
+    bench: Bench, sip: ASip, verdict: str, answered: list[tuple[int, str]], *, sandbox: bool
+) -> None:
+    agreement = await bench.agreement(sandbox=sandbox)
     token = a_token(Role.DEPOSITOR, agreement.establishment)
     transport, headers = httpx.ASGITransport(an_app(bench)), {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as http:
-        asked = {"agreement": str(agreement.id), "dry_run": "true"}
+        asked = {"agreement": str(agreement.id)} | ({} if sandbox else {"dry_run": "true"})
         taken = await http.post(PLACE, params=asked, content=bench.sip(sip))
         await bench.workshop.process(await bench.lease(JUDGE))
         here = taken.headers["Location"]
@@ -102,8 +122,19 @@ async def test_over_http_it_says_what_would_become_of_it(bench: Bench, sip: ASip
         listed = (await http.get(PLACE)).json()["items"]
         judged = (await http.get(PLACE, params={"state": "judged"})).json()["items"]
 
-    assert (taken.status_code, taken.json()["state"]) == (202, "checking")
+    assert (taken.status_code, taken.json()["state"], taken.json()["dry_run"]) == (202, "checking", True)
     assert (shown["dry_run"], shown["state"], shown["verdict"]) == (True, "judged", verdict)
-    assert shown["links"].keys() == {"self", "report"}
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "dry_run")] * 2
+    assert [said(answer) for answer in answers] == answered
+    assert shown["links"].keys() == LINKS | ({"acknowledgement", "reply"} if answered is ANSWERED else set())
     assert (listed, [each["id"] for each in judged]) == ([], [shown["id"]])
+
+
+async def test_what_came_in_earnest_stays_so_when_its_agreement_becomes_a_sandbox(bench: Bench) -> None:
+    agreement = await bench.agreement()
+    deposited = await bench.deposit(agreement=agreement)
+    async with bench.database.begin() as tx:
+        await queries.keep_agreement(tx.connection, agreement.model_copy(update={"version": 2, "sandbox": True}))
+
+    await bench.process()
+
+    assert (await bench.transfer(deposited.id)).state is TransferState.STORING

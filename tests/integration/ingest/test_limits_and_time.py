@@ -22,8 +22,9 @@ from services.ingest.slowness import TooSlow
 from services.ingest.tasks import build, check
 from services.ingest.worker import Workshop
 from shared.messages.ingest import AipBuiltV1, SipRejectedV1
+from shared.messaging.lease import Lane
 from shared.messaging.outcome import TryAgain
-from shared.messaging.work import StaleLease
+from shared.messaging.work import StaleLease, lease
 from tests.builders.scanners import ASocketThatCounts
 from tests.builders.sips import ASip, AUnit
 from tests.integration.ingest.bench import UNHURRIED, Bench
@@ -207,3 +208,28 @@ async def test_a_slow_check_delays_no_other(bench: Bench, tmp_path: Path) -> Non
     assert (await bench.transfer(deposited.id)).state is TransferState.STORING
     with pytest.raises(ChildTooSlow):
         await busy
+
+
+async def test_what_looked_small_and_is_heavy_goes_on_among_the_large(bench: Bench) -> None:
+    """It costs its own lane one step that was given up, and is no fault of the deposit."""
+    deposited = await bench.deposit()
+    hurried = Workshop(bench.ingest, bench.children, bench.rules, UNHURRIED, patience=0)
+
+    await bench.process(hurried)
+
+    assert await lease(bench.database, [handlers.PROCESS], 1) == []
+    (held,) = await lease(bench.database, [handlers.PROCESS], 1, lane=Lane.LARGE)
+    assert (held.owner, dict(held.payload)) == (str(deposited.establishment), {})
+    await bench.workshop.process(held)
+    await bench.built(deposited.id)
+
+
+async def test_a_build_that_takes_long_is_begun_anew_among_the_large_too(bench: Bench) -> None:
+    deposited = await bench.deposit()
+    children: Any = Slow(bench, build)
+    await bench.process(Workshop(bench.ingest, children, bench.rules, UNHURRIED, patience=60))
+
+    assert (await bench.transfer(deposited.id)).state is TransferState.STORING
+    (held,) = await lease(bench.database, [handlers.PROCESS], 1, lane=Lane.LARGE)
+    await bench.workshop.process(held)
+    await bench.built(deposited.id)

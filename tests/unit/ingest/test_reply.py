@@ -64,6 +64,18 @@ def refusal(version: str = "2.1", findings: tuple[Finding, ...] = (ERROR,)) -> e
     return etree.fromstring(b"".join(compose_reply(a_letter(version), findings, sentence)))
 
 
+def trials(version: str) -> list[etree._Element]:
+    letter = replace(a_letter(version), trial=True)
+    return [
+        etree.fromstring(content)
+        for content in (
+            acknowledgement(letter),
+            b"".join(compose_reply(letter, (NOTE,), sentence)),
+            b"".join(compose_reply(letter, (ERROR,), sentence)),
+        )
+    ]
+
+
 def text(message: etree._Element, path: str) -> list[str | None]:
     namespace = etree.QName(message).namespace
     return [element.text for element in message.iterfind(re.sub(r"(\w+)", rf"{{{namespace}}}\1", path))]
@@ -76,6 +88,7 @@ def answers(version: str) -> list[etree._Element]:
         acceptance(version),
         acceptance(version, (WARNING, NOTE)),
         refusal(version, (ERROR, WARNING)),
+        *trials(version),
     ]
 
 
@@ -100,6 +113,20 @@ def test_answers_speak_the_version_of_the_sip_in_the_default_namespace(version: 
     for answer in answers(version):
         assert answer.nsmap == {None: f"fr:gouv:culture:archivesdefrance:seda:v{version}"}
         assert {etree.QName(element).namespace for element in answer.iter()} == {answer.nsmap[None]}
+
+
+@EVERY_VERSION
+def test_every_answer_to_a_trial_says_first_that_nothing_was_kept(version: str) -> None:
+    answers_to_trials = trials(version)
+
+    assert all(str(text(answer, "Comment")[0]).startswith("ESSAI : rien") for answer in answers_to_trials)
+    assert [text(answer, "GrantDate") for answer in answers_to_trials] == [[], [], []]
+    assert [text(answer, "ReplyCode") for answer in answers_to_trials] == [[], ["OK"], ["KO"]]
+
+
+def test_a_trial_is_granted_nothing() -> None:
+    with pytest.raises(ValueError, match="in earnest"):
+        list(compose_reply(replace(a_letter(), trial=True), (NOTE,), sentence, DATE))
 
 
 def test_an_acknowledgement_goes_from_the_archive_to_the_depositor_and_names_his_message() -> None:
