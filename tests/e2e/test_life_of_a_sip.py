@@ -11,7 +11,7 @@ import httpx
 import pytest
 from lxml import etree
 
-from chartrier_client import AsyncClient
+from chartrier_client import AsyncClient, Upload, UploadMemory
 from chartrier_client.command import main
 from chartrier_client.replies import read_reply
 from chartrier_client.samples.deposit import demo_deposit
@@ -109,7 +109,10 @@ async def test_a_folder_and_its_metadata_become_archives(town: Town, tmp_path: P
         plain = client.wait(client.deposit(tmp_path / "one.zip", town.agreement), 120)
         units = {unit.title: unit for unit in client.search(transfer=plain.id)}
     async with AsyncClient(town.archive.base_url, town.client_id, town.client_secret) as patient:
-        awaited = await patient.wait(await patient.deposit(tmp_path / "two.zip", town.agreement), 120)
+        upload = Upload(tmp_path / "two.zip", town.agreement, memory=UploadMemory(tmp_path / "memory"), piece=700)
+        with pytest.raises(InterruptedError):
+            await patient.upload(upload, _interrupted)
+        awaited = await patient.wait(await patient.upload(upload), 120)
         again = {unit.title async for unit in patient.search(transfer=awaited.id)}
 
     for transfer in (plain, awaited):
@@ -118,6 +121,11 @@ async def test_a_folder_and_its_metadata_become_archives(town: Town, tmp_path: P
     assert units["Séances du conseil"].level == "File"
     assert units["Achat de la parcelle"].start_date == "2026-03-26"
     assert [row.filename for row in units["Achat de la parcelle"].objects] == ["délibération.txt"]
+
+
+def _interrupted(done: int, _: int) -> None:
+    if done:
+        raise InterruptedError
 
 
 def test_units_are_walked_from_the_root_to_the_files(town: Town, tmp_path: Path) -> None:

@@ -326,6 +326,7 @@ def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
     assert "OBJECT_FILE_MISSING manifest.xml:17 OBJ1 : le fichier «Content/OBJ1.txt»" in capsys.readouterr().out
     assert main(["--language", "en", "--json", "sip", "check", str(wrong)], {}) == 2
     report = json.loads(capsys.readouterr().out)
+    assert " ".join(report) == "path acceptable version message_identifier units files findings omitted"
     assert report["acceptable"] is False
     assert [(row["code"], row["message"]) for row in report["findings"]] == [
         ("OBJECT_FILE_MISSING", "the file «Content/OBJ1.txt» is not in the package")
