@@ -157,6 +157,7 @@ def _completed(transfer: Transfer) -> TransferCompletedV1:
         aip_id=transfer.aip_id,
         finding_codes=_codes(transfer.findings),
         reply_key=transfer.reply_key or "",
+        agreement=transfer.agreement,
     )
 
 
@@ -182,11 +183,20 @@ async def reject(
     (moved,) = await queries.move(tx.connection, [Move(transfer, TransferState.REJECTED, values)])
     await _sweep(tx, transfer)
     codes = _codes(refused.findings)
-    told = SipRejectedV1(transfer_id=transfer.id, establishment=transfer.establishment, finding_codes=codes)
-    tx.post(told, cause=cause)
+    tx.post(_rejected(moved, codes), cause=cause)
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
     return moved
+
+
+def _rejected(transfer: Transfer, codes: tuple[str, ...]) -> SipRejectedV1:
+    return SipRejectedV1(
+        transfer_id=transfer.id,
+        establishment=transfer.establishment,
+        finding_codes=codes,
+        agreement=transfer.agreement,
+        reply_key=transfer.reply_key,
+    )
 
 
 async def keep_nothing(

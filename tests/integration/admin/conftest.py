@@ -106,6 +106,8 @@ class House:
 
     async def close(self) -> None:
         await asyncio.gather(*(client.aclose() for client in self.clients))
+        for close in self.room.close:
+            await close()
         await self.room.foundation.calls.close()
         await self.database.engine.dispose()
 
@@ -115,12 +117,12 @@ def databases(postgres_server: Postgres) -> Databases:
     return fresh(postgres_server, ("admin",))
 
 
-async def open_house(databases: Databases) -> House:
+async def open_house(databases: Databases, own: AdminSettings | None = None) -> House:
     """Open admin, its own keys at hand for its own guard."""
     settings = RoomSettings(
         database_url=SecretStr(databases.url("admin")), internal_secret=SecretStr(SECRET), base_url=BASE
     )
-    room = build(settings, AdminSettings(), LocalTransport())
+    room = build(settings, own or AdminSettings(), LocalTransport())
     house = House(room)
 
     async def keys() -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""What admin does when it hears of a transfer: one delivery for each endpoint that may be told.
+
+All deliveries of an endpoint are one piece of work, its lane, in which they go one after the other: however many
+wait for a receiver that hangs, it has one hand and no more.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from services.admin.domain.client import Client
+from services.admin.domain.notice import Notice, body
+from services.admin.domain.webhook import Endpoint, Event, may_hear
+from services.admin.queries import clients, deliveries, webhooks
+from shared.clock import now
+from shared.identifiers import new_id
+from shared.messages.ingest import SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messaging.lease import Piece
+from shared.messaging.transaction import Transaction
+from shared.messaging.work import enqueue, hasten
+
+DELIVER = "deliver_webhooks"
+"""The one kind of long work here; its key is the endpoint."""
+
+Heard = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1
+
+
+async def announce(base_url: str, tx: Transaction, messages: Sequence[Heard]) -> None:
+    """Transfers went a step further: have those told who want to know, and may."""
+    notices = [_notice(message) for message in messages]
+    places = {notice.establishment for notice in notices if notice.establishment is not None}
+    endpoints = await webhooks.listening(tx.connection, {notice.event for notice in notices}, places)
+    owners = await clients.among(tx.connection, {endpoint.client for endpoint in endpoints})
+    rows = [
+        row_of(endpoint, notice, base_url)
+        for notice in notices
+        for endpoint in endpoints
+        if _wants(endpoint, owners[endpoint.client], notice)
+    ]
+    told = await deliveries.add(tx.connection, rows)
+    await wake(tx, (endpoint for endpoint in endpoints if endpoint.id in told))
+
+
+def _wants(endpoint: Endpoint, owner: Client, notice: Notice) -> bool:
+    return notice.event in endpoint.events and may_hear(endpoint, owner, notice.event, notice.establishment)
+
+
+def row_of(endpoint: Endpoint, notice: Notice, base_url: str) -> Mapping[str, Any]:
+    """Return the row of a delivery."""
+    return {
+        "id": new_id(),
+        "webhook": endpoint.id,
+        "message": notice.message,
+        "event": notice.event,
+        "establishment": notice.establishment,
+        "body": body(notice, base_url),
+    }
+
+
+async def wake(tx: Transaction, endpoints: Iterable[Endpoint]) -> None:
+    """Have the lanes of endpoints, locked before, looked at: now, or when one that was silent has rested."""
+    for endpoint in sorted(endpoints, key=lambda one: one.id):
+        resting = endpoint.rests_until is not None and endpoint.rests_until > now()
+        moment = endpoint.rests_until if resting else None
+        await enqueue(tx, DELIVER, Piece(str(endpoint.id), not_before=moment))
+        await hasten(tx, DELIVER, str(endpoint.id), moment)
+
+
+def _notice(message: Heard) -> Notice:
+    event, answers, findings = _told(message)
+    return Notice(
+        message.message_id,
+        event,
+        message.occurred_at,
+        transfer=message.transfer_id,
+        establishment=message.establishment,
+        agreement=message.agreement,
+        answers=answers,
+        findings=findings,
+    )
+
+
+def _told(message: Heard) -> tuple[Event, Sequence[str], Sequence[str]]:
+    match message:
+        case TransferAcknowledgedV1():
+            return Event.ACKNOWLEDGED, ("acknowledgement",), ()
+        case TransferCompletedV1():
+            return Event.ACCEPTED, ("acknowledgement", "reply"), message.finding_codes
+        case SipRejectedV1():
+            answers = () if message.reply_key is None else ("acknowledgement", "reply")
+            return Event.REJECTED, (*answers, "report"), message.finding_codes
+
+
+def a_test(endpoint_id: UUID) -> Notice:
+    """Return what an endpoint is sent to be tried."""
+    return Notice(new_id(), Event.TEST, now(), also={"webhook": str(endpoint_id)})
