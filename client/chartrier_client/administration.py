@@ -40,6 +40,7 @@ class AgreementTerms:
     submission_agencies: tuple[str, ...] = ()
     """Agencies that a manifest may name in each role, by identifier; nothing is asked of a role that has none."""
     quota_bytes: int | None = None
+    decision_days: int | None = None
     """How many bytes of files are taken in all."""
 
 
@@ -119,6 +120,7 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "originating_agencies": list(terms.originating_agencies) or None,
         "submission_agencies": list(terms.submission_agencies) or None,
         "quota_bytes": terms.quota_bytes,
+        "decision_days": terms.decision_days,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

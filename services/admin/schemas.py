@@ -71,6 +71,7 @@ class Terms(Body):
     originating_agencies: Agencies = ()
     submission_agencies: Agencies = ()
     quota_bytes: Limit | None = None
+    decision_days: Annotated[int, Field(ge=1, le=365, strict=True)] | None = None
 
 
 class NewAgreement(Terms):

@@ -71,6 +71,7 @@ agreement_version = Table(
     Column("originating_agencies", ARRAY(Text), nullable=False),
     Column("submission_agencies", ARRAY(Text), nullable=False),
     Column("quota_bytes", BigInteger),
+    Column("decision_days", Integer),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )

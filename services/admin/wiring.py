@@ -20,7 +20,7 @@ from services.admin.webhook_secrets import WebhookSeal
 from services.admin.worker import Courier
 from shared.dependencies import Dependency
 from shared.limits import Rate
-from shared.messages.ingest import SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.transport import Transport
@@ -50,7 +50,12 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
             Consumer(
                 "admin.announce",
                 foundation.database,
-                {TransferAcknowledgedV1: told, TransferCompletedV1: told, SipRejectedV1: told},
+                {
+                    TransferAcknowledgedV1: told,
+                    TransferCompletedV1: told,
+                    SipRejectedV1: told,
+                    DecisionRemindedV1: told,
+                },
             ),
         ),
         loops=(_deliveries(foundation, own, seal, names),),

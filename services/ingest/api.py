@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest import queries
 from services.ingest.agreements import agreement_for
+from services.ingest.deciding import decide
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.findings_catalogue import catalogue
-from services.ingest.handlers import decide
 from services.ingest.html_page import shown
 from services.ingest.multipart import boundary_of, sip_part
 from services.ingest.parts import Ingest

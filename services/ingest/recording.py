@@ -6,11 +6,13 @@ transfer could wait for each other.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
 from services.ingest import queries
 from services.ingest.admission import Judged, admit
+from services.ingest.deciding import await_decision
 from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import findings_to_json, header_of_json, header_to_json, plan_to_json
@@ -125,9 +127,22 @@ async def _verdict(staging: ObjectStore, tx: Transaction, judged: Judged, findin
         "aip_id": plan.aip_id,
         **named,
     }
-    following = TransferState.STORING if automatic else TransferState.AWAITING_DECISION
-    (moved,) = await queries.move(tx.connection, [Move(transfer, following, values)])
+    if automatic:
+        (moved,) = await queries.move(tx.connection, [Move(transfer, TransferState.STORING, values)])
+    else:
+        moved = await _awaiting(tx, judged, values)
     return Concluded(moved, Recipe(plan, checked.inventory))
+
+
+async def _awaiting(tx: Transaction, judged: Judged, values: Mapping[str, Any]) -> Transfer:
+    """Have an archivist decide, within the term of the agreement as it is now."""
+    at, days = now(), judged.agreement.decision_days
+    decide_by = None if days is None else at + timedelta(days=days)
+    awaiting = Move(judged.transfer, TransferState.AWAITING_DECISION, {**values, "decide_by": decide_by})
+    (moved,) = await queries.move(tx.connection, [awaiting])
+    if decide_by is not None:
+        await await_decision(tx, moved, at, decide_by)
+    return moved
 
 
 def _plan(judged: Judged, findings: tuple[Finding, ...]) -> BuildPlan:

@@ -8,12 +8,13 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from services.ingest import api, handlers, intake_api, reconciliation_api
+from services.ingest import api, decisions_api, handlers, intake_api, reconciliation_api
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.clamd_sessions import Sessions
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.arrivals import JUDGE
+from services.ingest.deciding import REMIND, remind
 from services.ingest.dry_runs import forget_dry_runs
 from services.ingest.explainer import Explainer, prepare
 from services.ingest.measures import MEASURES
@@ -77,7 +78,12 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
                 slots=own.ingest_slots,
                 lease_seconds=lasts,
             ),
-            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
+            WorkLoop(
+                database,
+                {handlers.SWEEP: workshop.sweep, REMIND: partial(remind, database)},
+                slots=8,
+                lease_seconds=lasts,
+            ),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),
         close=(children.close, explainer.close, staging.close),
@@ -98,7 +104,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (api.router, reconciliation_api.router, intake_api.router):
+    for each in (api.router, reconciliation_api.router, intake_api.router, decisions_api.router):
         routes.include_router(each)
     return routes
 

@@ -51,6 +51,7 @@ class AgreementV1(Part):
     The lists of agencies are identifiers that a manifest may name in each role (SEDA 2.x, Identifier of the agency);
     an empty one says nothing of its role. Of originating agencies the establishment itself is always one.
     `quota_bytes` bounds the files of all that is taken under the agreement, in bytes; None: nothing does.
+    `decision_days`: within how many days an archivist should decide, where one does; None: whenever.
     """
 
     id: UUID
@@ -78,6 +79,7 @@ class AgreementV1(Part):
     originating_agencies: tuple[str, ...] = ()
     submission_agencies: tuple[str, ...] = ()
     quota_bytes: int | None = None
+    decision_days: int | None = None
 
 
 class AgreementPublishedV1(Message):

@@ -3,6 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import AwareDatetime
+
 from shared.messages.message import ByteCount, Message, Part, Sha512
 
 
@@ -48,6 +50,18 @@ class AipBuiltV1(Message):
     sha512: Sha512
     size: ByteCount
     catalogue: MemberV1
+
+
+class DecisionRemindedV1(Message):
+    """A transfer still awaits an archivist: its term ends soon or, `overdue`, has ended. Each is told once."""
+
+    topic: ClassVar[str] = "decision.reminded.v1"
+
+    transfer_id: UUID
+    establishment: UUID
+    agreement: UUID
+    decide_by: AwareDatetime
+    overdue: bool
 
 
 class TransferCompletedV1(Message):

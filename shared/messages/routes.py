@@ -11,6 +11,7 @@ from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import (
     AipBuiltV1,
+    DecisionRemindedV1,
     SipReceivedV1,
     SipRejectedV1,
     TransferAcknowledgedV1,
@@ -30,7 +31,7 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
     "access.build_dip": (DipOrderedV1,),
-    "admin.announce": (TransferAcknowledgedV1, TransferCompletedV1, SipRejectedV1),
+    "admin.announce": (TransferAcknowledgedV1, TransferCompletedV1, SipRejectedV1, DecisionRemindedV1),
 }
 
 ROUTES: Mapping[str, tuple[str, ...]] = {

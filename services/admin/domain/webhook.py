@@ -18,6 +18,7 @@ class Event(StrEnum):
     ACKNOWLEDGED = "transfer.acknowledged"
     ACCEPTED = "transfer.accepted"
     REJECTED = "transfer.rejected"
+    DECISION_DUE = "transfer.decision_due"
     TEST = "webhook.test"
 
 
@@ -25,6 +26,7 @@ READS: Final[Mapping[Event, Permission]] = {
     Event.ACKNOWLEDGED: Permission.TRANSFER_READ,
     Event.ACCEPTED: Permission.TRANSFER_READ,
     Event.REJECTED: Permission.TRANSFER_READ,
+    Event.DECISION_DUE: Permission.TRANSFER_DECIDE,
 }
 """What the owner of an endpoint must hold where a transfer is, to be told of it; what is not here goes on request."""
 

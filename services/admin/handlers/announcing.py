@@ -12,9 +12,9 @@ from services.admin.domain.client import Client
 from services.admin.domain.notice import Notice, body
 from services.admin.domain.webhook import Endpoint, Event, may_hear
 from services.admin.queries import clients, deliveries, webhooks
-from shared.clock import now
+from shared.clock import now, rfc3339
 from shared.identifiers import new_id
-from shared.messages.ingest import SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, hasten
@@ -22,7 +22,7 @@ from shared.messaging.work import enqueue, hasten
 DELIVER = "deliver_webhooks"
 """The one kind of long work here; its key is the endpoint."""
 
-Heard = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1
+Heard = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1 | DecisionRemindedV1
 
 
 async def announce(base_url: str, tx: Transaction, messages: Sequence[Heard]) -> None:
@@ -67,28 +67,30 @@ async def wake(tx: Transaction, endpoints: Iterable[Endpoint]) -> None:
 
 
 def _notice(message: Heard) -> Notice:
-    event, answers, findings = _told(message)
     return Notice(
         message.message_id,
-        event,
-        message.occurred_at,
+        occurred_at=message.occurred_at,
         transfer=message.transfer_id,
         establishment=message.establishment,
         agreement=message.agreement,
-        answers=answers,
-        findings=findings,
+        **_told(message),
     )
 
 
-def _told(message: Heard) -> tuple[Event, Sequence[str], Sequence[str]]:
+def _told(message: Heard) -> dict[str, Any]:
+    """Return what is particular to each kind of message."""
     match message:
         case TransferAcknowledgedV1():
-            return Event.ACKNOWLEDGED, ("acknowledgement",), ()
+            return {"event": Event.ACKNOWLEDGED, "answers": ("acknowledgement",)}
         case TransferCompletedV1():
-            return Event.ACCEPTED, ("acknowledgement", "reply"), message.finding_codes
+            answers: tuple[str, ...] = ("acknowledgement", "reply")
+            return {"event": Event.ACCEPTED, "answers": answers, "findings": message.finding_codes}
         case SipRejectedV1():
-            answers = () if message.reply_key is None else ("acknowledgement", "reply")
-            return Event.REJECTED, (*answers, "report"), message.finding_codes
+            answers = ("report",) if message.reply_key is None else ("acknowledgement", "reply", "report")
+            return {"event": Event.REJECTED, "answers": answers, "findings": message.finding_codes}
+        case DecisionRemindedV1():
+            due = {"decide_by": rfc3339(message.decide_by), "overdue": message.overdue}
+            return {"event": Event.DECISION_DUE, "answers": ("report", "decision"), "also": due}
 
 
 def a_test(endpoint_id: UUID) -> Notice:

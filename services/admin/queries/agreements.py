@@ -27,6 +27,7 @@ TERMS = (
     "antivirus",
     "reply_codes",
     "quota_bytes",
+    "decision_days",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 

@@ -56,6 +56,7 @@ class Agreement:
     `unidentified` says whether files that PRONOM does not recognise are taken: None, only where `formats` is empty.
     `schema_tolerances` are names of `tolerances.TOLERANCES`; one unknown here forgives nothing.
     The lists of agencies are identifiers, an empty one meaning all; `quota_bytes` bounds all that is taken under it.
+    `decision_days`: within how many an archivist should decide.
     """
 
     id: UUID
@@ -83,3 +84,4 @@ class Agreement:
     originating_agencies: tuple[str, ...] = ()
     submission_agencies: tuple[str, ...] = ()
     quota_bytes: int | None = None
+    decision_days: int | None = None

@@ -3,23 +3,33 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
 import httpx
 
+from services.admin.adapters.names import Names
+from services.admin.adapters.posting import WHOLE_SECONDS, Poster
+from services.admin.handlers.announcing import DELIVER
+from services.admin.webhook_secrets import WebhookSeal
+from services.admin.worker import Courier
 from shared.identifiers import new_id
 from shared.messages.ingest import SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
 from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE
-from tests.integration.admin.conftest import House
+from shared.messaging.workers import WorkLoop
+from tests.integration.admin.house import SECRET, House
 from tests.servers import Databases
 
 PREFIX = "/admin/v1/webhooks"
 ALL = ["transfer.acknowledged", "transfer.accepted", "transfer.rejected"]
 PATIENCE = 30.0
+HANDS = 4
+LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
 @dataclass
@@ -31,6 +41,7 @@ class Desk:
     town: UUID
     credentials: dict[str, str]
     client: httpx.AsyncClient
+    names: Names = field(default_factory=Names)
 
     async def webhook(self, url: str, events: list[str] | None = None, **terms: object) -> dict[str, Any]:
         answer = await self.client.post(PREFIX, json={"url": url, "events": events or ALL, **terms})
@@ -65,17 +76,46 @@ class Desk:
         await self.databases.as_superuser("UPDATE admin.webhook SET rests_until = NULL")
         await self.databases.as_superuser("UPDATE admin.webhook_delivery SET next_at = now() WHERE state = 'pending'")
         await self.databases.as_superuser("UPDATE admin.work SET not_before = now() WHERE leased_until IS NULL")
+        for hands in self.house.database.hands.values():
+            hands.look()
+
+    async def attempts(self, webhook: str, number: int) -> list[dict[str, Any]]:
+        """Wait until a delivery of an endpoint was tried so often and is to be tried again; return its attempts."""
+
+        async def look() -> list[dict[str, Any]] | None:
+            pending = await self.deliveries(webhook, state="pending")
+            return next((one["attempts"] for one in pending if len(one["attempts"]) == number), None)
+
+        found: list[dict[str, Any]] = await until(look)
+        return found
+
+    async def no_work(self) -> bool:
+        """Wait until no lane is left."""
+
+        async def look() -> bool:
+            return await self.databases.as_superuser("SELECT id FROM admin.work") == []
+
+        return bool(await until(look))
+
+    def courier(self, poster: Poster | None = None) -> Courier:
+        """Return hands of admin's, as its wiring makes them."""
+        return Courier(self.house.database, WebhookSeal(SECRET), poster or self.poster, timedelta(days=5))
 
     @contextlib.asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """Have admin's hands at work for as long as the block lasts."""
-        (loop,) = self.house.room.loops
+    async def working(self, seconds: float = WHOLE_SECONDS) -> AsyncIterator[None]:
+        """Have a few of admin's hands at work for as long as the block lasts."""
+        courier = self.courier(Poster(self.names.addresses, LOOPBACK, seconds=seconds))
+        loop = WorkLoop(self.house.database, {DELIVER: courier.deliver}, slots=HANDS)
         task = asyncio.create_task(loop.run())
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    @property
+    def poster(self) -> Poster:
+        return Poster(self.names.addresses, LOOPBACK)
 
     def accepted(self, **values: Any) -> TransferCompletedV1:  # noqa: ANN401 (fields of the message)
         facts = {"transfer_id": new_id(), "establishment": self.town, "aip_id": new_id(), "agreement": new_id()}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.messages.admin import AgreementPublishedV1, AgreementV1
-from tests.integration.admin.conftest import House
+from tests.integration.admin.house import House
 
 pytestmark = pytest.mark.integration
 
