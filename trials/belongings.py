@@ -45,4 +45,18 @@ def belongings(archive: Archive, folder: Path) -> Belongings:
         "client_id": other.client_id,
     }
     token = archive.token(all_roles.client_id, all_roles.client_secret)
+    ids |= _webhook(archive, token, town)
     return Belongings(town, token, all_roles.client_id, ids)
+
+
+def _webhook(archive: Archive, token: str, town: Town) -> dict[str, str]:
+    """Make a webhook to where nobody listens, with a delivery."""
+    terms = {
+        "url": "https://receiver.invalid/hook",
+        "events": ["transfer.accepted"],
+        "establishments": [town.establishment],
+    }
+    with archive.http(token) as http:
+        webhook = http.post("/admin/v1/webhooks", json=terms).raise_for_status().json()
+        delivery = http.post(f"/admin/v1/webhooks/{webhook['id']}/test").raise_for_status().json()
+    return {"webhook_id": webhook["id"], "delivery_id": delivery["id"]}

@@ -17,7 +17,7 @@ from services.admin.handlers.announcing import DELIVER
 from services.admin.webhook_secrets import WebhookSeal
 from services.admin.worker import Courier
 from shared.identifiers import new_id
-from shared.messages.ingest import SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
 from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE
@@ -124,6 +124,10 @@ class Desk:
     def rejected(self, **values: Any) -> SipRejectedV1:  # noqa: ANN401
         facts = {"transfer_id": new_id(), "establishment": self.town, "agreement": new_id(), "reply_key": "x"}
         return SipRejectedV1(**{**facts, "finding_codes": ("OBJECT_DIGEST_MISMATCH",), **values})
+
+    def reminded(self, **values: Any) -> DecisionRemindedV1:  # noqa: ANN401
+        facts = {"transfer_id": new_id(), "establishment": self.town, "agreement": new_id()}
+        return DecisionRemindedV1(**{**facts, "decide_by": "2026-03-04T09:00:00Z", "overdue": False, **values})
 
     def acknowledged(self, **values: Any) -> TransferAcknowledgedV1:  # noqa: ANN401
         facts = {"transfer_id": new_id(), "establishment": self.town, "agreement": new_id()}

@@ -29,6 +29,7 @@ TERMS: dict[str, Any] = {
     "originating_agencies": ["Service des finances"],
     "submission_agencies": ["SYNDICAT"],
     "quota_bytes": 2_000_000_000_000,
+    "decision_days": 30,
 }
 
 
@@ -78,6 +79,7 @@ async def test_without_terms_it_is_strict(house: House) -> None:
         ({"match_header": "maybe"}, "invalid_request"),
         ({"reply_codes": "roman"}, "invalid_request"),
         ({"max_bytes": 0}, "invalid_request"),
+        ({"decision_days": 0}, "invalid_request"),
         ({"quota_bytes": 0}, "invalid_request"),
         ({"archival_agencies": [" "]}, "invalid_agency"),
         ({"transferring_agencies": ["A", "B "]}, "invalid_agency"),

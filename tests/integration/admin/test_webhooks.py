@@ -6,7 +6,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from tests.builders.receivers import receiving
-from tests.integration.admin.desk import Desk
+from tests.integration.admin.desk import PREFIX, Desk, a_desk
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +46,25 @@ async def test_each_event_leads_to_what_can_be_had(desk: Desk) -> None:
         ("transfer.rejected", ["acknowledgement", "reply", "report", "transfer"], ["OBJECT_DIGEST_MISMATCH"]),
         ("transfer.rejected", ["report", "transfer"], ["OBJECT_DIGEST_MISMATCH"]),
     ]
+
+
+async def test_an_archivist_is_reminded_of_decisions_and_nobody_else(desk: Desk) -> None:
+    both = ["transfer.accepted", "transfer.decision_due"]
+    archivist = await a_desk(desk.house, desk.databases, "archivist")
+    async with receiving() as receiver, archivist.working():
+        refused = await desk.client.post(PREFIX, json={"url": receiver.url, "events": both})
+        made = await archivist.webhook(receiver.url, both)
+        message = archivist.reminded(overdue=True)
+        await archivist.hear(message)
+        sent = await receiver.next()
+    await archivist.names.close()
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "event_not_yours")
+    assert refused.json()["events"] == ["transfer.decision_due"]
+    told = sent.verified(made["secret"])
+    assert told["type"] == "transfer.decision_due"
+    assert (told["data"]["decide_by"], told["data"]["overdue"]) == ("2026-03-04T09:00:00.000Z", True)
+    assert sorted(told["data"]["links"]) == ["decision", "report", "transfer"]
 
 
 async def test_a_message_of_the_release_before_names_no_agreement(desk: Desk) -> None:
