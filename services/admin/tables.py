@@ -170,5 +170,6 @@ webhook_delivery = Table(
     _since("created_at"),
     _since("next_at"),
     Column("ended_at", DateTime(timezone=True)),
+    Column("trace", Text),
 )
 """One event for one endpoint; `message` is what its receiver knows it by."""

@@ -12,7 +12,7 @@ from services.admin.api.door import TokenDoor
 from services.admin.api.webhooks import Doorstep
 from services.admin.bootstrap import first_client
 from services.admin.chores import forget_deliveries, seal_again
-from services.admin.handlers.announcing import DELIVER, announce
+from services.admin.handlers.announcing import DELIVER, RETRY, announce
 from services.admin.measures import MEASURES
 from services.admin.settings import AdminSettings
 from services.admin.signing import Signer
@@ -28,6 +28,9 @@ from shared.messaging.workers import WorkLoop
 from shared.rates import Turnstile
 from shared.room import Foundation, Room, assemble, lay
 from shared.settings import RoomSettings
+
+FAILING_SHARE = 4
+"""Endpoints that fail have one hand for so many of the others'."""
 
 
 def build(settings: RoomSettings, own: AdminSettings, transport: Transport | None = None) -> Room:
@@ -58,7 +61,7 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
                 },
             ),
         ),
-        loops=(_deliveries(foundation, own, seal, names),),
+        loops=_deliveries(foundation, own, seal, names),
         dependencies=_first_client(foundation, own),
         close=(names.close,),
     )
@@ -70,11 +73,15 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
     return replace(room, chores=chores)
 
 
-def _deliveries(foundation: Foundation, own: AdminSettings, seal: WebhookSeal, names: Names) -> WorkLoop:
+def _deliveries(foundation: Foundation, own: AdminSettings, seal: WebhookSeal, names: Names) -> Sequence[WorkLoop]:
     poster = Poster(names.addresses, own.webhook_networks, own.webhook_ca)
     courier = Courier(foundation.database, seal, poster, timedelta(days=own.webhook_patience_days))
+    hands = {DELIVER: own.webhook_slots, RETRY: max(1, own.webhook_slots // FAILING_SHARE)}
     lasts = foundation.settings.lease_seconds
-    return WorkLoop(foundation.database, {DELIVER: courier.deliver}, slots=own.webhook_slots, lease_seconds=lasts)
+    return [
+        WorkLoop(foundation.database, {kind: courier.deliver}, slots=slots, lease_seconds=lasts)
+        for kind, slots in hands.items()
+    ]
 
 
 def _first_client(foundation: Foundation, own: AdminSettings) -> Sequence[Dependency]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 
 from services.admin.adapters.posting import Answer, Poster
@@ -21,7 +22,7 @@ from services.admin.domain.webhook import (
     may_hear,
     wait_after,
 )
-from services.admin.handlers.announcing import DELIVER
+from services.admin.handlers.announcing import lane_of
 from services.admin.handlers.journal import event
 from services.admin.handlers.webhooks import disable
 from services.admin.queries import clients, deliveries, webhooks
@@ -30,6 +31,7 @@ from shared.clock import now, rfc3339
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
+from shared.tracing import context_of, spanning, untraced
 
 ACTOR = "room:admin"
 AGENT = "Chartrier-Webhooks/1"
@@ -93,7 +95,9 @@ class Courier:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signatures(keys, message, timestamp, body),
         }
-        return await self._poster.post(endpoint.url, headers, body)
+        facts = {"messaging.message.id": message, "chartrier.webhook": str(endpoint.id)}
+        with spanning("send webhook", context_of(due.delivery.trace), facts, SpanKind.CLIENT):
+            return await self._poster.post(endpoint.url, headers, body)
 
     async def _record(self, tx: Transaction, due: Due, answer: Answer | None) -> Endpoint:
         """Note what came of it, and return the endpoint as it is then."""
@@ -166,4 +170,5 @@ async def _queue(tx: Transaction, endpoint: Endpoint) -> None:
     rests = endpoint.rests_until
     if rests is not None and (is_due or rests > moment):
         moment, is_due = rests, False
-    await enqueue(tx, DELIVER, Piece(str(endpoint.id), not_before=None if is_due else moment))
+    with untraced():
+        await enqueue(tx, lane_of(endpoint), Piece(str(endpoint.id), not_before=None if is_due else moment))

@@ -43,6 +43,9 @@ JSON = "application/json"
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 """A name without control characters."""
 
+WRITTEN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""A text of some lines: what XML and PostgreSQL can hold."""
+
 
 def _ingest(request: Request) -> Ingest:
     ingest: Ingest = request.app.state.ingest
@@ -207,7 +210,7 @@ class DecisionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["accept", "refuse"]
-    reason: str = Field(default="", max_length=2000)
+    reason: str = Field(default="", max_length=2000, pattern=WRITTEN)
 
 
 @router.post("/transfers/{transfer_id}/decision", status_code=202)

@@ -80,7 +80,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for one endpoint. `message` is its ``webhook-id``; `tries` are those since it was last asked for."""
+    """One event for one endpoint. `message` is its ``webhook-id``; `tries` are those since it was last asked for.
+
+    `trace` is the span of what it tells, as a ``traceparent``.
+    """
 
     id: UUID
     webhook: UUID
@@ -93,6 +96,7 @@ class Delivery:
     attempts: tuple[Mapping[str, Any], ...]
     created_at: datetime
     next_at: datetime
+    trace: str | None = None
 
 
 WAITS: Final = tuple(

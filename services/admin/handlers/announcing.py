@@ -1,7 +1,8 @@
 """What admin does when it hears of a transfer: one delivery for each endpoint that may be told.
 
 All deliveries of an endpoint are one piece of work, its lane, in which they go one after the other: however many
-wait for a receiver that hangs, it has one hand and no more.
+wait for a receiver that hangs, it has one hand and no more. Lanes of endpoints that fail have hands of their own:
+however many hang, those that answer wait for none of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +19,11 @@ from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAc
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, hasten
+from shared.tracing import untraced
 
 DELIVER = "deliver_webhooks"
-"""The one kind of long work here; its key is the endpoint."""
+RETRY = "retry_webhooks"
+"""The same for endpoints that have failed since they were last heard well of; the key of either is the endpoint."""
 
 Heard = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1 | DecisionRemindedV1
 
@@ -32,7 +35,7 @@ async def announce(base_url: str, tx: Transaction, messages: Sequence[Heard]) ->
     endpoints = await webhooks.listening(tx.connection, {notice.event for notice in notices}, places)
     owners = await clients.among(tx.connection, {endpoint.client for endpoint in endpoints})
     rows = [
-        row_of(endpoint, notice, base_url)
+        row_of(tx, endpoint, notice, base_url)
         for notice in notices
         for endpoint in endpoints
         if _wants(endpoint, owners[endpoint.client], notice)
@@ -45,7 +48,7 @@ def _wants(endpoint: Endpoint, owner: Client, notice: Notice) -> bool:
     return notice.event in endpoint.events and may_hear(endpoint, owner, notice.event, notice.establishment)
 
 
-def row_of(endpoint: Endpoint, notice: Notice, base_url: str) -> Mapping[str, Any]:
+def row_of(tx: Transaction, endpoint: Endpoint, notice: Notice, base_url: str) -> Mapping[str, Any]:
     """Return the row of a delivery."""
     return {
         "id": new_id(),
@@ -54,6 +57,7 @@ def row_of(endpoint: Endpoint, notice: Notice, base_url: str) -> Mapping[str, An
         "event": notice.event,
         "establishment": notice.establishment,
         "body": body(notice, base_url),
+        "trace": tx.trace_of(notice.message),
     }
 
 
@@ -62,8 +66,15 @@ async def wake(tx: Transaction, endpoints: Iterable[Endpoint]) -> None:
     for endpoint in sorted(endpoints, key=lambda one: one.id):
         resting = endpoint.rests_until is not None and endpoint.rests_until > now()
         moment = endpoint.rests_until if resting else None
-        await enqueue(tx, DELIVER, Piece(str(endpoint.id), not_before=moment))
-        await hasten(tx, DELIVER, str(endpoint.id), moment)
+        # A lane goes on for many deposits: each delivery has the trace of its own.
+        with untraced():
+            await enqueue(tx, lane_of(endpoint), Piece(str(endpoint.id), not_before=moment))
+        await hasten(tx, lane_of(endpoint), str(endpoint.id), moment)
+
+
+def lane_of(endpoint: Endpoint) -> str:
+    """Return the kind of work that the lane of an endpoint is: it changes with the turns of the lane, and only so."""
+    return DELIVER if endpoint.failing_since is None else RETRY
 
 
 def _notice(message: Heard) -> Notice:

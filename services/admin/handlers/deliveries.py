@@ -18,7 +18,7 @@ async def send_test(tx: Transaction, caller: Caller, reference: str, base_url: s
     pending = await deliveries.pending_test(tx.connection, endpoint.id)
     if pending is not None:
         return pending
-    row = row_of(endpoint, a_test(endpoint.id), base_url)
+    row = row_of(tx, endpoint, a_test(endpoint.id), base_url)
     await deliveries.add(tx.connection, [row])
     await wake(tx, [endpoint])
     made = await deliveries.find(tx.connection, endpoint.id, row["id"])

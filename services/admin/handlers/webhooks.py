@@ -47,7 +47,7 @@ async def create(tx: Transaction, caller: Caller, seal: WebhookSeal, terms: Mapp
 
 
 async def change(tx: Transaction, caller: Caller, reference: str, terms: Mapping[str, Any]) -> Endpoint:
-    """Change some terms of an endpoint of the caller's; enabled again, it starts with a clean record.
+    """Change some terms of an endpoint of the caller's; enabled again, it has all the patience there is before it.
 
     Raises a `Problem`: 403, 404.
     """
@@ -74,10 +74,12 @@ async def disable(tx: Transaction, actor: str, endpoint: Endpoint, reason: Disab
 
 
 async def _enable(tx: Transaction, actor: str, endpoint: Endpoint) -> Endpoint:
-    clean = {"state": State.ENABLED, "disabled_for": None, "failing_since": None, "rests_until": None}
-    await webhooks.change(tx.connection, endpoint.id, clean)
+    # That it failed is forgotten when it answers: its lane is that of endpoints that fail until then.
+    failing = None if endpoint.failing_since is None else now()
+    enabled = {"state": State.ENABLED, "disabled_for": None, "failing_since": failing}
+    await webhooks.change(tx.connection, endpoint.id, enabled)
     _journal(tx, "webhook.enabled", actor, endpoint, {})
-    return replace(endpoint, state=State.ENABLED, disabled_for=None, failing_since=None, rests_until=None)
+    return replace(endpoint, state=State.ENABLED, disabled_for=None, failing_since=failing)
 
 
 async def rotate(tx: Transaction, caller: Caller, seal: WebhookSeal, reference: str, overlap: timedelta) -> Keyed:

@@ -13,7 +13,7 @@ import httpx
 
 from services.admin.adapters.names import Names
 from services.admin.adapters.posting import WHOLE_SECONDS, Poster
-from services.admin.handlers.announcing import DELIVER
+from services.admin.handlers.announcing import DELIVER, RETRY
 from services.admin.webhook_secrets import WebhookSeal
 from services.admin.worker import Courier
 from shared.identifiers import new_id
@@ -49,10 +49,12 @@ class Desk:
         made: dict[str, Any] = answer.json()
         return made
 
-    async def hear(self, *messages: Message) -> None:
+    async def hear(self, *messages: Message, trace: str | None = None) -> None:
         """Deliver messages to admin, as the broker does."""
         (consumer,) = self.house.room.consumers
-        deliveries = [Delivery(one.message_id, one.topic, one.model_dump_json().encode()) for one in messages]
+        deliveries = [
+            Delivery(one.message_id, one.topic, one.model_dump_json().encode(), trace=trace) for one in messages
+        ]
         assert await consumer.handle(deliveries) == [DONE] * len(messages)
 
     async def deliveries(self, webhook: str, **query: object) -> list[dict[str, Any]]:
@@ -105,13 +107,17 @@ class Desk:
     async def working(self, seconds: float = WHOLE_SECONDS) -> AsyncIterator[None]:
         """Have a few of admin's hands at work for as long as the block lasts."""
         courier = self.courier(Poster(self.names.addresses, LOOPBACK, seconds=seconds))
-        loop = WorkLoop(self.house.database, {DELIVER: courier.deliver}, slots=HANDS)
-        task = asyncio.create_task(loop.run())
+        loops = [
+            WorkLoop(self.house.database, {kind: courier.deliver}, slots=slots)
+            for kind, slots in ((DELIVER, HANDS), (RETRY, 1))
+        ]
+        tasks = [asyncio.create_task(loop.run()) for loop in loops]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def poster(self) -> Poster:

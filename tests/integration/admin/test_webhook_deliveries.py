@@ -15,7 +15,7 @@ from services.admin.measures import measure_webhooks
 from services.admin.webhook_secrets import WebhookSeal
 from shared.messaging.work import StaleLease, lease
 from tests.builders.receivers import plainly, receiving
-from tests.integration.admin.desk import PREFIX, Desk
+from tests.integration.admin.desk import HANDS, PREFIX, Desk
 from tests.integration.admin.house import SECRET
 
 pytestmark = pytest.mark.integration
@@ -98,6 +98,25 @@ async def test_one_that_hangs_costs_nobody_else_anything(desk: Desk) -> None:
     assert hanging.came.empty()
 
 
+async def test_however_many_hang_those_that_answer_wait_for_none_of_them(desk: Desk) -> None:
+    async with receiving(lambda _: None) as hanging, receiving() as prompt:
+        silent = [(await desk.webhook(hanging.url))["id"] for _ in range(HANDS + 2)]
+        await desk.databases.as_superuser("UPDATE admin.webhook SET failing_since = now()")
+        await desk.webhook(prompt.url)
+        await desk.hear(desk.accepted())
+        async with desk.working():
+            await hanging.next()
+            await prompt.next()
+            later = desk.accepted()
+            await desk.hear(later)
+            assert (await prompt.next()).message == str(later.message_id)
+            waiting = [await desk.deliveries(one) for one in silent]
+
+    # None of them is over yet: those that answer had no need of it.
+    assert [one["attempts"] for each in waiting for one in each] == [[]] * 2 * len(silent)
+    assert hanging.came.empty()
+
+
 async def test_one_that_did_not_answer_rests_and_what_comes_for_it_meanwhile_waits(desk: Desk) -> None:
     async with receiving(lambda _: None) as hanging, desk.working(seconds=0.2):
         made = await desk.webhook(hanging.url)
@@ -149,7 +168,7 @@ async def test_one_that_is_gone_is_disabled_and_its_owner_sees_why(desk: Desk) -
     ]
 
 
-async def test_one_that_fails_for_days_is_disabled_and_enabled_again_has_a_clean_record(desk: Desk) -> None:
+async def test_one_that_fails_for_days_is_disabled_and_enabled_again_has_all_the_patience(desk: Desk) -> None:
     statuses = [500, 200, 500, 500, 200]
     async with receiving(lambda _: plainly(statuses.pop(0))) as receiver, desk.working():
         made = await desk.webhook(receiver.url)
@@ -169,10 +188,13 @@ async def test_one_that_fails_for_days_is_disabled_and_enabled_again_has_a_clean
         enabled = (await desk.client.patch(path, json={"state": "enabled"})).json()
         replayed = await desk.client.post(f"{path}/replay", json={"since": "2020-01-01T00:00:00Z"})
         await desk.until(made["id"], "delivered", "delivered")
+        answered = (await desk.client.get(path)).json()
 
     assert (failing is None, recovered) == (False, None)
     assert (disabled["state"], disabled["disabled_for"]) == ("disabled", "failing")
-    assert (enabled["state"], enabled["disabled_for"], enabled["failing_since"]) == ("enabled", None, None)
+    assert (enabled["state"], enabled["disabled_for"]) == ("enabled", None)
+    assert enabled["failing_since"] > disabled["failing_since"]
+    assert answered["failing_since"] is None
     assert replayed.json() == {"replayed": 1}
 
 
@@ -280,3 +302,18 @@ async def test_what_waits_and_what_became_of_endpoints_is_measured(desk: Desk) -
     assert sample("webhook_deliveries_due") == 1
     assert sample("webhook_deliveries_due_oldest_seconds") >= 3600
     assert [sample("webhook_endpoints", state=state) for state in ("enabled", "gone", "failing")] == [1, 0, 0]
+
+
+async def test_a_delivery_belongs_to_the_trace_of_its_deposit_and_its_lane_to_none(desk: Desk) -> None:
+    await desk.webhook("http://127.0.0.1:9/")
+    messages = [desk.accepted(), desk.accepted()]
+    traces = {str(one.message_id): f"00-{one.message_id.hex}-00f067aa0ba902b7-01" for one in messages}
+
+    for message in messages:
+        await desk.hear(message, trace=traces[str(message.message_id)])
+
+    rows = await desk.databases.as_superuser("SELECT message, trace FROM admin.webhook_delivery")
+    assert {row["trace"].split("-")[1] for row in rows} == {one.message_id.hex for one in messages}
+    assert all(row["trace"].split("-")[1] == row["message"].hex for row in rows)
+    (lane,) = await desk.databases.as_superuser("SELECT trace FROM admin.work")
+    assert lane["trace"] is None

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from lxml import etree
 
-from services.ingest import handlers
+from services.ingest import api, decisions_api, handlers
 from services.ingest.deciding import REMIND, decide, remind
-from services.ingest.decisions_api import router
 from services.ingest.domain.transfer import TransferState
 from services.ingest.measures import measure_transfers
 from services.ingest.queries import Transfer
@@ -30,6 +30,21 @@ from tests.integration.ingest.test_measures import sample
 pytestmark = pytest.mark.integration
 
 PLACE = "/ingest/v1/decisions"
+
+
+async def nothing() -> None:
+    """No gauges here."""
+
+
+def a_door(bench: Bench, token: str) -> httpx.AsyncClient:
+    """Return a client of ingest's routes on transfers and decisions."""
+    both = APIRouter()
+    both.include_router(api.router)
+    both.include_router(decisions_api.router)
+    app = room_app("ingest", both, a_verifier(), Readiness("ingest"), nothing)
+    app.state.ingest = bench.ingest
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, headers=headers)
 
 
 async def waiting(bench: Bench, agreement: AgreementV1 | None = None, sip: ASip | None = None) -> Transfer:
@@ -115,6 +130,20 @@ async def test_the_same_decision_again_finds_nothing_to_decide(bench: Bench) -> 
     assert len(await bench.lines("transfer.decided")) == 1
 
 
+@pytest.mark.parametrize("reason", ["a\u0000b", "\u001b[0m", "x" * 2001])
+async def test_a_reason_is_a_text_that_a_reply_can_carry(bench: Bench, reason: str) -> None:
+    transfer = await waiting(bench)
+    path = f"/ingest/v1/transfers/{transfer.id}/decision"
+
+    async with a_door(bench, a_token(Role.ARCHIVIST)) as http:
+        refused = await http.post(path, json={"decision": "refuse", "reason": reason})
+        taken = await http.post(path, json={"decision": "refuse", "reason": "Deux\nlignes <&>."})
+
+    assert (refused.status_code, taken.status_code) == (422, 202)
+    reply = valid_answer(await bench.staged(str((await bench.transfer(transfer.id)).reply_key)))
+    assert any("Deux lignes <&>." in text for text in reply.itertext())
+
+
 # --- Reminders ------------------------------------------------------------------------------------------------------
 
 
@@ -173,17 +202,9 @@ async def test_without_a_term_nobody_is_reminded(bench: Bench) -> None:
 # --- What waits -----------------------------------------------------------------------------------------------------
 
 
-async def nothing() -> None:
-    """No gauges here."""
-
-
 async def listed(bench: Bench, token: str, **query: object) -> httpx.Response:
-    app = room_app("ingest", router, a_verifier(), Readiness("ingest"), nothing)
-    app.state.ingest = bench.ingest
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
-        headers = {"Authorization": f"Bearer {token}"}
-        return await http.get(PLACE, params=query, headers=headers)  # type: ignore[arg-type]  # texts and numbers
+    async with a_door(bench, token) as http:
+        return await http.get(PLACE, params=query)  # type: ignore[arg-type]  # texts and numbers
 
 
 async def test_what_waits_is_listed_oldest_first_with_what_an_archivist_asks(bench: Bench) -> None:

@@ -37,6 +37,7 @@ STATEMENTS = (
         created_at timestamptz NOT NULL DEFAULT now(),
         next_at timestamptz NOT NULL DEFAULT now(),
         ended_at timestamptz,
+        trace text,
         CONSTRAINT uq_webhook_delivery_message UNIQUE (webhook, message)
     )""",
     "CREATE INDEX ix_webhook_delivery_webhook_id ON webhook_delivery (webhook, id)",
