@@ -13,7 +13,6 @@ from services.admin.adapters.posting import Answer, Poster
 from services.admin.domain.client import Client
 from services.admin.domain.signature import signatures
 from services.admin.domain.webhook import (
-    REST,
     Delivery,
     DeliveryState,
     DisabledFor,
@@ -120,7 +119,7 @@ class Courier:
     async def _weigh(self, tx: Transaction, endpoint: Endpoint, answer: Answer) -> Endpoint:
         at = now()
         since = None if answer.delivered else endpoint.failing_since or at
-        rests = at + REST if answer.silent else None
+        rests = None if answer.rest is None else at + answer.rest
         await webhooks.note_health(tx.connection, endpoint.id, since, rests)
         weighed = replace(endpoint, failing_since=since, rests_until=rests)
         if endpoint.state is State.DISABLED:

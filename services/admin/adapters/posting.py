@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from services.admin.adapters.names import Resolve
 from services.admin.domain.addresses import Network, refused
+from services.admin.domain.webhook import LONGEST_WAIT, REST
 
 CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 15.0
@@ -52,9 +53,14 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
     @property
-    def silent(self) -> bool:
-        """Say whether nothing came in time: it held a hand for nothing."""
-        return self.reason == TIMEOUT
+    def rest(self) -> timedelta | None:
+        """Return for how long the endpoint is left alone.
+
+        One that did not answer in time held a hand for nothing; one that has too much to do may say until when.
+        """
+        if self.reason == TIMEOUT:
+            return REST
+        return min(self.wait, LONGEST_WAIT) if self.wait and self.status in {429, 503} else None
 
     @property
     def gone(self) -> bool:
@@ -138,6 +144,9 @@ class Poster:
             return Answer(None, time.monotonic() - started, _unreached(error))
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol):
             return Answer(None, time.monotonic() - started, "broken_off")
+        except ValueError:
+            # A name that no certificate could be of: it is taken for one only until then.
+            return Answer(None, time.monotonic() - started, "unknown_name")
         return answer
 
     async def _posted(

@@ -108,7 +108,7 @@ LONGEST_WAIT = timedelta(days=1)
 """A receiver may ask for more patience (``Retry-After``), up to this."""
 
 REST = timedelta(minutes=1)
-"""How long an endpoint that did not answer in time is left alone: it held a hand for nothing."""
+"""How long an endpoint that did not answer in time is left alone."""
 
 
 def wait_after(tries: int, asked: timedelta | None) -> timedelta | None:

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from services.admin.adapters.names import Names
 from services.admin.adapters.posting import Poster
+from services.admin.domain.webhook import LONGEST_WAIT, REST
 from tests.builders.receivers import Receiver, Sent, plainly, receiving
 
 pytestmark = pytest.mark.integration
@@ -64,6 +65,11 @@ def served_with(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+@pytest.fixture
+def names() -> Resolver:
+    return Resolver(["127.0.0.1"])
 
 
 def at(receiver: Receiver, scheme: str = "http", host: str = NAME) -> str:
@@ -165,7 +171,7 @@ async def test_a_receiver_that_hangs_is_given_up_and_one_whose_body_hangs_has_an
             Poster(Resolver(["127.0.0.1"]), LOOPBACK).post(at(endlessly), {}, b"{}"),
         )
 
-    assert (hung.status, hung.reason, hung.silent) == (None, "timeout", True)
+    assert (hung.status, hung.reason, hung.rest) == (None, "timeout", REST)
     assert (took.status, took.delivered) == (200, True)
 
 
@@ -187,8 +193,34 @@ async def test_what_cannot_be_reached_says_why() -> None:
     ("said", "wait"),
     [("120", 120.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("-1", None)],
 )
-async def test_a_receiver_may_say_when_to_come_back(said: str, wait: float | None) -> None:
+async def test_a_receiver_may_say_when_to_come_back_and_is_left_alone_until_then(
+    said: str, wait: float | None
+) -> None:
     async with receiving(lambda _: plainly(429, f"Retry-After: {said}")) as receiver:
         answer = await Poster(Resolver(["127.0.0.1"]), LOOPBACK).post(at(receiver), {}, b"{}")
 
     assert (None if answer.wait is None else answer.wait.total_seconds()) == wait
+    assert (0.0 if answer.rest is None else answer.rest.total_seconds()) == (wait or 0.0)
+
+
+async def test_nobody_has_himself_left_alone_for_ever_or_by_a_refusal(names: Resolver) -> None:
+    answers = [plainly(503, "Retry-After: 99999999"), plainly(500, "Retry-After: 60")]
+    async with receiving(lambda _: answers.pop(0)) as receiver:
+        poster = Poster(names, LOOPBACK)
+        rests = [(await poster.post(at(receiver), {}, b"{}")).rest for _ in range(2)]
+
+    assert rests == [LONGEST_WAIT, None]
+
+
+@pytest.mark.parametrize("host", [".receiver.test", "a..test", "x" * 300 + ".test"])
+async def test_a_name_that_cannot_be_one_is_told_as_unknown(names: Resolver, host: str, tmp_path: Path) -> None:
+    own = Names()
+    async with receiving(tls=served_with(a_certificate(tmp_path, NAME))) as receiver:
+        answers = [
+            await Poster(resolve, LOOPBACK).post(at(receiver, "https", host), {}, b"{}")
+            for resolve in (names, own.addresses)
+        ]
+    await own.close()
+
+    assert answers[1].reason == "unknown_name"
+    assert answers[0].status is None
