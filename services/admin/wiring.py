@@ -1,6 +1,6 @@
 """The composition root of admin."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -39,10 +39,11 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
     secret = settings.internal_secret.get_secret_value()
     signer = Signer(foundation.database, secret, also=settings.former_and_next_secrets)
     seal = WebhookSeal(secret, settings.former_and_next_secrets)
-    names = Names()
+    # A name server may be slow on purpose: whoever makes endpoints, and those that fail, hold up nobody else.
+    asked, names = Names(), {kind: Names() for kind in (DELIVER, RETRY)}
     foundation.gauges.add(*MEASURES)
     router = routes(foundation.database, signer, settings.base_url, _door(own))
-    doorstep = Doorstep(names.addresses, own.webhook_networks, own.webhook_http)
+    doorstep = Doorstep(asked.addresses, own.webhook_networks, own.webhook_http)
     router.include_router(webhooks.routes(foundation.database, seal, doorstep))
     router.include_router(deliveries.routes(foundation.database, settings.base_url))
     told = partial(announce, settings.base_url)
@@ -63,7 +64,7 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
         ),
         loops=_deliveries(foundation, own, seal, names),
         dependencies=_first_client(foundation, own),
-        close=(names.close,),
+        close=(asked.close, *(each.close for each in names.values())),
     )
     kept = timedelta(days=own.webhook_log_days)
     chores = (
@@ -73,15 +74,17 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
     return replace(room, chores=chores)
 
 
-def _deliveries(foundation: Foundation, own: AdminSettings, seal: WebhookSeal, names: Names) -> Sequence[WorkLoop]:
-    poster = Poster(names.addresses, own.webhook_networks, own.webhook_ca)
-    courier = Courier(foundation.database, seal, poster, timedelta(days=own.webhook_patience_days))
+def _deliveries(
+    foundation: Foundation, own: AdminSettings, seal: WebhookSeal, names: Mapping[str, Names]
+) -> Sequence[WorkLoop]:
     hands = {DELIVER: own.webhook_slots, RETRY: max(1, own.webhook_slots // FAILING_SHARE)}
-    lasts = foundation.settings.lease_seconds
-    return [
-        WorkLoop(foundation.database, {kind: courier.deliver}, slots=slots, lease_seconds=lasts)
-        for kind, slots in hands.items()
-    ]
+    patience, lasts = timedelta(days=own.webhook_patience_days), foundation.settings.lease_seconds
+    loops = []
+    for kind, slots in hands.items():
+        poster = Poster(names[kind].addresses, own.webhook_networks, own.webhook_ca)
+        courier = Courier(foundation.database, seal, poster, patience)
+        loops.append(WorkLoop(foundation.database, {kind: courier.deliver}, slots=slots, lease_seconds=lasts))
+    return loops
 
 
 def _first_client(foundation: Foundation, own: AdminSettings) -> Sequence[Dependency]:

@@ -42,6 +42,7 @@ class Receiver:
     port: int = 0
     scheme: str = "http"
     came: asyncio.Queue[Sent] = field(default_factory=asyncio.Queue)
+    most_at_once: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
@@ -55,6 +56,7 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
+        self.most_at_once = max(self.most_at_once, len(self._open))
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             lines = [line.partition(": ") for line in head[1:] if line]

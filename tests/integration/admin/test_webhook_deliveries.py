@@ -98,6 +98,19 @@ async def test_one_that_hangs_costs_nobody_else_anything(desk: Desk) -> None:
     assert hanging.came.empty()
 
 
+async def test_an_endpoint_hears_one_message_at_a_time_whoever_works(desk: Desk) -> None:
+    async with receiving() as receiver:
+        made = await desk.webhook(receiver.url)
+        messages = [desk.accepted() for _ in range(12)]
+        await desk.hear(*messages)
+        async with desk.working(), desk.working():
+            came = [(await receiver.next()).message for _ in messages]
+            await desk.until(made["id"], *["delivered"] * len(messages))
+
+    assert sorted(came) == sorted(str(message.message_id) for message in messages)
+    assert receiver.most_at_once == 1
+
+
 async def test_however_many_hang_those_that_answer_wait_for_none_of_them(desk: Desk) -> None:
     async with receiving(lambda _: None) as hanging, receiving() as prompt:
         silent = [(await desk.webhook(hanging.url))["id"] for _ in range(HANDS + 2)]
