@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ class XmlDocument:
         self.tree = tree
         self._left = size * MOST_TIMES + _FREE
         self.root = tree.getroot()
+        self._signatures: list[etree._Element] | None = None
         self._elements: dict[str, etree._Element | None] = {}
         for element in self.root.iter(etree.Element):
             for name in _ID_NAMES:
@@ -52,12 +54,12 @@ class XmlDocument:
 
     def signatures(self) -> list[etree._Element]:
         """Return every ds:Signature, in document order. Raises `Broken` beyond `MOST_SIGNATURES`."""
-        found = []
-        for element in self.root.iter(SIGNATURE):
-            found.append(element)
+        if self._signatures is None:
+            found = list(islice(self.root.iter(SIGNATURE), MOST_SIGNATURES + 1))
             if len(found) > MOST_SIGNATURES:
                 raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_SIGNATURES), what="signatures")
-        return found
+            self._signatures = found
+        return self._signatures
 
 
 def open_xml(path: Path) -> XmlDocument:

@@ -35,6 +35,8 @@ _C14N: Final = {
 """Algorithm → (exclusive, with comments)."""
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 _MOST_REFERENCES: Final = 200
+_A_LOOK: Final = 256
+"""What it costs to see whether a signature is to be left out, in bytes that are hashed in that time."""
 
 Outside = Callable[[str, str], tuple[str, bytes] | None]
 """A file by the URI a reference gives it, and hashlib's name of an algorithm: its path and digest, if it is there."""
@@ -183,10 +185,12 @@ def _out(
 ) -> list[etree._Element]:
     """Return the signatures that are left out of what is signed."""
     if transforms.no_signatures:
+        signatures = document.signatures()
+        document.spend(len(signatures) * _A_LOOK)
         # Those within another go with it.
         return [
             each
-            for each in document.signatures()
+            for each in signatures
             if is_within(each, element) and each is not element and not _in_signature(each)
         ]
     if transforms.enveloped and is_within(signature, element):
