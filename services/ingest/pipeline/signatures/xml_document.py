@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from lxml import etree
@@ -84,36 +86,50 @@ def is_within(element: etree._Element, ancestor: etree._Element) -> bool:
     return element is ancestor or any(each is ancestor for each in element.iterancestors())
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Two texts that no document holds, since they are made by chance for one reading."""
+
+    begin: bytes
+    end: bytes
+
+
+def new_marks() -> Marks:
+    """Return marks."""
+    return Marks(b"[%s[" % token_hex(16).encode(), b"]%s]" % token_hex(16).encode())
+
+
 @contextmanager
-def without(signatures: list[etree._Element]) -> Iterator[None]:
-    """Take elements out of their document, texts after them left in place, and put them back."""
+def marked(elements: list[etree._Element], marks: Marks) -> Iterator[None]:
+    """Write marks around elements, in the texts beside them, and take them away again.
+
+    To leave a signature out is to pass over what stands between the marks. lxml would change its prefixes if it were
+    taken out of its document and put back.
+    """
     with ExitStack() as stack:
-        for each in signatures:
-            stack.enter_context(_taken_out(each))
+        for each in elements:
+            stack.enter_context(_marked(each, marks))
         yield
 
 
 @contextmanager
-def _taken_out(element: etree._Element) -> Iterator[None]:
+def _marked(element: etree._Element, marks: Marks) -> Iterator[None]:
     parent = element.getparent()
     if parent is None:
         raise unreadable("a signature that signs the document it is the root of, without itself")
-    index, tail, previous = parent.index(element), element.tail, element.getprevious()
+    previous, tail = element.getprevious(), element.tail
     before = parent.text if previous is None else previous.tail
-    joined = (before or "") + (tail or "")
-    element.tail = None
-    parent.remove(element)
-    _write_text(parent, previous, joined)
+    _write_text(parent, previous, (before or "") + marks.begin.decode())
+    element.tail = marks.end.decode() + (tail or "")
     try:
         yield
     finally:
-        _write_text(parent, previous, before)
-        parent.insert(index, element)
         element.tail = tail
+        _write_text(parent, previous, before)
 
 
 def _write_text(parent: etree._Element, previous: etree._Element | None, text: str | None) -> None:
     if previous is None:
-        parent.text = text or None
+        parent.text = text
     else:
-        previous.tail = text or None
+        previous.tail = text

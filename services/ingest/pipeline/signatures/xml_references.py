@@ -18,7 +18,15 @@ from lxml import etree
 from services.ingest.domain.signatures import SubIndication
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS, algorithm_named
 from services.ingest.pipeline.signatures.reading import Broken, unreadable, unsupported
-from services.ingest.pipeline.signatures.xml_document import DS, SIGNATURE, XmlDocument, is_within, without
+from services.ingest.pipeline.signatures.xml_document import (
+    DS,
+    SIGNATURE,
+    Marks,
+    XmlDocument,
+    is_within,
+    marked,
+    new_marks,
+)
 
 _ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _XPATH: Final = "http://www.w3.org/TR/1999/REC-xpath-19991116"
@@ -66,20 +74,41 @@ class _Transforms:
     no_signatures: bool
 
 
-class _Hashing:
-    """A file to be written to, of which only digest and size are kept."""
+class Hashing:
+    """A file to be written to, of which only a digest is kept: of all but what stands between two marks."""
 
-    def __init__(self, algorithm: str) -> None:
+    def __init__(self, algorithm: str, marks: Marks) -> None:
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        self._marks = marks
+        self._kept = b""
+        self._within = False
         self.size = 0
 
     def write(self, content: bytes) -> int:
+        """Take the next bytes."""
         self.size += len(content)
-        self._hash.update(content)
+        self._kept += content
+        while (place := self._kept.find(self._next)) >= 0:
+            self._take(place)
+            self._kept = self._kept[len(self._next) :]
+            self._within = not self._within
+        # The end of what came may be the beginning of a mark.
+        self._take(max(0, len(self._kept) - len(self._next)))
         return len(content)
 
     def digest(self) -> bytes:
+        """Return the digest, once everything is written."""
+        self._take(len(self._kept))
         return self._hash.digest()
+
+    @property
+    def _next(self) -> bytes:
+        return self._marks.end if self._within else self._marks.begin
+
+    def _take(self, count: int) -> None:
+        if not self._within:
+            self._hash.update(self._kept[:count])
+        self._kept = self._kept[count:]
 
 
 def canonical_named(method: etree._Element) -> Canonical | None:
@@ -143,9 +172,10 @@ def _check(
     element = _target(document, uri)
     transforms = _transforms(reference)
     out = _out(document, element, signature, transforms)
-    hashing = _Hashing(algorithm)
+    marks = new_marks()
+    hashing = Hashing(algorithm, marks)
     form = transforms.canonical
-    with without(out):
+    with marked(out, marks):
         _refuse_inherited(element, form)
         tree = document.tree if element is document.root else etree.ElementTree(element)
         # Comments are no part of what a URI without XPointer designates (§4.4.3.3), whatever the form.
