@@ -15,8 +15,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from services.ingest.pipeline.signatures.xml_document import Marks
-from services.ingest.pipeline.signatures.xml_references import Hashing
+from services.ingest.pipeline.signatures.hashing import Hashing, Marks
 from tests.builders import pki
 from tests.builders.signed_pdfs import a_pdf, a_stamper, asn1, sign_pdf
 from tests.builders.signed_xml import (

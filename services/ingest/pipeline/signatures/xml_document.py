@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
 from lxml import etree
 
 from services.ingest.domain.limits import MIB
 from services.ingest.domain.signatures import SubIndication
+from services.ingest.pipeline.signatures.hashing import Marks
 from services.ingest.pipeline.signatures.reading import MOST_SIGNATURES, Broken, unreadable, unsupported
 
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -84,19 +83,6 @@ def open_xml(path: Path) -> XmlDocument:
 def is_within(element: etree._Element, ancestor: etree._Element) -> bool:
     """Say whether an element is another, or lies in it."""
     return element is ancestor or any(each is ancestor for each in element.iterancestors())
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Two texts that no document holds, since they are made by chance for one reading."""
-
-    begin: bytes
-    end: bytes
-
-
-def new_marks() -> Marks:
-    """Return marks."""
-    return Marks(b"[%s[" % token_hex(16).encode(), b"]%s]" % token_hex(16).encode())
 
 
 @contextmanager

@@ -7,7 +7,6 @@ tell which element it verified: its tables of algorithms are used here, and the 
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,16 +16,9 @@ from lxml import etree
 
 from services.ingest.domain.signatures import SubIndication
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS, algorithm_named
+from services.ingest.pipeline.signatures.hashing import Hashing, new_marks
 from services.ingest.pipeline.signatures.reading import Broken, unreadable, unsupported
-from services.ingest.pipeline.signatures.xml_document import (
-    DS,
-    SIGNATURE,
-    Marks,
-    XmlDocument,
-    is_within,
-    marked,
-    new_marks,
-)
+from services.ingest.pipeline.signatures.xml_document import DS, SIGNATURE, XmlDocument, is_within, marked
 
 _ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _XPATH: Final = "http://www.w3.org/TR/1999/REC-xpath-19991116"
@@ -72,43 +64,6 @@ class _Transforms:
     canonical: Canonical
     enveloped: bool
     no_signatures: bool
-
-
-class Hashing:
-    """A file to be written to, of which only a digest is kept: of all but what stands between two marks."""
-
-    def __init__(self, algorithm: str, marks: Marks) -> None:
-        self._hash = hashlib.new(algorithm, usedforsecurity=False)
-        self._marks = marks
-        self._kept = b""
-        self._within = False
-        self.size = 0
-
-    def write(self, content: bytes) -> int:
-        """Take the next bytes."""
-        self.size += len(content)
-        self._kept += content
-        while (place := self._kept.find(self._next)) >= 0:
-            self._take(place)
-            self._kept = self._kept[len(self._next) :]
-            self._within = not self._within
-        # The end of what came may be the beginning of a mark.
-        self._take(max(0, len(self._kept) - len(self._next)))
-        return len(content)
-
-    def digest(self) -> bytes:
-        """Return the digest, once everything is written."""
-        self._take(len(self._kept))
-        return self._hash.digest()
-
-    @property
-    def _next(self) -> bytes:
-        return self._marks.end if self._within else self._marks.begin
-
-    def _take(self, count: int) -> None:
-        if not self._within:
-            self._hash.update(self._kept[:count])
-        self._kept = self._kept[count:]
 
 
 def canonical_named(method: etree._Element) -> Canonical | None:
