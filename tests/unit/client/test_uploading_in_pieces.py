@@ -66,7 +66,7 @@ def test_a_package_is_sent_piece_by_piece_and_told_of(
         Trouble(502, kept=400),
         Trouble(503, headers={"Retry-After": "7"}),
     ],
-    ids=str,
+    ids=lambda trouble: f"{trouble.status}, {trouble.kept} bytes in",
 )
 def test_what_breaks_off_goes_on_from_what_has_arrived(
     archive: Client, uploads: UploadDouble, upload: Upload, pauses: list[float], trouble: Trouble
