@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from services.admin.api import routes
 from services.admin.api.door import TokenDoor
 from services.admin.bootstrap import first_client
+from services.admin.profile_trial import Trials
 from services.admin.settings import AdminSettings
 from services.admin.signing import Signer
 from shared.dependencies import Dependency
@@ -20,7 +21,9 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
     foundation = lay("admin", settings, transport)
     secret = settings.internal_secret.get_secret_value()
     signer = Signer(foundation.database, secret, also=settings.former_and_next_secrets)
-    router = routes(foundation.database, signer, settings.base_url, _door(own))
+    router = routes(
+        foundation.database, signer, settings.base_url, _door(own), Trials(own.profile_seconds, own.profile_bytes)
+    )
     return assemble(foundation, router, dependencies=_first_client(foundation, own))
 
 

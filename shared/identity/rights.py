@@ -22,6 +22,7 @@ class Permission(StrEnum):
     ORGANISATION_MANAGE = "organisation.manage"
     AGREEMENT_MANAGE = "agreement.manage"
     CLIENT_MANAGE = "client.manage"
+    PROFILE_APPROVE = "profile.approve"
 
 
 class Role(StrEnum):
@@ -57,10 +58,19 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.ORGANISATION_READ,
             _P.AGREEMENT_READ,
             _P.AGREEMENT_MANAGE,
+            _P.PROFILE_APPROVE,
         }
     ),
+    # It approves profiles, and makes none.
     Role.CONTROL_AUTHORITY: frozenset(
-        {_P.TRANSFER_READ, _P.CATALOGUE_READ, _P.JOURNAL_READ, _P.AGREEMENT_READ, _P.ORGANISATION_READ}
+        {
+            _P.TRANSFER_READ,
+            _P.CATALOGUE_READ,
+            _P.JOURNAL_READ,
+            _P.AGREEMENT_READ,
+            _P.ORGANISATION_READ,
+            _P.PROFILE_APPROVE,
+        }
     ),
     # The operator keeps the service running and never reads content.
     Role.OPERATOR: frozenset({_P.COPIES_READ, _P.SPACE_READ, _P.ORGANISATION_READ}),
@@ -79,6 +89,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.COPIES_READ,
             _P.SPACE_READ,
             _P.TRANSFER_READ,
+            _P.PROFILE_APPROVE,
         }
     ),
 }

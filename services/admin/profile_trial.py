@@ -1,0 +1,106 @@
+"""Try a profile in a process of its own, with little time and memory: a hostile one compiles for ever.
+
+``python -m services.admin.profile_trial`` is that process: the profile on its standard input, its answer as JSON on
+the output. It is started for each upload, knows no secret, and is killed when its time is over.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import sys
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from shared.profiles.compiling import compiled
+from shared.profiles.faults import ProfileFault
+from shared.profiles.kinds import Kind
+from shared.profiles.reading import read_profile
+
+MEMORY: Final = 768 * 1024**2
+"""Bytes of addresses that a trial may have: several times what the largest honest profile takes."""
+
+AT_ONCE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What somebody uploads as a profile; `entry` names the document in which a ZIP begins."""
+
+    content: bytes
+    kind: Kind
+    entry: str | None
+
+
+class Trials:
+    """Tries profiles, a few at once; each may take `seconds`, and `limit` bytes once expanded."""
+
+    def __init__(self, seconds: int, limit: int) -> None:
+        self._seconds = seconds
+        self.limit = limit
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def seda_versions(self, upload: Upload) -> tuple[str, ...]:
+        """Return the versions of SEDA that a profile is for. Raises `ProfileFault` for one that cannot be used."""
+        order = json.dumps([upload.kind, upload.entry, self.limit, self._seconds])
+        async with self._turns:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                __name__,
+                order,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                # Nothing of ours: the environment of a room holds its secrets.
+                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+            answer = await self._answer(process, upload.content)
+        if answer is None:
+            raise _too_costly(self._seconds)
+        told = json.loads(answer)
+        if "fault" in told:
+            raise ProfileFault(**told["fault"])
+        return tuple(told["seda_versions"])
+
+    async def _answer(self, process: asyncio.subprocess.Process, content: bytes) -> bytes | None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                answer, _ = await process.communicate(content)
+        except TimeoutError:
+            return None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        return answer if process.returncode == 0 else None
+
+
+def _too_costly(seconds: int) -> ProfileFault:
+    return ProfileFault(
+        "profile_too_costly",
+        f"Ce profil demande trop de temps (plus de {seconds} s) ou de mémoire pour être compilé.",
+        f"This profile takes too much time (more than {seconds} s) or memory to compile.",
+    )
+
+
+def main(order: str) -> None:
+    """Be the trial. Ends with another status than 0 where time or memory does not suffice."""
+    kind, entry, limit, seconds = json.loads(order)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    try:
+        read = read_profile(sys.stdin.buffer.read(), Kind(kind), entry, limit)
+        compiled(read.bundle, Kind(kind))
+        told: dict[str, object] = {"seda_versions": read.seda_versions}
+    except ProfileFault as fault:
+        told = {"fault": asdict(fault)}
+    json.dump(told, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

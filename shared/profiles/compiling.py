@@ -1,0 +1,81 @@
+"""Compile a profile: libxml2 for XSD 1.0 and RELAX NG, xmlschema for XSD 1.1. A hostile one may take for ever.
+
+So whoever calls is a process that may be killed.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import xmlschema
+from lxml import etree
+
+from shared.profiles.bundle import Bundle
+from shared.profiles.documents import parser
+from shared.profiles.faults import ProfileFault
+from shared.profiles.kinds import Kind
+
+Compiled: TypeAlias = etree.XMLSchema | etree.RelaxNG | xmlschema.XMLSchema11
+
+_LONGEST: Final = 500
+
+
+def compiled(bundle: Bundle, kind: Kind) -> Compiled:
+    """Return what judges a document by a profile whose documents were looked at (`documents.seda_versions`).
+
+    Raises `ProfileFault`, with line and reason as the compiler tells them.
+    """
+    # Compilers load what is included from files; here are those of the profile, and no others.
+    with tempfile.TemporaryDirectory(prefix="profile-") as folder:
+        for name, content in bundle.documents.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        entry = Path(folder) / bundle.entry
+        return _by_xmlschema(entry, bundle.entry) if kind is Kind.XSD_1_1 else _by_libxml2(entry, folder, kind)
+
+
+def _by_libxml2(entry: Path, folder: str, kind: Kind) -> etree.XMLSchema | etree.RelaxNG:
+    document = etree.parse(entry, parser())
+    try:
+        return etree.RelaxNG(document) if kind is Kind.RELAXNG else etree.XMLSchema(document)
+    except (etree.RelaxNGParseError, etree.XMLSchemaParseError) as error:
+        raise _as_libxml2_says(error, folder, entry) from error
+
+
+def _as_libxml2_says(error: etree.LxmlError, folder: str, entry: Path) -> ProfileFault:
+    """Tell the first thing that libxml2 could place: what it could not comes of it, or says less."""
+    placed = [each for each in error.error_log if each.line > 0]
+    if not placed:
+        return _not_compiled(str(error), "", None, None)
+    first = placed[0]
+    document = (first.filename or "").partition(f"{folder}/")[2] or entry.name
+    return _not_compiled(first.message, document, first.line, first.column or None)
+
+
+def _by_xmlschema(entry: Path, name: str) -> xmlschema.XMLSchema11:
+    try:
+        # A tree of lxml, for its lines.
+        document: Any = etree.parse(entry, parser())
+        base = f"{entry.parent.as_uri()}/"
+        return xmlschema.XMLSchema11(document, base_url=base, allow="local", defuse="always", use_fallback=False)
+    except xmlschema.XMLSchemaParseError as error:
+        line = getattr(error, "sourceline", None) or getattr(error.elem, "sourceline", None)
+        raise _not_compiled(error.message, name if line else "", line, None, error.path or "") from error
+    except (xmlschema.XMLSchemaException, ValueError, TypeError, KeyError, ArithmeticError) as error:
+        # It raises more than it says where a schema is strange.
+        raise _not_compiled(str(error), "", None, None) from error
+    except RecursionError as error:
+        raise _not_compiled("too deep", "", None, None) from error
+
+
+def _not_compiled(said: str, document: str, line: int | None, column: int | None, path: str = "") -> ProfileFault:
+    reason = " ".join(said.split())[:_LONGEST] + (f" ({path[:200]})" if path else "")
+    return ProfileFault(
+        "profile_not_compiled",
+        f"Le profil ne se compile pas : {reason}",
+        f"The profile does not compile: {reason}",
+        document,
+        line,
+        column,
+    )
