@@ -16,6 +16,7 @@ from services.ingest.agreements import refuse_suspended
 from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, is_refused
+from services.ingest.domain.profile import profile_details
 from services.ingest.domain.records import findings_of_json, findings_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
 from services.ingest.parts import Ingest
@@ -185,6 +186,7 @@ async def reject(
     told = SipRejectedV1(transfer_id=transfer.id, establishment=transfer.establishment, finding_codes=codes)
     tx.post(told, cause=cause)
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
+    details |= profile_details(moved.profile)
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
     return moved
 
@@ -198,6 +200,7 @@ async def keep_nothing(
     await _sweep(tx, transfer)
     outcome = "ko" if is_refused(findings) else "ok"
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted({each.code for each in findings}))}
+    details |= profile_details(moved.profile)
     told = line(transfer, "transfer.judged", transfer.depositor, details)
     tx.journal(told.model_copy(update={"outcome": outcome}))
     return moved

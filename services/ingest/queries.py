@@ -63,6 +63,7 @@ class Transfer:
     granted_at: datetime | None
     reply_key: str | None
     dry_run: bool = False
+    profile: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

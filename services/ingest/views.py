@@ -38,6 +38,7 @@ def transfer_view(transfer: Transfer, language: str) -> dict[str, Any]:
         "findings": [finding_view(finding, language) for finding in findings],
         "steps": transfer.steps,
         "counts": transfer.counts,
+        "profile": transfer.profile,
         "reason": transfer.reason,
         "depositor": transfer.depositor,
     }

@@ -62,7 +62,7 @@ def xsd(body: str, version: str = "2.1") -> str:
 
 
 def transfer(*, units: str = "1", assertion: str = "", version: str = "2.1") -> str:
-    """XSD: at most `units` archive units at the top; with `assertion` (XSD 1.1), what ArchiveTransfer must be like."""
+    """XSD: at most `units` archive units at the top; with `assertion` (XSD 1.1), what the transfer must be like."""
     lax = '<xs:any processContents="skip" minOccurs="0" maxOccurs="unbounded"/>'
     skipped = f'<xs:complexType mixed="true"><xs:sequence>{lax}</xs:sequence>{{}}</xs:complexType>'
     attributes = '<xs:anyAttribute processContents="skip"/>'

@@ -5,6 +5,8 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from services.ingest.domain.profile import ProfileReference
+
 
 class MatchHeader(StrEnum):
     """Whether agencies and agreement named in the manifest must match ours or are only noted."""
@@ -56,6 +58,7 @@ class Agreement:
     `unidentified` says whether files that PRONOM does not recognise are taken: None, only where `formats` is empty.
     `schema_tolerances` are names of `tolerances.TOLERANCES`; one unknown here forgives nothing.
     The lists of agencies are identifiers, an empty one meaning all; `quota_bytes` bounds all that is taken under it.
+    `profiles` are the archival profiles that judge its manifests, each in one version.
     """
 
     id: UUID
@@ -83,3 +86,5 @@ class Agreement:
     originating_agencies: tuple[str, ...] = ()
     submission_agencies: tuple[str, ...] = ()
     quota_bytes: int | None = None
+    profiles: tuple[ProfileReference, ...] = ()
+    profile_required: bool = False

@@ -2,7 +2,8 @@
 
 IngestError
 └── TryAgain                 the world is at fault: a later attempt may succeed
-    └── ScannerUnavailable   the antivirus is down, or does not take what we send
+    ├── ScannerUnavailable   the antivirus is down, or does not take what we send
+    └── UnusableProfile      an approved profile cannot be compiled any more
 Anything else is our fault: dead-letter the message and wake someone.
 """
 
@@ -17,3 +18,7 @@ class TryAgain(IngestError):
 
 class ScannerUnavailable(TryAgain):
     """The antivirus did not answer, or refused the stream: the file is neither clean nor infected."""
+
+
+class UnusableProfile(TryAgain):
+    """An archival profile that admin compiled cannot be compiled here: no deposit is to blame for that."""

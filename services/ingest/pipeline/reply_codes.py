@@ -43,6 +43,12 @@ _NUMERIC: Final[Mapping[str, str]] = MappingProxyType(
         "OBJECT_DIGEST_ALGORITHM": "207",
         "OBJECT_DIGEST_UNREADABLE": "207",
         "OBJECT_DIGEST_MISMATCH": "207",
+        "PROFILE_UNKNOWN": "203",
+        "PROFILE_MISSING": "203",
+        "PROFILE_WITHDRAWN": "203",
+        "PROFILE_OTHER_SEDA": "203",
+        "PROFILE_INVALID": "203",
+        "PROFILE_INVALID_MORE": "203",
     }
 )
 
