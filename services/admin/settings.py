@@ -29,8 +29,8 @@ class AdminSettings(BaseSettings):
     wrong_secret_burst: int = Field(default=20, ge=1)
     """Wrong secrets at once, of one client from one address."""
 
-    profile_bytes: int = Field(default=4 * 1024**2, ge=1024, le=64 * 1024**2)
+    profile_upload_bytes: int = Field(default=4 * 1024**2, ge=1024, le=64 * 1024**2)
     """Bytes of one archival profile: of what is sent, and of its documents once expanded."""
 
-    profile_seconds: int = Field(default=20, ge=1, le=600)
+    profile_compile_seconds: int = Field(default=20, ge=1, le=600)
     """How long a profile that is uploaded may take to compile."""

@@ -21,9 +21,8 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
     foundation = lay("admin", settings, transport)
     secret = settings.internal_secret.get_secret_value()
     signer = Signer(foundation.database, secret, also=settings.former_and_next_secrets)
-    router = routes(
-        foundation.database, signer, settings.base_url, _door(own), Trials(own.profile_seconds, own.profile_bytes)
-    )
+    trials = Trials(own.profile_compile_seconds, own.profile_upload_bytes)
+    router = routes(foundation.database, signer, settings.base_url, _door(own), trials)
     return assemble(foundation, router, dependencies=_first_client(foundation, own))
 
 

@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-import httpx
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.ingest.domain.profile import ProfileReference
 from services.ingest.parts import Ingest
 from services.ingest.tables import profile, profile_content
-from shared.calls import RoomCalls, RoomUnavailable
-from shared.checksums import sha512_of
 from shared.messages.admin import ProfilePublishedV1
 from shared.messaging.transaction import RoomDatabase, Transaction
+from shared.profiles.fetching import fetch_profile
 
 WITHDRAWN = "withdrawn"
 
@@ -63,26 +61,8 @@ async def write_content(database: RoomDatabase, reference: ProfileReference, pat
 
 
 async def _fetch(ingest: Ingest, reference: ProfileReference) -> None:
-    content = await fetched(ingest.calls, reference)
+    known = (reference.profile, reference.version, reference.sha512, reference.size)
+    content = await fetch_profile(ingest.calls, *known)
     async with ingest.database.begin() as tx:
         row = {"sha512": reference.sha512, "content": content}
         await tx.connection.execute(insert(profile_content).values(row).on_conflict_do_nothing())
-
-
-async def fetched(calls: RoomCalls, reference: ProfileReference) -> bytes:
-    """Return the bytes of a profile from admin. Raises `RoomUnavailable` where they are not to be had, or others."""
-    path = f"/admin/v1/profiles/{reference.profile}/versions/{reference.version}/content"
-    content = bytearray()
-    try:
-        async with calls.stream("admin", path) as answer:
-            if answer.status_code != 200:
-                raise RoomUnavailable(f"admin: {answer.status_code} for {path}")
-            async for chunk in answer.aiter_bytes():
-                content += chunk
-                if len(content) > reference.size:
-                    break
-    except httpx.HTTPError as error:
-        raise RoomUnavailable(f"admin: {type(error).__name__}") from error
-    if sha512_of(bytes(content)) != reference.sha512:
-        raise RoomUnavailable(f"admin: other bytes than those approved for {path}")
-    return bytes(content)

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
 from typing import Final
 
 SEDA: Final = "fr:gouv:culture:archivesdefrance:seda:v{}"
@@ -61,8 +62,11 @@ def xsd(body: str, version: str = "2.1") -> str:
     return f'<xs:schema {_XSD}="{SEDA.format(version)}" xmlns="{SEDA.format(version)}">{body}</xs:schema>'
 
 
-def transfer(*, units: str = "1", assertion: str = "", version: str = "2.1") -> str:
-    """XSD: at most `units` archive units at the top; with `assertion` (XSD 1.1), what the transfer must be like."""
+def transfer(*, units: str = "1", assertion: str = "", version: str = "2.1", required: str = "") -> str:
+    """XSD: at most `units` archive units at the top; with `assertion` (XSD 1.1), what the transfer must be like.
+
+    Each unit at the top has the attribute `required`, if one is named.
+    """
     lax = '<xs:any processContents="skip" minOccurs="0" maxOccurs="unbounded"/>'
     skipped = f'<xs:complexType mixed="true"><xs:sequence>{lax}</xs:sequence>{{}}</xs:complexType>'
     attributes = '<xs:anyAttribute processContents="skip"/>'
@@ -87,7 +91,7 @@ def transfer(*, units: str = "1", assertion: str = "", version: str = "2.1") -> 
     )
     described = (
         '<xs:element name="DescriptiveMetadata"><xs:complexType><xs:sequence>'
-        f'<xs:element name="ArchiveUnit" type="any" maxOccurs="{units}"/>'
+        f'<xs:element name="ArchiveUnit" type="{"unit" if required else "any"}" maxOccurs="{units}"/>'
         "</xs:sequence></xs:complexType></xs:element>"
     )
     package = (
@@ -97,10 +101,12 @@ def transfer(*, units: str = "1", assertion: str = "", version: str = "2.1") -> 
     )
     root = f"<xs:complexType><xs:sequence>{head}{package}{tail}</xs:sequence>{attributes}</xs:complexType>"
     named = anything.replace("<xs:complexType", '<xs:complexType name="any"', 1)
+    unit = f'<xs:attribute name="{required}" use="required"/>{attributes}' if required else attributes
+    named += skipped.format(unit).replace("<xs:complexType", '<xs:complexType name="unit"', 1)
     return xsd(f'{named}<xs:element name="ArchiveTransfer">{root}</xs:element>', version)
 
 
-def zipped(documents: dict[str, str | bytes]) -> bytes:
+def zipped(documents: Mapping[str, str | bytes]) -> bytes:
     """A ZIP of documents, in the order given."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:

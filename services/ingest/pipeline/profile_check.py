@@ -5,9 +5,9 @@ Whoever calls has refused any DOCTYPE before, and may kill this process.
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -30,9 +30,6 @@ from shared.profiles.reading import read_profile
 
 COUNTED: Final = 10
 """How many times as many errors as are told are counted: beyond that they are “at least” so many."""
-
-_COMPILED: Final = 8
-"""Profiles that a process keeps compiled."""
 
 _UNBOUNDED: Final = 2**62
 """What a profile may weigh here: admin has bounded it."""
@@ -61,7 +58,15 @@ class _Error:
     reason_fr: str
 
 
-_kept: OrderedDict[tuple[str, Kind, str | None], Compiled] = OrderedDict()
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A profile as it is known by its bytes, wherever these lie."""
+
+    sha512: str
+    kind: Kind
+    entry: str | None
+    name: str = field(compare=False)
+    content: Path = field(compare=False)
 
 
 def check_profile(order: ProfileOrder) -> list[Finding]:
@@ -98,27 +103,22 @@ def _finding(name: str, which: dict[str, str], error: _Error) -> Finding:
 
 
 def _errors(order: ProfileOrder, most: int) -> Iterator[_Error]:
-    judge = _judge(order)
+    asked = order.reference
+    judge = _judge(_Wanted(asked.sha512, asked.kind, asked.entry, asked.applied.name, order.content))
     if isinstance(judge, etree.XMLSchema):
         return _streamed(order, judge, most)
     document = etree.parse(order.manifest, _parser())
     return _of_relaxng(document, judge) if isinstance(judge, etree.RelaxNG) else _of_xmlschema(document, judge)
 
 
-def _judge(order: ProfileOrder) -> Compiled:
+@lru_cache(maxsize=8)
+def _judge(wanted: _Wanted) -> Compiled:
     """Return the compiled profile: once a process, as long as it is among the last ones used."""
-    wanted = order.reference
-    key = (wanted.sha512, wanted.kind, wanted.entry)
-    if key not in _kept:
-        try:
-            read = read_profile(order.content.read_bytes(), wanted.kind, wanted.entry, _UNBOUNDED)
-            _kept[key] = compiled(read.bundle, wanted.kind)
-        except ProfileFault as error:
-            raise UnusableProfile(f"{wanted.identifier} version {wanted.version}: {error.code}") from error
-        while len(_kept) > _COMPILED:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    return _kept[key]
+    try:
+        read = read_profile(wanted.content.read_bytes(), wanted.kind, wanted.entry, _UNBOUNDED)
+        return compiled(read.bundle, wanted.kind)
+    except ProfileFault as error:
+        raise UnusableProfile(f"{wanted.name}: {error.code}") from error
 
 
 def _parser() -> etree.XMLParser:

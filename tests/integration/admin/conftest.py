@@ -115,12 +115,12 @@ def databases(postgres_server: Postgres) -> Databases:
     return fresh(postgres_server, ("admin",))
 
 
-async def open_house(databases: Databases) -> House:
+async def open_house(databases: Databases, **own: object) -> House:
     """Open admin, its own keys at hand for its own guard."""
     settings = RoomSettings(
         database_url=SecretStr(databases.url("admin")), internal_secret=SecretStr(SECRET), base_url=BASE
     )
-    room = build(settings, AdminSettings(), LocalTransport())
+    room = build(settings, AdminSettings().model_copy(update=own), LocalTransport())
     house = House(room)
 
     async def keys() -> dict[str, Any]:

@@ -147,9 +147,7 @@ async def test_the_same_bytes_again_are_the_same_version(house: House, town: dic
 async def test_uploads_at_one_moment_are_versions_one_after_the_other(house: House, town: dict[str, Any]) -> None:
     profile = await a_profile(house, town)
 
-    taken = await asyncio.gather(
-        upload(house, town, profile), upload(house, town, profile, transfer(), "xsd-1.0")
-    )
+    taken = await asyncio.gather(upload(house, town, profile), upload(house, town, profile, transfer(), "xsd-1.0"))
 
     assert sorted(one["version"] for one in taken) == [1, 2]
 

@@ -169,7 +169,9 @@ def test_every_limit_is_a_setting_with_its_usual_value_and_its_widest(
     names = {field.name for field in fields(Limits)} - NO_SETTINGS
 
     assert names <= IngestSettings.model_fields.keys()
-    assert names - BEYOND.keys() == {"ratio_floor"}
+    # Those of profiles: test_profile_check.py.
+    of_profiles = {"max_profile_bytes", "max_profile_xsd11_bytes"}
+    assert names - BEYOND.keys() == {"ratio_floor"} | of_profiles
     assert told({}) == Limits()
     assert told({name: getattr(WIDEST, name) for name in names}) == WIDEST
 
