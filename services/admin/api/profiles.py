@@ -14,7 +14,6 @@ from services.admin.queries import profiles as queries
 from services.admin.schemas import Approval, NewProfile, Withdrawal
 from shared.bodies import stream_of
 from shared.clock import rfc3339
-from shared.descriptions import content_of
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
@@ -78,7 +77,7 @@ def _reading(database: RoomDatabase) -> APIRouter:
     @router.get(
         VERSION + "/content",
         response_class=Response,
-        responses={200: content_of(XML) | content_of(ZIP), 304: {"description": "As known."}},
+        responses={200: {"content": {XML: {}, ZIP: {}}}, 304: {"description": "As known."}},
     )
     async def get_profile_content(
         profile_id: str, version: str, caller: Reader, if_none_match: Annotated[str | None, Header()] = None
