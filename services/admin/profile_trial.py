@@ -18,10 +18,10 @@ from shared.profiles.faults import ProfileFault
 from shared.profiles.kinds import Kind
 from shared.profiles.reading import read_profile
 
-MEMORY: Final = 768 * 1024**2
-"""Bytes of addresses that a trial may have: several times what the largest honest profile takes."""
+MEMORY: Final = 320 * 1024**2
+"""Bytes of data that a trial may have: beside admin itself, less than the 512 MiB that its container is given."""
 
-AT_ONCE: Final = 2
+AT_ONCE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Upload:
 
 
 class Trials:
-    """Tries profiles, a few at once; each may take `seconds`, and `limit` bytes once expanded."""
+    """Tries profiles, one after the other; each may take `seconds`, and `limit` bytes once expanded."""
 
     def __init__(self, seconds: int, limit: int) -> None:
         self._seconds = seconds
@@ -92,7 +92,7 @@ def main(order: str) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     try:
         read = read_profile(sys.stdin.buffer.read(), Kind(kind), entry, limit)
         compiled(read.bundle, Kind(kind))

@@ -55,18 +55,35 @@ def _as_libxml2_says(error: etree.LxmlError, folder: str, entry: Path) -> Profil
 
 def _by_xmlschema(entry: Path, name: str) -> xmlschema.XMLSchema11:
     try:
-        # A tree of lxml, for its lines.
-        document: Any = etree.parse(entry, parser())
-        base = f"{entry.parent.as_uri()}/"
-        return xmlschema.XMLSchema11(document, base_url=base, allow="local", defuse="always", use_fallback=False)
+        return _read_by_xmlschema(entry, str(entry))
     except xmlschema.XMLSchemaParseError as error:
-        line = getattr(error, "sourceline", None) or getattr(error.elem, "sourceline", None)
+        line = _line_of(entry, error.message)
         raise _not_compiled(error.message, name if line else "", line, None, error.path or "") from error
+    # It raises more than it says where a schema is strange.
     except (xmlschema.XMLSchemaException, ValueError, TypeError, KeyError, ArithmeticError) as error:
-        # It raises more than it says where a schema is strange.
         raise _not_compiled(str(error), "", None, None) from error
     except RecursionError as error:
         raise _not_compiled("too deep", "", None, None) from error
+
+
+def _read_by_xmlschema(entry: Path, source: Any) -> xmlschema.XMLSchema11:  # noqa: ANN401 (as it takes it)
+    base = f"{entry.parent.as_uri()}/"
+    return xmlschema.XMLSchema11(source, base_url=base, allow="local", defuse="always", use_fallback=False)
+
+
+def _line_of(entry: Path, message: str) -> int | None:
+    """Return the line of a fault in the entry document: xmlschema knows it of trees of lxml alone.
+
+    Of those it cannot read all that it can from a file; so the fault is told by the file.
+    """
+    try:
+        _read_by_xmlschema(entry, etree.parse(entry, parser()))
+    except xmlschema.XMLSchemaParseError as error:
+        line: int | None = getattr(error.elem, "sourceline", None)
+        return line if error.message == message else None
+    except Exception:  # noqa: BLE001 (a line is worth no failure)
+        return None
+    return None
 
 
 def _not_compiled(said: str, document: str, line: int | None, column: int | None, path: str = "") -> ProfileFault:

@@ -50,8 +50,10 @@ def seda_versions(bundle: Bundle, kind: Kind) -> tuple[str, ...]:
 
 
 def parser() -> etree.XMLParser:
-    """Return a parser that loads nothing and expands nothing."""
-    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    """Return a parser that loads nothing and expands nothing; xmlschema trips over the comments of a tree of lxml."""
+    return etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
 
 
 def _root(name: str, content: bytes) -> etree._Element:

@@ -178,9 +178,13 @@ def _of_xmlschema(document: Any, judge: xmlschema.XMLSchema11) -> Iterator[_Erro
         reason = _plain(error.reason or "")
         asked = _assertion(error)
         reason += f" ({asked})" if asked else ""
-        element = error.elem
-        path = error.path or "/ArchiveTransfer" if element is None else _named(element)
-        yield _Error(error.sourceline or 0, path, reason, in_french(reason))
+        # Of a child that should not be there it tells by its parent, from which it looks.
+        element = getattr(error, "invalid_child", None)
+        element = error.elem if element is None else element
+        if element is None:
+            yield _Error(0, error.path or "/ArchiveTransfer", reason, in_french(reason))
+        else:
+            yield _Error(element.sourceline or 0, _named(element), reason, in_french(reason))
 
 
 def _assertion(error: xmlschema.XMLSchemaValidationError) -> str:

@@ -25,6 +25,14 @@ _FRENCH: Final = tuple(
             r"^Unexpected child with tag '([^']*)' at position (\d+)\.?",
             r"l’élément « \1 », en position \2, n’est pas attendu.",
         ),
+        (r"^missing required attribute '([^']*)'$", r"il manque l’attribut « \1 »"),
+        (r"^'([^']*)' attribute not allowed for element$", r"l’attribut « \1 » n’est pas permis"),
+        (
+            r"^The content of element '([^']*)' is not complete\.",
+            r"le contenu de « \1 » n’est pas complet.",
+        ),
+        (r"^value doesn't match any pattern of (.*)$", r"la valeur ne correspond à aucun motif permis : \1"),
+        (r"^value must be one of (.*)$", r"la valeur doit être l’une de \1"),
         (r"Tag '([^']*)' expected\.", r"Attendu : « \1 »."),
     )
 )

@@ -22,9 +22,10 @@ from shared.identity.rights import Role
 from shared.messages.admin import AgreementV1, ProfilePublishedV1, ProfileReferenceV1
 from shared.settings import RoomSettings
 from tests.builders.callers import a_token
-from tests.builders.profiles import relaxng, transfer
+from tests.builders.profiles import relaxng, transfer, xsd
 from tests.builders.sips import AFile, ASip, AUnit
 from tests.integration.ingest.bench import Bench
+from tests.integration.ingest.test_dry_runs import dry_run
 
 pytestmark = pytest.mark.integration
 
@@ -273,3 +274,57 @@ async def test_a_profile_that_no_longer_compiles_is_no_fault_of_the_deposit(benc
         await bench.process()
 
     assert (await bench.transfer(deposited.id)).state is TransferState.CHECKING
+
+
+# Python looks for ways to part the title's letters, as many as there are: libxml2 does not take patterns so.
+STUCK = xsd(
+    """<xs:element name="ArchiveTransfer"><xs:complexType><xs:sequence>
+      <xs:element name="Comment"><xs:simpleType><xs:restriction base="xs:string">
+        <xs:pattern value="((.+)+)+£"/></xs:restriction></xs:simpleType></xs:element>
+      <xs:any processContents="skip" minOccurs="0" maxOccurs="unbounded"/>
+    </xs:sequence></xs:complexType></xs:element>"""
+)
+
+
+async def test_a_profile_that_takes_for_ever_refuses_and_the_next_deposit_is_judged(bench: Bench, desk: Desk) -> None:
+    stuck, profile = await desk.profile(STUCK, "xsd-1.1"), await desk.profile()
+    settings = bench.ingest.settings.model_copy(update={"profile_seconds": 1})
+    hasty = replace(bench, ingest=replace(bench.ingest, settings=settings))
+
+    refused = await judged(hasty, stuck)
+    passed = await judged(bench, profile)
+
+    (told,) = [each for each in refused.findings if each["code"].startswith("PROFILE")]
+    assert (told["code"], told["params"]["limit"]) == ("PROFILE_TOO_SLOW", "1")
+    assert (refused.state, refused.profile) == (TransferState.REJECTED, applied(stuck))
+    assert passed.state is TransferState.STORING
+
+
+async def test_a_dry_run_is_told_the_same_and_by_which_profile(bench: Bench, desk: Desk) -> None:
+    profile = await desk.profile(relaxng(level="File"))
+
+    run = await dry_run(bench, bench.sip(PES), await bench.agreement(profiles=[profile.model_dump()]))
+
+    assert (run.state, run.profile) == (TransferState.JUDGED, applied(profile))
+    assert found(run) == [("PROFILE_INVALID", "error")]
+    (line,) = await bench.lines("transfer.judged")
+    assert (line.outcome, line.details["profile"]) == ("ko", f"{profile.identifier} 1")
+
+
+async def test_a_manifest_that_cannot_be_read_is_judged_by_no_profile(bench: Bench, desk: Desk) -> None:
+    profile = await desk.profile()
+
+    refused = await judged(bench, profile, sip=replace(PES, manifest=b"<ArchiveTransfer"))
+
+    assert (found(refused), refused.profile) == ([], None)
+
+
+async def test_the_refusal_is_in_the_reply_by_the_code_of_its_vocabulary(bench: Bench, desk: Desk) -> None:
+    profile = await desk.profile(relaxng(level="File"))
+
+    refused = await judged(bench, profile, reply_codes="numeric")
+
+    reply = (await bench.staged(f"replies/{refused.id}.xml")).decode()
+    assert "<ReplyCode>203</ReplyCode>" in reply
+    (line,) = await bench.lines("transfer.rejected")
+    assert line.details["profile_sha512"] == profile.sha512

@@ -141,3 +141,23 @@ def test_what_a_manifest_says_of_schemas_is_not_heard(tmp_path: Path) -> None:
 def test_a_profile_that_cannot_be_compiled_says_nothing_of_the_deposit(tmp_path: Path, kind: Kind) -> None:
     with pytest.raises(UnusableProfile, match="PES version 3: profile_"):
         check_profile(an_order(tmp_path, "<a/>", kind, a_manifest(ONE)))
+
+
+def test_a_child_that_should_not_be_there_is_told_where_it_stands(tmp_path: Path) -> None:
+    manifest = a_manifest(ONE)
+    line = next(
+        number for number, each in enumerate(manifest.splitlines(), 1) if each.startswith(b"<ArchivalAgency>")
+    )
+    profile = transfer().replace('name="ArchivalAgency"', 'name="Commune"')
+
+    for kind in (Kind.XSD_1_0, Kind.XSD_1_1):
+        (told,) = check_profile(an_order(tmp_path, profile, kind, manifest))
+
+        assert (told.place, told.params["path"]) == (f"bordereau.xml:{line}", "/ArchiveTransfer/ArchivalAgency")
+
+
+def test_an_assertion_that_is_not_met_is_told_as_it_is_written(tmp_path: Path) -> None:
+    (told,) = judged(tmp_path, transfer(assertion="count(.//ArchiveUnit) eq 7"), Kind.XSD_1_1, ONE)
+
+    assert told.params["reason"] == "assertion test is false (count(.//ArchiveUnit) eq 7)"
+    assert told.params["reason_fr"] == "l’assertion n’est pas vérifiée (count(.//ArchiveUnit) eq 7)"

@@ -47,6 +47,16 @@ def test_a_prefix_names_the_version_where_relax_ng_has_no_ns() -> None:
     assert read_profile(content.encode(), Kind.RELAXNG, None, LIMIT).seda_versions == ("2.1",)
 
 
+def test_comments_and_instructions_are_anywhere() -> None:
+    noise = "<!-- un --><?deux trois?>"
+    bodies = {Kind.RELAXNG: relaxng(), Kind.XSD_1_0: transfer(), Kind.XSD_1_1: transfer(assertion="true()")}
+    for kind, body in bodies.items():
+        first = body.index(">") + 1
+        content = f"{noise}{body[:first]}{noise}{body[first:]}{noise}"
+
+        assert compiled(read_profile(content.encode(), kind, None, LIMIT).bundle, kind) is not None
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_a_profile_may_be_in_any_encoding_of_xml(encoding: str) -> None:
     assert read_profile(relaxng().encode(encoding), Kind.RELAXNG, None, LIMIT).seda_versions == ("2.1",)
