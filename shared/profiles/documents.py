@@ -26,6 +26,9 @@ _LOADING: Final = {
 }
 """Elements that have another document loaded, and the attribute that says which."""
 
+_REACHING_OUT: Final = re.compile(r"(?<![\w.-])(doc|doc-available|collection)\s*\(")
+"""What of XPath 2.0 asks for another document (F&O 15.5)."""
+
 _SEDA: Final = re.compile(r"fr:gouv:culture:archivesdefrance:seda:v(\d\.\d)\Z")
 TAKEN: Final = ("2.0", "2.1", "2.2", "2.3")
 """Versions of SEDA in which deposits come, and so those that a profile may be for."""
@@ -111,6 +114,14 @@ def _require_kind(name: str, root: etree._Element, kind: Kind) -> None:
 
 def _require_complete(name: str, root: etree._Element, bundle: Bundle) -> None:
     for element in root.iter(etree.Element):
+        if any(_REACHING_OUT.search(element.get(expression, "")) for expression in ("test", "xpath")):
+            raise ProfileFault(
+                "profile_reaches_out",
+                "Une assertion ne demande rien à d'autres documents : doc, doc-available, collection sont refusés.",
+                "An assertion asks nothing of other documents: doc, doc-available, collection are refused.",
+                name,
+                _line(element),
+            )
         if element.get(_BASE) is not None:
             raise ProfileFault(
                 "profile_base",

@@ -36,6 +36,7 @@ _UNBOUNDED: Final = 2**62
 
 _NAMESPACE: Final = re.compile(r"\{[^{}]*\}")
 _LONGEST: Final = 1000
+_SIDES: Final = ("preceding-sibling", "following-sibling")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +166,10 @@ def _path(document: Any, path: str | None) -> str:  # noqa: ANN401
 def _named(element: Any) -> str:  # noqa: ANN401
     steps = []
     for each in (element, *element.iterancestors()):
-        before = sum(1 for _ in each.itersiblings(each.tag, preceding=True))
-        alone = not before and next(each.itersiblings(each.tag), None) is None
-        steps.append(etree.QName(each).localname + ("" if alone else f"[{before + 1}]"))
+        name = etree.QName(each).localname
+        # Counted by libxml2: there may be a hundred thousand.
+        before, after = (int(each.xpath(f"count({side}::*[local-name()=$name])", name=name)) for side in _SIDES)
+        steps.append(f"{name}[{before + 1}]" if before or after else name)
     return "/" + "/".join(reversed(steps))
 
 
@@ -179,8 +181,8 @@ def _of_xmlschema(document: Any, judge: xmlschema.XMLSchema11) -> Iterator[_Erro
         asked = _assertion(error)
         reason += f" ({asked})" if asked else ""
         # Of a child that should not be there it tells by its parent, from which it looks.
-        element = getattr(error, "invalid_child", None)
-        element = error.elem if element is None else element
+        child = getattr(error, "invalid_child", None)
+        element: Any = error.elem if child is None else child
         if element is None:
             yield _Error(0, error.path or "/ArchiveTransfer", reason, in_french(reason))
         else:

@@ -148,6 +148,15 @@ def test_relax_ng_takes_nothing_from_elsewhere(location: str, element: str) -> N
     assert (fault.code, fault.line) == ("profile_incomplete", 2)
 
 
+@pytest.mark.parametrize("asked", ["exists(doc('file:///x'))", "fn:doc-available ('x')", "count(collection()) eq 0"])
+def test_an_assertion_reaches_for_no_other_document(asked: str) -> None:
+    fault = fault_of(transfer(assertion=asked), Kind.XSD_1_1)
+
+    assert (fault.code, fault.line) == ("profile_reaches_out", 1)
+    elements = transfer(assertion="count(my-doc) eq 0 and count(doc) eq 0")
+    assert read_profile(elements.encode(), Kind.XSD_1_1, None, LIMIT).seda_versions == ("2.1",)
+
+
 def test_a_base_leads_nowhere() -> None:
     content = f'<grammar {RNG} xml:base="file:///etc/"><include href="profile.xml"/></grammar>'
 
