@@ -157,6 +157,12 @@ def test_an_assertion_reaches_for_no_other_document(asked: str) -> None:
     assert read_profile(elements.encode(), Kind.XSD_1_1, None, LIMIT).seda_versions == ("2.1",)
 
 
+def test_what_xmlschema_only_warns_of_is_taken() -> None:
+    read = read_profile(transfer(assertion="empty(//ArchiveUnit)").encode(), Kind.XSD_1_1, None, LIMIT)
+
+    assert compiled(read.bundle, Kind.XSD_1_1) is not None
+
+
 def test_a_base_leads_nowhere() -> None:
     content = f'<grammar {RNG} xml:base="file:///etc/"><include href="profile.xml"/></grammar>'
 
