@@ -74,10 +74,10 @@ PROFILE_MENDS: Final[dict[str, Mend]] = {
         "{found}.",
     ),
     "PROFILE_INVALID": Mend(
-        "Corrigez {path} selon le profil « {profile} » : le service d’archives vous le donne, et tout validateur XML "
-        "relève ces erreurs avant l’envoi.",
-        "Mend {path} as the profile “{profile}” asks: the archives give it to you, and any XML validator finds these "
-        "errors before you send.",
+        "Corrigez ces endroits selon le profil « {profile} » : le service d’archives vous le donne, et tout "
+        "validateur XML relève ces erreurs avant l’envoi.",
+        "Mend these places as the profile “{profile}” asks: the archives give it to you, and any XML validator finds "
+        "these errors before you send.",
         _NAMED,
     ),
     "PROFILE_INVALID_MORE": Mend(
