@@ -13,7 +13,7 @@ from services.ingest.domain.profile import ProfileReference
 from services.ingest.pipeline.profile_check import ProfileOrder, check_profile
 from shared.checksums import sha512_of
 from shared.profiles.kinds import Kind
-from tests.builders.profiles import relaxng, transfer, zipped
+from tests.builders.profiles import relaxng, transfer, xsd, zipped
 from tests.builders.sips import AFile, ASip, AUnit, a_manifest
 
 ONE = ASip(files=(AFile("titre.pdf"),), units=(AUnit("Titre", files=(0,)),))
@@ -161,3 +161,18 @@ def test_an_assertion_that_is_not_met_is_told_as_it_is_written(tmp_path: Path) -
 
     assert told.params["reason"] == "assertion test is false (count(.//ArchiveUnit) eq 7)"
     assert told.params["reason_fr"] == "l’assertion n’est pas vérifiée (count(.//ArchiveUnit) eq 7)"
+
+
+ELSE = {
+    Kind.XSD_1_0: xsd('<xs:element name="Autre" type="xs:string"/>'),
+    Kind.XSD_1_1: xsd('<xs:element name="Autre" type="xs:string"/>'),
+    Kind.RELAXNG: relaxng().replace('name="ArchiveTransfer"', 'name="Autre"'),
+}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_profile_of_other_documents_refuses_a_transfer_at_its_root(tmp_path: Path, kind: Kind) -> None:
+    told = judged(tmp_path, ELSE[kind], kind, ONE)
+
+    assert {each.code for each in told} == {"PROFILE_INVALID"}
+    assert told[0].params["path"] == "/ArchiveTransfer"
