@@ -10,7 +10,9 @@ import json
 import os
 import resource
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from shared.profiles.compiling import compiled
@@ -43,26 +45,34 @@ class Trials:
 
     async def seda_versions(self, upload: Upload) -> tuple[str, ...]:
         """Return the versions of SEDA that a profile is for. Raises `ProfileFault` for one that cannot be used."""
-        order = json.dumps([upload.kind, upload.entry, self.limit, self._seconds])
         async with self._turns:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                __name__,
-                order,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                # Nothing of ours: the environment of a room holds its secrets.
-                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
-            answer = await self._answer(process, upload.content)
+            # Ours: a process that is killed removes nothing.
+            scratch = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="trial-")
+            try:
+                answer = await self._tried(upload, scratch.name)
+            finally:
+                await asyncio.to_thread(scratch.cleanup)
         if answer is None:
             raise _too_costly(self._seconds)
         told = json.loads(answer)
         if "fault" in told:
             raise ProfileFault(**told["fault"])
         return tuple(told["seda_versions"])
+
+    async def _tried(self, upload: Upload, scratch: str) -> bytes | None:
+        order = json.dumps([upload.kind, upload.entry, self.limit, self._seconds, scratch])
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            __name__,
+            order,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            # Nothing of ours: the environment of a room holds its secrets.
+            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        return await self._answer(process, upload.content)
 
     async def _answer(self, process: asyncio.subprocess.Process, content: bytes) -> bytes | None:
         try:
@@ -88,14 +98,14 @@ def _too_costly(seconds: int) -> ProfileFault:
 
 def main(order: str) -> None:
     """Be the trial. Ends with another status than 0 where time or memory does not suffice."""
-    kind, entry, limit, seconds = json.loads(order)
+    kind, entry, limit, seconds, scratch = json.loads(order)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     try:
         read = read_profile(sys.stdin.buffer.read(), Kind(kind), entry, limit)
-        compiled(read.bundle, Kind(kind))
+        compiled(read.bundle, Kind(kind), Path(scratch))
         told: dict[str, object] = {"seda_versions": read.seda_versions}
     except ProfileFault as fault:
         told = {"fault": asdict(fault)}

@@ -3,6 +3,7 @@
 import io
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -47,9 +48,9 @@ def unbundled(content: bytes, entry: str | None, limit: int) -> Bundle:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             documents = dict(_documents(archive, limit))
-    # The standard library raises the last three for what is damaged, or packed by what it does not know.
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise ProfileFault("unreadable_zip", "Ce ZIP ne peut être lu.", "This ZIP cannot be read.") from error
+    # The standard library raises all of these for what is damaged, behind a password, or not as it says.
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise _unreadable() from error
     return Bundle(documents, _entry(documents, entry))
 
 
@@ -65,6 +66,8 @@ def _documents(archive: zipfile.ZipFile, limit: int) -> Iterator[tuple[str, byte
     left = limit
     for each in files:
         name = _name(each.filename, seen)
+        if each.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise _unreadable()
         with archive.open(each) as stream:
             # What a ZIP says of its sizes is its maker's word: what comes is counted.
             document = stream.read(left + 1)
@@ -72,6 +75,14 @@ def _documents(archive: zipfile.ZipFile, limit: int) -> Iterator[tuple[str, byte
         if left < 0:
             raise too_large(limit)
         yield name, document
+
+
+def _unreadable() -> ProfileFault:
+    return ProfileFault(
+        "unreadable_zip",
+        "Ce ZIP ne peut être lu : il est endommagé, protégé, ou compressé autrement que par deflate.",
+        "This ZIP cannot be read: it is damaged, protected, or compressed otherwise than by deflate.",
+    )
 
 
 def _name(name: str, seen: set[str]) -> str:

@@ -21,13 +21,15 @@ Compiled: TypeAlias = etree.XMLSchema | etree.RelaxNG | xmlschema.XMLSchema11
 _LONGEST: Final = 500
 
 
-def compiled(bundle: Bundle, kind: Kind) -> Compiled:
+def compiled(bundle: Bundle, kind: Kind, scratch: Path | None = None) -> Compiled:
     """Return what judges a document by a profile whose documents were looked at (`documents.seda_versions`).
+
+    Its documents lie in `scratch` meanwhile: whoever kills this process removes that.
 
     Raises `ProfileFault`, with line and reason as the compiler tells them.
     """
     # Compilers load what is included from files; here are those of the profile, and no others.
-    with tempfile.TemporaryDirectory(prefix="profile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="profile-", dir=scratch) as folder:
         for name, content in bundle.documents.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,11 +62,10 @@ def _by_xmlschema(entry: Path, name: str) -> xmlschema.XMLSchema11:
     except xmlschema.XMLSchemaParseError as error:
         line = _line_of(entry, error.message)
         raise _not_compiled(error.message, name if line else "", line, None, error.path or "") from error
-    # It raises more than it says where a schema is strange.
-    except (xmlschema.XMLSchemaException, ValueError, TypeError, KeyError, ArithmeticError) as error:
-        raise _not_compiled(str(error), "", None, None) from error
-    except RecursionError as error:
-        raise _not_compiled("too deep", "", None, None) from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _not_compiled(str(error) or type(error).__name__, "", None, None) from error
 
 
 def _read_by_xmlschema(entry: Path, source: Any) -> xmlschema.XMLSchema11:  # noqa: ANN401 (as it takes it)

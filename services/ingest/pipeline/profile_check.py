@@ -117,7 +117,7 @@ def _judge(wanted: _Wanted) -> Compiled:
     """Return the compiled profile: once a process, as long as it is among the last ones used."""
     try:
         read = read_profile(wanted.content.read_bytes(), wanted.kind, wanted.entry, _UNBOUNDED)
-        return compiled(read.bundle, wanted.kind)
+        return compiled(read.bundle, wanted.kind, wanted.content.parent)
     except ProfileFault as error:
         raise UnusableProfile(f"{wanted.name}: {error.code}") from error
 

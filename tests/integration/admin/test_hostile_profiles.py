@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -53,12 +54,17 @@ async def a_profile(house: House) -> tuple[httpx.AsyncClient, str]:
     return author, f"/admin/v1/profiles/{made.json()['id']}/versions"
 
 
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 @pytest.mark.parametrize(
     ("kind", "content"), [("relaxng", doubling_pattern()), ("xsd-1.0", doubling_group())], ids=["relaxng", "xsd-1.0"]
 )
 async def test_a_profile_that_compiles_for_ever_is_given_up_and_admin_answers_meanwhile(
-    hasty: House, kind: str, content: str
+    hasty: House, kind: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     author, versions = await a_profile(hasty)
 
     trying = asyncio.ensure_future(author.post(f"{versions}?kind={kind}", content=content))
@@ -73,6 +79,7 @@ async def test_a_profile_that_compiles_for_ever_is_given_up_and_admin_answers_me
         "Ce profil demande trop de temps (plus de 2 s) ou de mémoire pour être compilé."
     )
     assert (await author.get(versions)).json()["items"] == []
+    assert left_in(tmp_path) == []
 
 
 async def test_a_profile_that_does_not_compile_is_refused_with_its_place_in_both_languages(house: House) -> None:

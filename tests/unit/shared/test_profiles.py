@@ -1,6 +1,8 @@
 """Profiles as files: what is refused of them, where and why, before and while they are compiled."""
 
+import io
 import struct
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -249,6 +251,23 @@ def test_a_zip_holds_so_many_documents_and_no_more() -> None:
 @pytest.mark.parametrize("cut", [30, 200])
 def test_a_damaged_zip_is_told(cut: int) -> None:
     assert fault_of(zipped({**PARTS})[:cut], Kind.XSD_1_0, "b.xsd").code == "unreadable_zip"
+
+
+@pytest.mark.parametrize("at", [60, 70, 90, 120])
+def test_a_zip_damaged_anywhere_is_told(at: int) -> None:
+    content = bytearray(zipped({"a.xsd": transfer()}))
+    content[at : at + 8] = b"\xff" * 8
+
+    assert fault_of(bytes(content), Kind.XSD_1_0).code in {"unreadable_zip", "document_name"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_is_packed_as_zips_are(method: int) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        archive.writestr("a.xsd", transfer())
+
+    assert fault_of(made.getvalue(), Kind.XSD_1_0).code == "unreadable_zip"
 
 
 def test_compiling_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
