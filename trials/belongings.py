@@ -9,10 +9,14 @@ from trials.levers import Amiss
 from trials.towns import Archive, Town, a_package, a_town
 from trials.uploading import PLACE, metadata
 
+PROFILE = """<element name="ArchiveTransfer" ns="fr:gouv:culture:archivesdefrance:seda:v2.1"
+  xmlns="http://relaxng.org/ns/structure/1.0"><text/></element>"""
+"""An archival profile that is one, and fits no transfer."""
+
 
 @dataclass(frozen=True)
 class Belongings:
-    """A town with an accepted transfer, and one client that holds every role there, and nowhere else."""
+    """A town with an accepted transfer, an archival profile, and one client that holds every role there."""
 
     town: Town
     every_role: str
@@ -36,7 +40,18 @@ def belongings(archive: Archive, folder: Path) -> Belongings:
             raise Amiss(f"{transfer.state}: {transfer.findings}")
         [unit] = [unit for unit in client.search(transfer=transfer.id) if unit.objects]
         dip = client.wait_dip(client.order_dip([unit.id]), 60)
+    with archive.http(archive.admin_token()) as http:
+        # By another client than the one of every role, who may so approve it.
+        profile = {
+            "identifier": f"PROFIL-{town.establishment}",
+            "name": "Profil",
+            "establishment": town.establishment,
+        }
+        profile_id = http.post("/admin/v1/profiles", json=profile).raise_for_status().json()["id"]
+        versions = f"/admin/v1/profiles/{profile_id}/versions"
+        http.post(versions, params={"kind": "relaxng"}, content=PROFILE).raise_for_status()
     ids = {
+        "profile_id": profile_id,
         "transfer_id": transfer.id,
         "unit_id": unit.id,
         "object_id": unit.objects[0].id,

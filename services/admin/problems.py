@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from services.admin.domain.faults import Fault
 from shared.identity.rights import Role
 from shared.problems import Problem
+from shared.profiles.faults import ProfileFault
 
 
 def invalid(faults: Sequence[Fault]) -> Problem:
@@ -118,4 +119,68 @@ def webhook_disabled() -> Problem:
         "webhook_disabled",
         "Ce webhook est désactivé : réactivez-le d'abord.",
         "This webhook is disabled: enable it first.",
+    )
+
+
+def own_version() -> Problem:
+    """Return the answer to somebody who approves what they have uploaded themselves."""
+    return Problem(
+        403,
+        "own_version",
+        "Une version d'un profil est approuvée par un autre que celui qui l'a déposée.",
+        "A version of a profile is approved by somebody else than who uploaded it.",
+    )
+
+
+def profile_state(state: str) -> Problem:
+    """Return the answer to a step that a version of a profile cannot take from where it stands."""
+    return Problem(
+        409,
+        "profile_state",
+        f"Cette version du profil ne le permet pas (état : {state}) : une version est approuvée, puis retirée.",
+        f"This version of the profile does not allow it (state: {state}): a version is approved, then withdrawn.",
+        extra={"state": state},
+    )
+
+
+def unusable_profile(fault: ProfileFault) -> Problem:
+    """Return the answer to a profile that cannot be taken: which document, line and column, and why."""
+    where = [("line", fault.line), ("column", fault.column)]
+    known = {name: value for name, value in where if value is not None}
+    place = ":".join([fault.document or "profile", *(str(value) for value in known.values())])
+    return Problem(
+        422,
+        fault.code,
+        f"{place} : {fault.fr}",
+        f"{place}: {fault.en}",
+        extra={"errors": [{"place": place, "code": fault.code}], "document": fault.document, **known},
+    )
+
+
+def profile_too_large(limit: int) -> Problem:
+    """Return the answer to an upload of more than `limit` bytes."""
+    return Problem(
+        413,
+        "profile_too_large",
+        f"Le profil dépasse {limit} octets.",
+        f"The profile exceeds {limit} bytes.",
+        extra={"limit": limit},
+    )
+
+
+def not_approved(place: int, profile: str, version: int, state: str | None) -> Fault:
+    """Return what is wrong with a version that an agreement may not list; without `state`, there is none such."""
+    named = f"{profile[:128]} v{version}"
+    if state is None:
+        return Fault(
+            f"profiles.{place}",
+            "profile_unknown",
+            f"Version de profil introuvable pour cet établissement : {named}.",
+            f"Version of a profile not found for this establishment: {named}.",
+        )
+    return Fault(
+        f"profiles.{place}",
+        "profile_not_approved" if state == "draft" else "profile_withdrawn",
+        f"La version de profil {named} n'est pas approuvée (état : {state}).",
+        f"The version {named} of a profile is not approved (state: {state}).",
     )

@@ -49,6 +49,13 @@ class OrganisationChange(Body):
     department: str | None = None
 
 
+class ListedProfile(Body):
+    """A version of an archival profile (its id, or its identifier) that an agreement lists."""
+
+    profile: Reference
+    version: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+
+
 class Terms(Body):
     """The terms of an agreement; the strict ones unless told otherwise."""
 
@@ -77,6 +84,29 @@ class Terms(Body):
     signatures_required: Annotated[bool, Field(strict=True)] = False
     message_signature_required: Annotated[bool, Field(strict=True)] = False
     decision_days: Annotated[int, Field(ge=1, le=365, strict=True)] | None = None
+    profiles: Annotated[tuple[ListedProfile, ...], Field(max_length=100)] = ()
+    profile_required: Annotated[bool, Field(strict=True)] = False
+
+
+class NewProfile(Body):
+    """A profile to be made: of an establishment, named by id or identifier, or of the platform."""
+
+    identifier: str
+    name: str
+    establishment: Reference | None = None
+
+
+class Approval(Body):
+    """What is said when a version of a profile is approved: how it was declared to the control authority."""
+
+    declared: Annotated[str, Field(max_length=300)] | None = None
+    declared_on: Day | None = None
+
+
+class Withdrawal(Body):
+    """Why a version of a profile is withdrawn."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
 
 
 class NewAgreement(Terms):

@@ -47,3 +47,8 @@ class AdminSettings(BaseSettings):
 
     webhook_patience_days: int = Field(default=5, ge=1, le=365)
     """How long an endpoint may answer nothing but failures before it is disabled."""
+    profile_upload_bytes: int = Field(default=4 * 1024**2, ge=1024, le=64 * 1024**2)
+    """Bytes of one archival profile: of what is sent, and of its documents once expanded."""
+
+    profile_compile_seconds: int = Field(default=20, ge=1, le=600)
+    """How long a profile that is uploaded may take to compile."""

@@ -77,6 +77,8 @@ agreement_version = Table(
     Column("signatures_required", Boolean, nullable=False, server_default="false"),
     Column("message_signature_required", Boolean, nullable=False, server_default="false"),
     Column("decision_days", Integer),
+    Column("profiles", JSONB, nullable=False, server_default="[]"),
+    Column("profile_required", Boolean, nullable=False, server_default="false"),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )
@@ -178,3 +180,39 @@ webhook_delivery = Table(
     Column("trace", Text),
 )
 """One event for one endpoint; `message` is what its receiver knows it by."""
+profile = Table(
+    "profile",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("identifier", Text, nullable=False),
+    Column("establishment", UUID),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    _since("created_at"),
+)
+"""Archival profiles; no establishment: the platform's. `version` is that of the newest upload, 0 before any."""
+
+profile_version = Table(
+    "profile_version",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("profile", UUID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("entry", Text),
+    Column("content", LargeBinary, nullable=False),
+    Column("sha512", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("seda_versions", ARRAY(Text), nullable=False),
+    Column("uploaded_by", Text, nullable=False),
+    _since("uploaded_at"),
+    Column("state", Text, nullable=False, server_default="draft"),
+    Column("approved_by", Text),
+    Column("approved_at", DateTime(timezone=True)),
+    Column("declared", Text),
+    Column("declared_on", Date),
+    Column("withdrawn_by", Text),
+    Column("withdrawn_at", DateTime(timezone=True)),
+    Column("reason", Text),
+)
+"""Versions of profiles; what is uploaded never changes, only its state does."""

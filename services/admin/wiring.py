@@ -14,6 +14,7 @@ from services.admin.bootstrap import first_client
 from services.admin.chores import forget_deliveries, seal_again
 from services.admin.handlers.announcing import DELIVER, RETRY, announce
 from services.admin.measures import MEASURES
+from services.admin.profile_trial import Trials
 from services.admin.settings import AdminSettings
 from services.admin.signing import Signer
 from services.admin.webhook_secrets import WebhookSeal
@@ -42,7 +43,8 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
     # A name server may be slow on purpose: whoever makes endpoints, and those that fail, hold up nobody else.
     asked, names = Names(), {kind: Names() for kind in (DELIVER, RETRY)}
     foundation.gauges.add(*MEASURES)
-    router = routes(foundation.database, signer, settings.base_url, _door(own))
+    trials = Trials(own.profile_compile_seconds, own.profile_upload_bytes)
+    router = routes(foundation.database, signer, settings.base_url, _door(own), trials)
     doorstep = Doorstep(asked.addresses, own.webhook_networks, own.webhook_http)
     router.include_router(webhooks.routes(foundation.database, seal, doorstep))
     router.include_router(deliveries.routes(foundation.database, settings.base_url))

@@ -14,6 +14,7 @@ from uuid import UUID
 from services.ingest import lanes, queries
 from services.ingest.domain.agreement import ReplyCodes
 from services.ingest.domain.findings import Finding, is_refused
+from services.ingest.domain.profile import profile_details
 from services.ingest.domain.records import findings_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
 from services.ingest.queries import Move, Transfer
@@ -181,6 +182,7 @@ async def reject(
     codes = _codes(refused.findings)
     tx.post(_rejected(moved, codes), cause=cause)
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
+    details |= profile_details(moved.profile)
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
     return moved
 
@@ -204,6 +206,7 @@ async def keep_nothing(
     await _sweep(tx, transfer)
     outcome = "ko" if is_refused(findings) else "ok"
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted({each.code for each in findings}))}
+    details |= profile_details(moved.profile)
     told = line(transfer, "transfer.judged", transfer.depositor, details)
     tx.journal(told.model_copy(update={"outcome": outcome}))
     return moved

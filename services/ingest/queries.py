@@ -64,6 +64,7 @@ class Transfer:
     reply_key: str | None
     dry_run: bool = False
     decide_by: datetime | None = None
+    profile: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from services.ingest.admission import Judged, admit
 from services.ingest.deciding import await_decision
 from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.profile import applied_to_json, profile_details
 from services.ingest.domain.records import findings_to_json, header_of_json, header_to_json, plan_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState
 from services.ingest.handlers import aip_key, keep_nothing, line, reject
@@ -161,6 +162,7 @@ def _plan(judged: Judged, findings: tuple[Finding, ...]) -> BuildPlan:
         depositor=transfer.depositor,
         software={"chartrier": OUR_VERSION, **judged.checked.software},
         findings=findings,
+        profile=judged.checked.profile,
     )
 
 
@@ -172,12 +174,13 @@ def _plain(identifier: UUID) -> UUID:
 def _named(checked: Checked) -> dict[str, object]:
     header = checked.header
     if header is None:
-        return {"counts": checked.counts}
+        return {"counts": checked.counts, "profile": None}
     return {
         "header": header_to_json(header),
         "message_identifier": header.message_identifier or None,
         "transferring_agency": header.transferring_agency,
         "counts": checked.counts,
+        "profile": applied_to_json(checked.profile),
     }
 
 
@@ -189,6 +192,7 @@ async def hand_over(tx: Transaction, built: Sequence[Built]) -> list[None]:
     for one in built:
         tx.post(_aip_built(one), cause=one.held.cause)
         details = {
+            **profile_details(applied_to_json(one.plan.profile)),
             "aip": str(one.plan.aip_id),
             "aip_sha512": one.summary.sha512,
             "mets_sha512": one.summary.mets_sha512,

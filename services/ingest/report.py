@@ -8,6 +8,7 @@ from services.ingest.domain.finding_texts import text
 from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.mend_texts import mend
 from services.ingest.domain.places import place_in_words, reading_order
+from services.ingest.domain.profile import applied_of_json
 from services.ingest.domain.records import findings_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.html_page import block, element, page, table
@@ -131,9 +132,15 @@ def _facts(transfer: Transfer, at: int) -> Iterator[tuple[str, str | None]]:
     yield ("Service versant", "Transferring agency")[at], transfer.transferring_agency
     yield ("Unités d’archives", "Archive units")[at], _count(counts.get("units"))
     yield ("Objets", "Data objects")[at], _count(counts.get("objects"))
+    yield ("Profil d’archivage", "Archival profile")[at], _profile(transfer)
     yield ("Motif", "Reason")[at], transfer.reason
     yield ("Identifiant du versement", "Transfer")[at], str(transfer.id)
     yield ("Empreinte SHA-512 du paquet", "SHA-512 of the package")[at], transfer.sha512
+
+
+def _profile(transfer: Transfer) -> str | None:
+    applied = applied_of_json(transfer.profile)
+    return None if applied is None else applied.name
 
 
 def _when(moment: datetime | None, at: int) -> str | None:

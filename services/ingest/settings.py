@@ -141,6 +141,16 @@ class IngestSettings(BaseSettings):
 
     max_signed_xml_bytes: int = Field(default=_USUAL.max_signed_xml_bytes, ge=1, le=WIDEST.max_signed_xml_bytes)
     """Bytes of an XML file whose signatures are validated."""
+    max_profile_bytes: int = Field(default=_USUAL.max_profile_bytes, ge=1, le=WIDEST.max_profile_bytes)
+    """Bytes of a manifest that is judged by a RELAX NG profile."""
+
+    max_profile_xsd11_bytes: int = Field(
+        default=_USUAL.max_profile_xsd11_bytes, ge=1, le=WIDEST.max_profile_xsd11_bytes
+    )
+    """Bytes of a manifest that is judged by a profile in XSD 1.1."""
+
+    profile_seconds: int = Field(default=10 * 60, ge=1, le=24 * _HOUR)
+    """How long a manifest may take to be judged by its archival profile."""
 
     step_seconds: int = Field(default=24 * _HOUR, ge=60, le=7 * 24 * _HOUR)
     """How long one check, or one build, may take; what a check waits for the antivirus is not counted."""

@@ -37,6 +37,7 @@ transfer = Table(
     Column("reply_key", Text),
     Column("dry_run", Boolean, nullable=False, server_default="false"),
     Column("decide_by", DateTime(timezone=True)),
+    Column("profile", JSONB(none_as_null=True)),
 )
 
 agreement = Table(
@@ -87,3 +88,19 @@ upload_piece = Table(
     Column("size", BigInteger, nullable=False),
     Column("id", UUID, nullable=False),
 )
+profile = Table(
+    "profile",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+)
+"""Versions of archival profiles as admin has told of them; one that it has not told of yet is approved."""
+
+profile_content = Table(
+    "profile_content",
+    METADATA,
+    Column("sha512", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What admin gave of them: one row for each version that an agreement lists, of a few MiB at most."""

@@ -22,6 +22,7 @@ from services.ingest.domain.instruments import Scan, ScanReport
 from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.profile import AppliedProfile
 from services.ingest.domain.records import header_to_json, pack_inventory, unpack_inventory
 from services.ingest.domain.sip import Header
 from services.ingest.domain.suspects import Suspect
@@ -54,11 +55,18 @@ class CheckOrder:
     limits: Limits = field(default_factory=Limits)
     signature_trust: Path | None = None
 
+    @property
+    def manifest(self) -> Path:
+        """Where the manifest lies once it is checked, if the agreement lists profiles."""
+        return self.header.with_name("manifest.xml")
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the checks said. `inventory` is packed; it and `header` are None when they could not be read.
 
+    `manifest_name` is how findings call the manifest, None unless it was left for a profile to judge; `profile` is
+    the one that did.
     `software` names what looked at the files, with versions, as the build plan records it. `suspects` tell more of
     the findings of the grammar, in their order.
     """
@@ -69,6 +77,8 @@ class Checked:
     counts: dict[str, int]
     software: dict[str, str]
     suspects: tuple[Suspect, ...] = ()
+    manifest_name: str | None = None
+    profile: AppliedProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +101,11 @@ def check(order: CheckOrder) -> Checked:
         software["pyhanko"] = version("pyhanko")
     if scanner is not None:
         software["clamav"] = scanner.version()
+    kept = order.manifest if order.agreement.profiles else None
     with _scratch_in(order.header.parent):
         verdict = judge_aloud(
             order.sip,
-            Standard(order.agreement, order.rules, order.limits, verification),
+            Standard(order.agreement, order.rules, order.limits, verification, kept),
             _siegfried().identify,
             None if scanner is None else _scan_aloud(scanner, order),
             lambda header: _write_down(json.dumps(header_to_json(header)), order.header),
@@ -106,6 +117,7 @@ def check(order: CheckOrder) -> Checked:
         _counts(verdict),
         software,
         verdict.suspects,
+        None if kept is None or verdict.manifest is None else _manifest_name(verdict),
     )
 
 
@@ -203,6 +215,11 @@ def _sessions(address: str) -> Sessions:
 def _siegfried() -> Siegfried:
     # Loaded on first use, once a process: the signatures take a while.
     return Siegfried()
+
+
+def _manifest_name(verdict: Verdict) -> str:
+    read = verdict.inventory
+    return "manifest.xml" if read is None else read.manifest_path.removeprefix(read.prefix)
 
 
 def _counts(verdict: Verdict) -> dict[str, int]:

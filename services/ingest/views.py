@@ -39,6 +39,7 @@ def transfer_view(transfer: Transfer, language: str) -> dict[str, Any]:
         "findings": [finding_view(finding, language) for finding in findings],
         "steps": transfer.steps,
         "counts": transfer.counts,
+        "profile": transfer.profile,
         "reason": transfer.reason,
         "decide_by": None if transfer.decide_by is None else rfc3339(transfer.decide_by),
         "depositor": transfer.depositor,

@@ -22,6 +22,7 @@ from services.ingest.measures import MEASURES
 from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.schema import use_official
+from services.ingest.profiles import keep_profiles
 from services.ingest.settings import IngestSettings
 from services.ingest.uploads import api as uploads_api
 from services.ingest.uploads.assembling import enter_upload
@@ -36,7 +37,7 @@ from services.ingest.uploads.receiving import ASSEMBLE
 from services.ingest.worker import Workshop
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
-from shared.messages.admin import AgreementPublishedV1
+from shared.messages.admin import AgreementPublishedV1, ProfilePublishedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import SipReceivedV1
 from shared.messages.proof import DepositRecordedV1
@@ -75,6 +76,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
         consumers=(
             Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
             Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreements}),
+            Consumer("ingest.keep_profiles", database, {ProfilePublishedV1: keep_profiles}),
             # One queue for all the news of a transfer: of a batch, each kind in the order it first comes.
             Consumer(
                 "ingest.follow_aip",

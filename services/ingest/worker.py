@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 import math
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,27 +27,31 @@ from services.ingest.domain.agreement import (
     UnknownRules,
     Usages,
 )
-from services.ingest.domain.findings import is_refused
+from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.profile import reference_of
 from services.ingest.domain.records import plan_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.explainer import Explainer
 from services.ingest.handlers import SWEEP, aip_key
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.aip.builder import AipSummary
+from services.ingest.pipeline.profile_check import ProfileOrder, check_profile
+from services.ingest.profiles import at_hand
+from services.ingest.profiling import profiled
 from services.ingest.queries import Transfer
 from services.ingest.recording import Built, Concluded, Recipe
 from services.ingest.replies import package_key
 from services.ingest.settings import limits
 from services.ingest.slowness import MOST_TIMES, TooSlow, found_too_slow, noted, times_too_slow
 from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check, read_header, scanner_seconds
+from services.ingest.workplaces import local_copy, scratch_folder
 from shared.messages.admin import AgreementV1
 from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lane, Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, close, enqueue, move, note
 from shared.object_store.errors import KeyTaken
-from shared.object_store.port import ObjectStore
 from shared.steps import timed
 
 LEAVING_SECONDS = 3.0
@@ -67,6 +69,10 @@ class ScannerAway(TryAgain):
 
 class TrustSpoiled(TryAgain):
     """The anchors for signatures cannot be read any more; told apart as the antivirus is."""
+
+
+class ProfileUnusable(TryAgain):
+    """An approved profile cannot be used here; whoever asks what a transfer waits for is told by this name."""
 
 
 Order = TypeVar("Order")
@@ -133,6 +139,8 @@ class Workshop:
         agreement = await known_agreement(self._ingest, str(transfer.agreement))
         if agreement is None:
             raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
+        judged_by = _judged_by(agreement)
+        withdrawn = await at_hand(self._ingest, judged_by.profiles)
         rules = await self._rules.rules()
         staging, settings = self._ingest.staging, self._ingest.settings
         async with (
@@ -141,10 +149,11 @@ class Workshop:
             scratch_folder(staging) as folder,
         ):
             header = folder / "header.json"
-            judged_by, scanner = _judged_by(agreement), (settings.clamd, settings.clamd_stream_max)
+            scanner = (settings.clamd, settings.clamd_stream_max)
             order = CheckOrder(sip, header, judged_by, rules, *scanner, limits(settings), settings.signature_trust)
             with timed("ingest", "check"):
                 checked = await self._checked(held, transfer, order)
+                checked = await profiled(self._ingest, order, checked, withdrawn, self._by_profile)
         if self._explainer is not None:
             checked = replace(checked, findings=await self._explainer.explained(checked.findings, checked.suspects))
         refused = checked.inventory is None or is_refused(checked.findings)
@@ -185,11 +194,18 @@ class Workshop:
                 await note(tx, held, noted(times, seconds))
             raise
 
+    async def _by_profile(self, order: ProfileOrder) -> list[Finding]:
+        return await self._in_child(check_profile, order, given=self._ingest.settings.profile_seconds)
+
     async def _in_child(
-        self, function: Callable[[Order], Answer], order: Order, waited: Callable[[], float] = lambda: 0.0
+        self,
+        function: Callable[[Order], Answer],
+        order: Order,
+        waited: Callable[[], float] = lambda: 0.0,
+        given: float | None = None,
     ) -> Answer:
         """Have a step done; what it has `waited` for others, in seconds, is not counted."""
-        given = self._ingest.settings.step_seconds
+        given = self._ingest.settings.step_seconds if given is None else given
         try:
             return await self._children.call(function, order, seconds=lambda: min(given, self._patience) + waited())
         except ChildTooSlow as error:
@@ -198,6 +214,8 @@ class Workshop:
             raise ScannerAway(str(error)) from error
         except errors.UnusableTrust as error:
             raise TrustSpoiled(str(error)) from error
+        except errors.UnusableProfile as error:
+            raise ProfileUnusable(str(error)) from error
         except errors.TryAgain as error:
             raise TryAgain(str(error)) from error
 
@@ -269,28 +287,6 @@ def _judged_by(published: AgreementV1) -> Agreement:
             "reply_codes": ReplyCodes(published.reply_codes),
             "signatures": Signatures(published.signatures),
             "message_signature": Signatures(published.message_signature),
+            "profiles": tuple(map(reference_of, values["profiles"])),
         }
     )
-
-
-@contextlib.asynccontextmanager
-async def local_copy(store: ObjectStore, key: str) -> AsyncIterator[Path]:
-    """Lend a local path of an object: its own file where there is one, else a copy for the time being."""
-    path = store.path_of(key)
-    if path is not None:
-        yield path
-        return
-    async with scratch_folder(store) as folder:
-        copy = folder / "object"
-        await store.fetch_to(key, copy)
-        yield copy
-
-
-@contextlib.asynccontextmanager
-async def scratch_folder(store: ObjectStore) -> AsyncIterator[Path]:
-    """Lend an empty folder, beside the store's own files where it has any, so that a file can move in."""
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="work-", dir=store.scratch())
-    try:
-        yield Path(folder.name)
-    finally:
-        await asyncio.to_thread(folder.cleanup)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from services.storage import queries
 from services.storage.domain.keys import aip_key, record_key
 from services.storage.queries import HoldingKey
 from shared.checksums import sha512_of
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
+from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.message import Message
 from shared.messaging.lease import Lane, Piece
@@ -24,6 +25,9 @@ WRITE = "write"
 
 VERIFY = "verify"
 """Read one copy back from its site, by another task than its writer."""
+
+FETCH = "fetch_profile"
+"""Ask admin for an approved profile, to keep it as a record."""
 
 LARGE_FROM = 8 * 1024**2
 """Bytes from which a holding is large: its copies have buffers of their own, up to 32 MiB each."""
@@ -120,9 +124,37 @@ def _organisation_record(message: OrganisationChangedV1) -> Arrival:
     return _record(message, (message.organisation, message.version, owner, key))
 
 
-def _record(message: Message, named: tuple[UUID, int, UUID | None, str]) -> Arrival:
+def take_profiles(sites: Sequence[str]) -> Handle:
+    """Return the handler that keeps what becomes of each version of an archival profile as a record.
+
+    That of its approval holds the profile itself, which admin is asked for first (`services.storage.profiles`).
+    """
+
+    async def handle(tx: Transaction, messages: Sequence[ProfilePublishedV1]) -> None:
+        withdrawn = [one for one in messages if one.state == "withdrawn"]
+        await take_records(tx, [profile_record(message, {}) for message in withdrawn], sites)
+        pieces = (
+            Piece(str(one.reference.id), {"message": one.model_dump(mode="json")}, cause=one.message_id)
+            for one in messages
+            if one.state == "approved"
+        )
+        await enqueue(tx, FETCH, *pieces)
+
+    return handle
+
+
+def profile_record(message: ProfilePublishedV1, more: Mapping[str, str]) -> Arrival:
+    """Return the record of a message about a profile, with `more` beside the message."""
+    version_id, revision, owner = message.reference.id, message.revision, message.establishment
+    key = record_key(owner, "profile", version_id, revision)
+    return _record(message, (version_id, revision, owner, key), more)
+
+
+def _record(
+    message: Message, named: tuple[UUID, int, UUID | None, str], more: Mapping[str, str] = MappingProxyType({})
+) -> Arrival:
     holding_id, version, owner, key = named
-    body = rfc8785.dumps({"topic": message.topic, "fact": message.model_dump(mode="json")})
+    body = rfc8785.dumps({"topic": message.topic, "fact": message.model_dump(mode="json"), **more})
     values = {
         "id": holding_id,
         "version": version,
@@ -134,6 +166,12 @@ def _record(message: Message, named: tuple[UUID, int, UUID | None, str]) -> Arri
         "facts": {"body": body.decode()},
     }
     return Arrival(values, message.message_id)
+
+
+async def take_records(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> None:
+    """Take records in, to be written to each site; one that is there already changes nothing."""
+    if arrivals:
+        await _take(tx, arrivals, sites)
 
 
 async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:

@@ -4,20 +4,23 @@ from functools import partial
 
 from services.storage.api import Storage, router
 from services.storage.handlers import (
+    FETCH,
     VERIFY,
     WRITE,
     take_agreements,
     take_aips,
     take_organisations,
+    take_profiles,
 )
 from services.storage.measures import MEASURES
+from services.storage.profiles import ProfileKeeper
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
+from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.lease import Lane
@@ -25,6 +28,7 @@ from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import make_ready, open_store
+from shared.profiles.fetching import fetch_profile
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
@@ -42,6 +46,10 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     keeper = Keeper(database, sites, staging, own)
     names = sorted(sites)
 
+    async def profile_of(wanted: ProfileReferenceV1) -> bytes:
+        return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
+
+    profiles = ProfileKeeper(database, names, profile_of)
     room = assemble(
         foundation,
         router,
@@ -55,6 +63,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                     OrganisationChangedV1: take_organisations(names),
                 },
             ),
+            Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
         ),
         # Apart, so that a site that hangs in writing never keeps another's copies from being read back, nor large
         # copies the small ones.
@@ -62,7 +71,8 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             WorkLoop(database, {kind: job}, slots=slots, lane=lane, lease_seconds=lasts)
             for kind, job in ((WRITE, keeper.write), (VERIFY, keeper.verify))
             for lane, slots in ((Lane.USUAL, own.storage_slots), (Lane.LARGE, LARGE_SLOTS))
-        ],
+        ]
+        + [WorkLoop(database, {FETCH: profiles.keep}, slots=1, lease_seconds=lasts)],
         dependencies=(
             *map(_site, sites.values()),
             # Ingest makes it; here only the workers read it.

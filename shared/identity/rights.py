@@ -23,6 +23,7 @@ class Permission(StrEnum):
     AGREEMENT_MANAGE = "agreement.manage"
     CLIENT_MANAGE = "client.manage"
     WEBHOOK_MANAGE = "webhook.manage"
+    PROFILE_APPROVE = "profile.approve"
 
 
 class Role(StrEnum):
@@ -66,10 +67,19 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.AGREEMENT_READ,
             _P.AGREEMENT_MANAGE,
             _P.WEBHOOK_MANAGE,
+            _P.PROFILE_APPROVE,
         }
     ),
+    # It approves profiles, and makes none.
     Role.CONTROL_AUTHORITY: frozenset(
-        {_P.TRANSFER_READ, _P.CATALOGUE_READ, _P.JOURNAL_READ, _P.AGREEMENT_READ, _P.ORGANISATION_READ}
+        {
+            _P.TRANSFER_READ,
+            _P.CATALOGUE_READ,
+            _P.JOURNAL_READ,
+            _P.AGREEMENT_READ,
+            _P.ORGANISATION_READ,
+            _P.PROFILE_APPROVE,
+        }
     ),
     # The operator keeps the service running and never reads content.
     Role.OPERATOR: frozenset({_P.COPIES_READ, _P.SPACE_READ, _P.ORGANISATION_READ}),
@@ -89,6 +99,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.SPACE_READ,
             _P.TRANSFER_READ,
             _P.WEBHOOK_MANAGE,
+            _P.PROFILE_APPROVE,
         }
     ),
 }

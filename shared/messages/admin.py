@@ -4,7 +4,7 @@ from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from shared.messages.message import Message, Part
+from shared.messages.message import ByteCount, Message, Part, Sha512
 
 
 class OrganisationChangedV1(Message):
@@ -42,6 +42,27 @@ SchemaTolerance = Literal[
 """What an agreement may forgive of SEDA's grammar; ingest says what each is."""
 
 
+ProfileKind = Literal["xsd-1.0", "xsd-1.1", "relaxng"]
+
+
+class ProfileReferenceV1(Part):
+    """One version of an archival profile: `id` is the version's, `profile` that of all its versions.
+
+    `identifier` is what a manifest names (SEDA 2.x, ArchivalProfile). `sha512` and `size` (bytes) are those of its
+    content, which admin gives: a document, or a ZIP that begins in `entry`. `seda_versions`: those it is for.
+    """
+
+    id: UUID
+    profile: UUID
+    identifier: str
+    version: int
+    kind: ProfileKind
+    sha512: Sha512
+    size: ByteCount
+    seda_versions: tuple[str, ...]
+    entry: str | None = None
+
+
 class AgreementV1(Part):
     """One version of an agreement; dates inclusive, `formats` PRONOM identifiers (empty: all).
 
@@ -57,6 +78,9 @@ class AgreementV1(Part):
     manifest itself: not looked at, told in the AIP alone, or a warning, or a refusal, where they are not valid. The
     two that follow make a missing one count for the same.
     `decision_days`: within how many days an archivist should decide, where one does; None: whenever.
+
+    `profiles` are the archival profiles that its deposits may name, each in one version; an empty tuple says nothing
+    of them. `profile_required` asks a manifest to name one.
     """
 
     id: UUID
@@ -90,6 +114,8 @@ class AgreementV1(Part):
     signatures_required: bool = False
     message_signature_required: bool = False
     decision_days: int | None = None
+    profiles: tuple[ProfileReferenceV1, ...] = ()
+    profile_required: bool = False
 
 
 class AgreementPublishedV1(Message):
@@ -98,3 +124,22 @@ class AgreementPublishedV1(Message):
     topic: ClassVar[str] = "agreement.published.v1"
 
     agreement: AgreementV1
+
+
+class ProfilePublishedV1(Message):
+    """A version of an archival profile was approved (`revision` 1), or withdrawn (2); all of it but its bytes.
+
+    Without an establishment it is the platform's. `declared` is what was written of its declaration to the control
+    authority (*contrôle scientifique et technique*), with its date.
+    """
+
+    topic: ClassVar[str] = "profile.published.v1"
+
+    reference: ProfileReferenceV1
+    establishment: UUID | None
+    name: str
+    state: Literal["approved", "withdrawn"]
+    revision: int
+    approved_by: str
+    declared: str | None = None
+    declared_on: date | None = None

@@ -7,7 +7,7 @@ lost that was said before its hearer ever started. Rooms may hear neither more n
 from collections.abc import Mapping
 
 from shared.messages.access import DipOrderedV1
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
+from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import (
     AipBuiltV1,
@@ -32,6 +32,8 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "proof.keep_lines": (JournalLinesV1,),
     "access.build_dip": (DipOrderedV1,),
     "admin.announce": (TransferAcknowledgedV1, TransferCompletedV1, SipRejectedV1, DecisionRemindedV1),
+    "ingest.keep_profiles": (ProfilePublishedV1,),
+    "storage.keep_profiles": (ProfilePublishedV1,),
 }
 
 ROUTES: Mapping[str, tuple[str, ...]] = {

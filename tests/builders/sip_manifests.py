@@ -76,6 +76,7 @@ class ASip:
     manifest_name: str = "manifest.xml"
     prefix: str = ""
     entries: tuple[tuple[str, bytes], ...] = ()
+    archival_profile: str | None = None
 
 
 def a_manifest(sip: ASip) -> bytes:
@@ -98,6 +99,7 @@ def a_manifest(sip: ASip) -> bytes:
         "<DescriptiveMetadata>\n",
         *(text for unit in units for text in _unit(unit, counter)),
         "</DescriptiveMetadata>\n<ManagementMetadata>\n",
+        _element("ArchivalProfile", sip.archival_profile),
         _element("OriginatingAgencyIdentifier", None if sip.version == "2.0" else sip.originating_agency),
         sip.management,
         "</ManagementMetadata>\n</DataObjectPackage>\n",

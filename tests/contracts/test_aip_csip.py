@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from services.ingest.domain.findings import Finding, Severity
+from services.ingest.domain.profile import AppliedProfile
 from services.ingest.domain.signatures import SignatureReport
 from tests.builders.aips import (
     AIP_ID,
@@ -94,6 +95,19 @@ def test_names_and_findings_that_xml_cannot_hold_do_not_make_an_aip_invalid(eark
     transfer = a_checked_transfer({"Content/bell\x07.bin": b"?"}, plan=a_plan((finding,)))
 
     assert _errors(_messages(eark, transfer, tmp_path)) == []
+
+
+def test_an_aip_that_was_judged_by_a_profile_is_valid_and_says_by_which(eark: ModuleType, tmp_path: Path) -> None:
+    applied = AppliedProfile("PES “0002”", 3, "xsd-1.1", "ab" * 64)
+    plan = replace(a_plan((), {"libxml2": "2.14.6", "xmlschema": "4.3.2"}), profile=applied)
+    transfer = a_checked_transfer(plan=plan)
+
+    assert _errors(_messages(eark, transfer, tmp_path)) == []
+    content, _ = transfer.build()
+    said = f"archival profile PES “0002” version 3 (xsd-1.1), SHA-512 {'ab' * 64}</eventDetail>"
+    assert content.count(said.encode()) == 1
+    without, _ = a_checked_transfer(plan=replace(plan, profile=None)).build()
+    assert b"archival profile" not in without
 
 
 def test_the_validator_does_see_faults(eark: ModuleType, tmp_path: Path) -> None:

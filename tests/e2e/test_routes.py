@@ -106,6 +106,8 @@ BODIES: dict[Route, dict[str, Any]] = {
     ("PATCH", "/admin/v1/webhooks/{webhook_id}"): {"description": "Autre"},
     ("POST", "/admin/v1/webhooks/{webhook_id}/rotate-secret"): {"overlap_seconds": 0},
     ("POST", "/admin/v1/webhooks/{webhook_id}/replay"): {"since": "2026-01-01T00:00:00Z"},
+    ("POST", "/admin/v1/profiles/{profile_id}/versions/{version}/approve"): {},
+    ("POST", "/admin/v1/profiles/{profile_id}/versions/{version}/withdraw"): {},
 }
 
 HEADERS: dict[str, dict[str, str]] = {
@@ -116,6 +118,9 @@ HEADERS: dict[str, dict[str, str]] = {
     }
 }
 """What the routes of a path are sent beside it, for the same reason."""
+
+UPLOAD = ("POST", "/admin/v1/profiles/{profile_id}/versions")
+"""Takes bytes, which are none here: refused for that, where it is one's own."""
 
 
 def references(path: str, owner: Belongings) -> list[str]:
@@ -140,10 +145,12 @@ def requests(archive: Archive, owner: Belongings | None) -> Iterator[tuple[Route
         if "{" not in path:
             continue
         body = BODIES.get(route)
-        assert body or "requestBody" not in operation, f"what would {route} be sent?"
+        assert body is not None or "requestBody" not in operation, f"what would {route} be sent?"
         parameter = path[path.index("{") : path.index("}") + 1]
+        # What is counted from 1 names nothing by itself.
+        counted = path.replace("{version}", "1") + ("?kind=relaxng" if route == UPLOAD else "")
         for reference in (str(uuid4()), "personne") if owner is None else references(path, owner):
-            rest = path.replace(parameter, reference)
+            rest = counted.replace(parameter, reference)
             for name in re.findall(r"{(\w+)}", rest):
                 rest = rest.replace(f"{{{name}}}", str(uuid4()) if owner is None else owner.ids[name])
             yield route, rest, body
@@ -185,6 +192,7 @@ def test_what_is_ones_own_is_found_by_the_same_requests(archive: Archive, mine: 
             (route, url): answer.status_code
             for route, url, body in requests(archive, mine)
             if (answer := asked(http, route, url, body)).status_code not in {200, 202, 204, 409}
+            and not (route == UPLOAD and answer.json()["code"] == "profile_empty")
         }
     assert missed == {}
 
@@ -215,6 +223,7 @@ def test_no_list_shows_anything_of_another_town(archive: Archive, mine: Belongin
         "/admin/v1/establishments",
         "/admin/v1/organisations",
         "/admin/v1/webhooks",
+        "/admin/v1/profiles",
         "/data_management/v1/units",
         "/ingest/v1/transfers",
         "/proof/v1/journals",
@@ -250,6 +259,8 @@ def orders(foreign: Belongings) -> Iterator[tuple[Route, dict[str, Any], set[int
     yield ("POST", "/access/v1/dips"), {"json": {"units": [foreign.ids["unit_id"]]}}, {404}
     yield ("POST", "/admin/v1/agreements"), {"json": {"establishment": abroad, **terms}}, {404}
     yield ("POST", "/admin/v1/establishments"), {"json": terms}, {403}
+    for place, status in ((abroad, 404), (None, 403)):
+        yield ("POST", "/admin/v1/profiles"), {"json": {**terms, "establishment": place}}, {status}
     yield ("POST", "/admin/v1/organisations"), {"json": {**terms, "kind": "control_authority"}}, {403}
     yield ("PUT", "/admin/v1/rules"), {"json": {"rules": [rule]}}, {403, 422}
     webhook = {"url": "https://receiver.invalid/", "events": ["transfer.accepted"], "establishments": [abroad]}

@@ -95,6 +95,7 @@ def of_town(mine: Belongings) -> Caller:
         "establishment": [town.establishment],
         "reference": [town.agreement, town.establishment],
         "if-match": ['"1"'],
+        "version": ["1"],
     }
     return Caller(mine.every_role, {name: [known] for name, known in mine.ids.items()} | also)
 

@@ -170,6 +170,43 @@ def required_fault(term: str, policy: str, *, required: bool) -> Fault | None:
     )
 
 
+def profile_identifier_fault(value: str) -> Fault | None:
+    """An identifier of a profile is written in manifests: on one line, without space at its ends; no id of ours."""
+    if len(value) <= 128 and not name_fault(value) and value == value.strip() and not looks_like_id(value):
+        return None
+    return Fault(
+        "identifier",
+        "invalid_identifier",
+        "L'identifiant d'un profil compte 1 à 128 caractères, sur une ligne, sans espace au bord ; ce n'est pas un "
+        "UUID.",
+        "The identifier of a profile has 1 to 128 characters, on one line, without space at its ends; it is no UUID.",
+    )
+
+
+def profiles_faults(identifiers: Sequence[str], *, required: bool) -> list[Fault]:
+    """A manifest's name means one version; what is required can be named."""
+    faults = []
+    if len(set(identifiers)) < len(identifiers):
+        faults.append(
+            Fault(
+                "profiles",
+                "duplicate_profile",
+                "Un même profil est cité deux fois : un bordereau ne nomme pas de version.",
+                "A profile is named twice: a manifest names no version.",
+            )
+        )
+    if required and not identifiers:
+        faults.append(
+            Fault(
+                "profile_required",
+                "no_profile",
+                "Un profil est exigé, mais l'accord n'en cite aucun.",
+                "A profile is required, and the agreement lists none.",
+            )
+        )
+    return faults
+
+
 def looks_like_id(value: str) -> bool:
     """Say whether a reference is an id of ours (a UUID), rather than an identifier that somebody chose."""
     try:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from services.admin.domain import faults
+from services.admin.handlers import profiles
 from services.admin.handlers.journal import event
 from services.admin.problems import duplicate, refuse, unknown_establishment, version_conflict
 from services.admin.queries import agreements, organisations
@@ -30,7 +32,7 @@ async def create(tx: Transaction, caller: Caller, establishment: str, terms: Map
         state="active",
         establishment=found.id,
         establishment_identifier=found.identifier,
-        **terms,
+        **await _resolved(tx, found.id, terms),
     )
     _check(new)
     if not await agreements.add(tx.connection, new, caller.subject):
@@ -52,7 +54,7 @@ async def change(
         raise not_found()
     if expected is not None and expected != current.version:
         raise version_conflict(current.version)
-    changed = current.model_copy(update=dict(terms))
+    changed = current.model_copy(update=await _resolved(tx, current.establishment, terms))
     if changed == current:
         return current
     changed = changed.model_copy(update={"version": current.version + 1})
@@ -60,6 +62,13 @@ async def change(
     await agreements.publish(tx.connection, changed, caller.subject)
     _tell(tx, caller.subject, changed)
     return changed
+
+
+async def _resolved(tx: Transaction, establishment: UUID, terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return terms with the profiles they name, if they name any, as approved versions. Raises a 422 `Problem`."""
+    if "profiles" not in terms:
+        return dict(terms)
+    return {**terms, "profiles": await profiles.listed(tx, establishment, terms["profiles"])}
 
 
 def _check(terms: AgreementV1) -> None:
@@ -80,6 +89,7 @@ def _check(terms: AgreementV1) -> None:
         + faults.agencies_faults("transferring_agencies", terms.transferring_agencies)
         + faults.agencies_faults("originating_agencies", terms.originating_agencies)
         + faults.agencies_faults("submission_agencies", terms.submission_agencies)
+        + faults.profiles_faults([one.identifier for one in terms.profiles], required=terms.profile_required)
     )
 
 

@@ -33,6 +33,7 @@ TERMS = (
     "signatures_required",
     "message_signature_required",
     "decision_days",
+    "profile_required",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 
@@ -123,6 +124,7 @@ def _version(terms: AgreementV1, author: str) -> dict[str, Any]:
     return {
         **{name: getattr(terms, name) for name in TERMS},
         **{name: list(getattr(terms, name)) for name in LISTS},
+        "profiles": [one.model_dump(mode="json") for one in terms.profiles],
         "agreement": terms.id,
         "version": terms.version,
         "published_by": author,
@@ -139,4 +141,5 @@ def _agreement(row: Row[Any]) -> AgreementV1:
         establishment_identifier=row.establishment_identifier,
         **{name: getattr(row, name) for name in TERMS},
         **lists,
+        profiles=row.profiles,
     )

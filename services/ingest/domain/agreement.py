@@ -5,6 +5,8 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from services.ingest.domain.profile import ProfileReference
+
 
 class MatchHeader(StrEnum):
     """Whether agencies and agreement named in the manifest must match ours or are only noted."""
@@ -68,6 +70,7 @@ class Agreement:
     `signatures` are those of its files, `message_signature` that of the manifest; a required one that is missing
     counts as one that is not valid.
     `decision_days`: within how many an archivist should decide.
+    `profiles` are the archival profiles that judge its manifests, each in one version.
     """
 
     id: UUID
@@ -101,3 +104,5 @@ class Agreement:
     signatures_required: bool = False
     message_signature_required: bool = False
     decision_days: int | None = None
+    profiles: tuple[ProfileReference, ...] = ()
+    profile_required: bool = False

@@ -3,7 +3,8 @@
 IngestError
 └── TryAgain                 the world is at fault: a later attempt may succeed
     ├── ScannerUnavailable   the antivirus is down, or does not take what we send
-    └── UnusableTrust        the operator's trust anchors for signatures cannot be read
+    ├── UnusableTrust        the operator's trust anchors for signatures cannot be read
+    └── UnusableProfile      an approved profile cannot be compiled any more
 Anything else is our fault: dead-letter the message and wake someone.
 """
 
@@ -25,3 +26,7 @@ class UnusableTrust(TryAgain):
 
     Found while a room runs, it keeps deposits waiting until it is mended.
     """
+
+
+class UnusableProfile(TryAgain):
+    """An archival profile that admin compiled cannot be compiled here: no deposit is to blame for that."""

@@ -12,6 +12,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "REFERENCE": ("Les identifiants et les références", "Identifiers and references"),
         "HEADER": ("L’en-tête et l’accord de versement", "The header and the agreement"),
         "AGENCY": ("Les services nommés dans le bordereau", "The agencies that the manifest names"),
+        "PROFILE": ("Le profil d’archivage", "The archival profile"),
         "OBJECT": ("Les objets et leurs fichiers", "Data objects and their files"),
         "FORMAT": ("Les formats", "Formats"),
         "SIGNATURE": ("Les signatures électroniques", "Electronic signatures"),

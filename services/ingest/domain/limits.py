@@ -66,3 +66,9 @@ class Limits:
 
     max_attributes: int = 200
     """Attributes of one element of a description: SEDA has a few."""
+
+    max_profile_bytes: int = 32 * MIB
+    """Bytes of a manifest judged by a RELAX NG profile: it is in memory then, up to fifteen times its size."""
+
+    max_profile_xsd11_bytes: int = 8 * MIB
+    """Bytes of a manifest judged by a profile in XSD 1.1: under a megabyte a second, forty times in memory."""

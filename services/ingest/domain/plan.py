@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from services.ingest.domain.findings import Finding
+from services.ingest.domain.profile import AppliedProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,8 @@ class BuildPlan:
     """Committed before the first byte of the AIP, so that any worker writes the same bytes.
 
     Times are RFC 3339 UTC texts, digests SHA-512 in hex, sizes bytes; `software` maps a tool's name to
-    its version; `agreement_identifier` and `agreement_version` are what the transfer was judged by.
+    its version; `agreement_identifier` and `agreement_version` are what the transfer was judged by,
+    with `profile` where there was one.
     """
 
     aip_id: UUID
@@ -27,6 +29,7 @@ class BuildPlan:
     depositor: str
     software: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
+    profile: AppliedProfile | None = None
 
     def unit_id(self, xml_id: str) -> UUID:
         """Return the system identifier of the unit that the manifest calls `xml_id`."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.profile import applied_of_json, applied_to_json
 from services.ingest.domain.signature_records import report_of_json, report_to_json
 from services.ingest.domain.sip import ContainerFormat, Header, Inventory, MeasuredFile
 
@@ -41,11 +42,18 @@ def plan_to_json(plan: BuildPlan) -> dict[str, Any]:
     """Write a build plan as JSON values."""
     names = ("aip_id", "transfer_id", "establishment")
     values = {name: getattr(plan, name) for name in BuildPlan.__dataclass_fields__}
-    return values | {
-        **{name: str(values[name]) for name in names},
-        "software": dict(plan.software),
-        "findings": findings_to_json(plan.findings),
-    }
+    # Without a profile the release before reads the plan, too.
+    profile = {} if plan.profile is None else {"profile": applied_to_json(plan.profile)}
+    del values["profile"]
+    return (
+        values
+        | profile
+        | {
+            **{name: str(values[name]) for name in names},
+            "software": dict(plan.software),
+            "findings": findings_to_json(plan.findings),
+        }
+    )
 
 
 def plan_of_json(values: Mapping[str, Any]) -> BuildPlan:
@@ -53,7 +61,7 @@ def plan_of_json(values: Mapping[str, Any]) -> BuildPlan:
     return BuildPlan(
         **dict(values)
         | {name: UUID(values[name]) for name in ("aip_id", "transfer_id", "establishment")}
-        | {"findings": findings_of_json(values["findings"])}
+        | {"findings": findings_of_json(values["findings"]), "profile": applied_of_json(values.get("profile"))}
     )
 
 

@@ -33,6 +33,7 @@ class Wait(StrEnum):
     SITES = "sites"
     CATALOGUE = "catalogue"
     JOURNAL = "journal"
+    PROFILE = "profile"
 
 
 _TEXTS: Final[dict[Wait, tuple[str, str]]] = {
@@ -84,6 +85,10 @@ _TEXTS: Final[dict[Wait, tuple[str, str]]] = {
     ),
     Wait.CATALOGUE: ("il attend d’être au catalogue", "it waits to be in the catalogue"),
     Wait.JOURNAL: ("il attend d’être au journal", "it waits to be in the journal"),
+    Wait.PROFILE: (
+        "le profil d’archivage de l’accord ne peut plus être utilisé ; le service d’archives doit en changer",
+        "the agreement's archival profile can no longer be used; the archives have to change it",
+    ),
 }
 
 
@@ -109,6 +114,7 @@ _FAILURES: Final = {
     "StoreUnavailable": Wait.STAGING,
     "RoomUnavailable": Wait.OTHER_ROOM,
     "TooSlow": Wait.TIME,
+    "ProfileUnusable": Wait.PROFILE,
 }
 """By class, as `shared.telling.told` writes it; of any other it is said that it failed."""
 

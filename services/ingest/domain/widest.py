@@ -31,6 +31,8 @@ WIDEST: Final = Limits(
     max_open_elements=10_000_000,
     # lxml reads them in a time that is the square of their number.
     max_attributes=2_000,
+    max_profile_bytes=512 * MIB,
+    max_profile_xsd11_bytes=512 * MIB,
 )
 """The upper bound of each setting: beyond it something else gives way.
 

@@ -45,12 +45,14 @@ class Standard:
     """What a SIP is judged by: its agreement, the rule referential, our limits.
 
     `verification` is how its signatures are, where the agreement asks for that (`wants_signatures`).
+    Once it is judged, its manifest is left at `kept`, on the disk of temporary files, if it could be read.
     """
 
     agreement: Agreement
     rules: Mapping[str, KnownRule]
     limits: Limits
     verification: Verification | None = None
+    kept: Path | None = None
 
 
 def judge(
@@ -79,7 +81,10 @@ def judge_aloud(
         if surveyed.manifest is None or not spooled.exists():
             return Verdict(None, None, surveyed.findings)
         instruments = Instruments(identify, scan, Path(scratch), limits.max_archive_depth)
-        return _judge_surveyed(sip_path, surveyed, spooled, standard, instruments, tell)
+        verdict = _judge_surveyed(sip_path, surveyed, spooled, standard, instruments, tell)
+        if standard.kept is not None and verdict.manifest is not None:
+            spooled.rename(standard.kept)
+        return verdict
 
 
 def _judge_surveyed(

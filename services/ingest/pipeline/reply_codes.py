@@ -49,6 +49,12 @@ _NUMERIC: Final[Mapping[str, str]] = MappingProxyType(
         "SIGNATURE_MISSING": "305",
         "SIGNATURE_INVALID": "310",
         "SIGNATURE_INDETERMINATE": "311",
+        "PROFILE_UNKNOWN": "203",
+        "PROFILE_MISSING": "203",
+        "PROFILE_WITHDRAWN": "203",
+        "PROFILE_OTHER_SEDA": "203",
+        "PROFILE_INVALID": "203",
+        "PROFILE_INVALID_MORE": "203",
     }
 )
 

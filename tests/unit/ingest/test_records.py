@@ -1,9 +1,11 @@
 """Plans, findings, headers and inventories come back from JSON exactly as they went."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from services.ingest.domain.findings import Finding, Severity
+from services.ingest.domain.profile import AppliedProfile
 from services.ingest.domain.records import (
     findings_of_json,
     findings_to_json,
@@ -43,6 +45,15 @@ def test_a_plan_comes_back_with_its_findings_and_names_the_same_units() -> None:
 
     assert again == plan
     assert (again.unit_id("AU1"), again.object_id("AU1")) == (plan.unit_id("AU1"), plan.object_id("AU1"))
+
+
+def test_a_plan_says_by_which_profile_and_without_one_it_is_what_the_release_before_reads() -> None:
+    applied = AppliedProfile("PES", 3, "relaxng", "ab" * 64)
+    judged = replace(a_plan(), profile=applied)
+
+    assert plan_of_json(through_json(plan_to_json(judged))) == judged
+    assert "profile" not in plan_to_json(a_plan())
+    assert plan_of_json(plan_to_json(a_plan())).profile is None
 
 
 def test_an_inventory_comes_back_file_by_file() -> None:

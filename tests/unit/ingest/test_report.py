@@ -174,3 +174,15 @@ def test_lines_are_in_the_order_of_numbers() -> None:
         "manifest.xml:20 a",
         "manifest.xml:100 b",
     ]
+
+
+def test_the_profile_that_judged_is_named_and_what_to_do_about_it_said_once() -> None:
+    which = {"profile": "PES", "version": "3", "reason": "x"}
+    findings = [found("PROFILE_INVALID", f"manifest.xml:{line}", path=f"/{line}", **which) for line in (1, 2)]
+    applied = {"identifier": "PES", "version": 3, "kind": "relaxng", "sha512": "ab" * 64}
+
+    told = shown_text(replace(with_findings(REJECTED, *findings), profile=applied))
+
+    assert "Profil d’archivagePES version 3" in told.replace("\n", "")
+    assert told.count("selon le profil « PES »") == 1
+    assert "Profil d’archivage" not in shown_text(REJECTED)

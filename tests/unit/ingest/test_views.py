@@ -131,3 +131,10 @@ def test_details_are_in_the_readers_language_where_they_are_words(language: str,
         "reason": {"fr": "Non.", "en": "No."}[language],
         "expected": expected,
     }
+
+
+def test_a_transfer_shows_by_which_profile_it_was_judged() -> None:
+    applied = {"identifier": "PES", "version": 3, "kind": "relaxng", "sha512": "ab" * 64}
+
+    assert transfer_view(replace(ACCEPTED, profile=applied), "fr")["profile"] == applied
+    assert transfer_view(ACCEPTED, "fr")["profile"] is None

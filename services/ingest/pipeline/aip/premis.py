@@ -45,8 +45,8 @@ _STEPS = (
         "validation",
         "validation",
         "manifest checked against its schema; references, header, units and rules checked",
-        ("libxml2",),
-        ("MANIFEST", "REFERENCE", "HEADER", "UNIT", "RULE", "DUPLICATE"),
+        ("libxml2", "xmlschema"),
+        ("MANIFEST", "REFERENCE", "HEADER", "UNIT", "RULE", "DUPLICATE", "PROFILE"),
     ),
     _Step(
         "signatures",
@@ -136,7 +136,14 @@ def _events(plan: BuildPlan) -> Iterator[Node]:
     for step in _STEPS:
         tools = [tool for tool in step.tools if tool in plan.software]
         if tools or not step.optional:
-            yield _event(step, plan, plan.planned_at, step.detail, [_tool(tool) for tool in tools])
+            detail = step.detail + (_profile(plan) if step.name == "validation" else "")
+            yield _event(step, plan, plan.planned_at, detail, [_tool(tool) for tool in tools])
+
+
+def _profile(plan: BuildPlan) -> str:
+    """Say by which archival profile the manifest was checked, so that it can be found again."""
+    applied = plan.profile
+    return "" if applied is None else f"; archival profile {applied.name} ({applied.kind}), SHA-512 {applied.sha512}"
 
 
 def _event(step: _Step, plan: BuildPlan, moment: str, detail: str, agents: Sequence[Node]) -> Node:
