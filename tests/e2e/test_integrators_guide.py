@@ -99,6 +99,9 @@ def test_findings_are_read(followed: Followed) -> None:
     [
         "PES-21990042000015-PESALR2_21990042000015_260402_017",
         "PES-21990042000015-PESALR2_21990042000015_260402_018",
+        "RH-21990042000015-4217-2026-04-01",
+        "ACTES-219900420-2026-02-12-2026-03-26",
+        "MARCHE-21990042000015-2022-07",
     ],
 )
 def test_each_flow_is_accepted_and_the_reply_says_so(
@@ -110,6 +113,20 @@ def test_each_flow_is_accepted_and_the_reply_says_so(
     assert f"{message}: accepted, reply OK" in followed.said
 
 
-def test_nothing_else_is_kept(kept: dict[str, tuple[Transfer, str | None]]) -> None:
-    assert len(kept) == 2
-    assert all(transfer.state == "accepted" for transfer, _ in kept.values())
+def test_the_nightly_batch_deposits_what_is_complete_and_that_once(
+    followed: Followed, kept: dict[str, tuple[Transfer, str | None]]
+) -> None:
+    name = "PESALR2_21990042000015_260403_017"
+    message = f"PES-21990042000015-{name}"
+    transfer, reply_code = kept[message]
+
+    assert (transfer.state, reply_code) == ("accepted", "OK")
+    assert followed.said.count(message + ":") == 1
+    assert [path.name for path in (followed.folder / "done").iterdir()] == [f"{name}.reply.xml"]
+    assert not list((followed.folder / "outbox").glob(f"{message}*"))
+
+
+def test_what_was_received_is_balanced(followed: Followed, kept: dict[str, tuple[Transfer, str | None]]) -> None:
+    assert len(kept) == 6
+    assert '"balanced": true' in followed.said
+    assert '"received": 6' in followed.said

@@ -35,16 +35,12 @@ class Sending:
 def sendings_in(folder: Path) -> tuple[Sending, ...]:
     """Pair what lies in a folder: `X.xml` is a flow, `X_ack.xml` its acknowledgement.
 
-    Raises `FlowError` for an acknowledgement without its flow.
+    An acknowledgement alone is taken for a flow, and refused by name as one that is none.
     """
     found = {path.stem.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".xml"}
-    acknowledged = {stem for stem in found if stem.endswith(ACKNOWLEDGEMENT)}
-    for stem in acknowledged:
-        if stem.removesuffix(ACKNOWLEDGEMENT) not in found:
-            alone = Fault("cet acquittement n'a pas de flux", "this acknowledgement has no flow")
-            raise FlowError(found[stem].name, [alone])
+    paired = {stem + ACKNOWLEDGEMENT for stem in found} & found.keys()
     return tuple(
-        Sending(path, found.get(stem + ACKNOWLEDGEMENT)) for stem, path in found.items() if stem not in acknowledged
+        Sending(path, found.get(stem + ACKNOWLEDGEMENT)) for stem, path in found.items() if stem not in paired
     )
 
 

@@ -1,6 +1,8 @@
-"""The fields that municipal software writes in more than one way: days and SIRET numbers."""
+"""The fields that municipal software writes in more than one way: names of columns, days, SIRET numbers."""
 
 import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from chartrier_client.flows.refusal import Fault
@@ -9,6 +11,22 @@ from chartrier_client.flows.refusal import Fault
 LA_POSTE = "356000000"
 _FRENCH_DAY = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
 _ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T.*)?")
+
+
+def column_of(heading: str) -> str:
+    """Return a column's name as we know it, however it is written: «Date de naissance» is `date_de_naissance`."""
+    plain = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode("ascii").lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+
+
+def columns_of(row: Mapping[str, str | None]) -> dict[str, str]:
+    """Return a row under the names of columns that we know; what is absent or blank is empty."""
+    return {column_of(heading): (value or "").strip() for heading, value in row.items()}
+
+
+def missing_faults(row: Mapping[str, str], names: Iterable[str]) -> list[Fault]:
+    """Tell which fields have no value."""
+    return [Fault(f"{name} manque", f"{name} is missing") for name in names if not row.get(name)]
 
 
 def day_of(text: str) -> date | None:
@@ -26,6 +44,8 @@ def day_fault(name: str, text: str) -> Fault | None:
     """Tell what is wrong with a day."""
     if day_of(text) is not None:
         return None
+    if not text:
+        return Fault(f"{name} manque", f"{name} is missing")
     return Fault(
         f"{name} : « {text} » n'est pas une date (2026-03-26 ou 26/03/2026)",
         f"{name}: “{text}” is not a day (2026-03-26 or 26/03/2026)",

@@ -17,7 +17,7 @@ from chartrier_client.administration import AgreementTerms, RuleCode
 from chartrier_client.description import Rule, RuleCategory
 from chartrier_client.flows.refusal import Fault, FlowError
 
-SHIPPED = ("accounting",)
+SHIPPED = ("accounting", "staff", "deliberations", "procurement")
 """The flows that have a template here."""
 
 

@@ -1,0 +1,78 @@
+"""Acts from a table in CSV, as a spreadsheet saves it: UTF-8 or Windows-1252, semicolons, commas or tabs.
+
+Columns, in any order, capitals and accents regardless: `date`, `numero`, `nature`, `matiere`, `objet`, `fichier`, and
+where there are any `annexes` (several: `plan.pdf|devis.pdf`) and `ar`.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from chartrier_client.flows.acts import Act, paper_in
+from chartrier_client.flows.fields import column_of, columns_of, day_fault, day_of
+from chartrier_client.flows.refusal import Fault, FlowError
+
+REQUIRED = ("date", "numero", "nature", "matiere", "objet", "fichier")
+BETWEEN_ANNEXES = "|"
+
+
+def acts_in_table(table: Path) -> tuple[Act, ...]:
+    """Read every line; the files they name are beside the table, or in folders below.
+
+    Raises `FlowError` with the faults of all the lines, each with the line's number.
+    """
+    lines = _lines(table)
+    reader = csv.DictReader(lines, delimiter=_delimiter(lines[0] if lines else ""))
+    headings = {column_of(heading) for heading in reader.fieldnames or ()}
+    absent = [name for name in REQUIRED if name not in headings]
+    if absent:
+        named = ", ".join(absent)
+        raise FlowError(table.name, [Fault(f"colonnes absentes : {named}", f"columns that are missing: {named}")])
+    acts: list[Act] = []
+    faults: list[Fault] = []
+    for row in reader:
+        try:
+            acts.append(_act({key: value for key, value in row.items() if key is not None}, table.parent))
+        except FlowError as error:
+            faults.extend(_on_line(reader.line_num, error))
+    if not acts and not faults:
+        faults = [Fault("aucun acte", "no act")]
+    if faults:
+        raise FlowError(table.name, faults)
+    return tuple(acts)
+
+
+def _lines(table: Path) -> list[str]:
+    content = table.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    return text.splitlines(keepends=True)
+
+
+def _delimiter(first_line: str) -> str:
+    return max(";,\t", key=first_line.count)
+
+
+def _act(row: dict[str, str | None], folder: Path) -> Act:
+    told = columns_of(row)
+    day = day_of(told["date"])
+    if day is None:
+        raise FlowError(f"acte {told['numero']}", [fault for fault in [day_fault("date", told["date"])] if fault])
+    annexes = [name.strip() for name in told.get("annexes", "").split(BETWEEN_ANNEXES) if name.strip()]
+    return Act(
+        day=day,
+        number=told["numero"],
+        nature=told["nature"],
+        matter=told["matiere"],
+        subject=told["objet"],
+        document=paper_in(folder, told["fichier"]),
+        annexes=tuple(paper_in(folder, name) for name in annexes),
+        receipt=told.get("ar") or None,
+    )
+
+
+def _on_line(number: int, error: FlowError) -> Iterator[Fault]:
+    for fault in error.faults:
+        yield Fault(f"ligne {number} : {fault.fr}", f"line {number}: {fault.en}")
