@@ -1,4 +1,4 @@
-"""The papers of two invented council sessions, the table that a clerk keeps of them, and one act as ACTES tells it."""
+"""The papers of two invented council sessions, the table a clerk keeps of them, and one act as ACTES tells it."""
 
 import csv
 from datetime import date
