@@ -49,7 +49,7 @@ def one_each(sendings: Iterable[Sending], parties: Parties, template: FlowTempla
     for sending in sendings:
         flow = read_pes(sending.flow)
         identifier = f"PES-{flow.siret}-{flow.name}"
-        builder = SipBuilder(parties.envelope(identifier))
+        builder = parties.builder(identifier)
         _add_flow(builder, flow, sending, template)
         yield PreparedSip(identifier, builder)
 
@@ -59,7 +59,7 @@ def one_a_night(sendings: Sequence[Sending], night: date, parties: Parties, temp
     flows = [read_pes(sending.flow) for sending in sendings]
     _refuse_mixture(sendings, flows)
     identifier = f"PES-{flows[0].siret}-{night.isoformat()}"
-    builder = SipBuilder(parties.envelope(identifier))
+    builder = parties.builder(identifier)
     root = builder.add_unit(
         Unit(
             f"Flux comptables PES transmis le {french_day(night)}",

@@ -5,12 +5,15 @@ where there are any `annexes` (several: `plan.pdf|devis.pdf`) and `ar`.
 """
 
 import csv
+import io
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from chartrier_client.flows.acts import Act, paper_in
-from chartrier_client.flows.fields import column_of, columns_of, day_fault, day_of
-from chartrier_client.flows.refusal import Fault, FlowError
+from chartrier_client.flows.fields import column_of, columns_of, day_fault, day_of, missing_faults
+from chartrier_client.flows.refusal import Fault, FlowError, refuse
 
 REQUIRED = ("date", "numero", "nature", "matiere", "objet", "fichier")
 BETWEEN_ANNEXES = "|"
@@ -21,8 +24,8 @@ def acts_in_table(table: Path) -> tuple[Act, ...]:
 
     Raises `FlowError` with the faults of all the lines, each with the line's number.
     """
-    lines = _lines(table)
-    reader = csv.DictReader(lines, delimiter=_delimiter(lines[0] if lines else ""))
+    text = _text(table)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]))
     headings = {column_of(heading) for heading in reader.fieldnames or ()}
     absent = [name for name in REQUIRED if name not in headings]
     if absent:
@@ -32,7 +35,7 @@ def acts_in_table(table: Path) -> tuple[Act, ...]:
     faults: list[Fault] = []
     for row in reader:
         try:
-            acts.append(_act({key: value for key, value in row.items() if key is not None}, table.parent))
+            acts.append(_act(row, table.parent))
         except FlowError as error:
             faults.extend(_on_line(reader.line_num, error))
     if not acts and not faults:
@@ -42,27 +45,32 @@ def acts_in_table(table: Path) -> tuple[Act, ...]:
     return tuple(acts)
 
 
-def _lines(table: Path) -> list[str]:
+def _text(table: Path) -> str:
     content = table.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    return text.splitlines(keepends=True)
+        return content.decode("cp1252", errors="replace")
 
 
 def _delimiter(first_line: str) -> str:
     return max(";,\t", key=first_line.count)
 
 
-def _act(row: dict[str, str | None], folder: Path) -> Act:
-    told = columns_of(row)
-    day = day_of(told["date"])
-    if day is None:
-        raise FlowError(f"acte {told['numero']}", [fault for fault in [day_fault("date", told["date"])] if fault])
+def _act(row: dict[str | None, Any], folder: Path) -> Act:
+    # Where a line has more cells than there are headings, csv gives the others under None.
+    told = columns_of({heading: cell for heading, cell in row.items() if heading is not None})
+    refuse(
+        f"acte {told['numero']}",
+        [
+            Fault("plus de cellules que de colonnes", "more cells than columns") if None in row else None,
+            *missing_faults(told, REQUIRED),
+            day_fault("date", told["date"]) if told["date"] else None,
+        ],
+    )
     annexes = [name.strip() for name in told.get("annexes", "").split(BETWEEN_ANNEXES) if name.strip()]
     return Act(
-        day=day,
+        day=day_of(told["date"]) or date.min,  # never the latter: it was refused above
         number=told["numero"],
         nature=told["nature"],
         matter=told["matiere"],

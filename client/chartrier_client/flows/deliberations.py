@@ -14,7 +14,7 @@ from chartrier_client.sip import SipBuilder
 
 
 def register(acts: Sequence[Act], parties: Parties, template: FlowTemplate) -> PreparedSip:
-    """Prepare one package of one or more sessions: a file a day, an item an act, its annexes below it.
+    """Prepare one package of one or more sessions: a unit of level File a day, an item an act, annexes below.
 
     Acts are kept for ever, and communicable at once but for those that the template says are about a person.
     """
@@ -22,7 +22,7 @@ def register(acts: Sequence[Act], parties: Parties, template: FlowTemplate) -> P
     first, last = min(act.day for act in acts), max(act.day for act in acts)
     years = f"{first.year}" if first.year == last.year else f"{first.year}-{last.year}"
     identifier = f"ACTES-{parties.transferring_agency}-{first.isoformat()}-{last.isoformat()}"
-    builder = SipBuilder(parties.envelope(identifier))
+    builder = parties.builder(identifier)
     root = builder.add_unit(
         Unit(f"Registre des délibérations, {years}", Level.RECORD_GROUP, start_date=first, end_date=last)
     )

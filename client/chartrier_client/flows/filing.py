@@ -1,4 +1,4 @@
-"""Folders as somebody filed them: each becomes a file (dossier), its papers items; nothing is left out in silence."""
+"""Folders as somebody filed them: each a unit of level File, its papers items; nothing is left out in silence."""
 
 from pathlib import Path
 

@@ -1,11 +1,11 @@
 """What a flow makes: packages ready to be written, and the parties that all of them name."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
-from chartrier_client.description import Envelope
+from chartrier_client.description import Envelope, SedaVersion
 from chartrier_client.sip import SipBuilder
 
 
@@ -22,19 +22,20 @@ class Parties:
     agreement: str
     submission_agency: str | None = None
     date: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    version: SedaVersion = SedaVersion.V2_2
 
-    def envelope(self, message_identifier: str, comment: str | None = None) -> Envelope:
-        """Return the header of one message."""
-        return Envelope(
+    def builder(self, message_identifier: str) -> SipBuilder:
+        """Return a builder with the header of one message."""
+        envelope = Envelope(
             message_identifier=message_identifier,
             archival_agency=self.archival_agency,
             transferring_agency=self.transferring_agency,
             originating_agency=self.originating_agency,
             submission_agency=self.submission_agency,
             agreement=self.agreement,
-            comment=comment,
             date=self.date,
         )
+        return SipBuilder(envelope, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,8 @@ class PreparedSip:
         One that is there already is left as it is: sent again, the same bytes are the same transfer, whereas the
         same message in other bytes is refused as a duplicate.
         """
-        path = folder / f"{_file_name(self.message_identifier)}.zip"
+        # Quoted, so that two messages never share a name, nor leave the folder.
+        path = folder / f"{quote(self.message_identifier, safe='')}.zip"
         if not path.exists():
             self.builder.write(path)
         return path
-
-
-def _file_name(identifier: str) -> str:
-    return re.sub(r"[^\w.-]", "_", identifier)

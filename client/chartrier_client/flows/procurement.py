@@ -15,7 +15,6 @@ from chartrier_client.flows.filing import add_entries, entries_in, holds_a_file,
 from chartrier_client.flows.prepared import Parties, PreparedSip
 from chartrier_client.flows.refusal import Fault, FlowError, refuse
 from chartrier_client.flows.template import FlowTemplate
-from chartrier_client.sip import SipBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +46,13 @@ class Phase:
     rules: tuple[str, ...]
 
 
-def contract_file(contract: Contract, folder: Path, parties: Parties, template: FlowTemplate) -> PreparedSip:
+def contract_sip(contract: Contract, folder: Path, parties: Parties, template: FlowTemplate) -> PreparedSip:
     """Prepare the package of a contract's papers; raises `FlowError` for what lies in no phase."""
     refuse_empty(folder)
     phases = phases_of(template)
     _refuse_unfiled(folder, phases)
     identifier = f"MARCHE-{contract.siret}-{contract.number}"
-    builder = SipBuilder(parties.envelope(identifier))
+    builder = parties.builder(identifier)
     root = builder.add_unit(_unit(contract))
     for phase in phases:
         papers = folder / phase.folder

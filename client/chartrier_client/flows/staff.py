@@ -1,4 +1,4 @@
-"""An agent's file, when he leaves: a folder of his papers, filed by theme (carrière, paie, congés…)."""
+"""An agent's papers, when he leaves: a folder, filed by theme (carrière, paie, congés…)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ from chartrier_client.flows.filing import add_entries, refuse_empty
 from chartrier_client.flows.prepared import Parties, PreparedSip
 from chartrier_client.flows.refusal import Fault, refuse
 from chartrier_client.flows.template import FlowTemplate
-from chartrier_client.sip import SipBuilder
 
 # Nobody is an agent at thirteen, nor at a hundred: one of the two dates is another's.
 YOUNGEST, OLDEST = 14, 100
@@ -26,7 +25,7 @@ YOUNGEST, OLDEST = 14, 100
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Whose file it is; kept by his birth, closed by his departure. `siret` is his employer's."""
+    """Whose papers they are; kept by his birth, closed by his departure. `siret` is his employer's."""
 
     staff_number: str
     last_name: str
@@ -70,14 +69,14 @@ def agent_from(row: Mapping[str, str | None]) -> Agent:
     )
 
 
-def agent_file(agent: Agent, folder: Path, parties: Parties, template: FlowTemplate) -> PreparedSip:
-    """Prepare the package of an agent's papers: a record group, a file a sub-folder, an item a paper.
+def agent_sip(agent: Agent, folder: Path, parties: Parties, template: FlowTemplate) -> PreparedSip:
+    """Prepare the package of an agent's papers: a record group, a unit of level File a sub-folder.
 
     The clock of its appraisal starts at his birth, that of its access at his departure, day of the last paper.
     """
     refuse_empty(folder)
     identifier = f"RH-{agent.siret}-{agent.staff_number}-{agent.departure.isoformat()}"
-    builder = SipBuilder(parties.envelope(identifier))
+    builder = parties.builder(identifier)
     add_entries(builder, builder.add_unit(_unit(agent, template)), folder)
     return PreparedSip(identifier, builder)
 

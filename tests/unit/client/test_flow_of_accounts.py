@@ -2,11 +2,13 @@
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from chartrier_client import SedaVersion
 from chartrier_client.flows.accounting import Sending, one_a_night, one_each, sendings_in
 from chartrier_client.flows.pes import ROOT, Bordereau, read_pes
 from chartrier_client.flows.refusal import FlowError
@@ -40,6 +42,11 @@ def changed(inbox: Path, change: Callable[[str], str]) -> Path:
     text = (inbox / f"{NAME}.xml").read_text(encoding="iso-8859-1")
     path.write_text(change(text), encoding="iso-8859-1")
     return path
+
+
+def named(inbox: Path, name: str, at: Path) -> Path:
+    """The first flow under another name, somewhere."""
+    return changed(inbox, lambda text: text.replace(NAME, name)).rename(at)
 
 
 def refusal_of(path: Path) -> str:
@@ -160,6 +167,13 @@ def test_each_flow_is_a_package_of_its_own_that_the_archive_takes(inbox: Path, o
     }
 
 
+@pytest.mark.parametrize("version", SedaVersion)
+def test_it_is_valid_in_every_version_that_the_client_writes(inbox: Path, outbox: Path, version: SedaVersion) -> None:
+    first, _ = one_each(sendings_in(inbox), replace(PARTIES, version=version), TEMPLATE)
+
+    assert (manifest_of(first, outbox).nsmap[None] or "").endswith(f"v{version}")
+
+
 def test_its_orders_are_told_for_people_to_find(inbox: Path, outbox: Path) -> None:
     first, _ = one_each(sendings_in(inbox), PARTIES, TEMPLATE)
     told = manifest_of(first, outbox).findtext(".//{*}Description") or ""
@@ -199,6 +213,15 @@ def test_an_acknowledgement_goes_with_its_flow_and_never_alone(inbox: Path) -> N
     (inbox / f"{NAME}.xml").unlink()
     with pytest.raises(FlowError, match=rf"{NAME}_ack\.xml : la racine est .*PES_Retour"):
         list(one_each(sendings_in(inbox), PARTIES, TEMPLATE))
+
+
+def test_no_two_messages_share_a_file_and_none_leaves_the_folder(inbox: Path, outbox: Path) -> None:
+    names = ("../../A", "A/B", "A_B", "A%2FB")
+    paths = [named(inbox, name, inbox / f"{at}.xml") for at, name in enumerate(names)]
+    written = {next(one_each([Sending(path)], PARTIES, TEMPLATE)).write_in(outbox) for path in paths}
+
+    assert len(written) == len(names)
+    assert {path.parent for path in written} == {outbox}
 
 
 def test_a_package_already_written_is_left_as_it_is(inbox: Path, outbox: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chartrier_client.flows.procurement import Contract, contract_file, phases_of
+from chartrier_client.flows.procurement import Contract, contract_sip, phases_of
 from chartrier_client.flows.refusal import FlowError
 from chartrier_client.flows.template import shipped_template
 from chartrier_client.samples.contract import ENDED, NOTIFIED, papers_of_a_contract
@@ -25,14 +25,14 @@ def papers(tmp_path: Path) -> Path:
 
 
 def test_a_contract_is_a_package_that_the_archive_takes(papers: Path, tmp_path: Path) -> None:
-    prepared = contract_file(CONTRACT, papers, PARTIES, TEMPLATE)
+    prepared = contract_sip(CONTRACT, papers, PARTIES, TEMPLATE)
 
     assert findings_of(prepared, TEMPLATE, tmp_path) == []
     assert prepared.message_identifier == "MARCHE-21990042000015-2022-07"
 
 
 def test_its_phases_stand_in_the_order_of_the_template(papers: Path, tmp_path: Path) -> None:
-    manifest = manifest_of(contract_file(CONTRACT, papers, PARTIES, TEMPLATE), tmp_path)
+    manifest = manifest_of(contract_sip(CONTRACT, papers, PARTIES, TEMPLATE), tmp_path)
 
     assert [line for line in outline(manifest) if not line.startswith("    ")] == [
         "RecordGrp Marché n° 2022-07 : préau de l'école",
@@ -63,14 +63,14 @@ def test_its_phases_stand_in_the_order_of_the_template(papers: Path, tmp_path: P
 def test_unsuccessful_bids_leave_before_what_was_carried_out(
     papers: Path, tmp_path: Path, title: str, appraisal: tuple[str, ...], access: tuple[str | None, ...]
 ) -> None:
-    manifest = manifest_of(contract_file(CONTRACT, papers, PARTIES, TEMPLATE), tmp_path)
+    manifest = manifest_of(contract_sip(CONTRACT, papers, PARTIES, TEMPLATE), tmp_path)
 
     assert rules_of(manifest, title) == {"AppraisalRule": appraisal, "AccessRule": access}
 
 
 def test_a_phase_without_papers_makes_no_unit(papers: Path, tmp_path: Path) -> None:
     (papers / "1-preparation" / "etude-de-faisabilite.pdf").unlink()
-    manifest = manifest_of(contract_file(CONTRACT, papers, PARTIES, TEMPLATE), tmp_path)
+    manifest = manifest_of(contract_sip(CONTRACT, papers, PARTIES, TEMPLATE), tmp_path)
 
     assert "  File Préparation" not in outline(manifest)
 
@@ -80,7 +80,7 @@ def test_what_lies_in_no_phase_is_named_all_of_it(papers: Path) -> None:
     (papers / "note.pdf").write_bytes(b"x")
 
     with pytest.raises(FlowError) as refused:
-        contract_file(CONTRACT, papers, PARTIES, TEMPLATE)
+        contract_sip(CONTRACT, papers, PARTIES, TEMPLATE)
 
     assert "divers n'est rangé dans aucune phase (1-preparation, 2-consultation" in str(refused.value)
     assert "note.pdf is filed in no phase" in str(refused.value)

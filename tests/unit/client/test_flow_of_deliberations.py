@@ -162,6 +162,28 @@ def test_a_table_without_acts_or_columns_is_refused(council: Path, text: str, to
     assert told in refusal_of(lambda: acts_of(council))
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "12/02/2026;2026-021;1;7.1;budget;DELIB_2026-021.pdf;;AR;de trop\n",
+            "ligne 2 : plus de cellules que",
+        ),
+        ("12/02/2026;2026-021;1\n", "ligne 2 : matiere manque"),
+    ],
+)
+def test_a_line_of_another_length_is_named(council: Path, line: str, told: str) -> None:
+    (council / "actes.csv").write_text(";".join(HEADINGS) + "\n" + line, encoding="utf-8")
+
+    assert told in refusal_of(lambda: acts_of(council))
+
+
+def test_a_subject_may_go_over_several_lines(council: Path) -> None:
+    table = with_row(council, Objet="acquisition\nd'une parcelle")
+
+    assert acts_in_table(table)[1].subject == "acquisition\nd'une parcelle"
+
+
 def test_a_number_comes_once(council: Path) -> None:
     acts = acts_of(council)
 

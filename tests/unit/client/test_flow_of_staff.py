@@ -1,4 +1,4 @@
-"""An agent's file: who he is and when he left are checked, and his folder makes a package the archive takes."""
+"""An agent's papers: who he is and when he left are checked, and his folder makes a package the archive takes."""
 
 from datetime import date
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chartrier_client.flows.refusal import FlowError
-from chartrier_client.flows.staff import Agent, agent_file, agent_from
+from chartrier_client.flows.staff import Agent, agent_from, agent_sip
 from chartrier_client.flows.template import shipped_template
 from chartrier_client.samples.agent import papers_of_an_agent
 from chartrier_client.samples.papers import write_papers
@@ -43,14 +43,14 @@ def test_an_agent_is_read_from_a_line_of_any_export() -> None:
 
 
 def test_his_papers_make_a_package_that_the_archive_takes(papers: Path, tmp_path: Path) -> None:
-    prepared = agent_file(AGENT, papers, PARTIES, TEMPLATE)
+    prepared = agent_sip(AGENT, papers, PARTIES, TEMPLATE)
 
     assert findings_of(prepared, TEMPLATE, tmp_path) == []
     assert prepared.message_identifier == "RH-21990042000015-4217-2026-04-01"
 
 
 def test_they_are_filed_as_they_were(papers: Path, tmp_path: Path) -> None:
-    manifest = manifest_of(agent_file(AGENT, papers, PARTIES, TEMPLATE), tmp_path)
+    manifest = manifest_of(agent_sip(AGENT, papers, PARTIES, TEMPLATE), tmp_path)
 
     assert outline(manifest) == [
         f"RecordGrp {TITLE}",
@@ -66,7 +66,7 @@ def test_they_are_filed_as_they_were(papers: Path, tmp_path: Path) -> None:
 
 
 def test_they_are_kept_by_his_birth_and_closed_by_his_departure(papers: Path, tmp_path: Path) -> None:
-    manifest = manifest_of(agent_file(AGENT, papers, PARTIES, TEMPLATE), tmp_path)
+    manifest = manifest_of(agent_sip(AGENT, papers, PARTIES, TEMPLATE), tmp_path)
 
     assert rules_of(manifest, TITLE) == {
         "AppraisalRule": ("APP-DOSSIER-AGENT-80A", "1964-03-14", "Destroy"),
@@ -103,22 +103,22 @@ def test_a_folder_without_a_paper_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vide" / "carriere").mkdir(parents=True)
 
     with pytest.raises(FlowError, match="ce dossier est vide / this folder is empty"):
-        agent_file(AGENT, tmp_path / "vide", PARTIES, TEMPLATE)
+        agent_sip(AGENT, tmp_path / "vide", PARTIES, TEMPLATE)
     with pytest.raises(FlowError, match="ce n'est pas un dossier / it is not a folder"):
-        agent_file(AGENT, tmp_path / "absent", PARTIES, TEMPLATE)
+        agent_sip(AGENT, tmp_path / "absent", PARTIES, TEMPLATE)
 
 
 def test_an_empty_theme_makes_no_unit(papers: Path, tmp_path: Path) -> None:
     (papers / "sanctions").mkdir()
 
-    assert "  File sanctions" not in outline(manifest_of(agent_file(AGENT, papers, PARTIES, TEMPLATE), tmp_path))
+    assert "  File sanctions" not in outline(manifest_of(agent_sip(AGENT, papers, PARTIES, TEMPLATE), tmp_path))
 
 
 def test_a_link_is_refused_by_name(papers: Path) -> None:
     (papers / "paie" / "lien.pdf").symlink_to(papers / "radiation.pdf")
 
     with pytest.raises(FlowError, match=r"lien\.pdf : ce n'est ni un fichier ni un dossier"):
-        agent_file(AGENT, papers, PARTIES, TEMPLATE)
+        agent_sip(AGENT, papers, PARTIES, TEMPLATE)
 
 
 def test_what_is_no_pdf_is_for_the_archive_to_refuse(tmp_path: Path) -> None:
@@ -126,4 +126,4 @@ def test_what_is_no_pdf_is_for_the_archive_to_refuse(tmp_path: Path) -> None:
     write_papers(folder, [("note.pdf", "Une note.", date(2026, 1, 1))])
     (folder / "note.txt").write_text("Une note.", encoding="utf-8")
 
-    assert findings_of(agent_file(AGENT, folder, PARTIES, TEMPLATE), TEMPLATE, tmp_path) == ["FORMAT_NOT_ALLOWED"]
+    assert findings_of(agent_sip(AGENT, folder, PARTIES, TEMPLATE), TEMPLATE, tmp_path) == ["FORMAT_NOT_ALLOWED"]
