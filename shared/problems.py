@@ -76,18 +76,27 @@ def language_of(accept_language: str | None) -> str:
     return "fr"
 
 
-def answer(problem: Problem, language: str) -> JSONResponse:
-    """Write a problem as ``application/problem+json``."""
-    body = {
+_OTHER_PHRASES = {460: "Checksum Mismatch"}
+"""Statuses that are no one's but a protocol's of its own: 460 is tus's."""
+
+
+def document(problem: Problem, language: str) -> dict[str, Any]:
+    """Return the members of a problem document (RFC 9457 §3.1)."""
+    status = problem.status
+    return {
         "type": f"urn:chartrier:problem:{problem.code}",
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
+        "title": _OTHER_PHRASES.get(status) or HTTPStatus(status).phrase,
+        "status": status,
         "code": problem.code,
         "detail": problem.fr if language == "fr" else problem.en,
         **problem.extra,
     }
+
+
+def answer(problem: Problem, language: str) -> JSONResponse:
+    """Write a problem as ``application/problem+json``."""
     headers = {"Content-Language": language, **problem.headers}
-    return _ProblemDocument(body, problem.status, headers)
+    return _ProblemDocument(document(problem, language), problem.status, headers)
 
 
 class _ProblemDocument(JSONResponse):

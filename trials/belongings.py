@@ -7,6 +7,7 @@ from chartrier_client.administration import Mandate, create_client
 from shared.identity.rights import Role
 from trials.levers import Amiss
 from trials.towns import Archive, Town, a_package, a_town
+from trials.uploading import PLACE, metadata
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Belongings:
 
 
 def belongings(archive: Archive, folder: Path) -> Belongings:
-    """Found a town, deposit one small package, order a unit of it, and make two clients."""
+    """Found a town, deposit one small package, order a unit of it, begin an upload, and make two clients."""
     town = a_town(archive)
     with archive.administrator() as admin:
         all_roles = create_client(admin, "tous les rôles", [Mandate(town.establishment, tuple(Role))])
@@ -45,4 +46,12 @@ def belongings(archive: Archive, folder: Path) -> Belongings:
         "client_id": other.client_id,
     }
     token = archive.token(all_roles.client_id, all_roles.client_secret)
+    ids["upload_id"] = _upload(archive, token, town)
     return Belongings(town, token, all_roles.client_id, ids)
+
+
+def _upload(archive: Archive, token: str, town: Town) -> str:
+    """Begin an upload of more bytes than ever come."""
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000000", "Upload-Metadata": metadata(town)}
+    with archive.http(token) as http:
+        return http.post(PLACE, headers=headers).raise_for_status().headers["location"].rpartition("/")[2]

@@ -47,8 +47,8 @@ class UnderLoad:
 
     def __call__(self, run: Run) -> Figures:
         """Play it to its end; `Amiss` where a deposit is lost, repeated, or leaves a trace it should not."""
-        with _standing(run, self.processes) as levers:
-            town = _town(run, levers)
+        with standing(run, self.processes) as levers:
+            town = founded(run, levers)
             self._waves(run, levers, town)
             run.heed()
             levers.make_whole()
@@ -118,7 +118,7 @@ class _Depositor:
 
 
 @contextmanager
-def _standing(run: Run, processes: int) -> Iterator[Levers]:
+def standing(run: Run, processes: int) -> Iterator[Levers]:
     """Lend the full stack of this run, found again as it was left; it is stopped afterwards, its data stay."""
     home = run.folder / "home"
     known = stack.load(home)
@@ -129,7 +129,7 @@ def _standing(run: Run, processes: int) -> Iterator[Levers]:
         stack.down(home)
 
 
-def _town(run: Run, levers: Levers) -> Town:
+def founded(run: Run, levers: Levers) -> Town:
     """Found the town of this run, once."""
     archive = Archive("full-stack", levers.stack.base_url, levers.stack.home / "admin-client.json")
     place = run.folder / "town.json"

@@ -6,6 +6,7 @@ from trials.mishaps import kill_rooms, restart_broker, restart_database, restart
 from trials.run import Trial
 from trials.schema_mutants import play as schema_mutants
 from trials.schemas import play as schemas
+from trials.uploads import play as uploads
 
 _ALL = (
     Trial(
@@ -55,6 +56,13 @@ _ALL = (
         "requests drawn from the OpenAPI of each room: no 5xx, and no answer that it does not describe",
         schemas,
         count=60,
+    ),
+    Trial(
+        "uploads",
+        "one deposit of 5 GiB is uploaded over connections that break, and through deaths of its room, 20 times",
+        uploads,
+        count=20,
+        hours=2,
     ),
 )
 

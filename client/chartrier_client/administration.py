@@ -43,6 +43,13 @@ class AgreementTerms:
     """How many bytes of files are taken in all."""
     sandbox: bool = False
     """Whether everything deposited is judged and answered, and nothing kept."""
+    signatures: Literal["ignore", "record", "warn", "reject"] | None = None
+    """What becomes of electronic signatures in files; the archive's own choice (nobody looks) when not given."""
+    message_signature: Literal["ignore", "record", "warn", "reject"] | None = None
+    """The same of the manifest's own signature."""
+    signatures_required: bool | None = None
+    message_signature_required: bool | None = None
+    """Whether a missing signature counts as one that is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,10 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "submission_agencies": list(terms.submission_agencies) or None,
         "quota_bytes": terms.quota_bytes,
         "sandbox": terms.sandbox or None,
+        "signatures": terms.signatures,
+        "message_signature": terms.message_signature,
+        "signatures_required": terms.signatures_required,
+        "message_signature_required": terms.message_signature_required,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

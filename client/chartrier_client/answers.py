@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chartrier_client.errors import Finding, UnexpectedAnswer, findings_from
+from chartrier_client.language import Text
 
 Json = Mapping[str, Any]
 
@@ -76,6 +77,14 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list; `next` are the parameters that ask for more, None at the end."""
+
+    items: tuple[Json, ...]
+    next: Mapping[str, str | int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Dip:
     """An order for archives; `digest` and `size` are known once it is ready."""
 
@@ -94,7 +103,9 @@ class Dip:
 def text(body: Json, name: str) -> str:
     """Return a field that must be there, as text."""
     if body.get(name) is None:
-        raise UnexpectedAnswer(f"the answer has no «{name}»: {sorted(body)}")
+        raise UnexpectedAnswer(
+            Text(f"la réponse n'a pas de «{name}» : {sorted(body)}", f"the answer has no «{name}»: {sorted(body)}")
+        )
     return str(body[name])
 
 
@@ -102,7 +113,12 @@ def rows(body: Json, name: str) -> list[Json]:
     """Return a list of objects that must be there."""
     value = body.get(name)
     if not isinstance(value, list):
-        raise UnexpectedAnswer(f"the answer has no list of «{name}»: {sorted(body)}")
+        raise UnexpectedAnswer(
+            Text(
+                f"la réponse n'a pas de liste «{name}» : {sorted(body)}",
+                f"the answer has no list of «{name}»: {sorted(body)}",
+            )
+        )
     return value
 
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from chartrier_client.language import Text
+
 
 class DescriptionError(ValueError):
     """The description cannot make a valid package; the text says what to change."""
@@ -68,10 +70,18 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not self.code.strip():
-            raise DescriptionError(f"a rule of {self.category} needs a code")
+            raise DescriptionError(
+                Text(f"une règle {self.category} demande un code", f"a rule of {self.category} needs a code")
+            )
         allowed = FINAL_ACTIONS.get(self.category, (None,))
         if self.final_action not in allowed:
-            raise DescriptionError(f"the final action of {self.category} is one of {allowed}")
+            among = ", ".join(str(action) for action in allowed)
+            raise DescriptionError(
+                Text(
+                    f"le sort final de {self.category} est à prendre parmi : {among}",
+                    f"the final action of {self.category} is one of: {among}",
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,11 @@ class Unit:
     start_date: date | str | None = None
     end_date: date | str | None = None
     created_date: date | str | None = None
+    transacted_date: date | str | None = None
+    acquired_date: date | str | None = None
+    sent_date: date | str | None = None
+    received_date: date | str | None = None
+    registered_date: date | str | None = None
     identifier: str | None = None
     file_plan_position: str | None = None
     document_type: str | None = None
@@ -106,11 +121,16 @@ class Unit:
 
     def __post_init__(self) -> None:
         if not self.title.strip():
-            raise DescriptionError("an archive unit needs a title")
+            raise DescriptionError(Text("une unité d'archives a besoin d'un titre", "an archive unit needs a title"))
         for category in RuleCategory:
             actions = {rule.final_action for rule in self.rules if rule.category is category}
             if len(actions) > 1:
-                raise DescriptionError(f"«{self.title}»: {category} has several final actions")
+                raise DescriptionError(
+                    Text(
+                        f"«{self.title}» : {category} a plusieurs sorts finaux",
+                        f"«{self.title}»: {category} has several final actions",
+                    )
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +166,8 @@ class Envelope:
     def __post_init__(self) -> None:
         for name in ("message_identifier", "archival_agency", "transferring_agency"):
             if not str(getattr(self, name)).strip():
-                raise DescriptionError(f"the envelope needs a {name}")
+                raise DescriptionError(Text(f"il manque à l'en-tête : {name}", f"the envelope needs a {name}"))
         if self.date.tzinfo is None:
-            raise DescriptionError("the date of the message needs a time zone")
+            raise DescriptionError(
+                Text("la date du message demande un fuseau horaire", "the date of the message needs a time zone")
+            )

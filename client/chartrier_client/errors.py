@@ -5,8 +5,10 @@ Unreachable      no answer came, even after trying again where that is safe
 UnexpectedAnswer something answered that is not an archive this client knows
 StillRunning     the time allowed is over; the work goes on at the archive
 DigestMismatch   the bytes received are not the bytes the archive announced
+UploadError      a resumable deposit cannot go on: its file changed, or the archive answers oddly
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -51,20 +53,29 @@ class DigestMismatch(Exception):
     """What was downloaded differs from what was announced; nothing was kept on disk."""
 
 
+class UploadError(Exception):
+    """A resumable deposit cannot go on as it is."""
+
+
 def problem_from(response: httpx.Response) -> Problem:
     """Read a refusal, whoever wrote it: a proxy's page gives a problem without a code of ours."""
     try:
         body = response.json()
     except ValueError:
         body = None
-    if not isinstance(body, dict):
-        body = {}
+    return problem_of(body, response.status_code, response.reason_phrase)
+
+
+def problem_of(body: object, status: int, title: str = "") -> Problem:
+    """Read the JSON of a refusal; what is absent of it is taken from the HTTP answer."""
+    known: Mapping[str, object] = body if isinstance(body, Mapping) else {}
+    told = known.get("status")
     return Problem(
-        response.status_code,
-        str(body.get("code") or f"HTTP_{response.status_code}"),
-        str(body.get("title") or response.reason_phrase),
-        str(body.get("detail") or ""),
-        findings_from(body.get("findings")),
+        told if isinstance(told, int) else status,
+        str(known.get("code") or f"HTTP_{status}"),
+        str(known.get("title") or title),
+        str(known.get("detail") or ""),
+        findings_from(known.get("findings")),
     )
 
 

@@ -3,10 +3,13 @@
 import base64
 from hashlib import sha512
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import httpx
 
 from chartrier_client.errors import DigestMismatch
+from chartrier_client.language import Text
 
 CHUNK = 1 << 20
 
@@ -48,26 +51,52 @@ def announced_digest(response: httpx.Response) -> str | None:
     return None
 
 
-def save(response: httpx.Response, path: Path, expected: str | None) -> str:
-    """Write the response at `path` and return its SHA-512.
+class Download:
+    """A file being received beside `path`; it goes there by `keep`, and nowhere if anything fails.
 
-    The file appears only when it is whole and its digest is the announced one and the `expected` one;
-    when nobody gave a digest there is nothing to trust, and that is an error too.
+    It is kept only when its digest is the announced one and the `expected` one; when nobody gave a digest there is
+    nothing to trust, and that is an error too.
     """
-    wanted = {digest.lower() for digest in (announced_digest(response), expected) if digest}
-    if not wanted:
-        raise DigestMismatch(f"no SHA-512 was announced for {path.name}: it cannot be verified")
-    part = path.with_name(path.name + ".part")
-    digest = sha512()
-    try:
-        with part.open("wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
-                digest.update(chunk)
-                file.write(chunk)
-        if wanted != {digest.hexdigest()}:
-            expectation = ", ".join(sorted(wanted))
-            raise DigestMismatch(f"{path.name}: received {digest.hexdigest()}, expected {expectation}")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return digest.hexdigest()
+
+    def __init__(self, response: httpx.Response, path: Path, expected: str | None) -> None:
+        self._wanted = {digest.lower() for digest in (announced_digest(response), expected) if digest}
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._digest = sha512()
+        if not self._wanted:
+            raise DigestMismatch(
+                Text(
+                    f"aucun SHA-512 n'est annoncé pour {path.name} : rien ne permet de le vérifier",
+                    f"no SHA-512 was announced for {path.name}: it cannot be verified",
+                )
+            )
+
+    def __enter__(self) -> Self:
+        self._file = self._part.open("wb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def write(self, piece: bytes) -> None:
+        """Take more bytes."""
+        self._digest.update(piece)
+        self._file.write(piece)
+
+    def keep(self) -> str:
+        """Put the file in its place and return its SHA-512; raises `DigestMismatch` where it is another file."""
+        self._file.close()
+        received = self._digest.hexdigest()
+        if self._wanted != {received}:
+            name, expectation = self._path.name, ", ".join(sorted(self._wanted))
+            raise DigestMismatch(
+                Text(
+                    f"{name} : reçu {received}, attendu {expectation}",
+                    f"{name}: received {received}, expected {expectation}",
+                )
+            )
+        self._part.replace(self._path)
+        return received

@@ -149,6 +149,11 @@ def _content(xml: XmlWriter, unit: Unit) -> None:
             xml.leaf("KeywordType", keyword.kind)
     _organization(xml, "OriginatingAgency", unit.originating_agency)
     xml.leaf("CreatedDate", unit.created_date)
+    xml.leaf("TransactedDate", unit.transacted_date)
+    xml.leaf("AcquiredDate", unit.acquired_date)
+    xml.leaf("SentDate", unit.sent_date)
+    xml.leaf("ReceivedDate", unit.received_date)
+    xml.leaf("RegisteredDate", unit.registered_date)
     xml.leaf("StartDate", unit.start_date)
     xml.leaf("EndDate", unit.end_date)
 

@@ -6,6 +6,7 @@ bytes deposited, and the memory used does not depend on their size.
 
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha512
 from io import BytesIO
@@ -13,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import IO
 
 from chartrier_client.description import DescriptionError, Envelope, SedaVersion, SourceFile, Unit
+from chartrier_client.language import Text
 from chartrier_client.manifest import UnitNode, WrittenFile, write_manifest
 
 CHUNK = 1 << 20
@@ -25,13 +27,18 @@ PLAIN_EXTENSION = re.compile(r"\.[a-z0-9]{1,10}")
 
 @dataclass(frozen=True, slots=True)
 class BuiltSip:
-    """A finished package on disk. `files` tells which digest each deposited file has."""
+    """A finished package on disk. `files` tells which digest each deposited file has.
+
+    `left_out` are paths of a folder that are not deposited, `notes` what was assumed of its metadata file.
+    """
 
     path: Path
     message_identifier: str
     size: int
     units: int
     files: tuple[WrittenFile, ...]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 class SipBuilder:
@@ -52,7 +59,12 @@ class SipBuilder:
         above = self._node(parent) if parent is not None else None
         depth = above.depth + 1 if above else 0
         if depth > MAX_DEPTH:
-            raise DescriptionError(f"«{unit.title}» is {depth} levels deep, the most is {MAX_DEPTH}")
+            raise DescriptionError(
+                Text(
+                    f"«{unit.title}» est au niveau {depth}, le plus profond est {MAX_DEPTH}",
+                    f"«{unit.title}» is {depth} levels deep, the most is {MAX_DEPTH}",
+                )
+            )
         identifier = f"UA{len(self._nodes) + 1}"
         self._nodes[identifier] = UnitNode(identifier, unit, depth)
         if above:
@@ -64,19 +76,25 @@ class SipBuilder:
         self._node(unit).groups.append(f"GO{len(self._sources) + 1}")
         self._sources.append((unit, source))
 
-    def write(self, path: Path, *, compress: bool = True) -> BuiltSip:
+    def write(
+        self, path: Path, *, compress: bool = True, on_progress: Callable[[int, int], None] | None = None
+    ) -> BuiltSip:
         """Write the package at `path`, which appears only when it is whole.
 
-        Files that are large and compressed already are faster deposited with `compress=False`.
+        Files that are large and compressed already are faster deposited with `compress=False`. `on_progress` hears
+        how many bytes of the files are packaged, and how many there are.
         """
         if not self._nodes:
-            raise DescriptionError("a package needs at least one archive unit")
+            raise DescriptionError(
+                Text("un paquet demande au moins une unité d'archives", "a package needs at least one archive unit")
+            )
         part = path.with_name(path.name + ".part")
+        progress = _Progress(on_progress, sum(source.size for _, source in self._sources) if on_progress else 0)
         try:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as package:
                 files = tuple(
-                    self._add_content(package, number, unit, source)
-                    for number, (unit, source) in enumerate(self._sources, start=1)
+                    self._add_content(package, number, content, progress)
+                    for number, content in enumerate(self._sources, start=1)
                 )
                 with package.open(self._entry(package, "manifest.xml"), "w", force_zip64=True) as out:
                     write_manifest(out, self._version, self._envelope, self._nodes, files)
@@ -89,15 +107,23 @@ class SipBuilder:
         try:
             return self._nodes[identifier]
         except KeyError:
-            raise DescriptionError(f"no unit {identifier} was added to this package") from None
+            raise DescriptionError(
+                Text(
+                    f"aucune unité {identifier} n'a été ajoutée à ce paquet",
+                    f"no unit {identifier} was added to this package",
+                )
+            ) from None
 
-    def _add_content(self, package: zipfile.ZipFile, number: int, unit: str, source: SourceFile) -> WrittenFile:
+    def _add_content(
+        self, package: zipfile.ZipFile, number: int, content: tuple[str, SourceFile], progress: "_Progress"
+    ) -> WrittenFile:
+        unit, source = content
         identifier = f"OBJ{number}"
         uri = f"Content/{identifier}{_plain_extension(source.name)}"
         entry = self._entry(package, uri)
         entry.file_size = source.size  # lets zipfile choose ZIP64 before the first byte
-        with _opened(source) as content, package.open(entry, "w") as out:
-            digest, size = _copy(content, out)
+        with _opened(source) as opened, package.open(entry, "w") as out:
+            digest, size = _copy(opened, out, progress)
         return WrittenFile(identifier, f"GO{number}", unit, uri, source, digest, size)
 
     def _entry(self, package: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -113,12 +139,27 @@ def _opened(source: SourceFile) -> IO[bytes]:
     return BytesIO(source.content) if isinstance(source.content, bytes) else source.content.open("rb")
 
 
-def _copy(content: IO[bytes], out: IO[bytes]) -> tuple[str, int]:
+@dataclass(slots=True)
+class _Progress:
+    """How far the files are read, for whoever wants to hear it."""
+
+    tell: Callable[[int, int], None] | None
+    total: int
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        self.done += count
+        if self.tell:
+            self.tell(self.done, max(self.total, self.done))
+
+
+def _copy(content: IO[bytes], out: IO[bytes], progress: _Progress) -> tuple[str, int]:
     digest, size = sha512(), 0
     while chunk := content.read(CHUNK):
         digest.update(chunk)
         size += len(chunk)
         out.write(chunk)
+        progress.add(len(chunk))
     return digest.hexdigest(), size
 
 

@@ -1,11 +1,15 @@
 """Write a large XML document element by element, indented, in constant memory."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self
 
 from lxml import etree
+
+FORBIDDEN: Final = re.compile(r"[^\x09\x0a\x0d\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What is no character of XML 1.0 (§2.2): names of files may hold some."""
 
 
 class XmlWriter:
@@ -38,12 +42,15 @@ class XmlWriter:
             self._xml.write("\n" + "  " * self._depth)
 
     def leaf(self, name: str, text: object | None, **attributes: str) -> None:
-        """Write an element holding text; nothing at all when there is no text to hold."""
+        """Write an element holding text; nothing at all when there is no text to hold.
+
+        A character that XML forbids is written as U+FFFD, as the archive itself does.
+        """
         if text is None:
             return
         self._new_line()
         with self._xml.element(f"{{{self._namespace}}}{name}", attributes):
-            self._xml.write(str(text))
+            self._xml.write(FORBIDDEN.sub("\ufffd", str(text)))
 
     def _new_line(self) -> None:
         # Text is not allowed before the root element, and a line break there would be text.

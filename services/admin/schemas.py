@@ -72,6 +72,10 @@ class Terms(Body):
     submission_agencies: Agencies = ()
     quota_bytes: Limit | None = None
     sandbox: Annotated[bool, Field(strict=True)] = False
+    signatures: Literal["ignore", "record", "warn", "reject"] = "ignore"
+    message_signature: Literal["ignore", "record", "warn", "reject"] = "ignore"
+    signatures_required: Annotated[bool, Field(strict=True)] = False
+    message_signature_required: Annotated[bool, Field(strict=True)] = False
 
 
 class NewAgreement(Terms):

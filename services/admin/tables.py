@@ -72,6 +72,10 @@ agreement_version = Table(
     Column("submission_agencies", ARRAY(Text), nullable=False),
     Column("quota_bytes", BigInteger),
     Column("sandbox", Boolean, nullable=False, server_default="false"),
+    Column("signatures", Text, nullable=False, server_default="ignore"),
+    Column("message_signature", Text, nullable=False, server_default="ignore"),
+    Column("signatures_required", Boolean, nullable=False, server_default="false"),
+    Column("message_signature_required", Boolean, nullable=False, server_default="false"),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )

@@ -32,7 +32,7 @@ async def agreement_for(ingest: Ingest, caller: Caller, wanted: str, today: date
             "This agreement does not exist, or is not open to you.",
         )
     async with refusals_noted(ingest.database, caller.subject, found):
-        _refuse_closed(found, today)
+        refuse_closed(found, today)
     return found
 
 
@@ -53,7 +53,8 @@ def _refuse_state(found: AgreementV1) -> None:
         )
 
 
-def _refuse_closed(found: AgreementV1, today: date) -> None:
+def refuse_closed(found: AgreementV1, today: date) -> None:
+    """Raise a 409 `Problem` where nothing may be deposited today under an agreement: suspended, or out of dates."""
     _refuse_state(found)
     if (found.valid_from and today < found.valid_from) or (found.valid_to and today > found.valid_to):
         raise Problem(
@@ -62,6 +63,12 @@ def _refuse_closed(found: AgreementV1, today: date) -> None:
             f"Cet accord de versement vaut du {found.valid_from or '…'} au {found.valid_to or '…'}.",
             f"This agreement is valid from {found.valid_from or '…'} to {found.valid_to or '…'}.",
         )
+
+
+def most_bytes(ingest: Ingest, agreement: AgreementV1) -> int:
+    """Return how large a deposit under an agreement may be: by its own word, and never beyond the room's."""
+    most = ingest.settings.max_sip_bytes
+    return min(agreement.max_bytes or most, most)
 
 
 async def known_agreement(ingest: Ingest, wanted: str) -> AgreementV1 | None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from services.ingest import queries
-from services.ingest.agreements import agreement_for, known_agreement
+from services.ingest.agreements import agreement_for, known_agreement, most_bytes
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.findings_catalogue import catalogue
@@ -21,7 +21,7 @@ from services.ingest.multipart import boundary_of, sip_part
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.reply import Letter, acknowledgement, can_answer
 from services.ingest.queries import Transfer
-from services.ingest.reception import Parcel, announced_digests, matching, receive
+from services.ingest.reception import PRINTABLE, Parcel, announced_digests, matching, receive, too_large
 from services.ingest.refusals import refusals_noted
 from services.ingest.replies import reply_to_trial, vocabulary_of
 from services.ingest.report import report
@@ -41,8 +41,6 @@ router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
 PAGE = 50
 XML = "application/xml"
 JSON = "application/json"
-PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""A name without control characters."""
 
 
 def _ingest(request: Request) -> Ingest:
@@ -74,7 +72,7 @@ async def create_transfer(
     """
     ingest.turnstile.admit(caller.subject)
     chosen = await agreement_for(ingest, caller, agreement, now().date())
-    limit = min(chosen.max_bytes or ingest.settings.max_sip_bytes, ingest.settings.max_sip_bytes)
+    limit = most_bytes(ingest, chosen)
     async with refusals_noted(ingest.database, caller.subject, chosen):
         parcel = replace(_parcel(request, limit, filename), dry_run=dry_run)
     transfer, new = await receive(ingest, chosen, caller.subject, parcel)
@@ -93,7 +91,7 @@ def _parcel(request: Request, limit: int, filename: str | None) -> Parcel:
         # Length and digest announced are those of the form, not of the part.
         return Parcel(sip_part(matching(chunks, digests), boundary_of(content_type)), None, {}, filename, size)
     if size is not None and size > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     return Parcel(chunks, size, digests, filename)
 
 
@@ -103,23 +101,13 @@ async def _limited(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[by
         async for chunk in chunks:
             taken += len(chunk)
             if taken > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             yield chunk
     except ClientDisconnect as error:
         raise Problem(400, "truncated", "Le corps s'est interrompu.", "The body was cut short.") from error
     except TooSlow as error:
         # As a problem of ours, so that it is journaled like any other refusal.
         raise too_slow() from error
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(
-        413,
-        "too_large",
-        f"Le versement dépasse la limite de {limit} octets.",
-        f"The deposit exceeds the limit of {limit} bytes.",
-        extra={"limit": limit},
-    )
 
 
 @router.get("/transfers")

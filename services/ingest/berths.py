@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from services.ingest import queries
 from services.ingest.adapters.sites import Sites
+from services.ingest.uploads import queries as uploads
 from shared.messaging.transaction import RoomDatabase
 from shared.metrics import OVERLOADED, RATE_LIMITED
 from shared.object_store.port import ObjectStore
@@ -86,6 +87,16 @@ class Berth:
         await self._berths.confirm(self)
         self.whole = True
 
+    def recorded(self, size: int) -> None:
+        """Leave so many of the bytes that have come to a row that tells of them: of an upload, each piece has one."""
+        told = Berth(self._berths, self.depositor)
+        told.reckoned = told.taken = size
+        told.seen = min(self.seen, size)
+        self.reckoned -= size
+        self.taken -= size
+        self.seen -= told.seen
+        self._berths.entered(told)
+
 
 class Berths:
     """Gives leave to deposit: to so many at once, and to what there is room for."""
@@ -123,7 +134,11 @@ class Berths:
         finally:
             self._here.remove(berth)
             if berth.whole:
-                self._entered.append((time.monotonic(), berth))
+                self.entered(berth)
+
+    def entered(self, berth: Berth) -> None:
+        """Reckon with what has a row now, until a measure has seen that row."""
+        self._entered = [*self._not_seen(), (time.monotonic(), berth)]
 
     def _admit(self, depositor: str) -> None:
         if len(self._here) >= self._most:
@@ -159,9 +174,12 @@ class Berths:
             raise no_room(STAGING_FULL)
 
     def _unseen(self) -> list[Berth]:
-        begun_at = self.staging.begun_at
-        self._entered = [(at, one) for at, one in self._entered if begun_at is None or at >= begun_at]
+        self._entered = self._not_seen()
         return [one for _, one in self._entered]
+
+    def _not_seen(self) -> list[tuple[float, Berth]]:
+        begun_at = self.staging.begun_at
+        return [(at, one) for at, one in self._entered if begun_at is None or at >= begun_at]
 
     async def _measure(self) -> Space | None:
         """Return what room staging has, less what the transfers on their way will still put there."""
@@ -172,10 +190,13 @@ class Berths:
             return None
         async with self._database.reading() as connection:
             _, unbuilt, _ = await queries.pending_bytes(connection)
-        return replace(found, owed=int(AIP_OF_SIP * unbuilt))
+            # Until its pieces are put together, and go, an upload is what its SIP will be.
+            _, coming = await uploads.piece_bytes(connection)
+        return replace(found, owed=int(AIP_OF_SIP * (unbuilt + coming)))
 
     async def _held(self) -> int:
         async with self._database.reading() as connection:
             sips, _, aips = await queries.pending_bytes(connection)
+            pieces, _ = await uploads.piece_bytes(connection)
         # As on a volume, what has come of a deposit is there.
-        return sips + aips + sum(berth.seen for berth in self._here)
+        return sips + aips + pieces + sum(berth.seen for berth in self._here)

@@ -24,13 +24,14 @@ def lane_of(size: int) -> Lane:
 
 def received(message: SipReceivedV1) -> Piece:
     """Return the work on a SIP that has just come in."""
-    return _piece(message.transfer_id, message.establishment, message.size, message.message_id)
+    return piece(message.transfer_id, message.establishment, message.size, message.message_id)
 
 
 def further(transfer: Transfer, cause: UUID | None = None) -> Piece:
     """Return further work on a transfer."""
-    return _piece(transfer.id, transfer.establishment, transfer.size, cause)
+    return piece(transfer.id, transfer.establishment, transfer.size, cause)
 
 
-def _piece(transfer_id: UUID, establishment: UUID, size: int, cause: UUID | None) -> Piece:
-    return Piece(str(transfer_id), cause=cause, owner=str(establishment), lane=lane_of(size))
+def piece(key: UUID, establishment: UUID, size: int, cause: UUID | None = None) -> Piece:
+    """Return work on something of an establishment, of so many bytes."""
+    return Piece(str(key), cause=cause, owner=str(establishment), lane=lane_of(size))

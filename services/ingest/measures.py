@@ -1,15 +1,20 @@
-"""What ingest tells besides its queues: transfers on their way by state, and when the last deposit came."""
+"""What ingest tells besides its queues: transfers and uploads on their way, and when the last deposit came."""
 
 from prometheus_client import Gauge
 
 from services.ingest import queries
 from services.ingest.domain.transfer import NEXT
+from services.ingest.domain.upload import UploadState
+from services.ingest.uploads import queries as uploads
 from shared.gauges import Measure, show
 from shared.messaging.transaction import RoomDatabase
 
 PENDING = Gauge("chartrier_transfers_pending", "Transfers that are neither accepted nor refused yet", ("state",))
 PENDING_AGE = Gauge("chartrier_transfers_pending_oldest_seconds", "Age of the oldest of them", ("state",))
 LAST_DEPOSIT = Gauge("chartrier_last_deposit_timestamp_seconds", "When the last transfer was received (0: never)")
+UPLOADS = Gauge("chartrier_uploads", "Uploads whose bytes come, or are being put together", ("state",))
+UPLOADS_AGE = Gauge("chartrier_uploads_oldest_seconds", "Age of the oldest of them", ("state",))
+UPLOAD_BYTES = Gauge("chartrier_upload_bytes", "Bytes of uploads that lie in pieces in staging")
 
 _NONE: dict[tuple[str, ...], float] = {(state.value,): 0.0 for state, following in NEXT.items() if following}
 
@@ -24,4 +29,19 @@ async def measure_transfers(database: RoomDatabase) -> None:
     LAST_DEPOSIT.set(0 if last is None else last.timestamp())
 
 
-MEASURES = (Measure("transfers", measure_transfers),)
+_NO_UPLOADS: dict[tuple[str, ...], float] = {
+    (state.value,): 0.0 for state in (UploadState.RECEIVING, UploadState.ASSEMBLING)
+}
+
+
+async def measure_uploads(database: RoomDatabase) -> None:
+    """Set the gauges of uploads that are not over, and of the bytes that lie in pieces."""
+    async with database.reading() as connection:
+        rows = await uploads.under_way(connection)
+        lying, _ = await uploads.piece_bytes(connection)
+    show(UPLOADS, {**_NO_UPLOADS, **{(state,): count for state, count, _ in rows}})
+    show(UPLOADS_AGE, {**_NO_UPLOADS, **{(state,): age for state, _, age in rows}})
+    UPLOAD_BYTES.set(lying)
+
+
+MEASURES = (Measure("transfers", measure_transfers), Measure("uploads", measure_uploads))

@@ -1,4 +1,8 @@
-"""SIPs in staging that belong to no transfer: their request died between the last byte and its row."""
+"""SIPs in staging that nobody will read: their request died between the last byte and its row, or they came too late.
+
+Too late is what an upload's worker writes that was taken for dead: its successor has entered the transfer meanwhile,
+which may have ended, and been swept.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,6 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.ingest import queries
+from services.ingest.domain.transfer import NEXT
 from shared.clock import now
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.port import ObjectStore
@@ -21,13 +26,14 @@ AT_ONCE = 1000
 
 
 async def forget_orphans(staging: ObjectStore, database: RoomDatabase) -> int:
-    """Remove from staging the old SIPs that no transfer names; return how many there were."""
+    """Remove from staging the old SIPs of no transfer, or of one that has ended; return how many there were."""
     old = _by_transfer(await staging.left_behind(FOLDER, now() - ORPHANED_AFTER, AT_ONCE))
     if not old:
         return 0
     async with database.reading() as connection:
         named = await queries.find_transfers(connection, list(old))
-    orphans = [key for transfer_id, key in old.items() if transfer_id not in named]
+    wanted = {transfer.id for transfer in named.values() if NEXT[transfer.state]}
+    orphans = [key for transfer_id, key in old.items() if transfer_id not in wanted]
     for key in orphans:
         await staging.delete(key)
     return len(orphans)

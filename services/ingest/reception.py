@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from services.ingest import queries
 from services.ingest.arrivals import Arrival
@@ -24,6 +25,9 @@ from shared.problems import Problem
 from shared.steps import timed
 
 log = logging.getLogger(__name__)
+
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""A name without control characters."""
 
 _DIGEST = re.compile(r":([A-Za-z0-9+/=]*):\s*(?:;.*)?")
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
@@ -86,27 +90,37 @@ async def receive(ingest: Ingest, agreement: AgreementV1, depositor: str, parcel
     Raises `Problem` when there is no room for it, or its bytes are not those announced; nothing of them is kept
     then, and it is journaled.
     """
-    transfer_id = new_id()
-    key = f"sips/{transfer_id}"
     berth_for = ingest.berths.berth(depositor, parcel.expected)
     async with refusals_noted(ingest.database, depositor, agreement), berth_for as berth:
-        with timed("ingest", "receive"):
-            written = await _stage(ingest.staging, key, replace(parcel, chunks=berth.within(parcel.chunks)))
-        values = {
-            "id": transfer_id,
-            "establishment": agreement.establishment,
-            "agreement": agreement.id,
-            "agreement_version": agreement.version,
-            "depositor": depositor,
-            "filename": parcel.filename,
-            "staging_key": key,
-            "size": written.measure.size,
-            "sha512": written.measure.sha512,
-            "dry_run": parcel.dry_run or agreement.sandbox,
-        }
-        # To its end even if the depositor hangs up meanwhile: what has come in whole is entered, or goes.
-        entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))
-        new = await asyncio.shield(entering)
+        bounded = replace(parcel, chunks=berth.within(parcel.chunks))
+        return await take_in(ingest, agreement, depositor, bounded, new_id())
+
+
+async def take_in(
+    ingest: Ingest, agreement: AgreementV1, depositor: str, parcel: Parcel, transfer_id: UUID
+) -> tuple[Transfer, bool]:
+    """Do what `receive` does, under an identifier chosen before and for whoever has seen to room and journal.
+
+    Done again after a crash, it finds what it had written.
+    """
+    key = f"sips/{transfer_id}"
+    with timed("ingest", "receive"):
+        written = await _stage(ingest.staging, key, parcel)
+    values = {
+        "id": transfer_id,
+        "establishment": agreement.establishment,
+        "agreement": agreement.id,
+        "agreement_version": agreement.version,
+        "depositor": depositor,
+        "filename": parcel.filename,
+        "staging_key": key,
+        "size": written.measure.size,
+        "sha512": written.measure.sha512,
+        "dry_run": parcel.dry_run or agreement.sandbox,
+    }
+    # To its end even if the depositor hangs up meanwhile: what has come in whole is entered, or goes.
+    entering = asyncio.create_task(_enter(ingest, Arrival(values, written)))
+    new = await asyncio.shield(entering)
     if new is not None:
         log.info("transfer received", extra={"transfer": str(new.id), "establishment": str(new.establishment)})
         return new, True
@@ -169,4 +183,15 @@ def _mismatch() -> Problem:
         "digest_mismatch",
         "Le contenu reçu n'a pas l'empreinte ou la taille annoncées ; rien n'a été conservé.",
         "The bytes received do not have the announced digest or size; nothing was kept.",
+    )
+
+
+def too_large(limit: int) -> Problem:
+    """Return the answer for a deposit of more bytes than its agreement, or the room, takes."""
+    return Problem(
+        413,
+        "too_large",
+        f"Le versement dépasse la limite de {limit} octets.",
+        f"The deposit exceeds the limit of {limit} bytes.",
+        extra={"limit": limit},
     )

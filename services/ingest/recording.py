@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID
 
 from services.ingest import queries
 from services.ingest.admission import Judged, admit
@@ -112,8 +113,8 @@ def _plan(judged: Judged, findings: tuple[Finding, ...]) -> BuildPlan:
     transfer, agreement = judged.transfer, judged.agreement
     return BuildPlan(
         aip_id=new_id(),
-        transfer_id=transfer.id,
-        establishment=transfer.establishment,
+        transfer_id=_plain(transfer.id),
+        establishment=_plain(transfer.establishment),
         agreement_identifier=agreement.identifier,
         agreement_version=agreement.version,
         received_at=rfc3339(transfer.received_at),
@@ -124,6 +125,11 @@ def _plan(judged: Judged, findings: tuple[Finding, ...]) -> BuildPlan:
         software={"chartrier": OUR_VERSION, **judged.checked.software},
         findings=findings,
     )
+
+
+def _plain(identifier: UUID) -> UUID:
+    # The database driver's UUIDs are of a class of its own, which would have each child load the driver.
+    return UUID(bytes=identifier.bytes)
 
 
 def _named(checked: Checked) -> dict[str, object]:

@@ -11,18 +11,21 @@ from shared.problems import Problem
 
 async def note_refusal(database: RoomDatabase, depositor: str, code: str, agreement: AgreementV1 | None) -> None:
     """Journal a refusal: in the establishment's journal, or the platform's where no agreement tells whose it is."""
-    details: dict[str, str | int] = {"reason": code}
     async with database.begin() as tx:
-        tx.journal(
-            JournalLineV1(
-                kind="events",
-                action="transfer.refused",
-                actor=depositor,
-                outcome="ko",
-                establishment=None if agreement is None else agreement.establishment,
-                details=details if agreement is None else {**details, "agreement": str(agreement.id)},
-            )
-        )
+        tx.journal(refusal_line(depositor, code, agreement))
+
+
+def refusal_line(depositor: str, code: str, agreement: AgreementV1 | None) -> JournalLineV1:
+    """Return the journal's line of a refusal, for a transaction that has more to write."""
+    details: dict[str, str | int] = {"reason": code}
+    return JournalLineV1(
+        kind="events",
+        action="transfer.refused",
+        actor=depositor,
+        outcome="ko",
+        establishment=None if agreement is None else agreement.establishment,
+        details=details if agreement is None else {**details, "agreement": str(agreement.id)},
+    )
 
 
 @asynccontextmanager

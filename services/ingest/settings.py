@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.ingest.domain.errors import UnusableTrust
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.widest import WIDEST
 from services.ingest.grammars import NAMESPACES, UnusableGrammar, official_entry, official_grammar
@@ -30,6 +31,17 @@ def _official(folder: Path) -> Path:
     return folder
 
 
+def _trusted(place: Path) -> Path:
+    # Only where it is set: nothing else in a room that runs reads certificates.
+    from services.ingest.trust import load_trust  # noqa: PLC0415 (see above)
+
+    try:
+        load_trust(place)
+    except UnusableTrust as error:
+        raise ValueError(str(error)) from error
+    return place
+
+
 class IngestSettings(BaseSettings):
     """Staging, limits, the grammars, the scanner, and how much is done at once."""
 
@@ -43,6 +55,9 @@ class IngestSettings(BaseSettings):
 
     seda_xsd: Annotated[Path, AfterValidator(_official)] | None = None
     """Folder of the official SEDA schemas, ``<version>/seda-<version>-main.xsd`` each; None: ours judge."""
+
+    signature_trust: Annotated[Path, AfterValidator(_trusted)] | None = None
+    """Folder, or PEM file, of the certificates that signatures are trusted by, and of CRLs; None: nobody is."""
 
     clamd: SocketAddress | None = None
     """``host:port`` or the path of a Unix socket; None: no antivirus."""
@@ -58,6 +73,9 @@ class IngestSettings(BaseSettings):
 
     uploads: int = Field(default=128, ge=1)
     """Deposits whose bytes come in at once, in each process; beyond it, 503. Of one client a quarter; then 429."""
+
+    upload_hours: int = Field(default=24, ge=1, le=720)
+    """How long an upload may rest before it expires; as long again, one that is over is still known."""
 
     ingest_processes: PositiveInt = 2
     """Child processes that check and build."""
@@ -117,6 +135,12 @@ class IngestSettings(BaseSettings):
 
     max_attributes: int = Field(default=_USUAL.max_attributes, ge=1, le=WIDEST.max_attributes)
     """Attributes of one element of a description."""
+
+    max_signed_bytes: int = Field(default=_USUAL.max_signed_bytes, ge=1, le=WIDEST.max_signed_bytes)
+    """Bytes of a PDF or CMS file whose signatures are validated."""
+
+    max_signed_xml_bytes: int = Field(default=_USUAL.max_signed_xml_bytes, ge=1, le=WIDEST.max_signed_xml_bytes)
+    """Bytes of an XML file whose signatures are validated."""
 
     step_seconds: int = Field(default=24 * _HOUR, ge=60, le=7 * 24 * _HOUR)
     """How long one check, or one build, may take; what a check waits for the antivirus is not counted."""

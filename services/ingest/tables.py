@@ -53,3 +53,36 @@ intake = Table(
     Column("agreement", UUID, primary_key=True),
     Column("bytes", BigInteger, nullable=False),
 )
+
+upload = Table(
+    "upload",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("establishment", UUID, nullable=False),
+    Column("agreement", UUID, nullable=False),
+    Column("depositor", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="receiving"),
+    Column("metadata", Text, nullable=False),
+    Column("filename", Text),
+    Column("dry_run", Boolean, nullable=False),
+    Column("sha512", Text),
+    Column("length", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False, server_default="0"),
+    Column("pieces", Integer, nullable=False, server_default="0"),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("transfer", UUID),
+    Column("problem", JSONB(none_as_null=True)),
+)
+
+upload_piece = Table(
+    "upload_piece",
+    METADATA,
+    Column("upload", UUID, primary_key=True),
+    Column("first", BigInteger, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("id", UUID, nullable=False),
+)

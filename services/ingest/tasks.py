@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from services.ingest.domain.sip import Header
 from services.ingest.domain.suspects import Suspect
 from services.ingest.domain.widest import WIDEST
 from services.ingest.pipeline.aip.builder import AipSummary, build_aip
+from services.ingest.pipeline.check_signatures import Verification, wants_signatures
 from services.ingest.pipeline.judge import Standard, Verdict, judge_aloud
 from services.ingest.pipeline.judged import open_judged
 from services.ingest.pipeline.reply_package import write_reply_package
+from shared.clock import now
 
 TOLD_SECONDS = 1.0
 """After how much more waiting for the antivirus it is told again."""
@@ -49,6 +52,7 @@ class CheckOrder:
     clamd: str | None
     clamd_stream_max: int = STREAM_MAX
     limits: Limits = field(default_factory=Limits)
+    signature_trust: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,15 @@ def check(order: CheckOrder) -> Checked:
     """Judge a SIP. Raises `ScannerUnavailable` when the antivirus is down: nothing is said of the deposit then."""
     scanner = _scanner(order)
     software = _siegfried().software() | {"libxml2": ".".join(map(str, etree.LIBXML_VERSION))}
+    verification = _verification(order)
+    if verification is not None:
+        software["pyhanko"] = version("pyhanko")
     if scanner is not None:
         software["clamav"] = scanner.version()
     with _scratch_in(order.header.parent):
         verdict = judge_aloud(
             order.sip,
-            Standard(order.agreement, order.rules, order.limits),
+            Standard(order.agreement, order.rules, order.limits, verification),
             _siegfried().identify,
             None if scanner is None else _scan_aloud(scanner, order),
             lambda header: _write_down(json.dumps(header_to_json(header)), order.header),
@@ -110,6 +117,15 @@ def _scratch_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         tempfile.tempdir = before
+
+
+def _verification(order: CheckOrder) -> Verification | None:
+    """Return how signatures are verified, where that is asked. Raises `UnusableTrust` (`TryAgain`)."""
+    if not wants_signatures(order.agreement):
+        return None
+    from services.ingest.trust import load_trust  # noqa: PLC0415 (nobody else pays for it)
+
+    return Verification(load_trust(order.signature_trust), now())
 
 
 def _scanner(order: CheckOrder) -> Clamd | None:

@@ -22,6 +22,16 @@ from services.ingest.orphans import forget_orphans
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.schema import use_official
 from services.ingest.settings import IngestSettings
+from services.ingest.uploads import api as uploads_api
+from services.ingest.uploads.assembling import enter_upload
+from services.ingest.uploads.forgetting import (
+    FORGET_PIECES,
+    expire,
+    forget_orphan_pieces,
+    forget_pieces,
+    forget_uploads,
+)
+from services.ingest.uploads.receiving import ASSEMBLE
 from services.ingest.worker import Workshop
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
@@ -37,6 +47,7 @@ from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import open_store, staging_of
+from shared.object_store.port import ObjectStore
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
@@ -91,6 +102,14 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
                 lease_seconds=lasts,
             ),
             WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
+            # Apart: whoever sent the last bytes of an upload waits for its transfer.
+            *(
+                WorkLoop(
+                    database, {ASSEMBLE: partial(enter_upload, ingest)}, slots=slots, lane=lane, lease_seconds=lasts
+                )
+                for lane, slots in ((Lane.USUAL, 4), (Lane.LARGE, 2))
+            ),
+            WorkLoop(database, {FORGET_PIECES: partial(forget_pieces, ingest)}, slots=2, lease_seconds=lasts),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),
         close=(children.close, large_children.close, explainer.close, staging.close),
@@ -101,17 +120,23 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
 
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.ingest = ingest
-    kept = timedelta(days=own.dry_run_days)
-    chores = (
+    return replace(room, chores=_chores(own, staging))
+
+
+def _chores(own: IngestSettings, staging: ObjectStore) -> Sequence[Chore]:
+    rested = timedelta(hours=own.upload_hours)
+    return (
         Chore("orphans in staging", partial(forget_orphans, staging)),
-        Chore("dry runs", partial(forget_dry_runs, kept)),
+        Chore("dry runs", partial(forget_dry_runs, timedelta(days=own.dry_run_days))),
+        Chore("expired uploads", expire),
+        Chore("uploads that are over", partial(forget_uploads, rested)),
+        Chore("orphans of uploads", partial(forget_orphan_pieces, staging)),
     )
-    return replace(room, chores=chores)
 
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (api.router, reconciliation_api.router, intake_api.router):
+    for each in (api.router, uploads_api.router, reconciliation_api.router, intake_api.router):
         routes.include_router(each)
     return routes
 

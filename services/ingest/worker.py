@@ -25,6 +25,7 @@ from services.ingest.domain.agreement import (
     Decision,
     MatchHeader,
     ReplyCodes,
+    Signatures,
     UnknownRules,
     Usages,
 )
@@ -62,6 +63,10 @@ class Heavy(TryAgain):
 
 class ScannerAway(TryAgain):
     """The antivirus did not answer; whoever asks what a transfer waits for is told by this name."""
+
+
+class TrustSpoiled(TryAgain):
+    """The anchors for signatures cannot be read any more; told apart as the antivirus is."""
 
 
 Order = TypeVar("Order")
@@ -137,7 +142,7 @@ class Workshop:
         ):
             header = folder / "header.json"
             judged_by, scanner = _judged_by(agreement), (settings.clamd, settings.clamd_stream_max)
-            order = CheckOrder(sip, header, judged_by, rules, *scanner, limits(settings))
+            order = CheckOrder(sip, header, judged_by, rules, *scanner, limits(settings), settings.signature_trust)
             with timed("ingest", "check"):
                 checked = await self._checked(held, transfer, order)
         if self._explainer is not None:
@@ -191,6 +196,8 @@ class Workshop:
             raise (Heavy if self._patience < given else TooSlow)(str(error)) from error
         except errors.ScannerUnavailable as error:
             raise ScannerAway(str(error)) from error
+        except errors.UnusableTrust as error:
+            raise TrustSpoiled(str(error)) from error
         except errors.TryAgain as error:
             raise TryAgain(str(error)) from error
 
@@ -260,6 +267,8 @@ def _judged_by(published: AgreementV1) -> Agreement:
             "decision": Decision(published.decision),
             "antivirus": Antivirus(published.antivirus),
             "reply_codes": ReplyCodes(published.reply_codes),
+            "signatures": Signatures(published.signatures),
+            "message_signature": Signatures(published.message_signature),
         }
     )
 

@@ -52,6 +52,10 @@ class AgreementV1(Part):
     an empty one says nothing of its role. Of originating agencies the establishment itself is always one.
     `quota_bytes` bounds the files of all that is taken under the agreement, in bytes; None: nothing does.
     Under a `sandbox` everything is a dry run: judged, answered and not kept.
+
+    `signatures` tells what becomes of the electronic signatures of its files, `message_signature` of that of the
+    manifest itself: not looked at, told in the AIP alone, or a warning, or a refusal, where they are not valid. The
+    two that follow make a missing one count for the same.
     """
 
     id: UUID
@@ -80,6 +84,10 @@ class AgreementV1(Part):
     submission_agencies: tuple[str, ...] = ()
     quota_bytes: int | None = None
     sandbox: bool = False
+    signatures: Literal["ignore", "record", "warn", "reject"] = "ignore"
+    message_signature: Literal["ignore", "record", "warn", "reject"] = "ignore"
+    signatures_required: bool = False
+    message_signature_required: bool = False
 
 
 class AgreementPublishedV1(Message):

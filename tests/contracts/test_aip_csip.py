@@ -6,6 +6,7 @@ import tarfile
 import urllib.request
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from services.ingest.domain.findings import Finding, Severity
+from services.ingest.domain.signatures import SignatureReport
 from tests.builders.aips import (
     AIP_ID,
     CheckedTransfer,
@@ -74,6 +76,17 @@ def test_an_aip_of_physical_objects_only_is_valid_too(eark: ModuleType, tmp_path
     described = Described((a_physical(),), (a_unit("AU1", objects=("PHY1",)),))
 
     assert _errors(_messages(eark, a_checked_transfer({}, described), tmp_path)) == []
+
+
+def test_an_aip_with_a_report_on_signatures_is_valid_too(eark: ModuleType, tmp_path: Path) -> None:
+    report = SignatureReport("2026-03-02T09:15:02Z", "warn", "ignore", (), (), ())
+    plain = a_checked_transfer(plan=a_plan(software={"chartrier": "0.1.0", "pyhanko": "0.38.0"}))
+    transfer = replace(plain, inventory=replace(plain.inventory, signatures=report))
+
+    messages = _messages(eark, transfer, tmp_path)
+
+    assert _errors(messages) == []
+    assert {message.rule_id for message in messages} <= _KNOWN_WARNINGS
 
 
 def test_names_and_findings_that_xml_cannot_hold_do_not_make_an_aip_invalid(eark: ModuleType, tmp_path: Path) -> None:

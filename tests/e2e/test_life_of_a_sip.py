@@ -11,6 +11,8 @@ import httpx
 import pytest
 from lxml import etree
 
+from chartrier_client import AsyncClient, Upload, UploadMemory
+from chartrier_client.command import main
 from chartrier_client.replies import read_reply
 from chartrier_client.samples.deposit import demo_deposit
 from tests.answers import valid_answer
@@ -87,6 +89,43 @@ def test_the_aip_opens_without_us(town: Town, tmp_path: Path) -> None:
         if line["type"] == "object" and line["offset"] is not None:
             content = answer.content[line["offset"] : line["offset"] + line["size"]]
             assert hashlib.sha512(content).hexdigest() == line["sha512"]
+
+
+async def test_a_folder_and_its_metadata_become_archives(town: Town, tmp_path: Path) -> None:
+    folder = tmp_path / "Séances"
+    (folder / "mars 2026").mkdir(parents=True)
+    (folder / "mars 2026" / "délibération.txt").write_text(f"Tilleuls {town.establishment}", encoding="utf-8")
+    (folder / "vide.txt").touch()
+    rows = ["chemin;titre;niveau;date de début;DUA;début DUA;sort final;mot-clé"]
+    rows += [".;Séances du conseil;Dossier;2026;DELIB;31/12/2026;Conserver;conseil|Valombreuse"]
+    rows += ["mars 2026/délibération.txt;Achat de la parcelle;Pièce;26/03/2026;;;;"]
+    (tmp_path / "m.csv").write_text("\r\n".join(rows), encoding="cp1252")
+    around = {"CHARTRIER_AGREEMENT": town.agreement_identifier, "CHARTRIER_ARCHIVAL_AGENCY": "ARCHIVES"}
+    words = ["--metadata", str(tmp_path / "m.csv"), "--transferring-agency", f"MAIRIE-{town.establishment}"]
+    for name in ("one.zip", "two.zip"):
+        assert main(["sip", "build", str(folder), str(tmp_path / name), *words], around) == 0
+
+    with town.client() as client:
+        plain = client.wait(client.deposit(tmp_path / "one.zip", town.agreement), 120)
+        units = {unit.title: unit for unit in client.search(transfer=plain.id)}
+    async with AsyncClient(town.archive.base_url, town.client_id, town.client_secret) as patient:
+        upload = Upload(tmp_path / "two.zip", town.agreement, memory=UploadMemory(tmp_path / "memory"), piece=700)
+        with pytest.raises(InterruptedError):
+            await patient.upload(upload, _interrupted)
+        awaited = await patient.wait(await patient.upload(upload), 120)
+        again = {unit.title async for unit in patient.search(transfer=awaited.id)}
+
+    for transfer in (plain, awaited):
+        assert transfer.state == "accepted", transfer.findings
+    assert set(units) == again == {"Séances du conseil", "mars 2026", "Achat de la parcelle", "vide.txt"}
+    assert units["Séances du conseil"].level == "File"
+    assert units["Achat de la parcelle"].start_date == "2026-03-26"
+    assert [row.filename for row in units["Achat de la parcelle"].objects] == ["délibération.txt"]
+
+
+def _interrupted(done: int, _: int) -> None:
+    if done:
+        raise InterruptedError
 
 
 def test_units_are_walked_from_the_root_to_the_files(town: Town, tmp_path: Path) -> None:

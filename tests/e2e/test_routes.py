@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
@@ -20,11 +21,13 @@ from shared.settings import RoomSettings
 from tests.e2e.traces import Route, described
 from trials.belongings import Belongings, belongings
 from trials.towns import Archive, a_package, a_town
+from trials.uploading import metadata
 
 pytestmark = pytest.mark.e2e
 
 PUBLIC: frozenset[Route] = frozenset(
     {("POST", "/admin/v1/token"), ("GET", "/admin/v1/jwks.json"), ("GET", "/ingest/v1/findings")}
+    | {("OPTIONS", "/ingest/v1/uploads")}
     | {("GET", f"/{room}{path}") for room in ROOMS for path in ("/health/live", "/health/ready", "/metrics")}
 )
 FOR_WHOEVER_HAS_A_TOKEN: frozenset[Route] = frozenset({("GET", "/admin/v1/rules")})
@@ -101,6 +104,15 @@ BODIES: dict[Route, dict[str, Any]] = {
     ("POST", "/admin/v1/clients/{client_id}/secret"): {"overlap_seconds": 0},
 }
 
+HEADERS: dict[str, dict[str, str]] = {
+    "/ingest/v1/uploads/{upload_id}": {
+        "Tus-Resumable": "1.0.0",
+        "Content-Type": "application/offset+octet-stream",
+        "Upload-Offset": "1",
+    }
+}
+"""What the routes of a path are sent beside it, for the same reason."""
+
 
 def references(path: str, owner: Belongings) -> list[str]:
     """What a path's one parameter may be, for what an owner has; an id or, where allowed, an identifier."""
@@ -110,6 +122,10 @@ def references(path: str, owner: Belongings) -> list[str]:
     if "/agreements/" in path:
         return [owner.town.agreement, owner.town.agreement_identifier]
     return [owner.town.establishment, owner.town.agreement_identifier.removeprefix("accord-")]
+
+
+def asked(http: httpx.Client, route: Route, url: str, body: dict[str, Any] | None) -> httpx.Response:
+    return http.request(route[0], url, json=body, headers=HEADERS.get(route[1]))
 
 
 def requests(archive: Archive, owner: Belongings | None) -> Iterator[tuple[Route, str, Any]]:
@@ -131,7 +147,7 @@ def test_what_does_not_exist_is_not_found(archive: Archive, mine: Belongings) ->
             (route, url): answer.status_code
             for route, url, body in requests(archive, None)
             # An id that is not a UUID where only a UUID can be is told so.
-            if (answer := http.request(route[0], url, json=body)).status_code != 404
+            if (answer := asked(http, route, url, body)).status_code != 404
             and not ("personne" in url and "{client_id}" in route[1] and answer.status_code == 422)
         }
     assert found == {}
@@ -140,7 +156,8 @@ def test_what_does_not_exist_is_not_found(archive: Archive, mine: Belongings) ->
 def test_what_belongs_to_another_town_is_not_found(archive: Archive, mine: Belongings, foreign: Belongings) -> None:
     with archive.http(mine.every_role) as http:
         answers = {
-            (route, url): http.request(route[0], url, json=body) for route, url, body in requests(archive, foreign)
+            (route, url): http.request(route[0], url, json=body, headers=HEADERS.get(route[1]))
+            for route, url, body in requests(archive, foreign)
         }
     assert len(answers) > 20
     assert {key: answer.status_code for key, answer in answers.items() if answer.status_code != 404} == {}
@@ -159,7 +176,7 @@ def test_what_is_ones_own_is_found_by_the_same_requests(archive: Archive, mine: 
         missed = {
             (route, url): answer.status_code
             for route, url, body in requests(archive, mine)
-            if (answer := http.request(route[0], url, json=body)).status_code not in {200, 202, 204, 409}
+            if (answer := asked(http, route, url, body)).status_code not in {200, 202, 204, 409}
         }
     assert missed == {}
 
@@ -219,6 +236,8 @@ def orders(foreign: Belongings) -> Iterator[tuple[Route, dict[str, Any], set[int
     rule = {"code": "APP-1", "category": "appraisal", "duration": "P10Y"}
     terms = {"identifier": f"pour-{uuid4().hex}", "name": "Accord"}
     yield ("POST", "/ingest/v1/transfers"), {"params": {"agreement": foreign.town.agreement}, "content": b"x"}, {403}
+    told = {"Tus-Resumable": "1.0.0", "Upload-Length": "1", "Upload-Metadata": metadata(foreign.town)}
+    yield ("POST", "/ingest/v1/uploads"), {"headers": told}, {403}
     yield ("POST", "/access/v1/dips"), {"json": {"units": [foreign.ids["unit_id"]]}}, {404}
     yield ("POST", "/admin/v1/agreements"), {"json": {"establishment": abroad, **terms}}, {404}
     yield ("POST", "/admin/v1/establishments"), {"json": terms}, {403}

@@ -158,6 +158,18 @@ def agencies_faults(role: str, identifiers: Sequence[str]) -> list[Fault]:
     return faults
 
 
+def required_fault(term: str, policy: str, *, required: bool) -> Fault | None:
+    """Signatures are required only where one that is missing is told of."""
+    if not required or policy in {"warn", "reject"}:
+        return None
+    return Fault(
+        f"{term}_required",
+        "signature_not_judged",
+        f"Une signature n'est exigée que si « {term} » vaut « warn » ou « reject ».",
+        f"A signature is required only where “{term}” is “warn” or “reject”.",
+    )
+
+
 def looks_like_id(value: str) -> bool:
     """Say whether a reference is an id of ours (a UUID), rather than an identifier that somebody chose."""
     try:

@@ -67,6 +67,10 @@ def _check(terms: AgreementV1) -> None:
         faults.identifier_fault(terms.identifier),
         faults.name_fault(terms.name),
         faults.dates_fault(terms.valid_from, terms.valid_to),
+        faults.required_fault("signatures", terms.signatures, required=terms.signatures_required),
+        faults.required_fault(
+            "message_signature", terms.message_signature, required=terms.message_signature_required
+        ),
     )
     refuse(
         faults.found(simple)

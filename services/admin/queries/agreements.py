@@ -28,6 +28,10 @@ TERMS = (
     "reply_codes",
     "quota_bytes",
     "sandbox",
+    "signatures",
+    "message_signature",
+    "signatures_required",
+    "message_signature_required",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 

@@ -22,6 +22,8 @@ Answer = TypeVar("Answer")
 
 _PR_SET_PDEATHSIG = 1
 
+PRELOADED = ("services.ingest.pipeline.judge", "services.ingest.pipeline.aip.builder")
+
 END_SECONDS = 5.0
 """How long to wait for killed children to be gone; one that a disk holds may take longer, and is left."""
 
@@ -142,6 +144,9 @@ async def _in_time(work: "asyncio.Future[Answer]", seconds: Callable[[], float] 
 def _open_pool(prepare: Callable[[], None] | None) -> ProcessPoolExecutor:
     # A fork of a process with threads and an event loop is not safe; a fork server's children are.
     context = multiprocessing.get_context("forkserver")
+    # Loaded once, by the fork server, and shared by all children. Not what has threads of its own (Siegfried): those
+    # do not survive a fork.
+    context.set_forkserver_preload(list(PRELOADED))
     return ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(prepare,))
 
 

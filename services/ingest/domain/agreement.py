@@ -35,6 +35,15 @@ class Antivirus(StrEnum):
     REQUIRED = "required"
 
 
+class Signatures(StrEnum):
+    """What becomes of electronic signatures: not looked at, told in the AIP alone, or judged where not valid."""
+
+    IGNORE = "ignore"
+    RECORD = "record"
+    WARN = "warn"
+    REJECT = "reject"
+
+
 class Decision(StrEnum):
     """Who decides on a transfer that passed every check."""
 
@@ -56,6 +65,8 @@ class Agreement:
     `unidentified` says whether files that PRONOM does not recognise are taken: None, only where `formats` is empty.
     `schema_tolerances` are names of `tolerances.TOLERANCES`; one unknown here forgives nothing.
     The lists of agencies are identifiers, an empty one meaning all; `quota_bytes` bounds all that is taken under it.
+    `signatures` are those of its files, `message_signature` that of the manifest; a required one that is missing
+    counts as one that is not valid.
     """
 
     id: UUID
@@ -84,3 +95,7 @@ class Agreement:
     submission_agencies: tuple[str, ...] = ()
     quota_bytes: int | None = None
     sandbox: bool = False
+    signatures: Signatures = Signatures.IGNORE
+    message_signature: Signatures = Signatures.IGNORE
+    signatures_required: bool = False
+    message_signature_required: bool = False

@@ -14,6 +14,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "AGENCY": ("Les services nommés dans le bordereau", "The agencies that the manifest names"),
         "OBJECT": ("Les objets et leurs fichiers", "Data objects and their files"),
         "FORMAT": ("Les formats", "Formats"),
+        "SIGNATURE": ("Les signatures électroniques", "Electronic signatures"),
         "UNIT": ("Les unités d’archives", "Archive units"),
         "RULE": ("Les règles de gestion", "Management rules"),
         "DUPLICATE": ("Les versements déjà reçus", "Transfers received before"),

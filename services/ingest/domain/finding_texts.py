@@ -10,11 +10,12 @@ from services.ingest.domain.finding_text import FindingText
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.manifest_texts import MANIFEST_TEXTS
 from services.ingest.domain.object_texts import OBJECT_TEXTS
+from services.ingest.domain.signature_texts import SIGNATURE_TEXTS
 from services.ingest.domain.transfer_texts import TRANSFER_TEXTS
 from services.ingest.domain.unit_texts import UNIT_TEXTS
 
 TEXTS: Final[Mapping[str, FindingText]] = MappingProxyType(
-    CONTAINER_TEXTS | MANIFEST_TEXTS | AGENCY_TEXTS | OBJECT_TEXTS | UNIT_TEXTS | TRANSFER_TEXTS
+    CONTAINER_TEXTS | MANIFEST_TEXTS | AGENCY_TEXTS | OBJECT_TEXTS | SIGNATURE_TEXTS | UNIT_TEXTS | TRANSFER_TEXTS
 )
 
 

@@ -46,6 +46,12 @@ class Limits:
     max_archive_depth: int = 3
     """Archives within archives, a file of the package being the first: what is deeper nobody will ever look at."""
 
+    max_signed_bytes: int = 128 * MIB
+    """Bytes of a PDF or CMS file whose signatures are validated; CMS takes some three times as much in memory."""
+
+    max_signed_xml_bytes: int = 32 * MIB
+    """The same of an XML file, which takes thirteen times as much in memory."""
+
     max_objects: int = 500_000
     """Data objects and their groups of one manifest."""
 

@@ -11,10 +11,11 @@ from services.ingest.domain.findings import Finding
 from services.ingest.domain.manifest_mend_texts import MANIFEST_MENDS
 from services.ingest.domain.mend import Mend
 from services.ingest.domain.object_mend_texts import OBJECT_MENDS
+from services.ingest.domain.signature_mend_texts import SIGNATURE_MENDS
 from services.ingest.domain.unit_mend_texts import UNIT_MENDS
 
 MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
-    CONTAINER_MENDS | MANIFEST_MENDS | AGENCY_MENDS | OBJECT_MENDS | UNIT_MENDS
+    CONTAINER_MENDS | MANIFEST_MENDS | AGENCY_MENDS | OBJECT_MENDS | SIGNATURE_MENDS | UNIT_MENDS
 )
 
 

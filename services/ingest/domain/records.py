@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.signature_records import report_of_json, report_to_json
 from services.ingest.domain.sip import ContainerFormat, Header, Inventory, MeasuredFile
 
 
@@ -59,13 +60,20 @@ def plan_of_json(values: Mapping[str, Any]) -> BuildPlan:
 def pack_inventory(inventory: Inventory) -> bytes:
     """Write an inventory as compressed JSON: what was measured is measured once."""
     files = [[f.path, f.size, f.sha512, dict(f.digests), f.puid, f.format_name, f.mime] for f in inventory.files]
-    values = [inventory.format.value, inventory.manifest_path, inventory.prefix, files]
+    values: list[Any] = [inventory.format.value, inventory.manifest_path, inventory.prefix, files]
+    if inventory.signatures is not None:
+        # Only then: an inventory without them is what the release before writes and reads.
+        values.append(report_to_json(inventory.signatures))
     return zlib.compress(json.dumps(values, ensure_ascii=False).encode(), level=1)
 
 
 def unpack_inventory(packed: bytes) -> Inventory:
     """Read an inventory back."""
-    container, manifest_path, prefix, files = json.loads(zlib.decompress(packed))
+    container, manifest_path, prefix, files, *more = json.loads(zlib.decompress(packed))
     return Inventory(
-        ContainerFormat(container), manifest_path, prefix, tuple(MeasuredFile(*values) for values in files)
+        ContainerFormat(container),
+        manifest_path,
+        prefix,
+        tuple(MeasuredFile(*values) for values in files),
+        report_of_json(more[0]) if more else None,
     )

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.ingest.domain.signatures import SignatureReport
+
 
 class ContainerFormat(StrEnum):
     """The four containers a SIP may come in."""
@@ -34,12 +36,16 @@ class MeasuredFile:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What the container holds. `prefix` is the top folder to strip (``""`` or ending in ``/``)."""
+    """What the container holds. `prefix` is the top folder to strip (``""`` or ending in ``/``).
+
+    `signatures` is None where no agreement asked for them.
+    """
 
     format: ContainerFormat
     manifest_path: str
     prefix: str
     files: tuple[MeasuredFile, ...]
+    signatures: SignatureReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Wait(StrEnum):
     CHECKS = "checks"
     BUILDING = "building"
     SCANNER = "scanner"
+    TRUST = "trust"
     ROOM = "room"
     STAGING = "staging"
     OTHER_ROOM = "other_room"
@@ -49,6 +50,10 @@ _TEXTS: Final[dict[Wait, tuple[str, str]]] = {
     Wait.SCANNER: (
         "l’antivirus ne répond pas ; les contrôles seront repris",
         "the antivirus does not answer; the checks will be tried again",
+    ),
+    Wait.TRUST: (
+        "les autorités de confiance pour les signatures ne se lisent plus ; l’exploitant doit les rétablir",
+        "the trust anchors for signatures cannot be read any more; the operator has to mend them",
     ),
     Wait.ROOM: ("il n’y a plus de place en zone de transit", "there is no room left in staging"),
     Wait.STAGING: ("la zone de transit ne répond pas", "staging does not answer"),
@@ -99,6 +104,7 @@ class Work:
 
 _FAILURES: Final = {
     "ScannerAway": Wait.SCANNER,
+    "TrustSpoiled": Wait.TRUST,
     "StoreFull": Wait.ROOM,
     "StoreUnavailable": Wait.STAGING,
     "RoomUnavailable": Wait.OTHER_ROOM,

@@ -22,6 +22,9 @@ WIDEST: Final = Limits(
     max_units=10_000_000,
     # Each level is a working copy of up to 64 MiB.
     max_archive_depth=16,
+    # In memory three times as much, of XML thirteen times.
+    max_signed_bytes=GIB,
+    max_signed_xml_bytes=256 * MIB,
     max_objects=10_000_000,
     max_links=20_000_000,
     max_rules=20_000_000,

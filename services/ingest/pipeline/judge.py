@@ -14,6 +14,7 @@ from services.ingest.domain.limits import MIB, Limits
 from services.ingest.domain.sip import Header, Inventory, Manifest
 from services.ingest.domain.suspects import Suspect
 from services.ingest.pipeline import CHECKS
+from services.ingest.pipeline.check_signatures import Verification, check_signatures
 from services.ingest.pipeline.container.faults import ContainerFault
 from services.ingest.pipeline.container.package import SipPackage
 from services.ingest.pipeline.container.survey import Survey, survey
@@ -41,11 +42,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """What a SIP is judged by: its agreement, the rule referential, our limits."""
+    """What a SIP is judged by: its agreement, the rule referential, our limits.
+
+    `verification` is how its signatures are, where the agreement asks for that (`wants_signatures`).
+    """
 
     agreement: Agreement
     rules: Mapping[str, KnownRule]
     limits: Limits
+    verification: Verification | None = None
 
 
 def judge(
@@ -106,6 +111,10 @@ def _judge_surveyed(
     sip = _sip(reading.manifest, name, surveyed, located, inventory, standard)
     for check in CHECKS:
         telling.take(check(sip))
+    if inventory is not None and standard.verification is not None:
+        by = standard.verification, standard.limits
+        inventory, told = check_signatures(sip_path, inventory, spooled, sip, by)
+        telling.take(told)
     return Verdict(inventory, with_paths(reading.manifest, located), telling.told(), reading.suspects)
 
 

@@ -30,6 +30,10 @@ TERMS: dict[str, Any] = {
     "submission_agencies": ["SYNDICAT"],
     "quota_bytes": 2_000_000_000_000,
     "sandbox": True,
+    "signatures": "warn",
+    "message_signature": "reject",
+    "signatures_required": True,
+    "message_signature_required": True,
 }
 
 
@@ -67,6 +71,7 @@ async def test_without_terms_it_is_strict(house: House) -> None:
 
     strict = {"match_header": "strict", "unknown_rules": "reject", "usages": "strict"}
     assert {**made, **strict, "decision": "automatic", "formats": [], "reply_codes": "vitam"} == made
+    assert (made["signatures"], made["message_signature"]) == ("ignore", "ignore")
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,10 @@ async def test_without_terms_it_is_strict(house: House) -> None:
         ({"reply_codes": "roman"}, "invalid_request"),
         ({"max_bytes": 0}, "invalid_request"),
         ({"quota_bytes": 0}, "invalid_request"),
+        ({"signatures": "maybe"}, "invalid_request"),
+        ({"signatures_required": "yes"}, "invalid_request"),
+        ({"signatures_required": True}, "signature_not_judged"),
+        ({"message_signature": "record", "message_signature_required": True}, "signature_not_judged"),
         ({"archival_agencies": [" "]}, "invalid_agency"),
         ({"transferring_agencies": ["A", "B "]}, "invalid_agency"),
         ({"originating_agencies": ["A\nB"]}, "invalid_agency"),

@@ -137,10 +137,13 @@ class Bench:
 
     async def agreement(self, **terms: object) -> AgreementV1:
         """Publish an agreement, open to everything unless told otherwise."""
-        made = an_agreement(**terms)
+        return await self.keep(an_agreement(**terms))
+
+    async def keep(self, agreement: AgreementV1) -> AgreementV1:
+        """Hear of an agreement, or of a new version of it."""
         async with self.database.begin() as tx:
-            await queries.keep_agreement(tx.connection, made)
-        return made
+            await queries.keep_agreement(tx.connection, agreement)
+        return agreement
 
     def sip(self, sip: ASip | None = None) -> bytes:
         return a_sip(self.folder / f"{uuid4()}.zip", sip).read_bytes()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -30,3 +31,7 @@ async def until(file: Path) -> int:
 def tell(folder: Path) -> None:
     """Be what a child begins with."""
     (folder / f"prepared-{os.getpid()}").touch()
+
+
+def has_loaded(module: str) -> bool:
+    return module in sys.modules

@@ -68,7 +68,7 @@ async def bench(
     """Nothing was deposited yet; no work, no messages, an empty staging."""
     await databases.as_superuser(
         """TRUNCATE ingest.transfer, ingest.agreement, ingest.intake, ingest.outbox, ingest.inbox, ingest.work,
-                    ingest.dead_letter, ingest.journal_head"""
+                    ingest.dead_letter, ingest.journal_head, ingest.upload, ingest.upload_piece"""
     )
     folder = tmp_path / "staging"
     staging = FilesystemStore(folder)

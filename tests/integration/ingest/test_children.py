@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from services.ingest.adapters.children import ChildDied, Children, ChildTooSlow
+from services.ingest.worker import Workshop
 from services.local.settings import room_environment
 from services.local.stack import HERE
-from tests.integration.ingest.busy import begin, tell, until
+from tests.integration.ingest.bench import UNHURRIED, Bench
+from tests.integration.ingest.busy import begin, has_loaded, tell, until
 
 pytestmark = pytest.mark.integration
 
@@ -158,3 +160,19 @@ async def test_nothing_is_called_once_the_children_are_closed(tmp_path: Path) ->
     assert [type(one) for one in ended] == [ChildDied, ChildDied]
     assert not is_there(busy)
     assert not (tmp_path / "waits").exists()
+
+
+async def test_children_share_the_checks_and_have_neither_a_database_nor_a_web_server(bench: Bench) -> None:
+    """What a room loads besides would be in the memory of each; the driver's identifiers would bring it along."""
+    deposited = await bench.deposit()
+    children = Children(1)
+    shared = await children.call(has_loaded, "services.ingest.pipeline.judge")
+    workshop = Workshop(bench.ingest, children, bench.rules, UNHURRIED)
+
+    await bench.process(workshop)
+    loaded = [name for name in ("asyncpg", "fastapi", "sqlalchemy") if await children.call(has_loaded, name)]
+    await children.close()
+
+    assert shared
+    await bench.built(deposited.id)
+    assert loaded == []

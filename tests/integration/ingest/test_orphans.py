@@ -37,3 +37,14 @@ async def test_old_sips_of_no_transfer_leave_staging_and_no_other(bench: Bench) 
         await bench.ingest.staging.stat(orphan)
     for key in (transfer.staging_key, young, strange):
         assert (await bench.ingest.staging.stat(key)).size > 0
+
+
+async def test_a_sip_that_was_written_again_after_its_transfer_had_ended_goes_too(bench: Bench) -> None:
+    deposited = await bench.deposit(b"no package at all")
+    await bench.process()
+    await bench.sweep()
+    assert (await bench.transfer(deposited.id)).state == "rejected"
+    await bench.staging.put(deposited.staging_key, b"no package at all")
+    age(bench, deposited.staging_key)
+
+    assert await forget_orphans(bench.staging, bench.database) == 1

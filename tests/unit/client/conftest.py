@@ -7,6 +7,7 @@ import pytest
 
 from chartrier_client import Client
 from tests.unit.client.archive_double import ArchiveDouble
+from tests.unit.client.upload_double import UploadDouble
 
 
 @pytest.fixture
@@ -29,3 +30,14 @@ def pauses() -> list[float]:
 def client(archive: ArchiveDouble, pauses: list[float]) -> Iterator[Client]:
     with Client(archive.url, "the-client", "its-secret", pause=pauses.append) as client:
         yield client
+
+
+@pytest.fixture
+def uploads() -> Iterator[UploadDouble]:
+    """The one place where tests of uploads get their archive from."""
+    double = UploadDouble()
+    thread = Thread(target=double.serve)
+    thread.start()
+    yield double
+    double.close()
+    thread.join()

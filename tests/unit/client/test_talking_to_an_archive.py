@@ -10,7 +10,8 @@ from chartrier_client import (
     UnexpectedAnswer,
     Unreachable,
 )
-from chartrier_client.session import Credentials, Session
+from chartrier_client.conversation import Credentials, Question
+from chartrier_client.session import Session
 from tests.unit.client.archive_double import HANG_UP, ArchiveDouble, Said, said
 
 TRANSFERS = "/ingest/v1/transfers"
@@ -46,9 +47,9 @@ def test_a_token_near_its_end_is_renewed_before_it_is_used(archive: ArchiveDoubl
     now = 0.0
     session = Session(Credentials(archive.url, "c", "s"), clock=lambda: now)
 
-    session.get(UNITS)
+    session.run(session.conversation.json(Question("GET", UNITS)))
     now = 580.0
-    session.get(UNITS)
+    session.run(session.conversation.json(Question("GET", UNITS)))
     session.close()
 
     assert [heard.headers["authorization"] for heard in archive.requests("GET", UNITS)] == [

@@ -1,11 +1,11 @@
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from chartrier_client.command import main
-from chartrier_client.settings import SettingsError, credentials
 from tests.unit.client.archive_double import ArchiveDouble, said, said_bytes
 
 TRANSFERS = "/ingest/v1/transfers"
@@ -189,20 +189,145 @@ def test_a_folder_is_built_without_any_archive(tmp_path: Path, capsys: pytest.Ca
     assert out.exists()
 
 
-def test_flags_come_before_the_file_and_the_file_before_the_environment(tmp_path: Path) -> None:
-    file = tmp_path / "client.json"
-    file.write_text(json.dumps({"base_url": "http://file", "client_id": "file"}), encoding="utf-8")
-    environment = {
-        "CHARTRIER_URL": "http://env",
-        "CHARTRIER_CLIENT_ID": "env",
-        "CHARTRIER_CLIENT_SECRET": "env",
+AGREEMENT: dict[str, object] = {
+    "id": "a-1",
+    "archival_agencies": ["ARCHIVES"],
+    "transferring_agencies": ["MAIRIE", "AUTRE"],
+}
+AGREEMENT |= {"establishment_identifier": "COMMUNE"}
+
+
+def test_the_agencies_of_a_package_may_come_from_the_agreement(
+    archive: ArchiveDouble, environment: Mapping[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dossier").mkdir()
+    words = ["sip", "build", str(tmp_path / "dossier"), str(tmp_path / "sip.zip"), "--agreement", "ACCORD 1"]
+    archive.says("GET", "/admin/v1/agreements/ACCORD%201", said(AGREEMENT))
+
+    # The agreement names two transferring agencies: one has to be chosen.
+    assert main(words, environment) == 1
+    assert "il manque --transferring-agency (" in capsys.readouterr().err
+    assert main([*words, "--transferring-agency", "AUTRE"], environment) == 0
+
+    manifest = zipfile.ZipFile(tmp_path / "sip.zip").read("manifest.xml").decode()
+    for written in (
+        "<ArchivalAgreement>ACCORD 1<",
+        "<Identifier>ARCHIVES<",
+        "<Identifier>AUTRE<",
+        "AgencyIdentifier>COMMUNE<",
+    ):
+        assert written in manifest
+
+
+def test_an_agreement_that_is_not_known_does_not_keep_a_package_from_being_built(
+    archive: ArchiveDouble, environment: Mapping[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dossier").mkdir()
+    words = ["sip", "build", str(tmp_path / "dossier"), str(tmp_path / "sip.zip"), "--agreement", "A"]
+
+    assert main(words, environment) == 1
+    assert "--archival-agency, --transferring-agency" in capsys.readouterr().err
+    archive.heard.clear()
+    assert main([*words, "--archival-agency", "AD", "--transferring-agency", "M"], environment) == 0
+    assert archive.heard == []
+
+
+def test_a_package_has_a_name_and_a_message_of_its_own_when_none_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Conseil municipal").mkdir()
+    (tmp_path / "Conseil municipal" / "Thumbs.db").touch()
+    monkeypatch.chdir(tmp_path)
+    words = ["sip", "build", "Conseil municipal", "--archival-agency", "AD", "--transferring-agency", "M", "--json"]
+
+    told = []
+    for _ in range(2):
+        assert main(words, {}) == 0
+        told.append(json.loads(capsys.readouterr().out))
+
+    assert {row["path"] for row in told} == {"Conseil municipal.zip"}
+    assert len({row["message_identifier"] for row in told}) == 2
+    assert told[0].keys() == {"path", "message_identifier", "units", "files", "size", "left_out", "notes"}
+    assert told[0]["left_out"] == ["Thumbs.db"]
+
+
+def test_a_faulty_metadata_file_leaves_with_1_and_all_its_faults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dossier").mkdir()
+    (tmp_path / "m.csv").write_text("chemin;niveau\nabsent;Boîte\n", encoding="utf-8")
+    agencies = ["--archival-agency", "AD", "--transferring-agency", "M", "--metadata", str(tmp_path / "m.csv")]
+    words = ["sip", "build", str(tmp_path / "dossier"), str(tmp_path / "sip.zip"), *agencies]
+
+    assert main(words, {}) == 1
+    captured = capsys.readouterr().err
+    assert "m.csv, ligne 2, colonne A «chemin» : «absent» n'est pas dans le dossier" in captured
+    assert "m.csv, ligne 2, colonne B «niveau» : «Boîte» n'est pas un niveau" in captured
+    assert main([*words, "--json", "--language", "en"], {}) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["error"], told["code"], told["findings"]) == ("the metadata file has 2 fault(s)", "METADATA", [])
+    assert told["faults"][0] == {
+        "file": "m.csv",
+        "row": 2,
+        "column": "A",
+        "header": "chemin",
+        "code": "PATH_ABSENT",
+        "message": "«absent» is not in the folder",
     }
-
-    known = credentials({"base_url": "http://flag"}, file, environment)
-
-    assert (known.base_url, known.client_id, known.client_secret) == ("http://flag", "file", "env")
+    assert not (tmp_path / "sip.zip").exists()
 
 
-def test_everything_missing_is_told_at_once() -> None:
-    with pytest.raises(SettingsError, match=r"CHARTRIER_URL.*CHARTRIER_CLIENT_SECRET"):
-        credentials({}, None, {"CHARTRIER_CLIENT_ID": "c"})
+def test_deposits_are_listed(
+    archive: ArchiveDouble, environment: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"id": f"tr-{number}", "state": "rejected", "message_identifier": "M"} for number in range(3)]
+    archive.says("GET", TRANSFERS, said({"items": rows, "next": None}))
+
+    assert main(["list", "--state", "rejected", "--limit", "2"], environment) == 0
+    assert capsys.readouterr().out == "tr-0  rejected  M\ntr-1  rejected  M\n"
+    assert archive.requests("GET", TRANSFERS)[0].query == {"state": ["rejected"]}
+    assert main(["list", "--json"], environment) == 0
+    assert json.loads(capsys.readouterr().out) == {"items": rows}
+    archive.says("GET", TRANSFERS, said({"items": [], "next": None}))
+    assert main(["list", "--language", "en"], environment) == 0
+    assert capsys.readouterr().out == "no transfer\n"
+
+
+def test_a_deposit_without_an_agreement_is_a_slip_and_one_may_be_set(
+    archive: ArchiveDouble, environment: Mapping[str, str], sip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["deposit", str(sip)], environment) == 1
+    assert "--agreement" in capsys.readouterr().err
+    archive.says("POST", TRANSFERS, said({"id": "tr-1"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "received"}))
+
+    assert main(["deposit", str(sip), "--no-wait"], {**environment, "CHARTRIER_AGREEMENT": "SET"}) == 0
+    assert archive.requests("POST", TRANSFERS)[0].query == {"agreement": ["SET"]}
+
+
+def test_an_archive_that_knows_no_uploads_is_sent_a_large_package_at_once(
+    archive: ArchiveDouble, environment: Mapping[str, str], sip: Path
+) -> None:
+    around = {**environment, "CHARTRIER_RESUMABLE_FROM": "0"}
+    archive.says("POST", TRANSFERS, said({"id": "tr-1"}, 202))
+    archive.says("GET", f"{TRANSFERS}/tr-1", said({"id": "tr-1", "state": "accepted"}))
+
+    assert main(["deposit", str(sip), "--agreement", "A"], around) == 0
+    assert len(archive.requests("POST", "/ingest/v1/uploads")) == 1
+    # Whoever asks for pieces gets pieces or nothing.
+    assert main(["deposit", str(sip), "--agreement", "A", "--resumable"], around) == 1
+    assert len(archive.requests("POST", TRANSFERS)) == 1
+
+
+def test_a_failure_in_json_has_its_code_and_its_findings(
+    archive: ArchiveDouble, environment: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = {"code": "refused", "detail": "Accord clos.", "findings": [FINDING]}
+    archive.says("GET", f"{TRANSFERS}/tr-1", said(refused, 409))
+
+    assert main(["status", "tr-1", "--json"], environment) == 2
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "Accord clos. (409 refused)",
+        "code": "refused",
+        "findings": [FINDING],
+    }

@@ -5,7 +5,7 @@ import pytest
 from services.ingest.domain.transfer import NEXT, TransferState
 from services.ingest.domain.waiting import Wait, Work, wait_text, waits_for
 from services.ingest.slowness import TooSlow
-from services.ingest.worker import ScannerAway
+from services.ingest.worker import ScannerAway, TrustSpoiled
 from shared.calls import RoomUnavailable
 from shared.messaging.outcome import TryAgain
 from shared.object_store.errors import StoreFull, StoreUnavailable
@@ -44,6 +44,7 @@ def test_a_state_says_who_has_to_act(state: TransferState, work: Work | None, is
     ("error", "expected"),
     [
         (ScannerAway("clamd at clamd:3310: refused"), Wait.SCANNER),
+        (TrustSpoiled("root.pem is neither"), Wait.TRUST),
         (StoreFull("sips/1: no room"), Wait.ROOM),
         (StoreUnavailable("staging: away"), Wait.STAGING),
         (RoomUnavailable("admin: away"), Wait.OTHER_ROOM),

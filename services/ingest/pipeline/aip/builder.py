@@ -13,6 +13,7 @@ from importlib.resources import files as package_files
 from typing import BinaryIO, Protocol
 
 from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.signatures import SignatureReport
 from services.ingest.domain.sip import Inventory, Manifest, MeasuredFile
 from services.ingest.pipeline.aip import layout
 from services.ingest.pipeline.aip.catalogue import description_lines, object_lines
@@ -21,8 +22,10 @@ from services.ingest.pipeline.aip.mets import Member, Members, data_members, wri
 from services.ingest.pipeline.aip.premis import write_premis
 from services.ingest.pipeline.aip.spool import Measure, Spool
 from services.ingest.pipeline.aip.tar import CHUNK, TarWriter
+from services.ingest.pipeline.signatures.report import report_lines
 
 _XML = "application/xml"
+_JSON = "application/json"
 # NDJSON has no registered media type, and CSIP26 wants a registered one.
 _NDJSON = "text/plain"
 _UNKNOWN_DIGEST = "0" * 128
@@ -66,6 +69,7 @@ class _Documents:
 
     mets: Spool
     premis: Spool
+    signatures: Spool | None
     catalogue: Spool
     seda: Spool
     documentation: bytes
@@ -83,7 +87,8 @@ def build_aip(
     root = str(plan.aip_id)
     data = layout.lay_out(inventory, manifest, root)
     with ExitStack() as spools:
-        documents = _write_documents(spools, package, manifest, plan, data)
+        signatures = _write_signatures(spools, inventory.signatures, plan)
+        documents = _write_documents(spools, package, manifest, plan, data, signatures)
         with TarWriter(out, int(datetime.fromisoformat(plan.received_at).timestamp())) as tar:
             catalogue_offset = _pack(tar, root, documents, package, data)
             digest = tar.finish()
@@ -103,14 +108,29 @@ def build_aip(
         )
 
 
+def _write_signatures(spools: ExitStack, report: SignatureReport | None, plan: BuildPlan) -> Spool | None:
+    if report is None:
+        return None
+    spool = spools.enter_context(Spool())
+    for line in report_lines(report, plan):
+        spool.write(line)
+    return spool
+
+
 def _write_documents(
-    spools: ExitStack, package: OpenedPackage, manifest: Manifest, plan: BuildPlan, data: Data
+    spools: ExitStack,
+    package: OpenedPackage,
+    manifest: Manifest,
+    plan: BuildPlan,
+    data: Data,
+    signatures: Spool | None,
 ) -> _Documents:
     mets, premis, catalogue, seda = (spools.enter_context(Spool()) for _ in range(4))
     ours = package_files("services.ingest.pipeline.aip")
     documents = _Documents(
         mets,
         premis,
+        signatures,
         catalogue,
         seda,
         ours.joinpath("documentation.txt").read_bytes(),
@@ -137,7 +157,14 @@ def _write_located(documents: _Documents, manifest: Manifest, plan: BuildPlan, d
     members = _members(documents, data, Member(layout.CATALOGUE, length, _UNKNOWN_DIGEST, _NDJSON))
     mets = Measure()
     write_mets(mets, manifest, members, plan)
-    before = [members.premis, members.catalogue, members.seda, members.documentation, members.schema]
+    before = [
+        members.premis,
+        *([] if members.signatures is None else [members.signatures]),
+        members.catalogue,
+        members.seda,
+        members.documentation,
+        members.schema,
+    ]
     sizes = [(layout.METS, mets.size), *((member.name, member.size) for member in before)]
     start = layout.members_length(str(plan.aip_id), sizes)
     for line in object_lines(manifest, plan, data, start):
@@ -156,7 +183,12 @@ def _members(documents: _Documents, data: Data, catalogue: Member) -> Members:
         documentation=_fixed(layout.DOCUMENTATION, documents.documentation, "text/plain"),
         schema=_fixed(layout.SCHEMA, documents.schema, "application/json"),
         files=data_members(data),
+        signatures=_report(documents.signatures),
     )
+
+
+def _report(spool: Spool | None) -> Member | None:
+    return None if spool is None else Member(layout.SIGNATURES, spool.size, spool.sha512, _JSON)
 
 
 def _fixed(name: str, content: bytes, mime: str) -> Member:
@@ -165,7 +197,9 @@ def _fixed(name: str, content: bytes, mime: str) -> Member:
 
 def _pack(tar: TarWriter, root: str, documents: _Documents, package: OpenedPackage, data: Data) -> int:
     """Write all the entries in their order; return the position of the catalogue."""
-    for name, spool in ((layout.METS, documents.mets), (layout.PREMIS, documents.premis)):
+    small = ((layout.METS, documents.mets), (layout.PREMIS, documents.premis))
+    signed = () if documents.signatures is None else ((layout.SIGNATURES, documents.signatures),)
+    for name, spool in (*small, *signed):
         tar.add(f"{root}/{name}", spool.size, spool.chunks())
     catalogue = documents.catalogue
     catalogue_offset = tar.add(f"{root}/{layout.CATALOGUE}", catalogue.size, catalogue.chunks())

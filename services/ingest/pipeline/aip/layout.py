@@ -14,6 +14,7 @@ from services.ingest.pipeline.container.names import clean_path, path_key
 
 METS = "METS.xml"
 PREMIS = "metadata/preservation/premis.xml"
+SIGNATURES = "metadata/preservation/signatures.json"
 CATALOGUE = "metadata/descriptive/catalogue.ndjson"
 SUBMISSION = "submission/manifest.xml"
 DOCUMENTATION = "documentation/README.txt"

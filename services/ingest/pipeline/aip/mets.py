@@ -26,6 +26,7 @@ _CONTENT = {f"{{{_CSIP}}}CONTENTINFORMATIONTYPE": "OTHER", f"{{{_CSIP}}}OTHERCON
 _SEDA = {"MDTYPE": "OTHER", "OTHERMDTYPE": "SEDA"}
 _CATALOGUE = {"MDTYPE": "OTHER", "OTHERMDTYPE": "CHARTRIER-CATALOGUE"}
 _PREMIS = {"MDTYPE": "PREMIS", "MDTYPEVERSION": "3.0"}
+_SIGNATURES = {"MDTYPE": "OTHER", "OTHERMDTYPE": "CHARTRIER-SIGNATURES"}
 _GROUPS = (
     ("Documentation", "documentation"),
     ("Schemas", "schemas"),
@@ -53,6 +54,7 @@ class Members:
     documentation: Member
     schema: Member
     files: Sequence[Member]
+    signatures: Member | None = None
 
 
 def data_members(data: layout.Data) -> list[Member]:
@@ -78,10 +80,14 @@ def write_mets(out: Sink, manifest: Manifest, members: Members, plan: BuildPlan)
             _reference(xml, members.seda, plan, _SEDA)
         with xml.element("dmdSec", _section("dmd-catalogue", plan)):
             _reference(xml, members.catalogue, plan, _CATALOGUE)
-        with xml.element("amdSec", {}), xml.element("digiprovMD", _section("premis", plan)):
-            _reference(xml, members.premis, plan, _PREMIS)
+        with xml.element("amdSec", {}):
+            with xml.element("digiprovMD", _section("premis", plan)):
+                _reference(xml, members.premis, plan, _PREMIS)
+            if members.signatures is not None:
+                with xml.element("digiprovMD", _section("signatures", plan)):
+                    _reference(xml, members.signatures, plan, _SIGNATURES)
         _file_section(xml, members, plan)
-        _structure(xml, plan)
+        _structure(xml, plan, "premis" if members.signatures is None else "premis signatures")
 
 
 def _header(xml: XmlStream, plan: BuildPlan) -> None:
@@ -132,12 +138,12 @@ def _file_section(xml: XmlStream, members: Members, plan: BuildPlan) -> None:
                         xml.empty("FLocat", _link(member))
 
 
-def _structure(xml: XmlStream, plan: BuildPlan) -> None:
+def _structure(xml: XmlStream, plan: BuildPlan, administrative: str) -> None:
     with (
         xml.element("structMap", {"ID": "structure", "TYPE": "PHYSICAL", "LABEL": "CSIP"}),
         xml.element("div", {"ID": "package", "LABEL": str(plan.aip_id)}),
     ):
-        sections = {"DMDID": "dmd-seda dmd-catalogue", "ADMID": "premis"}
+        sections = {"DMDID": "dmd-seda dmd-catalogue", "ADMID": administrative}
         xml.empty("div", {"ID": "div-metadata", "LABEL": "Metadata", **sections})
         for use, identifier in _GROUPS:
             with xml.element("div", {"ID": f"div-{identifier}", "LABEL": use.partition("/")[0]}):

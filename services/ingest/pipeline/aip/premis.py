@@ -46,7 +46,15 @@ _STEPS = (
         "validation",
         "manifest checked against its schema; references, header, units and rules checked",
         ("libxml2",),
-        ("MANIFEST", "REFERENCE", "HEADER", "UNIT", "RULE", "DUPLICATE", "SIGNATURE"),
+        ("MANIFEST", "REFERENCE", "HEADER", "UNIT", "RULE", "DUPLICATE"),
+    ),
+    _Step(
+        "signatures",
+        "digital signature validation",
+        "electronic signatures validated; report in metadata/preservation/signatures.json",
+        ("pyhanko",),
+        ("SIGNATURE",),
+        optional=True,
     ),
     _Step(
         "format",

@@ -1,0 +1,115 @@
+"""The signatures of a PDF (ISO 32000-2 §12.8, ETSI EN 319 142): all of them, document time-stamps included."""
+
+from collections.abc import Iterator
+from functools import partial
+from os import SEEK_END
+from pathlib import Path
+from typing import BinaryIO
+
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.general import byte_range_digest
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.errors import NoDSSFoundError
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from services.ingest.domain.signatures import Fault, SubIndication
+from services.ingest.pipeline.signatures.cms import read_signers
+from services.ingest.pipeline.signatures.judging import read_time_stamp
+from services.ingest.pipeline.signatures.reading import (
+    MOST_SIGNATURES,
+    Broken,
+    Material,
+    Reading,
+    guarded,
+    unreadable,
+    unsupported,
+)
+from services.ingest.trust import Asn1
+
+_DETACHED = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"})
+_TAIL = 64 * 1024
+_TIME_STAMP = "/ETSI.RFC3161"
+
+
+def read_pdf(path: Path) -> Iterator[Reading]:
+    """Read every signature of the PDF at `path`, none if it has none.
+
+    Raises `Broken`, and whatever pyHanko raises for bytes that are no PDF.
+    """
+    with path.open("rb") as file:
+        _refuse_endless(file)
+        reader = PdfFileReader(file, strict=False)
+        if reader.encrypted:
+            raise unsupported("PDF encryption")
+        embedded = reader.embedded_signatures
+        if len(embedded) > MOST_SIGNATURES:
+            raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_SIGNATURES), what="signatures")
+        store = _store(reader)
+        for each in embedded:
+            name = str(each.field_name)
+            yield guarded(name, "PAdES", partial(_read, each, file, store, reader.xrefs.total_revisions))
+
+
+def _refuse_endless(file: BinaryIO) -> None:
+    """Refuse a file that does not end as a PDF: pyHanko would look for its end byte by byte, up to the first one."""
+    file.seek(max(0, file.seek(0, SEEK_END) - _TAIL))
+    if b"%%EOF" not in file.read(_TAIL):
+        raise unreadable("no end of a PDF")
+
+
+def _store(reader: PdfFileReader) -> Material:
+    """Return what long-term validation (PAdES-B-LT) has put beside the signatures; nothing, where that is spoiled."""
+    try:
+        store = DocumentSecurityStore.read_dss(reader)
+        crls = tuple(each.get_object().read_data(DecodePurpose.CRL) for each in store.crls)
+        answers = tuple(each.get_object().read_data(DecodePurpose.OCSP_RESPONSE) for each in store.ocsps)
+        return Material(tuple(store.load_certs()), crls, answers)
+    except (NoDSSFoundError, PdfError, ValueError, TypeError, KeyError, AttributeError):
+        return Material()
+
+
+def _read(embedded: Asn1, file: BinaryIO, store: Material, revisions: int) -> Reading:
+    name = str(embedded.field_name)
+    reading = _core(embedded, file, store, name)
+    coverage = embedded.evaluate_signature_coverage()
+    whole = coverage is SignatureCoverageLevel.ENTIRE_FILE
+    unclear = Fault(SubIndication.SIG_CONSTRAINTS_FAILURE, "covers_unclear")
+    fault = reading.fault or (None if coverage >= SignatureCoverageLevel.ENTIRE_REVISION else unclear)
+    covers = "the whole file" if whole else f"revision {embedded.signed_revision + 1} of {revisions}"
+    return Reading(
+        name=name,
+        form=reading.form,
+        covers=(covers,),
+        whole=whole,
+        algorithms=reading.algorithms,
+        certificate=reading.certificate,
+        material=reading.material,
+        claimed=reading.claimed or (None if reading.proven else embedded.self_reported_timestamp),
+        proven=reading.proven,
+        time_stamps=reading.time_stamps,
+        fault=_named(fault),
+    )
+
+
+def _core(embedded: Asn1, file: BinaryIO, store: Material, name: str) -> Reading:
+    kind = str(embedded.sig_object.get("/SubFilter", ""))
+
+    def content(algorithm: str) -> bytes:
+        return bytes(byte_range_digest(file, embedded.byte_range, algorithm)[1])
+
+    if kind == _TIME_STAMP:
+        return read_time_stamp(embedded.signed_data, content, name, Reading(name, "PAdES", material=store))
+    if kind not in _DETACHED:
+        raise unsupported(f"PDF {kind}")
+    (reading, *others) = read_signers(embedded.signed_data, "PAdES", content, store)
+    if others:
+        raise unsupported("PDF, several signers in one signature")
+    return reading
+
+
+def _named(fault: Fault | None) -> Fault | None:
+    if fault is not None and fault.rule in {"digest", "not_found"}:
+        return Fault(fault.sub_indication, fault.rule, {"what": "PDF"})
+    return fault

@@ -1,0 +1,200 @@
+"""A public key infrastructure of our own: a root, an authority under it, and whoever signs, with revocation lists.
+
+Keys are made once a process and shared by name: whoever wants another key names another holder.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+FOUNDED, CLOSES = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
+SIGNED = datetime(2026, 3, 1, 12, tzinfo=UTC)
+"""When samples are signed, unless they say otherwise."""
+LISTED = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@cache
+def key_of(_: str, kind: str = "ec") -> Key:
+    """Return the key of a holder: ``ec``, or an RSA one of so many bits (``2048``)."""
+    if kind == "ec":
+        return ec.generate_private_key(ec.SECP256R1())
+    # 1024 bits: what a weak signature was made with.
+    return rsa.generate_private_key(65537, int(kind))
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A certificate with its key, and the certificates above it, its issuer's first."""
+
+    certificate: x509.Certificate
+    key: Key
+    above: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a certificate is to be."""
+
+    name: str
+    since: datetime = FOUNDED
+    until: datetime = CLOSES
+    key: str = "ec"
+    authority: bool = False
+    stamps: bool = False
+    usage: str = "signs"
+    ocsp: bool = False
+
+
+@cache
+def root(name: str = "Racine") -> Holder:
+    """Return a self-signed authority."""
+    return issue(Wanted(name, authority=True))
+
+
+@cache
+def authority() -> Holder:
+    """Return the authority under the root that issues to whoever signs."""
+    return issue(Wanted("Autorité", authority=True), root())
+
+
+@cache
+def signer(key: str = "ec") -> Holder:
+    """Return somebody who signs, under the authority."""
+    return issue(Wanted("Anne Maire", key=key), authority())
+
+
+@cache
+def time_stamper() -> Holder:
+    """Return who stamps the time, under the authority."""
+    return issue(Wanted("Horodatage", key="2048", stamps=True), authority())
+
+
+def issue(wanted: Wanted, by: Holder | None = None) -> Holder:
+    """Return a new certificate, of the same key for the same name."""
+    key = key_of(wanted.name, wanted.key)
+    name = _named(wanted.name)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name if by is None else by.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(wanted.since)
+        .not_valid_after(wanted.until)
+        .add_extension(x509.BasicConstraints(wanted.authority, None), critical=True)
+        .add_extension(_usage(wanted), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    if wanted.stamps:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    if wanted.ocsp:
+        address = x509.UniformResourceIdentifier("http://ocsp.invalid/")
+        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, address)
+        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
+    signing = key if by is None else by.key
+    above = () if by is None else (by.certificate, *by.above)
+    return Holder(builder.sign(signing, hashes.SHA256()), key, above)
+
+
+def der_of(certificate: x509.Certificate) -> bytes:
+    """Return a certificate in DER."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "FR"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _usage(wanted: Wanted) -> x509.KeyUsage:
+    signs = not wanted.authority and wanted.usage == "signs"
+    return x509.KeyUsage(
+        digital_signature=signs,
+        content_commitment=signs,
+        key_encipherment=not signs and not wanted.authority,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=wanted.authority,
+        crl_sign=wanted.authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def revocation_list(
+    by: Holder, revoked: Sequence[tuple[Holder, datetime]] = (), *, keeps_expired: bool = False
+) -> x509.CertificateRevocationList:
+    """Return what an authority has revoked, and since when; it may keep certificates that have expired."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(by.certificate.subject)
+        .last_update(LISTED)
+        .next_update(CLOSES)
+    )
+    if keeps_expired:
+        since_ever = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.60"), b"\x18\x0f20200101000000Z")
+        builder = builder.add_extension(since_ever, critical=False)
+    for holder, since in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(holder.certificate.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(since).build())
+    return builder.sign(by.key, hashes.SHA256())
+
+
+def ocsp_der(of: Holder, by: Holder, revoked: datetime | None = None) -> bytes:
+    """Return an authority's answer about a certificate: good, or revoked since."""
+    state = ocsp.OCSPCertStatus.GOOD if revoked is None else ocsp.OCSPCertStatus.REVOKED
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=of.certificate,
+        issuer=by.certificate,
+        algorithm=hashes.SHA256(),
+        cert_status=state,
+        this_update=LISTED,
+        next_update=CLOSES,
+        revocation_time=revoked,
+        revocation_reason=None,
+    )
+    answer = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, by.certificate)
+    return answer.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def crl_der(by: Holder, *, keeps_expired: bool = False) -> bytes:
+    """Return an empty list of an authority, in DER."""
+    return revocation_list(by, keeps_expired=keeps_expired).public_bytes(Encoding.DER)
+
+
+def trust_folder(
+    folder: Path,
+    revoked: Sequence[tuple[Holder, datetime]] = (),
+    *,
+    lists: bool = True,
+    trusted: Holder | None = None,
+) -> Path:
+    """Write what an operator sets: the root, and the lists of the root and of the authority."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "root.pem").write_bytes((trusted or root()).pem)
+    if lists:
+        (folder / "root.crl").write_bytes(revocation_list(root()).public_bytes(Encoding.PEM))
+        (folder / "authority.crl").write_bytes(revocation_list(authority(), revoked).public_bytes(Encoding.DER))
+    return folder
