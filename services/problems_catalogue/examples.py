@@ -3,8 +3,8 @@
 import ast
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from services.problems_catalogue.reading import Said
@@ -25,7 +25,7 @@ def example_of(said: Said, values: Mapping[str, Any]) -> str:
     problem = _called(said) or _written(said, values)
     body = json.loads(bytes(answer(problem, "fr").body))
     lines = [
-        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        f"HTTP/1.1 {problem.status} {body['title']}",
         "Content-Type: application/problem+json",
         *(f"{name}: {value}" for name, value in problem.headers.items()),
         "",
@@ -36,22 +36,28 @@ def example_of(said: Said, values: Mapping[str, Any]) -> str:
 
 def _called(said: Said) -> Problem | None:
     """Ask the very function, where the source shows all that it is told."""
-    path, _, name = said.place.partition(":")
+    name = said.place.partition(":")[2]
     told = [node.value for node in said.bound.values() if isinstance(node, ast.Constant)]
-    if name.startswith("_") or not told or len(told) < len(said.bound):
+    if not said.made or name.startswith("_") or len(told) < len(said.bound):
         return None
-    problem = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)(*told)
+    problem = getattr(_module_of(said), name)(*told)
     return problem if isinstance(problem, Problem) else None
 
 
 def _written(said: Said, values: Mapping[str, Any]) -> Problem:
     told = {name: node.value for name, node in said.bound.items() if isinstance(node, ast.Constant)}
-    known = {**values, **told}
+    constants = {name: value for name, value in vars(_module_of(said)).items() if name.isupper()}
+    known = {**constants, **values, **told}
     try:
         text, extra, headers = (_value(node or NOTHING, known) for node in (said.fr, said.extra, said.headers))
     except KeyError as error:
         raise ValueMissing(said.code, error.args[0]) from error
     return Problem(said.status, said.code, text, "", extra, headers)
+
+
+def _module_of(said: Said) -> ModuleType:
+    path = said.place.partition(":")[0]
+    return import_module(path.removesuffix(".py").replace("/", "."))
 
 
 def _value(node: ast.expr | None, known: Mapping[str, Any]) -> Any:  # noqa: ANN401 (whatever JSON holds)

@@ -19,17 +19,20 @@ COMPUTED: Final[Mapping[str, str]] = {
     "services/admin/problems.py:invalid": "the code of its only fault, which is read where the fault is made",
     "shared/problems.py:_http_error": "what is in its table, which is read here",
     "shared/calls.py:_passed_on": "what another room said",
+    "services/ingest/uploads/views.py:problem_of": "what was said when the upload was refused",
 }
 """Functions whose code of a problem cannot be read from the source, and why nothing is missed."""
 
 Nodes = Mapping[str, ast.expr]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """One way to answer with a code: its French text and its further members as they stand in the source.
 
-    `bound` are the arguments of the call that led to a maker. `place` is the function, as `path:name`.
+    `bound` is what expressions of them stand for: as the call that led to a maker has it (`made`), or a row of a
+    table, or one side of a choice. `place` is the function, as `path:name`.
     """
 
     status: int
@@ -39,6 +42,7 @@ class Said:
     extra: ast.expr | None = None
     headers: ast.expr | None = None
     bound: Nodes = field(default_factory=dict)
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class _Call:
 
     node: ast.Call
     path: str
-    within: ast.FunctionDef | ast.AsyncFunctionDef | None
+    within: Function | None
 
     @property
     def place(self) -> str:
@@ -56,52 +60,91 @@ class _Call:
 
 def problems_said() -> list[Said]:
     """Return every problem there is, by where it stands."""
-    said = [*_literal(), *_made(), *_faults(), *_by_status()]
+    said = [*_problems(), *_faults(), *_by_status()]
     return sorted(said, key=lambda each: (each.code, each.status, each.place))
 
 
 def unread_places() -> set[str]:
-    """Return the functions whose problems cannot be read: those of `COMPUTED`, or somebody has to say why."""
-    return {
-        call.place
-        for call in _calls_of("Problem")
-        if not isinstance(_argument(call.node, 1, "code"), ast.Constant) and _code_parameter(call) is None
-    }
+    """Return the functions whose codes cannot be read: those of `COMPUTED`, or somebody has to say why."""
+    calls = [*_calls_of("Problem"), *_faults_of_admin()]
+    return {call.place for call in calls if not list(_bindings(call))}
 
 
 def token_errors() -> dict[str, str]:
     """Return the errors of the token endpoint (RFC 6749 §5.2), each with the first description it is given with."""
     found: dict[str, str] = {}
     for call in _calls_of("TokenRefused"):
-        code, description = (_constant(argument) for argument in call.node.args[:2])
+        code, description = (_constant(argument, {}) for argument in call.node.args[:2])
         found.setdefault(str(code), str(description))
     return found
 
 
-def _literal() -> Iterator[Said]:
+def _problems() -> Iterator[Said]:
     for call in _calls_of("Problem"):
-        if isinstance(_argument(call.node, 1, "code"), ast.Constant):
-            yield _said(call, {})
-
-
-def _made() -> Iterator[Said]:
-    for maker in _calls_of("Problem"):
-        if _code_parameter(maker) is None or maker.within is None:
-            continue
-        parameters = [each.arg for each in maker.within.args.args if each.arg != "self"]
-        for use in _calls_of(maker.within.name):
-            given = dict(zip(parameters, use.node.args, strict=False))
-            given |= {each.arg: each.value for each in use.node.keywords if each.arg}
-            yield _said(maker, {name: _resolved(node, use.path, maker.path) for name, node in given.items()})
+        for bound in _bindings(call):
+            status, code, fr = (_argument(call.node, at, name) for at, name in enumerate(("status", "code", "fr")))
+            yield Said(
+                int(str(_constant(status, bound))),
+                str(_constant(code, bound)),
+                fr or ast.Constant(""),
+                call.place,
+                _argument(call.node, 4, "extra"),
+                _argument(call.node, 5, "headers"),
+                bound,
+                made=_is_told_its_code(call),
+            )
 
 
 def _faults() -> Iterator[Said]:
-    for call in _calls_of("Fault"):
-        if call.path.startswith("services/admin/") and len(call.node.args) >= 3:
+    for call in _faults_of_admin():
+        for bound in _bindings(call):
             place, code, fr = call.node.args[:3]
             errors = ast.Dict([ast.Constant("place"), ast.Constant("code")], [place, code])
             extra = ast.Dict([ast.Constant("errors")], [ast.List([errors])])
-            yield Said(FAULTS_STATUS, str(_constant(code)), fr, call.place, extra)
+            yield Said(FAULTS_STATUS, str(_constant(code, bound)), fr, call.place, extra, bound=bound)
+
+
+def _faults_of_admin() -> list[_Call]:
+    return [call for call in _calls_of("Fault") if call.path.startswith("services/admin/")]
+
+
+def _bindings(call: _Call) -> Iterator[Nodes]:
+    """Give each way in which the code of a call is a constant; none where it cannot be read."""
+    code = _argument(call.node, 1, "code")
+    if isinstance(code, ast.Constant):
+        yield {}
+    elif (
+        isinstance(code, ast.IfExp) and isinstance(code.body, ast.Constant) and isinstance(code.orelse, ast.Constant)
+    ):
+        yield from ({ast.unparse(code): side} for side in (code.body, code.orelse))
+    elif isinstance(code, ast.Name) and call.within is not None:
+        yield from _uses(call, call.within) if _is_told_its_code(call) else _rows(call, call.within, code.id)
+
+
+def _uses(maker: _Call, within: Function) -> Iterator[Nodes]:
+    parameters = [each.arg for each in within.args.args if each.arg != "self"]
+    for use in _calls_of(within.name):
+        given = dict(zip(parameters, use.node.args, strict=False))
+        given |= {each.arg: each.value for each in use.node.keywords if each.arg}
+        yield {name: _resolved(node, use.path, maker.path) for name, node in given.items()}
+
+
+def _rows(call: _Call, within: Function, code: str) -> Iterator[Nodes]:
+    """Give the rows of the table from which a function unpacks its code: ``code, fr, en = TABLE[...]``."""
+    for line in ast.walk(within):
+        match line:
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Subscript(value=ast.Name() as table)):
+                unpacked = [getattr(name, "id", "") for name in names]
+                rows = _resolved(table, call.path)
+                if code in unpacked and isinstance(rows, ast.Dict):
+                    told = (row.elts for row in rows.values if isinstance(row, ast.Tuple))
+                    yield from (dict(zip(unpacked, row, strict=True)) for row in told)
+
+
+def _is_told_its_code(call: _Call) -> bool:
+    code = _argument(call.node, 1, "code")
+    parameters = set() if call.within is None else {each.arg for each in call.within.args.args}
+    return isinstance(code, ast.Name) and code.id in parameters
 
 
 def _by_status() -> Iterator[Said]:
@@ -114,32 +157,6 @@ def _by_status() -> Iterator[Said]:
                     code, fr, _ = told.elts
                     if isinstance(code, ast.Constant):
                         yield Said(int(str(key.value)), str(code.value), fr, f"{path}:{BY_STATUS}")
-
-
-def _said(call: _Call, bound: Nodes) -> Said:
-    status, code, fr = (_argument(call.node, at, name) for at, name in enumerate(("status", "code", "fr")))
-    assert status is not None and code is not None and fr is not None, call.place  # noqa: S101, PT018 (they are required)
-    return Said(
-        int(str(_constant(_followed(status, bound)))),
-        str(_constant(_followed(code, bound))),
-        fr,
-        call.place,
-        _argument(call.node, 4, "extra"),
-        _argument(call.node, 5, "headers"),
-        bound,
-    )
-
-
-def _code_parameter(call: _Call) -> str | None:
-    """Return the name of the parameter that a maker is told its code by."""
-    code = _argument(call.node, 1, "code")
-    if call.within is None or not isinstance(code, ast.Name):
-        return None
-    return code.id if code.id in {each.arg for each in call.within.args.args} else None
-
-
-def _followed(node: ast.expr, bound: Nodes) -> ast.expr:
-    return bound.get(node.id, node) if isinstance(node, ast.Name) else node
 
 
 def _resolved(node: ast.expr, *paths: str) -> ast.expr:
@@ -158,9 +175,10 @@ def _argument(call: ast.Call, at: int, name: str) -> ast.expr | None:
     return next((each.value for each in call.keywords if each.arg == name), None)
 
 
-def _constant(node: ast.expr) -> object:
-    assert isinstance(node, ast.Constant), ast.unparse(node)  # noqa: S101 (a code that cannot be read: see `COMPUTED`)
-    return node.value
+def _constant(node: ast.expr | None, bound: Nodes) -> object:
+    followed = bound.get(ast.unparse(node), node) if node else None
+    assert isinstance(followed, ast.Constant), node and ast.unparse(node)  # noqa: S101 (see `_bindings`)
+    return followed.value
 
 
 def _calls_of(name: str) -> list[_Call]:
@@ -177,11 +195,11 @@ def _calls() -> tuple[_Call, ...]:
     return tuple(call for name in names for call in _calls_in(_module(name), name, None))
 
 
-def _calls_in(node: ast.AST, path: str, within: ast.FunctionDef | ast.AsyncFunctionDef | None) -> Iterator[_Call]:
+def _calls_in(node: ast.AST, path: str, within: Function | None) -> Iterator[_Call]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Call):
             yield _Call(child, path, within)
-        inside = child if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else within
+        inside = child if isinstance(child, Function) else within
         yield from _calls_in(child, path, inside)
 
 

@@ -57,8 +57,15 @@ class Entry:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+class EntriesMissing(Exception):
+    """Codes that a room answers with have no entry."""
+
+
 def document() -> str:
-    """Return docs/errors.md."""
+    """Return docs/errors.md; raises `EntriesMissing`, or `ValueMissing` where an example wants a value."""
+    missing = sorted(_by_code().keys() - entries().keys())
+    if missing:
+        raise EntriesMissing(f"{ENTRIES.name} has no entry for {', '.join(missing)}")
     return "\n".join([_INTRODUCTION, *_summary(), *_sections(), *_tokens()])
 
 

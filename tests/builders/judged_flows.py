@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lxml import etree
 
-from chartrier_client.flows.prepared import Parties, PreparedSip
-from chartrier_client.flows.template import FlowTemplate
+from chartrier_client.municipal.prepared import Parties, PreparedSip
+from chartrier_client.municipal.template import FlowTemplate
 from services.ingest.adapters.siegfried import Siegfried
 from services.ingest.domain.agreement import Agreement, MatchHeader, UnknownRules, Usages
 from services.ingest.domain.known_rule import KnownRule

@@ -74,14 +74,11 @@ def followed(all_in_one: AllInOne, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def kept(all_in_one: AllInOne, followed: Followed) -> dict[str, tuple[Transfer, str | None]]:
+def kept(followed: Followed) -> dict[str, tuple[Transfer, str | None]]:
     """Message identifier → its transfer and the code of its reply, of all that the guide deposited for good."""
     known = json.loads((followed.folder / "client.json").read_text(encoding="utf-8"))
-    who = (known["client_id"], known["client_secret"])
-    with all_in_one.archive.http(all_in_one.archive.token(*who)) as http:
-        listed = http.get("/ingest/v1/transfers", params={"limit": 200}).raise_for_status().json()["items"]
-    with Client(known["base_url"], *who) as client:
-        transfers = [client.transfer(row["id"]) for row in listed if not row["dry_run"]]
+    with Client(known["base_url"], known["client_id"], known["client_secret"]) as client:
+        transfers = [client.transfer(listed.id) for listed in client.transfers() if not listed.is_dry_run]
         return {str(one.message_identifier): (one, read_reply(client.reply(one.id)).reply_code) for one in transfers}
 
 

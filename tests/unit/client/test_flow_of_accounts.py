@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from chartrier_client import SedaVersion
-from chartrier_client.flows.accounting import Sending, one_a_night, one_each, sendings_in
-from chartrier_client.flows.pes import ROOT, Bordereau, read_pes
-from chartrier_client.flows.refusal import FlowError
-from chartrier_client.flows.template import shipped_template
+from chartrier_client.municipal.accounting import Sending, one_a_night, one_each, sendings_in
+from chartrier_client.municipal.pes import ROOT, Bordereau, read_pes
+from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.template import shipped_template
 from chartrier_client.samples.accounts import night_of_flows
 from tests.builders.judged_flows import PARTIES, findings_of, manifest_of, outline, rules_of
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chartrier_client.flows.procurement import Contract, contract_sip, phases_of
-from chartrier_client.flows.refusal import FlowError
-from chartrier_client.flows.template import shipped_template
+from chartrier_client.municipal.procurement import Contract, contract_sip, phases_of
+from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.template import shipped_template
 from chartrier_client.samples.contract import ENDED, NOTIFIED, papers_of_a_contract
 from tests.builders.judged_flows import PARTIES, findings_of, manifest_of, outline, rules_of
 

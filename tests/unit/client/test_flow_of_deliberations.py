@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from chartrier_client.flows.acts import Act
-from chartrier_client.flows.acts_messages import act_in_message, receipt_in_message, received
-from chartrier_client.flows.acts_table import acts_in_table
-from chartrier_client.flows.deliberations import register
-from chartrier_client.flows.refusal import FlowError
-from chartrier_client.flows.template import shipped_template
+from chartrier_client.municipal.acts import Act
+from chartrier_client.municipal.acts_messages import act_in_message, receipt_in_message, received
+from chartrier_client.municipal.acts_table import acts_in_table
+from chartrier_client.municipal.deliberations import register
+from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.template import shipped_template
 from chartrier_client.samples.council import HEADINGS, ROWS, papers_of_sessions
 from tests.builders.judged_flows import PARTIES, findings_of, manifest_of, outline, rules_of
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chartrier_client.flows.refusal import FlowError
-from chartrier_client.flows.staff import Agent, agent_from, agent_sip
-from chartrier_client.flows.template import shipped_template
+from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.staff import Agent, agent_from, agent_sip
+from chartrier_client.municipal.template import shipped_template
 from chartrier_client.samples.agent import papers_of_an_agent
 from chartrier_client.samples.papers import write_papers
 from tests.builders.judged_flows import PARTIES, findings_of, manifest_of, outline, rules_of

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from chartrier_client import Rule, RuleCategory
-from chartrier_client.flows import template
-from chartrier_client.flows.refusal import FlowError
-from chartrier_client.flows.template import SHIPPED, read_template, shipped_template
+from chartrier_client.municipal import template
+from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.template import SHIPPED, read_template, shipped_template
 from services.admin.domain.faults import formats_faults, identifier_fault
 from services.admin.domain.rule import Category, rule_faults
 from services.admin.domain.rule import Rule as AdminRule

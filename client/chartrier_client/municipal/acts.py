@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from chartrier_client.flows.fields import missing_faults
-from chartrier_client.flows.refusal import Fault, FlowError, refuse
+from chartrier_client.language import Text
+from chartrier_client.municipal.fields import missing_faults
+from chartrier_client.municipal.refusal import FlowError, refuse
 
 NATURES = {
     "1": "Délibération",
@@ -48,36 +49,36 @@ class Act:
         )
 
 
-def nature_fault(nature: str) -> Fault | None:
+def nature_fault(nature: str) -> Text | None:
     """Tell what is wrong with a nature that is given."""
     if nature in NATURES or not nature:
         return None
-    return Fault(f"nature : « {nature} » n'est pas un code de 1 à 6", f"nature: “{nature}” is not a code from 1 to 6")
+    return Text(f"nature : « {nature} » n'est pas un code de 1 à 6", f"nature: “{nature}” is not a code from 1 to 6")
 
 
-def matter_fault(matter: str) -> Fault | None:
+def matter_fault(matter: str) -> Text | None:
     """Tell what is wrong with a matter that is given."""
     if _MATTER.fullmatch(matter) or not matter:
         return None
-    return Fault(
+    return Text(
         f"matiere : « {matter} » n'est pas un code de matière (3.1)",
         f"matiere: “{matter}” is not the code of a matter (3.1)",
     )
 
 
-def paper_fault(path: Path) -> Fault | None:
+def paper_fault(path: Path) -> Text | None:
     """Tell what is wrong with a paper of an act."""
     if path.is_file() and not path.is_symlink():
         return None
-    return Fault(f"le fichier {path.name} manque", f"the file {path.name} is missing")
+    return Text(f"le fichier {path.name} manque", f"the file {path.name} is missing")
 
 
 def paper_in(folder: Path, name: str) -> Path:
     """Return where a paper named by a table or a message is; raises `FlowError` for one outside the folder."""
     path = folder / name
     if not name:
-        raise FlowError(folder.name, [Fault("fichier manque", "fichier is missing")])
+        raise FlowError(folder.name, [Text("fichier manque", "fichier is missing")])
     if not path.resolve().is_relative_to(folder.resolve()):
-        outside = Fault(f"le fichier {name} est hors du dossier", f"the file {name} is outside the folder")
+        outside = Text(f"le fichier {name} est hors du dossier", f"the file {name} is outside the folder")
         raise FlowError(folder.name, [outside])
     return path

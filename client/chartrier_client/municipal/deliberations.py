@@ -5,11 +5,12 @@ from itertools import groupby
 from typing import Any
 
 from chartrier_client.description import Keyword, Level, Rule, SourceFile, Unit
-from chartrier_client.flows.acts import DELIBERATION, NATURES, Act
-from chartrier_client.flows.fields import french_day
-from chartrier_client.flows.prepared import Parties, PreparedSip
-from chartrier_client.flows.refusal import Fault, FlowError
-from chartrier_client.flows.template import FlowTemplate
+from chartrier_client.language import Text
+from chartrier_client.municipal.acts import DELIBERATION, NATURES, Act
+from chartrier_client.municipal.fields import french_day
+from chartrier_client.municipal.prepared import Parties, PreparedSip
+from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.template import FlowTemplate
 from chartrier_client.sip import SipBuilder
 
 
@@ -40,11 +41,11 @@ def _refuse_twice(acts: Iterable[Act]) -> None:
     numbers: set[str] = set()
     for act in acts:
         if act.number in numbers:
-            twice = Fault(f"le numéro {act.number} revient deux fois", f"the number {act.number} comes twice")
+            twice = Text(f"le numéro {act.number} revient deux fois", f"the number {act.number} comes twice")
             raise FlowError("registre", [twice])
         numbers.add(act.number)
     if not numbers:
-        raise FlowError("registre", [Fault("aucun acte", "no act")])
+        raise FlowError("registre", [Text("aucun acte", "no act")])
 
 
 def _gathering(session: Iterable[Act]) -> str:

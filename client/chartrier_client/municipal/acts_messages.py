@@ -7,9 +7,10 @@ from pathlib import Path
 
 from lxml import etree
 
-from chartrier_client.flows.acts import Act, paper_in
-from chartrier_client.flows.fields import day_fault, day_of
-from chartrier_client.flows.refusal import Fault, FlowError
+from chartrier_client.language import Text
+from chartrier_client.municipal.acts import Act, paper_in
+from chartrier_client.municipal.fields import day_fault, day_of
+from chartrier_client.municipal.refusal import FlowError
 
 NAMESPACE = "http://www.interieur.gouv.fr/ACTES#v1.1-20040216"
 _ACTES = f"{{{NAMESPACE}}}"
@@ -49,7 +50,7 @@ def receipt_in_message(message: Path) -> Receipt:
     root = _root(message, "ARActe")
     identifier = _attribute(root, "IDActe")
     if not identifier:
-        raise FlowError(message.name, [Fault("IDActe manque", "IDActe is missing")])
+        raise FlowError(message.name, [Text("IDActe manque", "IDActe is missing")])
     return Receipt(identifier, day_of(_attribute(root, "DateReception")))
 
 
@@ -63,15 +64,15 @@ def _root(message: Path, name: str) -> etree._Element:
     try:
         document = etree.parse(message, parser)
     except etree.XMLSyntaxError as error:
-        unread = Fault(f"ce n'est pas du XML bien formé : {error}", f"not well-formed XML: {error}")
+        unread = Text(f"ce n'est pas du XML bien formé : {error}", f"not well-formed XML: {error}")
         raise FlowError(message.name, [unread]) from error
     root = document.getroot()
     found = etree.QName(root).text
     if document.docinfo.doctype:
-        declared = Fault("un message ACTES n'a pas de DOCTYPE", "an ACTES message has no DOCTYPE")
+        declared = Text("un message ACTES n'a pas de DOCTYPE", "an ACTES message has no DOCTYPE")
         raise FlowError(message.name, [declared])
     if found != _ACTES + name:
-        other = Fault(f"la racine est {found}, et non {name} d'ACTES", f"the root is {found}, not {name} of ACTES")
+        other = Text(f"la racine est {found}, et non {name} d'ACTES", f"the root is {found}, not {name} of ACTES")
         raise FlowError(message.name, [other])
     return root
 

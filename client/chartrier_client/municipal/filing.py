@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from chartrier_client.description import Level, SourceFile, Unit
-from chartrier_client.flows.refusal import Fault, FlowError
+from chartrier_client.language import Text
+from chartrier_client.municipal.refusal import FlowError
 from chartrier_client.sip import SipBuilder
 
 
@@ -13,11 +14,11 @@ def entries_in(folder: Path) -> list[Path]:
     Raises `FlowError` for what is no folder, and for a link or a device below it.
     """
     if not folder.is_dir():
-        raise FlowError(str(folder), [Fault("ce n'est pas un dossier", "it is not a folder")])
+        raise FlowError(str(folder), [Text("ce n'est pas un dossier", "it is not a folder")])
     entries = sorted(folder.iterdir())
     for entry in entries:
         if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
-            odd = Fault(
+            odd = Text(
                 "ce n'est ni un fichier ni un dossier : retirez-le, ou copiez ce qu'il désigne",
                 "it is neither a file nor a folder: take it out, or copy what it names",
             )
@@ -43,4 +44,4 @@ def add_entries(builder: SipBuilder, unit: str, folder: Path) -> None:
 def refuse_empty(folder: Path) -> None:
     """Raise `FlowError` for a folder in which there is nothing to archive."""
     if not holds_a_file(folder):
-        raise FlowError(str(folder), [Fault("ce dossier est vide", "this folder is empty")])
+        raise FlowError(str(folder), [Text("ce dossier est vide", "this folder is empty")])

@@ -10,11 +10,12 @@ from datetime import date
 from pathlib import Path
 
 from chartrier_client.description import Keyword, Level, Unit
-from chartrier_client.flows.fields import french_day, missing_faults, siret_fault
-from chartrier_client.flows.filing import add_entries, entries_in, holds_a_file, refuse_empty
-from chartrier_client.flows.prepared import Parties, PreparedSip
-from chartrier_client.flows.refusal import Fault, FlowError, refuse
-from chartrier_client.flows.template import FlowTemplate
+from chartrier_client.language import Text
+from chartrier_client.municipal.fields import french_day, missing_faults, siret_fault
+from chartrier_client.municipal.filing import add_entries, entries_in, holds_a_file, refuse_empty
+from chartrier_client.municipal.prepared import Parties, PreparedSip
+from chartrier_client.municipal.refusal import FlowError, refuse
+from chartrier_client.municipal.template import FlowTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,11 @@ def phases_of(template: FlowTemplate) -> tuple[Phase, ...]:
             for told in template.more["phases"]
         )
     except (KeyError, TypeError) as error:
-        absent = Fault(f"{error} manque aux phases du modèle", f"the phases of the template have no {error}")
+        absent = Text(f"{error} manque aux phases du modèle", f"the phases of the template have no {error}")
         raise FlowError(template.name, [absent]) from error
     for phase in phases:
         if phase.starts not in {"notified", "ended"}:
-            odd = Fault(
+            odd = Text(
                 f"la phase {phase.folder} commence par « notified » ou « ended »",
                 f"the phase {phase.folder} starts at “notified” or “ended”",
             )
@@ -87,10 +88,10 @@ def _refuse_unfiled(folder: Path, phases: tuple[Phase, ...]) -> None:
     refuse(folder.name, _unfiled(folder, known, listed))
 
 
-def _unfiled(folder: Path, known: set[str], listed: str) -> Iterator[Fault]:
+def _unfiled(folder: Path, known: set[str], listed: str) -> Iterator[Text]:
     for entry in entries_in(folder):
         if entry.is_file() or entry.name not in known:
-            yield Fault(
+            yield Text(
                 f"{entry.name} n'est rangé dans aucune phase ({listed})",
                 f"{entry.name} is filed in no phase ({listed})",
             )
@@ -114,11 +115,11 @@ def _phase_unit(contract: Contract, phase: Phase, template: FlowTemplate) -> Uni
     return Unit(phase.title, Level.FILE, rules=tuple(template.rule(name, starts) for name in phase.rules))
 
 
-def _order_fault(contract: Contract) -> Fault | None:
+def _order_fault(contract: Contract) -> Text | None:
     if contract.notified <= contract.ended:
         return None
     notified, ended = french_day(contract.notified), french_day(contract.ended)
-    return Fault(
+    return Text(
         f"notifié le {notified}, il ne peut être terminé le {ended}",
         f"notified on {contract.notified}, it cannot have ended on {contract.ended}",
     )

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from chartrier_client.flows.refusal import Fault
+from chartrier_client.language import Text
 
 # A SIRET ends with Luhn's key; the offices of La Poste have a sum of digits that is a multiple of five (INSEE).
 LA_POSTE = "356000000"
@@ -24,9 +24,9 @@ def columns_of(row: Mapping[str, str | None]) -> dict[str, str]:
     return {column_of(heading): (value or "").strip() for heading, value in row.items()}
 
 
-def missing_faults(row: Mapping[str, str], names: Iterable[str]) -> list[Fault]:
+def missing_faults(row: Mapping[str, str], names: Iterable[str]) -> list[Text]:
     """Tell which fields have no value."""
-    return [Fault(f"{name} manque", f"{name} is missing") for name in names if not row.get(name)]
+    return [Text(f"{name} manque", f"{name} is missing") for name in names if not row.get(name)]
 
 
 def day_of(text: str) -> date | None:
@@ -40,30 +40,30 @@ def day_of(text: str) -> date | None:
         return None
 
 
-def day_fault(name: str, text: str) -> Fault | None:
+def day_fault(name: str, text: str) -> Text | None:
     """Tell what is wrong with a day."""
     if day_of(text) is not None:
         return None
     if not text:
-        return Fault(f"{name} manque", f"{name} is missing")
-    return Fault(
+        return Text(f"{name} manque", f"{name} is missing")
+    return Text(
         f"{name} : « {text} » n'est pas une date (2026-03-26 ou 26/03/2026)",
         f"{name}: “{text}” is not a day (2026-03-26 or 26/03/2026)",
     )
 
 
-def siret_fault(name: str, text: str) -> Fault | None:
+def siret_fault(name: str, text: str) -> Text | None:
     """Tell what is wrong with a SIRET: its length, its digits or its key."""
     if not text:
-        return Fault(f"{name} : le SIRET manque", f"{name}: the SIRET is missing")
+        return Text(f"{name} : le SIRET manque", f"{name}: the SIRET is missing")
     if not re.fullmatch(r"[0-9]{14}", text):
-        return Fault(
+        return Text(
             f"{name} : « {text} » n'est pas un SIRET de 14 chiffres",
             f"{name}: “{text}” is not a SIRET of 14 digits",
         )
     if _luhn(text) or (text.startswith(LA_POSTE) and sum(map(int, text)) % 5 == 0):
         return None
-    return Fault(f"{name} : la clé du SIRET {text} est fausse", f"{name}: the check digit of SIRET {text} is wrong")
+    return Text(f"{name} : la clé du SIRET {text} est fausse", f"{name}: the check digit of SIRET {text} is wrong")
 
 
 def french_day(day: date) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 from chartrier_client.administration import AgreementTerms, RuleCode
 from chartrier_client.description import Rule, RuleCategory
-from chartrier_client.flows.refusal import Fault, FlowError
+from chartrier_client.language import Text
+from chartrier_client.municipal.refusal import FlowError
 
 SHIPPED = ("accounting", "staff", "deliberations", "procurement")
 """The flows that have a template here."""
@@ -39,7 +40,7 @@ class FlowTemplate:
         """Return a rule of the template as a unit bears it; raises `FlowError` where the template has none."""
         if name not in self.rules:
             raise _unusable(
-                self.name, Fault(f"la règle « {name} » manque au modèle", f"the template has no rule “{name}”")
+                self.name, Text(f"la règle « {name} » manque au modèle", f"the template has no rule “{name}”")
             )
         known = self.rules[name]
         return Rule(known.category, known.code, start, known.final_action)
@@ -47,7 +48,7 @@ class FlowTemplate:
 
 def shipped_template(flow: str) -> FlowTemplate:
     """Return the example that ships with the client: one of `SHIPPED`."""
-    return _read(flow, files("chartrier_client.flows") / "templates" / f"{flow}.toml")
+    return _read(flow, files("chartrier_client.municipal") / "templates" / f"{flow}.toml")
 
 
 def read_template(path: Path) -> FlowTemplate:
@@ -69,12 +70,12 @@ def _read(name: str, source: Traversable | Path) -> FlowTemplate:
         }
         return FlowTemplate(name, AgreementTerms(establishment="", **terms), codes, told)
     except KeyError as error:
-        absent = Fault(f"{error} manque au modèle", f"the template has no {error}")
+        absent = Text(f"{error} manque au modèle", f"the template has no {error}")
         raise _unusable(name, absent) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        unread = Fault(f"le modèle ne peut être lu : {error}", f"the template cannot be read: {error}")
+        unread = Text(f"le modèle ne peut être lu : {error}", f"the template cannot be read: {error}")
         raise _unusable(name, unread) from error
 
 
-def _unusable(name: str, fault: Fault) -> FlowError:
+def _unusable(name: str, fault: Text) -> FlowError:
     return FlowError(name, [fault])

@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 from xml.parsers import expat
 
-from chartrier_client.flows.fields import day_fault, day_of, siret_fault
-from chartrier_client.flows.refusal import Fault, FlowError, refuse
+from chartrier_client.language import Text
+from chartrier_client.municipal.fields import day_fault, day_of, siret_fault
+from chartrier_client.municipal.refusal import FlowError, refuse
 
 NAMESPACE = "http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/aller"
 ROOT = f"{NAMESPACE} PES_Aller"
@@ -81,7 +82,7 @@ def read_pes(path: Path) -> PesFlow:
                 parser.Parse(chunk, False)  # noqa: FBT003 (pyexpat takes no keyword)
             parser.Parse(b"", True)  # noqa: FBT003
     except expat.ExpatError as error:
-        unread = Fault(f"ce n'est pas du XML bien formé : {error}", f"not well-formed XML: {error}")
+        unread = Text(f"ce n'est pas du XML bien formé : {error}", f"not well-formed XML: {error}")
         raise FlowError(path.name, [unread]) from error
     except _NotOurs as error:
         raise FlowError(path.name, [error.fault]) from error
@@ -91,7 +92,7 @@ def read_pes(path: Path) -> PesFlow:
 class _NotOurs(Exception):
     def __init__(self, fr: str, en: str) -> None:
         super().__init__(en)
-        self.fault = Fault(fr, en)
+        self.fault = Text(fr, en)
 
 
 @dataclass(slots=True)
@@ -156,7 +157,7 @@ def _flow(place: str, reading: _Reading) -> PesFlow:
     refuse(
         place,
         [
-            None if said["NomFic"] else Fault("NomFic manque", "NomFic is missing"),
+            None if said["NomFic"] else Text("NomFic manque", "NomFic is missing"),
             day_fault("DteStr", said["DteStr"]),
             siret_fault("IdColl", said["IdColl"]),
         ],

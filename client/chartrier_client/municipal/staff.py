@@ -6,7 +6,8 @@ from datetime import date
 from pathlib import Path
 
 from chartrier_client.description import Keyword, Level, Unit
-from chartrier_client.flows.fields import (
+from chartrier_client.language import Text
+from chartrier_client.municipal.fields import (
     columns_of,
     day_fault,
     day_of,
@@ -14,10 +15,10 @@ from chartrier_client.flows.fields import (
     missing_faults,
     siret_fault,
 )
-from chartrier_client.flows.filing import add_entries, refuse_empty
-from chartrier_client.flows.prepared import Parties, PreparedSip
-from chartrier_client.flows.refusal import Fault, refuse
-from chartrier_client.flows.template import FlowTemplate
+from chartrier_client.municipal.filing import add_entries, refuse_empty
+from chartrier_client.municipal.prepared import Parties, PreparedSip
+from chartrier_client.municipal.refusal import refuse
+from chartrier_client.municipal.template import FlowTemplate
 
 # Nobody is an agent at thirteen, nor at a hundred: one of the two dates is another's.
 YOUNGEST, OLDEST = 14, 100
@@ -94,12 +95,12 @@ def _unit(agent: Agent, template: FlowTemplate) -> Unit:
     )
 
 
-def _age_fault(agent: Agent) -> Fault | None:
+def _age_fault(agent: Agent) -> Text | None:
     age = agent.departure.year - agent.birth.year
     if agent.birth < agent.departure and YOUNGEST <= age <= OLDEST:
         return None
     born, left = french_day(agent.birth), french_day(agent.departure)
-    return Fault(
+    return Text(
         f"né le {born}, il ne peut être parti le {left} : l'une des deux dates est fausse",
         f"born on {agent.birth}, he cannot have left on {agent.departure}: one of the two days is wrong",
     )

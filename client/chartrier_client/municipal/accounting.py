@@ -10,11 +10,12 @@ from datetime import date
 from pathlib import Path
 
 from chartrier_client.description import Keyword, Level, SourceFile, Unit
-from chartrier_client.flows.fields import french_day
-from chartrier_client.flows.pes import DOMAINS, Bordereau, PesFlow, read_pes
-from chartrier_client.flows.prepared import Parties, PreparedSip
-from chartrier_client.flows.refusal import Fault, FlowError
-from chartrier_client.flows.template import FlowTemplate
+from chartrier_client.language import Text
+from chartrier_client.municipal.fields import french_day
+from chartrier_client.municipal.pes import DOMAINS, Bordereau, PesFlow, read_pes
+from chartrier_client.municipal.prepared import Parties, PreparedSip
+from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.template import FlowTemplate
 from chartrier_client.sip import SipBuilder
 
 XML = "application/xml"
@@ -75,18 +76,18 @@ def one_a_night(sendings: Sequence[Sending], night: date, parties: Parties, temp
 
 def _refuse_mixture(sendings: Sequence[Sending], flows: Sequence[PesFlow]) -> None:
     if not flows:
-        raise FlowError("PES", [Fault("aucun flux à verser", "no flow to deposit")])
+        raise FlowError("PES", [Text("aucun flux à verser", "no flow to deposit")])
     seen: dict[str, Sending] = {}
     for flow, sending in zip(flows, sendings, strict=True):
         if flow.siret != flows[0].siret:
-            other = Fault(
+            other = Text(
                 f"le SIRET {flow.siret} n'est pas celui des autres flux ({flows[0].siret})",
                 f"SIRET {flow.siret} is not that of the other flows ({flows[0].siret})",
             )
             raise FlowError(sending.flow.name, [other])
         if flow.name in seen:
             first = seen[flow.name].flow.name
-            twice = Fault(f"NomFic {flow.name} est déjà celui de {first}", f"{first} has NomFic {flow.name} too")
+            twice = Text(f"NomFic {flow.name} est déjà celui de {first}", f"{first} has NomFic {flow.name} too")
             raise FlowError(sending.flow.name, [twice])
         seen[flow.name] = sending
 

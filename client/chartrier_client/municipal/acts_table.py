@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from chartrier_client.flows.acts import Act, paper_in
-from chartrier_client.flows.fields import column_of, columns_of, day_fault, day_of, missing_faults
-from chartrier_client.flows.refusal import Fault, FlowError, refuse
+from chartrier_client.language import Text
+from chartrier_client.municipal.acts import Act, paper_in
+from chartrier_client.municipal.fields import column_of, columns_of, day_fault, day_of, missing_faults
+from chartrier_client.municipal.refusal import FlowError, refuse
 
 REQUIRED = ("date", "numero", "nature", "matiere", "objet", "fichier")
 BETWEEN_ANNEXES = "|"
@@ -30,16 +31,16 @@ def acts_in_table(table: Path) -> tuple[Act, ...]:
     absent = [name for name in REQUIRED if name not in headings]
     if absent:
         named = ", ".join(absent)
-        raise FlowError(table.name, [Fault(f"colonnes absentes : {named}", f"columns that are missing: {named}")])
+        raise FlowError(table.name, [Text(f"colonnes absentes : {named}", f"columns that are missing: {named}")])
     acts: list[Act] = []
-    faults: list[Fault] = []
+    faults: list[Text] = []
     for row in reader:
         try:
             acts.append(_act(row, table.parent))
         except FlowError as error:
             faults.extend(_on_line(reader.line_num, error))
     if not acts and not faults:
-        faults = [Fault("aucun acte", "no act")]
+        faults = [Text("aucun acte", "no act")]
     if faults:
         raise FlowError(table.name, faults)
     return tuple(acts)
@@ -63,7 +64,7 @@ def _act(row: dict[str | None, Any], folder: Path) -> Act:
     refuse(
         f"acte {told['numero']}",
         [
-            Fault("plus de cellules que de colonnes", "more cells than columns") if None in row else None,
+            Text("plus de cellules que de colonnes", "more cells than columns") if None in row else None,
             *missing_faults(told, REQUIRED),
             day_fault("date", told["date"]) if told["date"] else None,
         ],
@@ -81,6 +82,6 @@ def _act(row: dict[str | None, Any], folder: Path) -> Act:
     )
 
 
-def _on_line(number: int, error: FlowError) -> Iterator[Fault]:
+def _on_line(number: int, error: FlowError) -> Iterator[Text]:
     for fault in error.faults:
-        yield Fault(f"ligne {number} : {fault.fr}", f"line {number}: {fault.en}")
+        yield Text(f"ligne {number} : {fault.fr}", f"line {number}: {fault.en}")
