@@ -19,6 +19,21 @@ PASSING = {408, 429, 503, 507}
 """What passes by itself, by its status (RFC 6585, RFC 9110, RFC 4918)."""
 
 
+@pytest.fixture
+def a_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the source of a room may be written, for the reader to read that alone."""
+    for folder in ("services/room", "shared"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "shared" / "problems.py").write_text("_BY_STATUS = {}", encoding="utf-8")
+    monkeypatch.setattr(reading, "ROOT", tmp_path)
+    caches = (reading._calls, reading._module)  # noqa: SLF001 (what it remembers of the real source)
+    for cache in caches:
+        cache.cache_clear()
+    yield tmp_path / "services" / "room" / "api.py"
+    for cache in caches:
+        cache.cache_clear()
+
+
 def expressions(said: Said) -> Iterator[str]:
     for node in (said.fr, said.extra, said.headers):
         if node is not None:
@@ -88,3 +103,30 @@ def test_the_code_that_a_function_is_told_is_read_where_it_is_called() -> None:
 
 def test_errors_of_tokens_are_those_of_oauth() -> None:
     assert token_errors().keys() == {"invalid_client", "invalid_request", "unsupported_grant_type"}
+
+
+@pytest.mark.parametrize(
+    ("source", "codes"),
+    [
+        ('raise Problem(400, "plain", "Un", "One")', {"plain"}),
+        ('raise Problem(409, "first" if one else "second", "Un", "One")', {"first", "second"}),
+        ('def no(code):\n    return Problem(404, code, "Un", "One")\nA = "told"\nraise no(A)', {"told"}),
+        (
+            'ROWS = {1: ("a", "Un", "One"), 2: ("b", "Deux", "Two")}\n'
+            "def no(n):\n    code, fr, en = ROWS[n]\n    return Problem(410, code, fr, en)",
+            {"a", "b"},
+        ),
+    ],
+    ids=["plain", "a choice", "a maker", "a table"],
+)
+def test_codes_are_read_however_they_are_said(a_room: Path, source: str, codes: set[str]) -> None:
+    a_room.write_text(source, encoding="utf-8")
+
+    assert {said.code for said in problems_said()} == codes
+    assert unread_places() == set()
+
+
+def test_one_that_cannot_be_read_is_not_passed_over(a_room: Path) -> None:
+    a_room.write_text('def no():\n    raise Problem(400, somewhere.code, "Un", "One")', encoding="utf-8")
+
+    assert unread_places() == {"services/room/api.py:no"}

@@ -31,6 +31,7 @@ class Followed:
 
     said: str
     folder: Path
+    environment: dict[str, str]
 
 
 def as_one_script(folder: Path) -> str:
@@ -70,7 +71,7 @@ def followed(all_in_one: AllInOne, tmp_path_factory: pytest.TempPathFactory) -> 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return Followed(done.stdout, folder)
+    return Followed(done.stdout, folder, environment)
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +128,20 @@ def test_what_was_received_is_balanced(followed: Followed, kept: dict[str, tuple
     assert len(kept) == 6
     assert '"balanced": true' in followed.said
     assert '"received": 6' in followed.said
+
+
+def test_the_nightly_batch_leaves_to_a_person_what_waiting_does_not_mend(followed: Followed) -> None:
+    for name in ("casse.xml", "casse_ack.xml"):
+        (followed.folder / "inbox" / name).write_text("<PES_Aller>", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "nightly.py"],
+        cwd=followed.folder,
+        env=followed.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert "la racine est « PES_Aller »" in done.stderr
