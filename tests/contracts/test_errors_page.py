@@ -112,8 +112,8 @@ def test_errors_of_tokens_are_those_of_oauth() -> None:
         ('raise Problem(409, "first" if one else "second", "Un", "One")', {"first", "second"}),
         ('def no(code):\n    return Problem(404, code, "Un", "One")\nA = "told"\nraise no(A)', {"told"}),
         (
-            'ROWS = {1: ("a", "Un", "One"), 2: ("b", "Deux", "Two")}\n'
-            "def no(n):\n    code, fr, en = ROWS[n]\n    return Problem(410, code, fr, en)",
+            'ROWS = {1: ("a", "Un", "One"), 2: ("b", "Deux", "Two")}\ndef no(n):\n    code, fr, en = ROWS[n]\n'
+            + "    return Problem(410, code, fr, en)",
             {"a", "b"},
         ),
     ],
