@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from uuid import UUID
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -57,6 +57,16 @@ def spanning(
             span.set_status(StatusCode.ERROR)
             span.set_attribute("error.type", type(error).__name__)
             raise
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Ask for what belongs to no trace: work that is there for many, one after the other."""
+    token = attach(Context())
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 @contextmanager

@@ -87,8 +87,9 @@ def until_idle(levers: Levers, *, patience: float = PATIENCE) -> None:
 
 
 _OUTBOX = "SELECT topic, attempts, last_error FROM outbox"
+# A receiver that does not answer is tried for days, and holds up no deposit.
 _WORK = """SELECT kind, key, epoch, attempts, not_before - now() AS wait, leased_until - now() AS lease, last_error
-    FROM work WHERE not_before < now() + interval '1 hour'"""
+    FROM work WHERE not_before < now() + interval '1 hour' AND kind <> 'retry_webhooks'"""
 _DEAD = "SELECT topic, reason FROM dead_letter"
 _HEADS = "SELECT sender, batch, sha512 FROM journal_head"
 _LONGEST = 600

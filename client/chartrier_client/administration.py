@@ -40,6 +40,7 @@ class AgreementTerms:
     submission_agencies: tuple[str, ...] = ()
     """Agencies that a manifest may name in each role, by identifier; nothing is asked of a role that has none."""
     quota_bytes: int | None = None
+    decision_days: int | None = None
     """How many bytes of files are taken in all."""
     sandbox: bool = False
     """Whether everything deposited is judged and answered, and nothing kept."""
@@ -133,6 +134,7 @@ def create_agreement(client: Client, terms: AgreementTerms) -> str:
         "message_signature": terms.message_signature,
         "signatures_required": terms.signatures_required,
         "message_signature_required": terms.message_signature_required,
+        "decision_days": terms.decision_days,
     }
     return text(client.post("/admin/v1/agreements", _given(body)), "id")
 

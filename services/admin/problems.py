@@ -77,3 +77,45 @@ def version_conflict(current: int) -> Problem:
         f"The current version is {current}: read it again before changing it.",
         extra={"version": current},
     )
+
+
+def clients_only() -> Problem:
+    """Return the answer to somebody who is no client of ours, and so could own no endpoint."""
+    return Problem(
+        403,
+        "clients_only",
+        "Un webhook appartient à un client de l'archive : demandez-le avec son jeton.",
+        "A webhook belongs to a client of the archive: ask for it with its token.",
+    )
+
+
+def event_not_yours(events: Sequence[str]) -> Problem:
+    """Return the answer to somebody who wants to hear what none of their mandates lets them read."""
+    named = ", ".join(events)
+    return Problem(
+        403,
+        "event_not_yours",
+        f"Aucun de vos mandats ne permet de recevoir : {named}.",
+        f"None of your mandates lets you hear: {named}.",
+        extra={"events": list(events)},
+    )
+
+
+def too_many_webhooks(most: int) -> Problem:
+    """Return the answer to a client that has all the endpoints it may have."""
+    return Problem(
+        409,
+        "too_many_webhooks",
+        f"Un client a au plus {most} webhooks : modifiez-en un, ou supprimez-en.",
+        f"A client has at most {most} webhooks: change one, or remove some.",
+    )
+
+
+def webhook_disabled() -> Problem:
+    """Return the answer to whoever wants something sent to an endpoint that hears nothing."""
+    return Problem(
+        409,
+        "webhook_disabled",
+        "Ce webhook est désactivé : réactivez-le d'abord.",
+        "This webhook is disabled: enable it first.",
+    )

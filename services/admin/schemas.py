@@ -76,6 +76,7 @@ class Terms(Body):
     message_signature: Literal["ignore", "record", "warn", "reject"] = "ignore"
     signatures_required: Annotated[bool, Field(strict=True)] = False
     message_signature_required: Annotated[bool, Field(strict=True)] = False
+    decision_days: Annotated[int, Field(ge=1, le=365, strict=True)] | None = None
 
 
 class NewAgreement(Terms):

@@ -1,13 +1,14 @@
 """What an operator may set for admin, beside what every room has."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class AdminSettings(BaseSettings):
-    """How an installation gets its first client; read once, then passed down."""
+    """How an installation gets its first client, tokens and webhooks; read once, then passed down."""
 
     model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
 
@@ -28,3 +29,21 @@ class AdminSettings(BaseSettings):
 
     wrong_secret_burst: int = Field(default=20, ge=1)
     """Wrong secrets at once, of one client from one address."""
+
+    webhook_http: bool = False
+    """Whether webhooks may go in clear (``http://``): for networks that are one's own."""
+
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that are not public and to which webhooks may go nevertheless."""
+
+    webhook_ca: FilePath | None = None
+    """Certificates (PEM) of authorities that receivers are believed by, beside the public ones."""
+
+    webhook_slots: int = Field(default=32, ge=1, le=256)
+    """Webhooks on their way at once in each process, one an endpoint; a quarter more to endpoints that fail."""
+
+    webhook_log_days: int = Field(default=30, ge=1, le=3650)
+    """How long a delivery that has ended is shown, and may be replayed."""
+
+    webhook_patience_days: int = Field(default=5, ge=1, le=365)
+    """How long an endpoint may answer nothing but failures before it is disabled."""

@@ -76,6 +76,7 @@ agreement_version = Table(
     Column("message_signature", Text, nullable=False, server_default="ignore"),
     Column("signatures_required", Boolean, nullable=False, server_default="false"),
     Column("message_signature_required", Boolean, nullable=False, server_default="false"),
+    Column("decision_days", Integer),
     Column("published_by", Text, nullable=False),
     _since("published_at"),
 )
@@ -137,3 +138,43 @@ rule = Table(
     Column("final_action", Text),
     _since("published_at"),
 )
+
+webhook = Table(
+    "webhook",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("client", UUID, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", ARRAY(Text), nullable=False),
+    Column("establishments", ARRAY(UUID)),
+    Column("description", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="enabled"),
+    Column("disabled_for", Text),
+    Column("secret", LargeBinary, nullable=False),
+    Column("former_secret", LargeBinary),
+    Column("former_until", DateTime(timezone=True)),
+    Column("failing_since", DateTime(timezone=True)),
+    Column("rests_until", DateTime(timezone=True)),
+    _since("created_at"),
+    _since("changed_at"),
+)
+"""Endpoints of clients; no establishments stands for all that their client's mandates cover."""
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("webhook", UUID, nullable=False),
+    Column("message", UUID, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("establishment", UUID),
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="pending"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("attempts", JSONB, nullable=False, server_default="[]"),
+    _since("created_at"),
+    _since("next_at"),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("trace", Text),
+)
+"""One event for one endpoint; `message` is what its receiver knows it by."""

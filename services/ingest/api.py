@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest import queries
 from services.ingest.agreements import agreement_for, known_agreement, most_bytes
+from services.ingest.deciding import decide
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.findings_catalogue import catalogue
-from services.ingest.handlers import decide
 from services.ingest.html_page import shown
 from services.ingest.multipart import boundary_of, sip_part
 from services.ingest.parts import Ingest
@@ -41,6 +41,9 @@ router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
 PAGE = 50
 XML = "application/xml"
 JSON = "application/json"
+
+WRITTEN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""A text of some lines: what XML and PostgreSQL can hold."""
 
 
 def _ingest(request: Request) -> Ingest:
@@ -202,7 +205,7 @@ class DecisionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["accept", "refuse"]
-    reason: str = Field(default="", max_length=2000)
+    reason: str = Field(default="", max_length=2000, pattern=WRITTEN)
 
 
 @router.post("/transfers/{transfer_id}/decision", status_code=202)

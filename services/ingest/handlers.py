@@ -11,14 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.ingest import intake, lanes, queries
-from services.ingest.agreements import refuse_suspended
+from services.ingest import lanes, queries
 from services.ingest.domain.agreement import ReplyCodes
-from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, is_refused
-from services.ingest.domain.records import findings_of_json, findings_to_json
+from services.ingest.domain.records import findings_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState, has_passed
-from services.ingest.parts import Ingest
 from services.ingest.queries import Move, Transfer
 from services.ingest.replies import package_key, vocabulary_of, write_reply
 from shared.messages.admin import AgreementPublishedV1
@@ -33,7 +30,6 @@ from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.port import ObjectStore
-from shared.problems import Problem
 
 PROCESS = "process"
 """The one kind of long work here: check a transfer, then build its AIP."""
@@ -68,7 +64,7 @@ async def await_catalogue(tx: Transaction, messages: Sequence[AipStoredV1]) -> N
 
 async def build_again(tx: Transaction, messages: Sequence[AipStorageRefusedV1]) -> None:
     """What lay in staging was not what we announced: build it again from the same plan."""
-    transfers = await _locked(tx, [message.transfer_id for message in messages])
+    transfers = await locked(tx, [message.transfer_id for message in messages])
     for message in messages:
         transfer = transfers[message.transfer_id]
         if transfer.state is TransferState.STORING:
@@ -104,7 +100,7 @@ def _acceptance(transfer: Transfer, catalogued: AipCataloguedV1) -> JournalLineV
 
 async def grant(staging: ObjectStore, tx: Transaction, messages: Sequence[DepositRecordedV1]) -> None:
     """The journal holds the deposits: responsibility has passed, and the replies say so and since when."""
-    transfers = await _locked(tx, [message.transfer_id for message in messages])
+    transfers = await locked(tx, [message.transfer_id for message in messages])
     due = {
         message.transfer_id: message
         for message in messages
@@ -157,6 +153,7 @@ def _completed(transfer: Transfer) -> TransferCompletedV1:
         aip_id=transfer.aip_id,
         finding_codes=_codes(transfer.findings),
         reply_key=transfer.reply_key or "",
+        agreement=transfer.agreement,
     )
 
 
@@ -182,11 +179,20 @@ async def reject(
     (moved,) = await queries.move(tx.connection, [Move(transfer, TransferState.REJECTED, values)])
     await _sweep(tx, transfer)
     codes = _codes(refused.findings)
-    told = SipRejectedV1(transfer_id=transfer.id, establishment=transfer.establishment, finding_codes=codes)
-    tx.post(told, cause=cause)
+    tx.post(_rejected(moved, codes), cause=cause)
     details = {"sip_sha512": transfer.sha512, "findings": " ".join(sorted(set(codes)))}
     tx.journal(line(transfer, "transfer.rejected", "room:ingest", details).model_copy(update={"outcome": "ko"}))
     return moved
+
+
+def _rejected(transfer: Transfer, codes: tuple[str, ...]) -> SipRejectedV1:
+    return SipRejectedV1(
+        transfer_id=transfer.id,
+        establishment=transfer.establishment,
+        finding_codes=codes,
+        agreement=transfer.agreement,
+        reply_key=transfer.reply_key,
+    )
 
 
 async def keep_nothing(
@@ -213,34 +219,6 @@ def staged_keys(transfer: Transfer) -> list[str]:
     return keys if transfer.aip_id is None else [*keys, aip_key(transfer.aip_id)]
 
 
-async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: bool, reason: str) -> None:
-    """Do what an archivist decided.
-
-    Raises a 409 `Problem` when the transfer awaits no decision, or is to be accepted under a suspended agreement.
-    """
-    async with ingest.database.begin() as tx:
-        transfer = (await _locked(tx, [transfer_id]))[transfer_id]
-        if transfer.state is not TransferState.AWAITING_DECISION:
-            raise Problem(
-                409,
-                "no_decision_awaited",
-                f"Ce versement n'attend pas de décision (état : {transfer.state}).",
-                f"This transfer awaits no decision (state: {transfer.state}).",
-            )
-        if accept:
-            await refuse_suspended(tx.connection, transfer.agreement)
-        verdict = "accepted" if accept else "refused"
-        tx.journal(line(transfer, "transfer.decided", archivist, {"decision": verdict}))
-        if accept:
-            await queries.move(tx.connection, [Move(transfer, TransferState.STORING, {"reason": reason or None})])
-            await enqueue(tx, PROCESS, lanes.further(transfer))
-            return
-        await intake.count(tx.connection, {transfer.agreement: -(transfer.counts or {}).get("bytes", 0)})
-        refusal = found("DECISION_REFUSED", "decision", reason=reason)
-        findings = (*findings_of_json(transfer.findings), refusal)
-        await reject(ingest.staging, tx, transfer, findings, {"reason": reason})
-
-
 def aip_key(aip_id: UUID) -> str:
     """Return where an AIP lies until storage has it on every site."""
     return f"aips/{aip_id}"
@@ -263,7 +241,7 @@ def _codes(findings: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(finding["code"] for finding in findings)
 
 
-async def _locked(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Transfer]:
+async def locked(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Transfer]:
     """Return these transfers, locked. Raises `Rejected` when one does not exist."""
     found = await queries.lock_transfers(tx.connection, ids)
     unknown = set(ids) - found.keys()
@@ -282,6 +260,6 @@ async def _require_passed(
     rest = set(ids) - moved.keys()
     if not rest:
         return
-    for transfer in (await _locked(tx, list(rest))).values():
+    for transfer in (await locked(tx, list(rest))).values():
         if not has_passed(transfer.state, state):
             raise IllegalStep(f"transfer {transfer.id} is {transfer.state}, not {state}")

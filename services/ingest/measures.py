@@ -3,6 +3,7 @@
 from prometheus_client import Gauge
 
 from services.ingest import queries
+from services.ingest.awaiting import overdue
 from services.ingest.domain.transfer import NEXT
 from services.ingest.domain.upload import UploadState
 from services.ingest.uploads import queries as uploads
@@ -11,6 +12,7 @@ from shared.messaging.transaction import RoomDatabase
 
 PENDING = Gauge("chartrier_transfers_pending", "Transfers that are neither accepted nor refused yet", ("state",))
 PENDING_AGE = Gauge("chartrier_transfers_pending_oldest_seconds", "Age of the oldest of them", ("state",))
+OVERDUE = Gauge("chartrier_decisions_overdue", "Transfers that await a decision beyond their term")
 LAST_DEPOSIT = Gauge("chartrier_last_deposit_timestamp_seconds", "When the last transfer was received (0: never)")
 UPLOADS = Gauge("chartrier_uploads", "Uploads whose bytes come, or are being put together", ("state",))
 UPLOADS_AGE = Gauge("chartrier_uploads_oldest_seconds", "Age of the oldest of them", ("state",))
@@ -24,8 +26,10 @@ async def measure_transfers(database: RoomDatabase) -> None:
     async with database.reading() as connection:
         rows = await queries.pending(connection)
         last = await queries.last_received(connection)
+        late = await overdue(connection)
     show(PENDING, {**_NONE, **{(state,): count for state, count, _ in rows}})
     show(PENDING_AGE, {**_NONE, **{(state,): float(age) for state, _, age in rows}})
+    OVERDUE.set(late)
     LAST_DEPOSIT.set(0 if last is None else last.timestamp())
 
 

@@ -63,6 +63,7 @@ class Transfer:
     granted_at: datetime | None
     reply_key: str | None
     dry_run: bool = False
+    decide_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ _STEP = (
 )
 
 
-def _transfer(row: Row[Any]) -> Transfer:
+def transfer_of(row: Row[Any]) -> Transfer:
+    """Return the transfer of a row that has all its columns."""
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
     return Transfer(**values | {"state": TransferState(values["state"])})
 
@@ -104,7 +106,7 @@ async def add_transfers(connection: AsyncConnection, arrivals: Sequence[Mapping[
     """Add transfers and return them by id; left out are those whose bytes their establishment deposited before."""
     first = {"state": TransferState.RECEIVED, "steps": [_step(TransferState.RECEIVED)]}
     rows = await connection.execute(_ADD, [{**first, **values} for values in arrivals])
-    return {row.id: _transfer(row) for row in rows}
+    return {row.id: transfer_of(row) for row in rows}
 
 
 async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sha512: str) -> Transfer | None:
@@ -116,7 +118,7 @@ async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sh
         ~transfer.c.dry_run,
     )
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else _transfer(row)
+    return None if row is None else transfer_of(row)
 
 
 MessageName = tuple[UUID, str, str]
@@ -139,7 +141,7 @@ async def transfers_of_messages(
 async def lock_transfers(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Transfer]:
     """Return transfers by id, locked until the transaction ends; those that do not exist are left out."""
     rows = await connection.execute(_BY_IDS_LOCKED, {"wanted": list(ids)})
-    return {row.id: _transfer(row) for row in rows}
+    return {row.id: transfer_of(row) for row in rows}
 
 
 async def list_transfers(
@@ -160,12 +162,12 @@ async def list_transfers(
     query = query.where(~transfer.c.dry_run) if state is None else query.where(transfer.c.state == state)
     if before is not None:
         query = query.where(transfer.c.id < before)
-    return [_transfer(row) for row in await connection.execute(query)]
+    return [transfer_of(row) for row in await connection.execute(query)]
 
 
 async def find_transfers(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Transfer]:
     """Return transfers by id, as they are; those that do not exist are left out."""
-    return {row.id: _transfer(row) for row in await connection.execute(_BY_IDS, {"wanted": list(ids)})}
+    return {row.id: transfer_of(row) for row in await connection.execute(_BY_IDS, {"wanted": list(ids)})}
 
 
 async def step(
@@ -174,7 +176,7 @@ async def step(
     """Take those of these transfers that stand at `origin` to the state after it, and return them by id."""
     check_step(origin, following)
     values = {"wanted": list(ids), "origin": origin, "following": following, "step": [_step(following)], "at": now()}
-    return {row.id: _transfer(row) for row in await connection.execute(_STEP, values)}
+    return {row.id: transfer_of(row) for row in await connection.execute(_STEP, values)}
 
 
 async def move(connection: AsyncConnection, moves: Sequence[Move]) -> list[Transfer]:

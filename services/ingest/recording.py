@@ -6,23 +6,26 @@ transfer could wait for each other.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
 from services.ingest import queries
 from services.ingest.admission import Judged, admit
+from services.ingest.deciding import await_decision
 from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
-from services.ingest.domain.records import findings_to_json, header_to_json, plan_to_json
+from services.ingest.domain.records import findings_to_json, header_of_json, header_to_json, plan_to_json
 from services.ingest.domain.transfer import IllegalStep, TransferState
 from services.ingest.handlers import aip_key, keep_nothing, line, reject
 from services.ingest.pipeline.aip.builder import AipSummary
+from services.ingest.pipeline.reply import can_answer
 from services.ingest.queries import Move, Transfer
 from services.ingest.tasks import Checked
 from shared.clock import now, rfc3339
 from shared.identifiers import new_id
-from shared.messages.ingest import AipBuiltV1, MemberV1
+from shared.messages.ingest import AipBuiltV1, MemberV1, TransferAcknowledgedV1
 from shared.messaging.lease import Lease
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import confirm, finish
@@ -60,10 +63,27 @@ class Built:
 async def acknowledge(tx: Transaction, held: Lease, transfer: Transfer, header: Mapping[str, Any]) -> None:
     """Record the header of a transfer whose checks go on: it can be acknowledged from then on.
 
-    The columns a message is known by wait for the verdict, which settles two transfers of one message.
+    The columns a message is known by wait for the verdict, which settles two transfers of one message. Checks that
+    begin anew find the header there, and tell nobody again.
     """
+    before = (await queries.lock_transfers(tx.connection, [transfer.id]))[transfer.id]
     await queries.record_header(tx.connection, transfer.id, header)
+    _tell_acknowledged(tx, held, before, header)
     await confirm(tx, held)
+
+
+def _tell_acknowledged(tx: Transaction, held: Lease, before: Transfer, header: Mapping[str, Any] | None) -> None:
+    """Tell of the acknowledgement if it is with this header that it can be had; nobody hears of a dry run."""
+    if before.dry_run or _can_be_acknowledged(before.header) or not _can_be_acknowledged(header):
+        return
+    told = TransferAcknowledgedV1(
+        transfer_id=before.id, establishment=before.establishment, agreement=before.agreement
+    )
+    tx.post(told, cause=held.cause)
+
+
+def _can_be_acknowledged(header: Mapping[str, Any] | None) -> bool:
+    return header is not None and can_answer(header_of_json(header))
 
 
 async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judged]) -> list[Concluded]:
@@ -74,6 +94,10 @@ async def conclude(staging: ObjectStore, tx: Transaction, judged: Sequence[Judge
         # A plan once committed is never replaced.
         raise IllegalStep(f"transfer {', '.join(moved_on)} has been concluded before")
     await confirm(tx, *(one.held for one in judged))
+    for one in judged:
+        header = one.checked.header
+        told_header = None if header is None else header_to_json(header)
+        _tell_acknowledged(tx, one.held, locked[one.transfer.id], told_header)
     admitted = await admit(tx.connection, judged)
     concluded = [await _verdict(staging, tx, one, told) for one, told in zip(judged, admitted, strict=True)]
     # Closed with the verdict, unless it is to be built next: a decision taken right after must find no work in
@@ -104,9 +128,22 @@ async def _verdict(staging: ObjectStore, tx: Transaction, judged: Judged, findin
         "aip_id": plan.aip_id,
         **named,
     }
-    following = TransferState.STORING if automatic else TransferState.AWAITING_DECISION
-    (moved,) = await queries.move(tx.connection, [Move(transfer, following, values)])
+    if automatic:
+        (moved,) = await queries.move(tx.connection, [Move(transfer, TransferState.STORING, values)])
+    else:
+        moved = await _awaiting(tx, judged, values)
     return Concluded(moved, Recipe(plan, checked.inventory))
+
+
+async def _awaiting(tx: Transaction, judged: Judged, values: Mapping[str, Any]) -> Transfer:
+    """Have an archivist decide, within the term of the agreement as it is now."""
+    at, days = now(), judged.agreement.decision_days
+    decide_by = None if days is None else at + timedelta(days=days)
+    awaiting = Move(judged.transfer, TransferState.AWAITING_DECISION, {**values, "decide_by": decide_by})
+    (moved,) = await queries.move(tx.connection, [awaiting])
+    if decide_by is not None:
+        await await_decision(tx, moved, at, decide_by)
+    return moved
 
 
 def _plan(judged: Judged, findings: tuple[Finding, ...]) -> BuildPlan:

@@ -36,6 +36,7 @@ transfer = Table(
     Column("granted_at", DateTime(timezone=True)),
     Column("reply_key", Text),
     Column("dry_run", Boolean, nullable=False, server_default="false"),
+    Column("decide_by", DateTime(timezone=True)),
 )
 
 agreement = Table(

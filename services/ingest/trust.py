@@ -19,6 +19,7 @@ from services.ingest.domain.errors import UnusableTrust
 Asn1: TypeAlias = Any
 """A value of asn1crypto, which publishes no types."""
 
+_MOST_TOLD: Final = 10
 _PEM = re.compile(rb"-----BEGIN ")
 _CERTIFICATES: Final = frozenset({"CERTIFICATE", "TRUSTED CERTIFICATE"})
 _SUFFIXES: Final = frozenset({".pem", ".crt", ".cer", ".der", ".crl"})
@@ -72,13 +73,16 @@ def _files(place: Path) -> list[Path]:
 def _load(stamps: tuple[tuple[Path, int, int], ...]) -> Trust:
     anchors: list[Asn1] = []
     crls: list[tuple[bytes, Asn1]] = []
+    spoiled = []
     for path, _, _ in stamps:
         try:
             _take(path.read_bytes(), anchors, crls)
-        except (OSError, ValueError, TypeError) as error:
-            # Of a setting that is one file, its name would be a part.
-            which = path.name if len(stamps) > 1 else "a file"
-            raise UnusableTrust(f"{which} is neither a certificate nor a CRL, in PEM or DER") from error
+        except (OSError, ValueError, TypeError):
+            spoiled.append(path.name)
+    if spoiled:
+        # Of a setting that is one file, its name would be a part.
+        which = ", ".join(spoiled[:_MOST_TOLD]) if len(stamps) > 1 else "the file"
+        raise UnusableTrust(f"certificates and CRLs in PEM or DER are expected, and cannot be read in: {which}")
     if not anchors:
         raise UnusableTrust("a PEM file, or a folder, with at least one certificate is expected")
     unique = {each.dump(): each for each in anchors}

@@ -1,10 +1,11 @@
 """Transfers as the HTTP surface shows them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from services.ingest.domain.finding_texts import details, text
-from services.ingest.domain.findings import Finding, is_refused
+from services.ingest.domain.findings import Finding, Severity, is_refused
 from services.ingest.domain.mend_texts import mend
 from services.ingest.domain.records import findings_of_json, header_of_json
 from services.ingest.domain.transfer import TransferState
@@ -39,7 +40,22 @@ def transfer_view(transfer: Transfer, language: str) -> dict[str, Any]:
         "steps": transfer.steps,
         "counts": transfer.counts,
         "reason": transfer.reason,
+        "decide_by": None if transfer.decide_by is None else rfc3339(transfer.decide_by),
         "depositor": transfer.depositor,
+    }
+
+
+def waiting_view(transfer: Transfer, at: datetime) -> dict[str, Any]:
+    """Show a transfer that awaits its decision: what whoever decides wants to know first."""
+    findings = findings_of_json(transfer.findings)
+    due = transfer.decide_by
+    return summary_view(transfer) | {
+        "depositor": transfer.depositor,
+        "counts": transfer.counts,
+        "findings": {each.value: sum(one.severity is each for one in findings) for each in Severity},
+        "finding_codes": sorted({one.code for one in findings}),
+        "decide_by": None if due is None else rfc3339(due),
+        "overdue": due is not None and due <= at,
     }
 
 

@@ -8,12 +8,13 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from services.ingest import api, handlers, intake_api, reconciliation_api
+from services.ingest import api, decisions_api, handlers, intake_api, reconciliation_api
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.clamd_sessions import Sessions
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.arrivals import JUDGE
+from services.ingest.deciding import REMIND, remind
 from services.ingest.dry_runs import forget_dry_runs
 from services.ingest.explainer import Explainer, prepare
 from services.ingest.lanes import PATIENCE_SECONDS
@@ -101,7 +102,6 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
                 lane=Lane.LARGE,
                 lease_seconds=lasts,
             ),
-            WorkLoop(database, {handlers.SWEEP: workshop.sweep}, slots=8, lease_seconds=lasts),
             # Apart: whoever sent the last bytes of an upload waits for its transfer.
             *(
                 WorkLoop(
@@ -110,6 +110,12 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
                 for lane, slots in ((Lane.USUAL, 4), (Lane.LARGE, 2))
             ),
             WorkLoop(database, {FORGET_PIECES: partial(forget_pieces, ingest)}, slots=2, lease_seconds=lasts),
+            WorkLoop(
+                database,
+                {handlers.SWEEP: workshop.sweep, REMIND: partial(remind, database)},
+                slots=8,
+                lease_seconds=lasts,
+            ),
         ),
         dependencies=(staging_of(staging), *_scanner(own)),
         close=(children.close, large_children.close, explainer.close, staging.close),
@@ -136,7 +142,8 @@ def _chores(own: IngestSettings, staging: ObjectStore) -> Sequence[Chore]:
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (api.router, uploads_api.router, reconciliation_api.router, intake_api.router):
+    rooms = (api, uploads_api, reconciliation_api, intake_api, decisions_api)
+    for each in (one.router for one in rooms):
         routes.include_router(each)
     return routes
 

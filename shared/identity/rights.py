@@ -22,6 +22,7 @@ class Permission(StrEnum):
     ORGANISATION_MANAGE = "organisation.manage"
     AGREEMENT_MANAGE = "agreement.manage"
     CLIENT_MANAGE = "client.manage"
+    WEBHOOK_MANAGE = "webhook.manage"
 
 
 class Role(StrEnum):
@@ -41,10 +42,17 @@ class Role(StrEnum):
 _P = Permission
 
 RIGHTS: dict[Role, frozenset[Permission]] = {
-    Role.DEPOSITOR: frozenset({_P.TRANSFER_DEPOSIT, _P.TRANSFER_READ, _P.AGREEMENT_READ}),
+    Role.DEPOSITOR: frozenset({_P.TRANSFER_DEPOSIT, _P.TRANSFER_READ, _P.AGREEMENT_READ, _P.WEBHOOK_MANAGE}),
     Role.READER: frozenset({_P.CATALOGUE_READ, _P.CONTENT_READ}),
     Role.PRODUCER: frozenset(
-        {_P.TRANSFER_READ, _P.CATALOGUE_READ, _P.CONTENT_READ, _P.AGREEMENT_READ, _P.COPIES_READ}
+        {
+            _P.TRANSFER_READ,
+            _P.CATALOGUE_READ,
+            _P.CONTENT_READ,
+            _P.AGREEMENT_READ,
+            _P.COPIES_READ,
+            _P.WEBHOOK_MANAGE,
+        }
     ),
     Role.ARCHIVIST: frozenset(
         {
@@ -57,6 +65,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.ORGANISATION_READ,
             _P.AGREEMENT_READ,
             _P.AGREEMENT_MANAGE,
+            _P.WEBHOOK_MANAGE,
         }
     ),
     Role.CONTROL_AUTHORITY: frozenset(
@@ -79,6 +88,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.COPIES_READ,
             _P.SPACE_READ,
             _P.TRANSFER_READ,
+            _P.WEBHOOK_MANAGE,
         }
     ),
 }

@@ -56,6 +56,7 @@ class AgreementV1(Part):
     `signatures` tells what becomes of the electronic signatures of its files, `message_signature` of that of the
     manifest itself: not looked at, told in the AIP alone, or a warning, or a refusal, where they are not valid. The
     two that follow make a missing one count for the same.
+    `decision_days`: within how many days an archivist should decide, where one does; None: whenever.
     """
 
     id: UUID
@@ -88,6 +89,7 @@ class AgreementV1(Part):
     message_signature: Literal["ignore", "record", "warn", "reject"] = "ignore"
     signatures_required: bool = False
     message_signature_required: bool = False
+    decision_days: int | None = None
 
 
 class AgreementPublishedV1(Message):

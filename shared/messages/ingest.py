@@ -1,7 +1,9 @@
-"""What ingest tells: a SIP came in, an AIP is ready to be stored, a transfer has ended."""
+"""What ingest tells: a SIP came in, its header was read, an AIP is ready to be stored, a transfer has ended."""
 
 from typing import ClassVar
 from uuid import UUID
+
+from pydantic import AwareDatetime
 
 from shared.messages.message import ByteCount, Message, Part, Sha512
 
@@ -16,6 +18,16 @@ class SipReceivedV1(Message):
     staging_key: str
     size: ByteCount
     sha512: Sha512
+
+
+class TransferAcknowledgedV1(Message):
+    """The header of a transfer was read: its SEDA Acknowledgement can be had. Told once, and never of a dry run."""
+
+    topic: ClassVar[str] = "transfer.acknowledged.v1"
+
+    transfer_id: UUID
+    establishment: UUID
+    agreement: UUID
 
 
 class MemberV1(Part):
@@ -40,8 +52,20 @@ class AipBuiltV1(Message):
     catalogue: MemberV1
 
 
+class DecisionRemindedV1(Message):
+    """A transfer still awaits an archivist: its term ends soon or, `overdue`, has ended. Each is told once."""
+
+    topic: ClassVar[str] = "decision.reminded.v1"
+
+    transfer_id: UUID
+    establishment: UUID
+    agreement: UUID
+    decide_by: AwareDatetime
+    overdue: bool
+
+
 class TransferCompletedV1(Message):
-    """A transfer was accepted: responsibility has passed to the archive."""
+    """A transfer was accepted: responsibility has passed to the archive. `agreement`: None from an older sender."""
 
     topic: ClassVar[str] = "transfer.completed.v1"
 
@@ -50,13 +74,20 @@ class TransferCompletedV1(Message):
     aip_id: UUID
     finding_codes: tuple[str, ...]
     reply_key: str
+    agreement: UUID | None = None
 
 
 class SipRejectedV1(Message):
-    """A transfer was refused; nothing of it is kept but the trace."""
+    """A transfer was refused; nothing of it is kept but the trace.
+
+    `reply_key` is None where its header was never read: there is no SEDA answer to it. `agreement`: None from an
+    older sender.
+    """
 
     topic: ClassVar[str] = "sip.rejected.v1"
 
     transfer_id: UUID
     establishment: UUID
     finding_codes: tuple[str, ...]
+    agreement: UUID | None = None
+    reply_key: str | None = None

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from shared.messages.access import DipOrderedV1
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1
 from shared.messages.data_management import AipCataloguedV1
-from shared.messages.ingest import AipBuiltV1, SipReceivedV1
+from shared.messages.ingest import (
+    AipBuiltV1,
+    DecisionRemindedV1,
+    SipReceivedV1,
+    SipRejectedV1,
+    TransferAcknowledgedV1,
+    TransferCompletedV1,
+)
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
 from shared.messages.proof import DepositRecordedV1
@@ -24,6 +31,7 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
     "access.build_dip": (DipOrderedV1,),
+    "admin.announce": (TransferAcknowledgedV1, TransferCompletedV1, SipRejectedV1, DecisionRemindedV1),
 }
 
 ROUTES: Mapping[str, tuple[str, ...]] = {

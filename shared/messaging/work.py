@@ -17,7 +17,7 @@ raise `StaleLease`, which rolls its transaction back.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -75,6 +75,20 @@ _ENQUEUE_LEASED = (
     .values(epoch=1, attempts=1, leased_until=func.clock_timestamp() + _seconds("lease_seconds"))
     .on_conflict_do_nothing()
     .returning(work.c.id, work.c.key)
+)
+
+_SOONER = func.coalesce(bindparam("moment", type_=DateTime(timezone=True)), func.now())
+
+_HASTEN = (
+    update(work)
+    .where(
+        work.c.kind == bindparam("of_kind"),
+        work.c.key == bindparam("of_key"),
+        work.c.leased_until.is_(None),
+        func.isfinite(work.c.not_before),
+        work.c.not_before > _SOONER,
+    )
+    .values(not_before=_SOONER)
 )
 
 _OURS = (work.c.id == bindparam("row_id")) & (work.c.epoch == bindparam("row_epoch"))
@@ -162,6 +176,15 @@ async def _hand(tx: Transaction, kind: str, pieces: Sequence[Piece], hands: Hand
         for key, piece in reversed(by_key.items())
         if key in ids
     ]
+
+
+async def hasten(tx: Transaction, kind: str, key: str, moment: datetime | None = None) -> None:
+    """Have work that waits for later be ready at a moment (None: now); what is held, or abandoned, stays as it is."""
+    wanted = {"of_kind": kind, "of_key": key, "moment": moment}
+    if (await tx.connection.execute(_HASTEN, wanted)).rowcount and moment is None:
+        hands = tx.hands.get((kind, Lane.USUAL))
+        if hands is not None:
+            tx.afterwards.append(lambda _committed: hands.look())
 
 
 def _row(tx: Transaction, kind: str, piece: Piece) -> dict[str, Any]:

@@ -18,6 +18,14 @@ SAID = problems_said()
 PASSING = {408, 429, 503, 507}
 """What passes by itself, by its status (RFC 6585, RFC 9110, RFC 4918)."""
 
+TABLE = """
+ROWS = {1: ("a", "Un", "One"), 2: ("b", "Deux", "Two")}
+
+def no(n):
+    code, fr, en = ROWS[n]
+    return Problem(410, code, fr, en)
+"""
+
 
 @pytest.fixture
 def a_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -111,11 +119,7 @@ def test_errors_of_tokens_are_those_of_oauth() -> None:
         ('raise Problem(400, "plain", "Un", "One")', {"plain"}),
         ('raise Problem(409, "first" if one else "second", "Un", "One")', {"first", "second"}),
         ('def no(code):\n    return Problem(404, code, "Un", "One")\nA = "told"\nraise no(A)', {"told"}),
-        (
-            'ROWS = {1: ("a", "Un", "One"), 2: ("b", "Deux", "Two")}\ndef no(n):\n    code, fr, en = ROWS[n]\n'
-            + "    return Problem(410, code, fr, en)",
-            {"a", "b"},
-        ),
+        (TABLE, {"a", "b"}),
     ],
     ids=["plain", "a choice", "a maker", "a table"],
 )

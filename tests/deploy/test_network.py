@@ -134,7 +134,7 @@ def test_every_room_has_a_policy_of_its_own(name: str) -> None:
 
 
 @every_overlay
-def test_only_those_that_have_stores_or_signatures_to_fetch_may_leave_the_cluster(name: str) -> None:
+def test_only_those_that_have_stores_signatures_to_fetch_or_webhooks_to_send_may_leave_the_cluster(name: str) -> None:
     there = everyone(name)
     policies = of_kind(overlay(name), "NetworkPolicy")
     leaving = {
@@ -145,7 +145,7 @@ def test_only_those_that_have_stores_or_signatures_to_fetch_may_leave_the_cluste
     rooms = rooms_in(there)
     with_stores = {workload for workload, room in rooms.items() if room in {"ingest", "storage", "access"}}
 
-    assert leaving == with_stores | (there.keys() & {"Deployment/clamav", *OPERATED})
+    assert leaving == with_stores | {"Deployment/admin-worker"} | (there.keys() & {"Deployment/clamav", *OPERATED})
 
 
 @every_overlay

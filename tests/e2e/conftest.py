@@ -14,6 +14,9 @@ from shared.rooms import ROOMS
 from tests.e2e.collector import Collector, collecting
 from trials.towns import Archive
 
+WEBHOOKS = {"CHARTRIER_WEBHOOK_HTTP": "true", "CHARTRIER_WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
+"""Receivers of tests are on loopback, in clear."""
+
 
 class AllInOne:
     """The all-in-one process of a folder; may be killed and started again on the same state."""
@@ -23,7 +26,7 @@ class AllInOne:
         (self.port,) = ports.free_ports(1)
         self.base_url = f"http://127.0.0.1:{self.port}"
         # Whatever they say at their most talkative, logs name nobody (test_nothing_personal.py).
-        self.told: dict[str, str] = {"CHARTRIER_LOG_LEVEL": "DEBUG"}
+        self.told: dict[str, str] = {"CHARTRIER_LOG_LEVEL": "DEBUG", **WEBHOOKS}
         self.mark: processes.Mark | None = None
 
     def start(self) -> None:
@@ -84,7 +87,7 @@ def full_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -
     home = tmp_path_factory.mktemp("full-stack")
     (port,) = ports.free_ports(1)
     try:
-        yield stack.up(home, port, stack.Plan(also={"CHARTRIER_OTLP_ENDPOINT": collector.endpoint}))
+        yield stack.up(home, port, stack.Plan(also={"CHARTRIER_OTLP_ENDPOINT": collector.endpoint, **WEBHOOKS}))
     finally:
         stack.down(home)
 

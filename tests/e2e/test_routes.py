@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ BODIES: dict[Route, dict[str, Any]] = {
     ("PATCH", "/admin/v1/organisations/{reference}"): {"name": "Autre nom"},
     ("PATCH", "/admin/v1/clients/{client_id}"): {"state": "disabled"},
     ("POST", "/admin/v1/clients/{client_id}/secret"): {"overlap_seconds": 0},
+    ("PATCH", "/admin/v1/webhooks/{webhook_id}"): {"description": "Autre"},
+    ("POST", "/admin/v1/webhooks/{webhook_id}/rotate-secret"): {"overlap_seconds": 0},
+    ("POST", "/admin/v1/webhooks/{webhook_id}/replay"): {"since": "2026-01-01T00:00:00Z"},
 }
 
 HEADERS: dict[str, dict[str, str]] = {
@@ -115,7 +119,7 @@ HEADERS: dict[str, dict[str, str]] = {
 
 
 def references(path: str, owner: Belongings) -> list[str]:
-    """What a path's one parameter may be, for what an owner has; an id or, where allowed, an identifier."""
+    """What a path's first parameter may be, for what an owner has; an id or, where allowed, an identifier."""
     parameter = path.partition("{")[2].partition("}")[0]
     if parameter != "reference":
         return [owner.ids[parameter]]
@@ -130,7 +134,8 @@ def asked(http: httpx.Client, route: Route, url: str, body: dict[str, Any] | Non
 
 def requests(archive: Archive, owner: Belongings | None) -> Iterator[tuple[Route, str, Any]]:
     """Every request that names what an owner has, or, of nobody, what does not exist."""
-    for route, operation in described(archive):
+    # What is removed is asked for last.
+    for route, operation in sorted(described(archive), key=lambda each: each[0][0] == "DELETE"):
         path = route[1]
         if "{" not in path:
             continue
@@ -138,7 +143,10 @@ def requests(archive: Archive, owner: Belongings | None) -> Iterator[tuple[Route
         assert body or "requestBody" not in operation, f"what would {route} be sent?"
         parameter = path[path.index("{") : path.index("}") + 1]
         for reference in (str(uuid4()), "personne") if owner is None else references(path, owner):
-            yield route, path.replace(parameter, reference), body
+            rest = path.replace(parameter, reference)
+            for name in re.findall(r"{(\w+)}", rest):
+                rest = rest.replace(f"{{{name}}}", str(uuid4()) if owner is None else owner.ids[name])
+            yield route, rest, body
 
 
 def test_what_does_not_exist_is_not_found(archive: Archive, mine: Belongings) -> None:
@@ -206,6 +214,7 @@ def test_no_list_shows_anything_of_another_town(archive: Archive, mine: Belongin
         "/admin/v1/clients",
         "/admin/v1/establishments",
         "/admin/v1/organisations",
+        "/admin/v1/webhooks",
         "/data_management/v1/units",
         "/ingest/v1/transfers",
         "/proof/v1/journals",
@@ -243,6 +252,8 @@ def orders(foreign: Belongings) -> Iterator[tuple[Route, dict[str, Any], set[int
     yield ("POST", "/admin/v1/establishments"), {"json": terms}, {403}
     yield ("POST", "/admin/v1/organisations"), {"json": {**terms, "kind": "control_authority"}}, {403}
     yield ("PUT", "/admin/v1/rules"), {"json": {"rules": [rule]}}, {403, 422}
+    webhook = {"url": "https://receiver.invalid/", "events": ["transfer.accepted"], "establishments": [abroad]}
+    yield ("POST", "/admin/v1/webhooks"), {"json": webhook}, {404}
     for place, status in ((abroad, 404), ("*", 403)):
         mandate = {"establishment": place, "roles": ["reader"]}
         yield ("POST", "/admin/v1/clients"), {"json": {"name": "Espion", "mandates": [mandate]}}, {status}

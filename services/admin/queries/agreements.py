@@ -32,6 +32,7 @@ TERMS = (
     "message_signature",
     "signatures_required",
     "message_signature_required",
+    "decision_days",
 )
 """The columns of a version that mean what the field of the same name in `AgreementV1` means."""
 

@@ -67,6 +67,7 @@ class Agreement:
     The lists of agencies are identifiers, an empty one meaning all; `quota_bytes` bounds all that is taken under it.
     `signatures` are those of its files, `message_signature` that of the manifest; a required one that is missing
     counts as one that is not valid.
+    `decision_days`: within how many an archivist should decide.
     """
 
     id: UUID
@@ -99,3 +100,4 @@ class Agreement:
     message_signature: Signatures = Signatures.IGNORE
     signatures_required: bool = False
     message_signature_required: bool = False
+    decision_days: int | None = None

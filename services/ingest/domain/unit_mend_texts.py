@@ -92,6 +92,10 @@ UNIT_MENDS: Final[dict[str, Mend]] = {
         "it a MessageIdentifier of its own.",
         "SEDA 2.x, MessageIdentifier",
     ),
+    "DECISION_ACCEPTED": Mend(
+        "Rien à faire : ces mots accompagnent l’acceptation.",
+        "Nothing to do: these words come with the acceptance.",
+    ),
     "DECISION_REFUSED": Mend(
         "Lisez le motif, corrigez le versement, ou voyez l’archiviste.",
         "Read the reason, mend the transfer, or see the archivist.",

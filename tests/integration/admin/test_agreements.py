@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.messages.admin import AgreementPublishedV1, AgreementV1
-from tests.integration.admin.conftest import House
+from tests.integration.admin.house import House
 
 pytestmark = pytest.mark.integration
 
@@ -34,6 +34,7 @@ TERMS: dict[str, Any] = {
     "message_signature": "reject",
     "signatures_required": True,
     "message_signature_required": True,
+    "decision_days": 30,
 }
 
 
@@ -84,6 +85,7 @@ async def test_without_terms_it_is_strict(house: House) -> None:
         ({"match_header": "maybe"}, "invalid_request"),
         ({"reply_codes": "roman"}, "invalid_request"),
         ({"max_bytes": 0}, "invalid_request"),
+        ({"decision_days": 0}, "invalid_request"),
         ({"quota_bytes": 0}, "invalid_request"),
         ({"signatures": "maybe"}, "invalid_request"),
         ({"signatures_required": "yes"}, "invalid_request"),

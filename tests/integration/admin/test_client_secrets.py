@@ -7,7 +7,7 @@ import pytest
 
 from services.admin.domain.secret import LONGEST_OVERLAP, OVERLAP, FormerSecret, keep, matches_any
 from shared.clock import now
-from tests.integration.admin.conftest import House
+from tests.integration.admin.house import House
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.admin.conftest import House
+from tests.integration.admin.house import House
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration

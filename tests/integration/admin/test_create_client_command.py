@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.builders.callers import BASE
-from tests.integration.admin.conftest import SECRET, House
+from tests.integration.admin.house import SECRET, House
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration

@@ -14,7 +14,7 @@ from services.admin.queries import clients
 from services.local.postgres import Postgres
 from shared.identity.caller import Scope
 from tests.builders.callers import BASE
-from tests.integration.admin.conftest import House, open_house
+from tests.integration.admin.house import House, open_house
 from tests.servers import Databases, fresh
 
 pytestmark = pytest.mark.integration

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.messages.admin import OrganisationChangedV1
-from tests.integration.admin.conftest import House
+from tests.integration.admin.house import House
 
 pytestmark = pytest.mark.integration
 

@@ -33,7 +33,7 @@ from shared.rates import Turnstile
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 from tests.builders.callers import BASE
-from tests.integration.admin.conftest import SECRET
+from tests.integration.admin.house import SECRET
 from tests.servers import Databases, fresh
 
 pytestmark = pytest.mark.integration

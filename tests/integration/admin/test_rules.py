@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.admin.conftest import House
+from tests.integration.admin.house import House
 
 pytestmark = pytest.mark.integration
 

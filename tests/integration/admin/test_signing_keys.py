@@ -12,7 +12,7 @@ from services.admin.handlers.keys import AlreadyRotating, Rotation
 from services.admin.queries import keys as queries
 from services.admin.sealing import Seal
 from services.admin.signing import Signer
-from tests.integration.admin.conftest import SECRET, House
+from tests.integration.admin.house import SECRET, House
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration

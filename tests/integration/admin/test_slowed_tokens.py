@@ -15,7 +15,7 @@ from shared.rates import Turnstile
 from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_verifier
-from tests.integration.admin.conftest import SECRET, House
+from tests.integration.admin.house import SECRET, House
 
 pytestmark = pytest.mark.integration
 

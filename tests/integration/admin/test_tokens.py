@@ -12,7 +12,7 @@ import pytest
 from shared.identity.caller import Mandate, mandates_of
 from shared.identity.rights import Role
 from tests.builders.callers import BASE
-from tests.integration.admin.conftest import House
+from tests.integration.admin.house import House
 
 pytestmark = pytest.mark.integration
 

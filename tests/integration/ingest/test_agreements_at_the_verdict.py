@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest import handlers, queries
+from services.ingest import queries
+from services.ingest.deciding import decide
 from services.ingest.domain.transfer import TransferState
 from services.ingest.worker import Workshop
 from shared.messages.admin import AgreementV1
@@ -98,13 +99,13 @@ async def test_nobody_accepts_under_a_suspended_agreement(bench: Bench) -> None:
     suspended = await publish(bench, agreement, state="suspended")
 
     with pytest.raises(Problem) as problem:
-        await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+        await decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
 
     assert (problem.value.status, problem.value.code) == (409, "agreement_suspended")
     assert (await bench.transfer(deposited.id)).state is TransferState.AWAITING_DECISION
     assert await bench.lines("transfer.decided") == []
     await publish(bench, suspended, state="active")
-    await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+    await decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
     assert (await bench.transfer(deposited.id)).state is TransferState.STORING
 
 
@@ -114,6 +115,6 @@ async def test_a_suspended_agreement_does_not_keep_an_archivist_from_refusing(be
     await bench.process()
     await publish(bench, agreement, state="suspended")
 
-    await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=False, reason="Déjà versé.")
+    await decide(bench.ingest, deposited.id, "client:archivist", accept=False, reason="Déjà versé.")
 
     assert (await bench.transfer(deposited.id)).state is TransferState.REJECTED

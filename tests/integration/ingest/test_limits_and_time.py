@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from services.ingest import handlers
 from services.ingest.adapters.children import ChildTooSlow
+from services.ingest.deciding import decide
 from services.ingest.domain.finding_texts import text
 from services.ingest.domain.records import findings_of_json
 from services.ingest.domain.transfer import TransferState
@@ -83,7 +84,7 @@ async def test_a_deposit_beyond_a_limit_is_refused_by_its_name(bench: Bench) -> 
 async def test_what_was_accepted_is_built_whatever_an_operator_lowers_then(bench: Bench) -> None:
     deposited = await bench.deposit(agreement=await bench.agreement(decision="archivist"))
     await bench.process()
-    await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+    await decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
     names = ("max_files", "max_expanded_bytes", "max_ratio", "ratio_floor", "max_path_bytes", "max_archive_depth")
     of_manifests = ("max_manifest_bytes", "max_manifest_gap", "max_manifest_depth", "max_units")
     lowered = told(bench, **dict.fromkeys((*names, *of_manifests), 1))

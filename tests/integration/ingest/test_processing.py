@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.ingest import handlers, queries
+from services.ingest.deciding import decide
 from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import aip_key
 from services.ingest.replies import package_key
@@ -314,7 +315,7 @@ async def test_an_archivist_accepts_and_the_aip_is_built_from_what_was_checked(b
     assert await bench.told(AipBuiltV1) == []
     plan = await bench.plan(deposited.id)
 
-    await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+    await decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
     await bench.process()
 
     assert await bench.plan(deposited.id) == plan is not None
@@ -327,13 +328,13 @@ async def test_an_archivist_refuses_with_a_reason_the_depositor_reads(bench: Ben
     deposited = await bench.deposit(agreement=await bench.agreement(decision="archivist"))
     await bench.process()
 
-    await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=False, reason="Déjà versé.")
+    await decide(bench.ingest, deposited.id, "client:archivist", accept=False, reason="Déjà versé.")
 
     refused = await bench.transfer(deposited.id)
     assert (refused.state, refused.reason) == (TransferState.REJECTED, "Déjà versé.")
     assert "Déjà versé." in (await bench.staged(str(refused.reply_key))).decode()
     with pytest.raises(Problem) as late:
-        await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+        await decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
     assert (late.value.status, late.value.code) == (409, "no_decision_awaited")
     await bench.sweep()
     assert bench.staged_keys() == {refused.reply_key}
@@ -342,11 +343,11 @@ async def test_an_archivist_refuses_with_a_reason_the_depositor_reads(bench: Ben
 async def test_a_decision_taken_the_moment_it_is_awaited_is_not_lost(bench: Bench) -> None:
     deposited = await bench.deposit(agreement=await bench.agreement(decision="archivist"))
 
-    async def decide() -> None:
+    async def prompt_decision() -> None:
         if (await bench.transfer(deposited.id)).state is TransferState.AWAITING_DECISION:
-            await handlers.decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
+            await decide(bench.ingest, deposited.id, "client:archivist", accept=True, reason="")
 
-    prompt = replace(bench.ingest, database=WatchedDatabase(bench.database, decide))
+    prompt = replace(bench.ingest, database=WatchedDatabase(bench.database, prompt_decision))
     await bench.process(Workshop(prompt, bench.children, bench.rules, UNHURRIED))
 
     await bench.process()

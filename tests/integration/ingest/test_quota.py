@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from services.ingest import handlers, queries
+from services.ingest.deciding import decide
 from services.ingest.domain.transfer import TransferState
 from services.ingest.intake import taken_in
 from services.ingest.intake_api import router
@@ -162,10 +163,10 @@ async def test_what_an_archivist_refuses_is_given_back(bench: Bench) -> None:
     second = await taken(bench, agreement, of_size(bench, 500, b"b"))
     assert (first.state, second.state) == (TransferState.AWAITING_DECISION, TransferState.REJECTED)
 
-    await handlers.decide(bench.ingest, first.id, "client:archivist", accept=False, reason="Déjà versé.")
+    await decide(bench.ingest, first.id, "client:archivist", accept=False, reason="Déjà versé.")
     assert await used(bench, agreement) == 0
     third = await taken(bench, agreement, of_size(bench, 500, b"b"))
-    await handlers.decide(bench.ingest, third.id, "client:archivist", accept=True, reason="")
+    await decide(bench.ingest, third.id, "client:archivist", accept=True, reason="")
 
     assert await used(bench, agreement) == 500
 

@@ -17,6 +17,7 @@ from services.ingest.tasks import check
 from services.ingest.views import links
 from services.ingest.worker import Workshop
 from shared.messages.admin import AgreementV1
+from shared.messages.ingest import TransferAcknowledgedV1
 from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease
 from tests.answers import valid_answer
@@ -93,6 +94,8 @@ async def test_a_deposit_is_acknowledged_while_its_files_are_being_checked(bench
     checking = await until(bench, lambda seen: seen.header is not None, deposited)
 
     assert checking.state is TransferState.CHECKING
+    (told,) = await bench.told(TransferAcknowledgedV1)
+    assert told.transfer_id == deposited.id
     assert "acknowledgement" in links(checking)
     header = header_of_json(checking.header or {})
     answer = valid_answer(acknowledgement(Letter(header, "x", "2026-03-02T09:15:30Z")))
@@ -101,6 +104,7 @@ async def test_a_deposit_is_acknowledged_while_its_files_are_being_checked(bench
     await processing
     done = await bench.transfer(deposited.id)
     assert (done.state, done.header) == (TransferState.STORING, checking.header)
+    assert await bench.told(TransferAcknowledgedV1) == [told]
 
 
 async def test_a_worker_that_lost_its_lease_acknowledges_nothing(bench: Bench) -> None:
@@ -115,6 +119,7 @@ async def test_a_worker_that_lost_its_lease_acknowledges_nothing(bench: Bench) -
         await workshop.process(lost)
 
     assert (await bench.transfer(deposited.id)).header is None
+    assert await bench.told(TransferAcknowledgedV1) == []
     held.released.set()
     await workshop.process(taken)
 
@@ -138,6 +143,9 @@ async def test_a_check_that_fails_after_its_header_was_told_is_done_again(bench:
         await processing
 
     await bench.release()
-    await bench.process()
+    again: Any = Held(bench)
+    again.released.set()
+    await bench.process(Workshop(bench.ingest, again, bench.rules, listening=0.01))
 
     assert (await bench.transfer(deposited.id)).state is TransferState.STORING
+    assert len(await bench.told(TransferAcknowledgedV1)) == 1

@@ -13,7 +13,7 @@ from shared.identifiers import new_id
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import StaleLease, confirm, enqueue, finish, lease, note, postpone, renew
+from shared.messaging.work import StaleLease, confirm, enqueue, finish, hasten, lease, note, postpone, renew
 from shared.messaging.workers import WorkLoop
 from tests.servers import Databases
 
@@ -300,3 +300,26 @@ async def test_work_promised_to_hands_that_stop_meanwhile_is_free_for_others(
     [row] = await databases.as_superuser("SELECT epoch, attempts, leased_until FROM storage.work")
     assert dict(row) == {"epoch": 1, "attempts": 0, "leased_until": None}
     assert working.begun == []
+
+
+async def test_work_left_for_later_may_be_wanted_sooner_and_what_is_held_or_abandoned_stays_as_it_is(
+    database: RoomDatabase, databases: Databases
+) -> None:
+    later = now() + timedelta(hours=1)
+    await ask(database, "held")
+    [held] = await lease(database, ["copy"], 1)
+    async with database.begin() as tx:
+        await enqueue(tx, "copy", *(Piece(key, not_before=later) for key in ("now", "soon", "abandoned")))
+    await databases.as_superuser("UPDATE storage.work SET not_before = 'infinity' WHERE key = 'abandoned'")
+
+    async with database.begin() as tx:
+        for key in ("now", "held", "abandoned", "none"):
+            await hasten(tx, "copy", key)
+        await hasten(tx, "copy", "soon", later - timedelta(minutes=30))
+        await hasten(tx, "copy", "soon", later)
+
+    assert [one.key for one in await lease(database, ["copy"], 10)] == ["now"]
+    rows = await databases.as_superuser("SELECT key, not_before, epoch FROM storage.work")
+    found = {row["key"]: row for row in rows}
+    assert found["soon"]["not_before"] == later - timedelta(minutes=30)
+    assert found["held"]["epoch"] == held.epoch

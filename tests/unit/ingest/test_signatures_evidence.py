@@ -15,6 +15,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from services.ingest.pipeline.signatures.hashing import Hashing, Marks
 from tests.builders import pki
 from tests.builders.signed_pdfs import a_pdf, a_stamper, asn1, sign_pdf
 from tests.builders.signed_xml import (
@@ -198,6 +199,35 @@ def test_documents_of_any_shape_that_another_software_signed_are_valid(tmp_path:
     (result,) = results(tmp_path, xml(content), now=datetime.now(UTC))
 
     assert (said(result), result.whole) == ("valid", True)
+
+
+PREFIXES = (f'xmlns:dsig="{DS}"', f'xmlns:z="{XADES_1_3_2}"', f'xmlns="{DS}"')
+
+
+@pytest.mark.parametrize("form", [EXCLUSIVE, INCLUSIVE])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_document_may_have_other_prefixes_than_its_signatures(tmp_path: Path, prefix: str, form: str) -> None:
+    root = etree.fromstring(f'<a {prefix}><b xmlns="" Id="b">t</b></a>')
+    sign(root, [Part("", canonical(root, form), (ENVELOPED, form))], Manner(form=form))
+    # Over the first one too: it has to be as it was when its turn comes.
+    sign(root, [Part("", canonical(root, form), (ENVELOPED, form))], Manner(form=form, identifier="s2"))
+    first, second = results(tmp_path, xml(document(root)))
+
+    # The first one signed a document without the second.
+    assert (said(first), said(second)) == ("invalid HASH_FAILURE digest", "valid")
+    root.remove(root[-1])
+    assert said(results(tmp_path, xml(document(root)))[0]) == "valid"
+
+
+def test_a_mark_is_found_however_the_bytes_come() -> None:
+    marks = Marks(b"[abc[", b"]def]")
+    content = b"one[abc[two]def]three[ab" + b"[abc[four]def][abc[five]def]end"
+    for size in range(1, len(content) + 1):
+        hashing = Hashing("sha256", marks)
+        for start in range(0, len(content), size):
+            hashing.write(content[start : start + size])
+
+        assert hashing.digest() == hashlib.sha256(b"onethree[abend").digest()
 
 
 @pytest.mark.parametrize("form", [EXCLUSIVE, INCLUSIVE])

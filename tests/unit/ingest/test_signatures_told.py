@@ -178,6 +178,15 @@ def test_anchors_that_cannot_be_read_are_a_fault_of_the_setting(tmp_path: Path, 
         load_trust(place)
 
 
+def test_all_files_of_a_folder_that_cannot_be_read_are_named_at_once(tmp_path: Path) -> None:
+    folder = pki.trust_folder(tmp_path / "trust")
+    (folder / "old.crt").write_text("no certificate")
+    (folder / "root.crl").write_bytes(b"\x30\x03\x02\x01\x01")
+
+    with pytest.raises(UnusableTrust, match=r"old\.crt, root\.crl$"):
+        load_trust(folder)
+
+
 def test_nothing_of_it_is_loaded_for_agreements_that_do_not_ask() -> None:
     code = (
         "import sys; import services.ingest.tasks, services.ingest.settings;"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from lxml import etree
 
 from services.ingest.domain.limits import MIB
 from services.ingest.domain.signatures import SubIndication
+from services.ingest.pipeline.signatures.hashing import Marks
 from services.ingest.pipeline.signatures.reading import MOST_SIGNATURES, Broken, unreadable, unsupported
 
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -27,6 +29,7 @@ class XmlDocument:
         self.tree = tree
         self._left = size * MOST_TIMES + _FREE
         self.root = tree.getroot()
+        self._signatures: list[etree._Element] | None = None
         self._elements: dict[str, etree._Element | None] = {}
         for element in self.root.iter(etree.Element):
             for name in _ID_NAMES:
@@ -52,12 +55,12 @@ class XmlDocument:
 
     def signatures(self) -> list[etree._Element]:
         """Return every ds:Signature, in document order. Raises `Broken` beyond `MOST_SIGNATURES`."""
-        found = []
-        for element in self.root.iter(SIGNATURE):
-            found.append(element)
+        if self._signatures is None:
+            found = list(islice(self.root.iter(SIGNATURE), MOST_SIGNATURES + 1))
             if len(found) > MOST_SIGNATURES:
                 raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_SIGNATURES), what="signatures")
-        return found
+            self._signatures = found
+        return self._signatures
 
 
 def open_xml(path: Path) -> XmlDocument:
@@ -83,35 +86,36 @@ def is_within(element: etree._Element, ancestor: etree._Element) -> bool:
 
 
 @contextmanager
-def without(signatures: list[etree._Element]) -> Iterator[None]:
-    """Take elements out of their document, texts after them left in place, and put them back."""
+def marked(elements: list[etree._Element], marks: Marks) -> Iterator[None]:
+    """Write marks around elements, in the texts beside them, and take them away again.
+
+    To leave a signature out is to pass over what stands between the marks. lxml would change its prefixes if it were
+    taken out of its document and put back.
+    """
     with ExitStack() as stack:
-        for each in signatures:
-            stack.enter_context(_taken_out(each))
+        for each in elements:
+            stack.enter_context(_marked(each, marks))
         yield
 
 
 @contextmanager
-def _taken_out(element: etree._Element) -> Iterator[None]:
+def _marked(element: etree._Element, marks: Marks) -> Iterator[None]:
     parent = element.getparent()
     if parent is None:
         raise unreadable("a signature that signs the document it is the root of, without itself")
-    index, tail, previous = parent.index(element), element.tail, element.getprevious()
+    previous, tail = element.getprevious(), element.tail
     before = parent.text if previous is None else previous.tail
-    joined = (before or "") + (tail or "")
-    element.tail = None
-    parent.remove(element)
-    _write_text(parent, previous, joined)
+    _write_text(parent, previous, (before or "") + marks.begin.decode())
+    element.tail = marks.end.decode() + (tail or "")
     try:
         yield
     finally:
-        _write_text(parent, previous, before)
-        parent.insert(index, element)
         element.tail = tail
+        _write_text(parent, previous, before)
 
 
 def _write_text(parent: etree._Element, previous: etree._Element | None, text: str | None) -> None:
     if previous is None:
-        parent.text = text or None
+        parent.text = text
     else:
-        previous.tail = text or None
+        previous.tail = text

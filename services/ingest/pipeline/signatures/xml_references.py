@@ -7,7 +7,6 @@ tell which element it verified: its tables of algorithms are used here, and the 
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,8 +16,9 @@ from lxml import etree
 
 from services.ingest.domain.signatures import SubIndication
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS, algorithm_named
+from services.ingest.pipeline.signatures.hashing import Hashing, new_marks
 from services.ingest.pipeline.signatures.reading import Broken, unreadable, unsupported
-from services.ingest.pipeline.signatures.xml_document import DS, SIGNATURE, XmlDocument, is_within, without
+from services.ingest.pipeline.signatures.xml_document import DS, SIGNATURE, XmlDocument, is_within, marked
 
 _ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _XPATH: Final = "http://www.w3.org/TR/1999/REC-xpath-19991116"
@@ -35,6 +35,8 @@ _C14N: Final = {
 """Algorithm → (exclusive, with comments)."""
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 _MOST_REFERENCES: Final = 200
+_A_LOOK: Final = 256
+"""What it costs to see whether a signature is to be left out, in bytes that are hashed in that time."""
 
 Outside = Callable[[str, str], tuple[str, bytes] | None]
 """A file by the URI a reference gives it, and hashlib's name of an algorithm: its path and digest, if it is there."""
@@ -62,22 +64,6 @@ class _Transforms:
     canonical: Canonical
     enveloped: bool
     no_signatures: bool
-
-
-class _Hashing:
-    """A file to be written to, of which only digest and size are kept."""
-
-    def __init__(self, algorithm: str) -> None:
-        self._hash = hashlib.new(algorithm, usedforsecurity=False)
-        self.size = 0
-
-    def write(self, content: bytes) -> int:
-        self.size += len(content)
-        self._hash.update(content)
-        return len(content)
-
-    def digest(self) -> bytes:
-        return self._hash.digest()
 
 
 def canonical_named(method: etree._Element) -> Canonical | None:
@@ -141,9 +127,10 @@ def _check(
     element = _target(document, uri)
     transforms = _transforms(reference)
     out = _out(document, element, signature, transforms)
-    hashing = _Hashing(algorithm)
+    marks = new_marks()
+    hashing = Hashing(algorithm, marks)
     form = transforms.canonical
-    with without(out):
+    with marked(out, marks):
         _refuse_inherited(element, form)
         tree = document.tree if element is document.root else etree.ElementTree(element)
         # Comments are no part of what a URI without XPointer designates (§4.4.3.3), whatever the form.
@@ -183,10 +170,12 @@ def _out(
 ) -> list[etree._Element]:
     """Return the signatures that are left out of what is signed."""
     if transforms.no_signatures:
+        signatures = document.signatures()
+        document.spend(len(signatures) * _A_LOOK)
         # Those within another go with it.
         return [
             each
-            for each in document.signatures()
+            for each in signatures
             if is_within(each, element) and each is not element and not _in_signature(each)
         ]
     if transforms.enveloped and is_within(signature, element):

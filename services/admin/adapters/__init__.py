@@ -1,0 +1,1 @@
+"""What admin works with outside of its database."""

@@ -1,0 +1,156 @@
+"""Questions about deliveries of webhooks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, bindparam, delete, extract, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Interval
+
+from services.admin.domain.webhook import Delivery, DeliveryState, Event
+from services.admin.tables import webhook, webhook_delivery
+from shared.messaging.housekeeping import BATCH
+
+KEPT_ATTEMPTS = 50
+"""Attempts shown of a delivery, the last ones: it may be replayed any number of times."""
+
+_PENDING = webhook_delivery.c.state == DeliveryState.PENDING
+
+
+async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Add deliveries; return the endpoints of those that were not there before (of a message told twice)."""
+    if not rows:
+        return set()
+    added = insert(webhook_delivery).on_conflict_do_nothing().returning(webhook_delivery.c.webhook)
+    return set((await connection.scalars(added, list(rows))).all())
+
+
+async def find(connection: AsyncConnection, webhook_id: UUID, delivery_id: UUID) -> Delivery | None:
+    """Return a delivery of an endpoint."""
+    found = (webhook_delivery.c.id == delivery_id, webhook_delivery.c.webhook == webhook_id)
+    row = (await connection.execute(select(webhook_delivery).where(*found))).one_or_none()
+    return None if row is None else _delivery(row)
+
+
+async def page(
+    connection: AsyncConnection, webhook_id: UUID, state: DeliveryState | None, before: UUID | None, limit: int
+) -> list[Delivery]:
+    """Return deliveries of an endpoint, in one state if asked, the newest first."""
+    query = select(webhook_delivery).where(webhook_delivery.c.webhook == webhook_id)
+    if state is not None:
+        query = query.where(webhook_delivery.c.state == state)
+    if before is not None:
+        query = query.where(webhook_delivery.c.id < before)
+    rows = await connection.execute(query.order_by(webhook_delivery.c.id.desc()).limit(limit))
+    return [_delivery(row) for row in rows]
+
+
+async def first_due(connection: AsyncConnection, webhook_id: UUID) -> Delivery | None:
+    """Return the delivery of an endpoint whose turn it is now."""
+    due = (webhook_delivery.c.webhook == webhook_id, _PENDING, webhook_delivery.c.next_at <= func.now())
+    query = select(webhook_delivery).where(*due).order_by(webhook_delivery.c.next_at, webhook_delivery.c.id).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _delivery(row)
+
+
+async def next_moment(connection: AsyncConnection, webhook_id: UUID) -> tuple[datetime, bool] | None:
+    """Return when an endpoint's next delivery is due, and whether that is now; None where none is pending."""
+    first = func.min(webhook_delivery.c.next_at)
+    query = select(first, first <= func.now()).where(webhook_delivery.c.webhook == webhook_id, _PENDING)
+    moment, is_due = (await connection.execute(query)).one()
+    return None if moment is None else (moment, bool(is_due))
+
+
+async def pending_test(connection: AsyncConnection, webhook_id: UUID) -> Delivery | None:
+    """Return the test that an endpoint was asked for and has not had yet."""
+    wanted = (webhook_delivery.c.webhook == webhook_id, _PENDING, webhook_delivery.c.event == Event.TEST)
+    row = (await connection.execute(select(webhook_delivery).where(*wanted).limit(1))).one_or_none()
+    return None if row is None else _delivery(row)
+
+
+async def record(
+    connection: AsyncConnection,
+    delivery: Delivery,
+    attempt: Mapping[str, Any] | None,
+    state: DeliveryState,
+    wait: timedelta | None = None,
+) -> None:
+    """Note an attempt (None: there was none) and what the delivery is after it; pending, it waits for `wait`."""
+    attempts = [*delivery.attempts, *([] if attempt is None else [attempt])][-KEPT_ATTEMPTS:]
+    values: dict[str, Any] = {"state": state, "attempts": attempts, "tries": delivery.tries + (attempt is not None)}
+    if state is DeliveryState.PENDING:
+        values["next_at"] = func.now() + wait
+    else:
+        values["ended_at"] = func.now()
+    await connection.execute(webhook_delivery.update().where(webhook_delivery.c.id == delivery.id).values(values))
+
+
+async def fail_pending(connection: AsyncConnection, webhook_id: UUID) -> None:
+    """End whatever an endpoint still had to hear: it was disabled."""
+    values = {"state": DeliveryState.FAILED, "ended_at": func.now()}
+    await connection.execute(
+        webhook_delivery.update().where(webhook_delivery.c.webhook == webhook_id, _PENDING).values(values)
+    )
+
+
+async def ask_again(connection: AsyncConnection, webhook_id: UUID, which: ColumnElement[bool]) -> int:
+    """Have deliveries of an endpoint sent again from now on, as if for the first time; return how many."""
+    values = {"state": DeliveryState.PENDING, "tries": 0, "next_at": func.now(), "ended_at": None}
+    changed = await connection.execute(
+        webhook_delivery.update().where(webhook_delivery.c.webhook == webhook_id, which).values(values)
+    )
+    return changed.rowcount
+
+
+def one(delivery_id: UUID) -> ColumnElement[bool]:
+    """Choose one delivery that has ended."""
+    return (webhook_delivery.c.id == delivery_id) & ~_PENDING
+
+
+def failed_since(since: datetime) -> ColumnElement[bool]:
+    """Choose the deliveries that failed of all that was to be told since then."""
+    return (webhook_delivery.c.state == DeliveryState.FAILED) & (webhook_delivery.c.created_at >= since)
+
+
+_OLD = (
+    select(webhook_delivery.c.id)
+    .where(
+        webhook_delivery.c.ended_at.is_not(None),
+        webhook_delivery.c.ended_at < func.now() - bindparam("kept", type_=Interval),
+    )
+    .order_by(webhook_delivery.c.ended_at)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+    .cte("old")
+)
+_FORGET = delete(webhook_delivery).where(webhook_delivery.c.id == _OLD.c.id)
+
+
+async def forget(connection: AsyncConnection, kept: timedelta) -> int:
+    """Remove some of the deliveries that ended longer ago than that; return how many."""
+    return (await connection.execute(_FORGET, {"kept": kept})).rowcount
+
+
+_OVERDUE = select(
+    func.count(), func.coalesce(extract("epoch", func.now() - func.min(webhook_delivery.c.next_at)), 0)
+).where(_PENDING, webhook_delivery.c.next_at <= func.now())
+_ENDPOINTS = select(func.coalesce(webhook.c.disabled_for, webhook.c.state), func.count()).group_by(
+    func.coalesce(webhook.c.disabled_for, webhook.c.state)
+)
+
+
+async def measured(connection: AsyncConnection) -> tuple[int, float, dict[str, int]]:
+    """Return how many deliveries are due, how long the oldest has been (s), and endpoints by what they hear for."""
+    due, oldest = (await connection.execute(_OVERDUE)).one()
+    endpoints = {row[0]: row[1] for row in await connection.execute(_ENDPOINTS)}
+    return int(due), float(oldest), endpoints
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
+    del values["ended_at"]
+    known = {"event": Event(row.event), "state": DeliveryState(row.state), "attempts": tuple(row.attempts)}
+    return Delivery(**values | known)
