@@ -14,6 +14,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 FAULTS_STATUS: Final = 422
+FAULTS: Final[Mapping[str, tuple[str, int]]] = {"Fault": ("services/admin/", 1)}
+"""What becomes a problem of that status: under which folder, and which argument is its code; the French is next."""
 BY_STATUS: Final = "_BY_STATUS"
 COMPUTED: Final[Mapping[str, str]] = {
     "services/admin/problems.py:invalid": "the code of its only fault, which is read where the fault is made",
@@ -66,8 +68,8 @@ def problems_said() -> list[Said]:
 
 def unread_places() -> set[str]:
     """Return the functions whose codes cannot be read: those of `COMPUTED`, or somebody has to say why."""
-    calls = [*_calls_of("Problem"), *_faults_of_admin()]
-    return {call.place for call in calls if not list(_bindings(call))}
+    calls = [(call, 1) for call in _calls_of("Problem")] + _fault_calls()
+    return {call.place for call, at in calls if not list(_bindings(call, at))}
 
 
 def token_errors() -> dict[str, str]:
@@ -81,7 +83,7 @@ def token_errors() -> dict[str, str]:
 
 def _problems() -> Iterator[Said]:
     for call in _calls_of("Problem"):
-        for bound in _bindings(call):
+        for bound in _bindings(call, 1):
             status, code, fr = (_argument(call.node, at, name) for at, name in enumerate(("status", "code", "fr")))
             yield Said(
                 int(str(_constant(status, bound))),
@@ -91,26 +93,28 @@ def _problems() -> Iterator[Said]:
                 _argument(call.node, 4, "extra"),
                 _argument(call.node, 5, "headers"),
                 bound,
-                made=_is_told_its_code(call),
+                made=_is_told(call, code),
             )
 
 
 def _faults() -> Iterator[Said]:
-    for call in _faults_of_admin():
-        for bound in _bindings(call):
-            place, code, fr = call.node.args[:3]
+    for call, at in _fault_calls():
+        for bound in _bindings(call, at):
+            code, fr = call.node.args[at : at + 2]
+            place = call.node.args[0] if at else ast.Constant("")
             errors = ast.Dict([ast.Constant("place"), ast.Constant("code")], [place, code])
             extra = ast.Dict([ast.Constant("errors")], [ast.List([errors])])
             yield Said(FAULTS_STATUS, str(_constant(code, bound)), fr, call.place, extra, bound=bound)
 
 
-def _faults_of_admin() -> list[_Call]:
-    return [call for call in _calls_of("Fault") if call.path.startswith("services/admin/")]
+def _fault_calls() -> list[tuple[_Call, int]]:
+    kinds = FAULTS.items()
+    return [(call, at) for name, (top, at) in kinds for call in _calls_of(name) if call.path.startswith(top)]
 
 
-def _bindings(call: _Call) -> Iterator[Nodes]:
-    """Give each way in which the code of a call is a constant; none where it cannot be read."""
-    code = _argument(call.node, 1, "code")
+def _bindings(call: _Call, at: int) -> Iterator[Nodes]:
+    """Give each way in which the code of a call, its argument `at`, is a constant; none where it cannot be read."""
+    code = _argument(call.node, at, "code")
     if isinstance(code, ast.Constant):
         yield {}
     elif (
@@ -118,7 +122,7 @@ def _bindings(call: _Call) -> Iterator[Nodes]:
     ):
         yield from ({ast.unparse(code): side} for side in (code.body, code.orelse))
     elif isinstance(code, ast.Name) and call.within is not None:
-        yield from _uses(call, call.within) if _is_told_its_code(call) else _rows(call, call.within, code.id)
+        yield from _uses(call, call.within) if _is_told(call, code) else _rows(call, call.within, code.id)
 
 
 def _uses(maker: _Call, within: Function) -> Iterator[Nodes]:
@@ -141,8 +145,7 @@ def _rows(call: _Call, within: Function, code: str) -> Iterator[Nodes]:
                     yield from (dict(zip(unpacked, row, strict=True)) for row in told)
 
 
-def _is_told_its_code(call: _Call) -> bool:
-    code = _argument(call.node, 1, "code")
+def _is_told(call: _Call, code: ast.expr | None) -> bool:
     parameters = set() if call.within is None else {each.arg for each in call.within.args.args}
     return isinstance(code, ast.Name) and code.id in parameters
 
