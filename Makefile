@@ -109,6 +109,9 @@ logs: $(VENV)/.runtime  ## Follow the logs of the full stack
 findings: $(VENV)/.dev  ## Write docs/findings.md again, after a change of the texts of findings
 	@$(PY) -m services.ingest.findings_catalogue > docs/findings.md.new && mv docs/findings.md.new docs/findings.md
 
+errors: $(VENV)/.dev  ## Write docs/errors.md again, after a change of what the rooms answer when they refuse
+	@$(PY) -m services.problems_catalogue > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
+
 check: $(VENV)/.dev  ## Style, types, import contracts, house rules, manifests, licences, no secret in a file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -154,5 +157,5 @@ clean:  ## Remove .venv and what the tools left; never an archive
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(CHARTRIER_HOME)" ]; then echo "The archive in $(CHARTRIER_HOME) is left as it is."; fi
 
-.PHONY: help setup lock broker antivirus promtool demo run up down status logs findings check audit licences sbom test \
+.PHONY: help setup lock broker antivirus promtool demo run up down status logs findings errors check audit licences sbom test \
 	unit contracts integration e2e bench trials clean

@@ -7,6 +7,17 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest import queries
+from services.ingest.domain.agreement import (
+    Agreement,
+    Antivirus,
+    Decision,
+    MatchHeader,
+    ReplyCodes,
+    Signatures,
+    UnknownRules,
+    Usages,
+)
+from services.ingest.domain.profile import reference_of
 from services.ingest.parts import Ingest
 from services.ingest.refusals import note_refusal, refusals_noted
 from shared.identity.caller import Caller
@@ -83,3 +94,22 @@ async def known_agreement(ingest: Ingest, wanted: str) -> AgreementV1 | None:
     async with ingest.database.begin() as tx:
         await queries.keep_agreement(tx.connection, asked)
     return asked
+
+
+def judged_by(published: AgreementV1) -> Agreement:
+    """Return an agreement as the checks take it."""
+    values = published.model_dump()
+    return Agreement(
+        **values
+        | {
+            "match_header": MatchHeader(published.match_header),
+            "unknown_rules": UnknownRules(published.unknown_rules),
+            "usages": Usages(published.usages),
+            "decision": Decision(published.decision),
+            "antivirus": Antivirus(published.antivirus),
+            "reply_codes": ReplyCodes(published.reply_codes),
+            "signatures": Signatures(published.signatures),
+            "message_signature": Signatures(published.message_signature),
+            "profiles": tuple(map(reference_of, values["profiles"])),
+        }
+    )

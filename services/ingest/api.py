@@ -245,7 +245,7 @@ def _not_yet(code: str, fr: str, en: str, transfer: Transfer) -> Problem:
     return Problem(
         409,
         code,
-        f"{fr} n'est pas encore prête ; état du versement : {transfer.state}.",
+        f"{fr} n'est pas encore disponible ; état du versement : {transfer.state}.",
         f"{en} is not ready yet; the transfer is {transfer.state}.",
         headers={"Retry-After": "2"},
     )

@@ -81,6 +81,11 @@ class Checked:
     profile: AppliedProfile | None = None
 
 
+def asks_for_rules(checked: Checked) -> bool:
+    """Say whether a code was found that the referential did not have: admin may have it by now."""
+    return any(finding.code == "RULE_UNKNOWN" for finding in checked.findings)
+
+
 @dataclass(frozen=True, slots=True)
 class BuildOrder:
     """A SIP that passed, its inventory and its plan; where the AIP and the reply's package go."""

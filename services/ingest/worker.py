@@ -15,21 +15,10 @@ from services.ingest import queries, recording
 from services.ingest.adapters.children import Children, ChildTooSlow
 from services.ingest.adapters.rules import RuleReferential
 from services.ingest.admission import Judged
-from services.ingest.agreements import known_agreement
+from services.ingest.agreements import judged_by, known_agreement
 from services.ingest.domain import errors
-from services.ingest.domain.agreement import (
-    Agreement,
-    Antivirus,
-    Decision,
-    MatchHeader,
-    ReplyCodes,
-    Signatures,
-    UnknownRules,
-    Usages,
-)
 from services.ingest.domain.findings import Finding, is_refused
 from services.ingest.domain.plan import BuildPlan
-from services.ingest.domain.profile import reference_of
 from services.ingest.domain.records import plan_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.explainer import Explainer
@@ -44,9 +33,17 @@ from services.ingest.recording import Built, Concluded, Recipe
 from services.ingest.replies import package_key
 from services.ingest.settings import limits
 from services.ingest.slowness import MOST_TIMES, TooSlow, found_too_slow, noted, times_too_slow
-from services.ingest.tasks import BuildOrder, Checked, CheckOrder, build, check, read_header, scanner_seconds
+from services.ingest.tasks import (
+    BuildOrder,
+    Checked,
+    CheckOrder,
+    asks_for_rules,
+    build,
+    check,
+    read_header,
+    scanner_seconds,
+)
 from services.ingest.workplaces import local_copy, scratch_folder
-from shared.messages.admin import AgreementV1
 from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lane, Lease, Piece
 from shared.messaging.outcome import TryAgain
@@ -139,8 +136,8 @@ class Workshop:
         agreement = await known_agreement(self._ingest, str(transfer.agreement))
         if agreement is None:
             raise TryAgain(f"agreement {transfer.agreement} is not known to admin")
-        judged_by = _judged_by(agreement)
-        withdrawn = await at_hand(self._ingest, judged_by.profiles)
+        judge = judged_by(agreement)
+        withdrawn = await at_hand(self._ingest, judge.profiles)
         rules = await self._rules.rules()
         staging, settings = self._ingest.staging, self._ingest.settings
         async with (
@@ -150,9 +147,11 @@ class Workshop:
         ):
             header = folder / "header.json"
             scanner = (settings.clamd, settings.clamd_stream_max)
-            order = CheckOrder(sip, header, judged_by, rules, *scanner, limits(settings), settings.signature_trust)
+            order = CheckOrder(sip, header, judge, rules, *scanner, limits(settings), settings.signature_trust)
             with timed("ingest", "check"):
                 checked = await self._checked(held, transfer, order)
+                if asks_for_rules(checked) and (newer := await self._rules.newer()) is not None:
+                    checked = await self._checked(held, transfer, replace(order, rules=newer))
                 checked = await profiled(self._ingest, order, checked, withdrawn, self._by_profile)
         if self._explainer is not None:
             checked = replace(checked, findings=await self._explainer.explained(checked.findings, checked.suspects))
@@ -272,21 +271,3 @@ class Workshop:
         for key in held.payload["keys"]:
             await self._ingest.staging.delete(key)
         await self._closed.add(held)
-
-
-def _judged_by(published: AgreementV1) -> Agreement:
-    values = published.model_dump()
-    return Agreement(
-        **values
-        | {
-            "match_header": MatchHeader(published.match_header),
-            "unknown_rules": UnknownRules(published.unknown_rules),
-            "usages": Usages(published.usages),
-            "decision": Decision(published.decision),
-            "antivirus": Antivirus(published.antivirus),
-            "reply_codes": ReplyCodes(published.reply_codes),
-            "signatures": Signatures(published.signatures),
-            "message_signature": Signatures(published.message_signature),
-            "profiles": tuple(map(reference_of, values["profiles"])),
-        }
-    )

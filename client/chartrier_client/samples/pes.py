@@ -10,6 +10,7 @@ from io import BytesIO
 from lxml import etree
 
 NAMESPACE = "http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/aller"
+RETURN_NAMESPACE = "http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/retour"
 # Debit orders of ordinary type, in the protocol's codes.
 ORDINARY_BORDEREAU = "01"
 
@@ -26,8 +27,19 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Revenue:
+    """One revenue order: who owes, for what, how much."""
+
+    number: int
+    debtor: str
+    subject: str
+    account: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
-    """One bordereau of payment orders of a municipality's main budget."""
+    """One bordereau of payment orders of a municipality's main budget, and one of revenue orders where there are."""
 
     siret: str
     accountant_post: str
@@ -35,6 +47,7 @@ class Flow:
     date: date
     number: int
     payments: tuple[Payment, ...]
+    revenues: tuple[Revenue, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,36 +70,71 @@ def write_pes(flow: Flow) -> bytes:
     )
     expenses = _child(root, "PES_DepenseAller")
     _values(_child(expenses, "EnTeteDepense"), IdVer="2", InfoDematerialisee="0")
-    bordereau = _child(expenses, "Bordereau")
-    _values(
-        _child(bordereau, "BlocBordereau"),
-        Exer=str(flow.date.year),
-        IdBord=str(flow.number),
-        TypBord=ORDINARY_BORDEREAU,
-        DteBordEm=flow.date.isoformat(),
-        NbrPce=str(len(flow.payments)),
-    )
+    bordereau = _bordereau(expenses, flow, len(flow.payments))
     for payment in flow.payments:
         _piece(bordereau, payment)
+    if flow.revenues:
+        revenues = _child(root, "PES_RecetteAller")
+        _values(_child(revenues, "EnTeteRecette"), IdVer="2", InfoDematerialisee="0")
+        bordereau = _bordereau(revenues, flow, len(flow.revenues))
+        for revenue in flow.revenues:
+            _revenue_piece(bordereau, revenue)
+    return _latin_1(root)
+
+
+def write_acknowledgement(flow: Flow, received: date) -> bytes:
+    """Return what the accountant's side answers to a flow it has taken (PES_Retour)."""
+    root = etree.Element(f"{{{RETURN_NAMESPACE}}}PES_Retour", nsmap={"n": RETURN_NAMESPACE})
+    _values(_child(root, "Enveloppe", "Parametres"), Version="2", TypFic="PESRETOUR", NomFic=f"{flow.name}_ACK")
+    _values(_child(root, "EnTetePES"), DteStr=received.isoformat(), IdPost=flow.accountant_post, IdColl=flow.siret)
+    _values(_child(root, "PES_ACQUIT", "ElementACQUIT"), NomPES=flow.name, EtatAck="1")
+    return _latin_1(root)
+
+
+def _latin_1(root: etree._Element) -> bytes:
     etree.indent(root)
     out = BytesIO()
     etree.ElementTree(root).write(out, encoding="ISO-8859-1", xml_declaration=True)
     return out.getvalue()
 
 
+def _bordereau(domain: etree._Element, flow: Flow, pieces: int) -> etree._Element:
+    bordereau = _child(domain, "Bordereau")
+    _values(
+        _child(bordereau, "BlocBordereau"),
+        Exer=str(flow.date.year),
+        IdBord=str(flow.number),
+        TypBord=ORDINARY_BORDEREAU,
+        DteBordEm=flow.date.isoformat(),
+        NbrPce=str(pieces),
+    )
+    return bordereau
+
+
 def _piece(bordereau: etree._Element, payment: Payment) -> None:
     piece = _child(bordereau, "Piece")
     information = _child(piece, "BlocPiece", "InfoPce")
     _values(information, IdPce=str(payment.number), TypPce="01", NatPce="01", ObjPce=payment.subject)
+    _line(piece, payment.account, payment.amount, payment.supplier)
+
+
+def _revenue_piece(bordereau: etree._Element, revenue: Revenue) -> None:
+    # Unlike those of payment orders, these stand right below BlocPiece.
+    piece = _child(bordereau, "Piece")
+    _values(_child(piece, "BlocPiece"), IdPce=str(revenue.number), TypPce="01", NatPce="01", ObjPce=revenue.subject)
+    _line(piece, revenue.account, revenue.amount, revenue.debtor)
+
+
+def _line(piece: etree._Element, account: str, amount: str, name: str) -> None:
     line = _child(piece, "LigneDePiece")
     _values(
         _child(line, "BlocLignePiece", "InfoLignePce"),
         IdLigne="1",
-        Nature=payment.account,
+        Nature=account,
         Majo="0",
-        MtHT=payment.amount,
+        MtHT=amount,
     )
-    _values(_child(line, "Tiers", "InfoTiers"), NatIdTiers="01", CatTiers="50", Nom=payment.supplier)
+    _values(_child(line, "Tiers", "InfoTiers"), NatIdTiers="01", CatTiers="50", Nom=name)
 
 
 def _child(parent: etree._Element, *path: str) -> etree._Element:

@@ -7,6 +7,9 @@ from shared.calls import RoomCalls, RoomUnavailable
 
 REMEMBERED_SECONDS = 10.0
 
+AGAIN_SECONDS = 1.0
+"""Not sooner is admin asked again for codes that are unknown: packages full of those are no reason to."""
+
 
 class RuleReferential:
     """Knows each rule code; raises `RoomUnavailable` when admin does not answer."""
@@ -27,3 +30,11 @@ class RuleReferential:
             self._rules = {rule["code"]: KnownRule(rule["category"], rule.get("duration")) for rule in answer}
             self._asked_at = time.monotonic()
         return self._rules
+
+    async def newer(self) -> dict[str, KnownRule] | None:
+        """Ask admin again, and return its rules if they are others than it gave before."""
+        before = self._rules
+        if self._asked_at is None or time.monotonic() - self._asked_at < AGAIN_SECONDS:
+            return None
+        self._asked_at = None
+        return found if (found := await self.rules()) != before else None

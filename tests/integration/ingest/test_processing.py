@@ -11,6 +11,7 @@ import pytest
 
 from services.ingest import handlers, queries
 from services.ingest.deciding import decide
+from services.ingest.domain.known_rule import KnownRule
 from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import aip_key
 from services.ingest.replies import package_key
@@ -21,7 +22,7 @@ from shared.messaging.lease import Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, enqueue, lease
 from shared.problems import Problem
-from tests.builders.sips import AFile, ASip
+from tests.builders.sips import AFile, ASip, AUnit
 from tests.integration.ingest.bench import UNHURRIED, Bench, Fuse, PowerCut, WatchedDatabase
 
 pytestmark = pytest.mark.integration
@@ -353,3 +354,24 @@ async def test_a_decision_taken_the_moment_it_is_awaited_is_not_lost(bench: Benc
     await bench.process()
     assert (await bench.transfer(deposited.id)).state is TransferState.STORING
     await bench.built(deposited.id)
+
+
+class JustPublished:
+    """A referential to which a code was added a moment ago."""
+
+    async def rules(self) -> dict[str, KnownRule]:
+        return {}
+
+    async def newer(self) -> dict[str, KnownRule]:
+        return {"NEW-1": KnownRule("AppraisalRule", "P10Y")}
+
+
+async def test_a_rule_published_since_the_referential_was_read_is_known_to_the_check(bench: Bench) -> None:
+    rule = "<AppraisalRule><Rule>NEW-1</Rule><FinalAction>Keep</FinalAction></AppraisalRule>"
+    sip = bench.sip(ASip((), (AUnit("Pièce", management=rule),)))
+    deposited = await bench.deposit(sip, await bench.agreement(unknown_rules="reject"))
+    referential: Any = JustPublished()
+
+    await bench.process(Workshop(bench.ingest, bench.children, referential, UNHURRIED))
+
+    assert (await bench.transfer(deposited.id)).state is TransferState.STORING

@@ -62,3 +62,19 @@ async def test_a_rule_whose_duration_is_not_told_is_known_all_the_same() -> None
     told = {"code": "APP-1", "category": "AppraisalRule"}
 
     assert await referential(Admin([[told]])).rules() == {"APP-1": KnownRule("AppraisalRule")}
+
+
+async def test_for_an_unknown_code_admin_is_asked_again_but_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = 100.0
+    monkeypatch.setattr(rules, "time", SimpleNamespace(monotonic=lambda: time))
+    admin = Admin([[], [], [RULE]])
+    known = referential(admin)
+
+    assert await known.rules() == {}
+    assert await known.newer() is None
+    time = 101.5
+    assert await known.newer() is None
+    assert await known.newer() is None
+    time = 103.0
+    assert await known.newer() == {"APP-1": KnownRule("AppraisalRule", "P10Y")}
+    assert len(admin.asked) == 3

@@ -1,0 +1,147 @@
+"""docs/integrators.md, done as it stands: its blocks, in their order, in an empty folder, on a real archive."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chartrier_client import Client
+from chartrier_client.answers import Transfer
+from chartrier_client.replies import read_reply
+from tests.e2e.conftest import AllInOne
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "integrators.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"# (\w+\.py)\n")
+# The variables that the page tells to set, outside its blocks.
+EXPORTED = re.compile(r"^    export (\w+)=", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the guide left behind: what was printed, and the folder it was followed in."""
+
+    said: str
+    folder: Path
+    environment: dict[str, str]
+
+
+def as_one_script(folder: Path) -> str:
+    """Save each Python block as it says, and return what is typed in the terminal: the others, and their names."""
+    lines = ["set -eu"]
+    for language, block in BLOCK.findall(GUIDE):
+        if language == "sh":
+            lines.append(block)
+            continue
+        named = NAMED.match(block)
+        assert named, f"this block does not say where it is to be saved:\n{block}"
+        (folder / named[1]).write_text(block, encoding="utf-8")
+        lines.append(f"python {named[1]}")
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def followed(all_in_one: AllInOne, tmp_path_factory: pytest.TempPathFactory) -> Followed:
+    assert EXPORTED.findall(GUIDE) == ["ADMIN_CLIENT"]
+    folder = tmp_path_factory.mktemp("integrator")
+    environment = {
+        # The client as it is here, installed as the page says; a new terminal has little else.
+        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "PYTHONPATH": str(ROOT / "client"),
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "ADMIN_CLIENT": str(all_in_one.home / "admin-client.json"),
+    }
+    script = folder / "terminal.sh"
+    script.write_text(as_one_script(folder), encoding="utf-8")
+    done = subprocess.run(
+        ["/bin/bash", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Followed(done.stdout, folder, environment)
+
+
+@pytest.fixture(scope="module")
+def kept(followed: Followed) -> dict[str, tuple[Transfer, str | None]]:
+    """Message identifier → its transfer and the code of its reply, of all that the guide deposited for good."""
+    known = json.loads((followed.folder / "client.json").read_text(encoding="utf-8"))
+    with Client(known["base_url"], known["client_id"], known["client_secret"]) as client:
+        transfers = [client.transfer(listed.id) for listed in client.transfers() if not listed.is_dry_run]
+        return {str(one.message_identifier): (one, read_reply(client.reply(one.id)).reply_code) for one in transfers}
+
+
+def test_the_sandbox_judges_and_keeps_nothing(followed: Followed) -> None:
+    assert "judged: acceptable" in followed.said
+    assert "exit code 2" in followed.said
+
+
+def test_findings_are_read(followed: Followed) -> None:
+    assert "info HEADER_AGREEMENT_MISSING" in followed.said
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "PES-21990042000015-PESALR2_21990042000015_260402_017",
+        "PES-21990042000015-PESALR2_21990042000015_260402_018",
+        "RH-21990042000015-4217-2026-04-01",
+        "ACTES-219900420-2026-02-12-2026-03-26",
+        "MARCHE-21990042000015-2022-07",
+    ],
+)
+def test_each_flow_is_accepted_and_the_reply_says_so(
+    message: str, followed: Followed, kept: dict[str, tuple[Transfer, str | None]]
+) -> None:
+    transfer, reply_code = kept[message]
+
+    assert (transfer.state, transfer.findings, reply_code) == ("accepted", (), "OK")
+    assert f"{message}: accepted, reply OK" in followed.said
+
+
+def test_the_nightly_batch_deposits_what_is_complete_and_that_once(
+    followed: Followed, kept: dict[str, tuple[Transfer, str | None]]
+) -> None:
+    name = "PESALR2_21990042000015_260403_017"
+    message = f"PES-21990042000015-{name}"
+    transfer, reply_code = kept[message]
+
+    assert (transfer.state, reply_code) == ("accepted", "OK")
+    assert followed.said.count(message + ":") == 1
+    assert [path.name for path in (followed.folder / "done").iterdir()] == [f"{name}.reply.xml"]
+    assert not list((followed.folder / "outbox").glob(f"{message}*"))
+
+
+def test_what_was_received_is_balanced(followed: Followed, kept: dict[str, tuple[Transfer, str | None]]) -> None:
+    assert len(kept) == 6
+    assert '"balanced": true' in followed.said
+    assert '"received": 6' in followed.said
+
+
+def test_the_nightly_batch_leaves_to_a_person_what_waiting_does_not_mend(followed: Followed) -> None:
+    for name in ("casse.xml", "casse_ack.xml"):
+        (followed.folder / "inbox" / name).write_text("<PES_Aller>", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "nightly.py"],
+        cwd=followed.folder,
+        env=followed.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert "la racine est « PES_Aller »" in done.stderr
