@@ -13,7 +13,9 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-ON_THE_FULL_STACK = frozenset({"e2e/test_crashes.py", "e2e/test_tracing.py", "e2e/test_webhooks.py"})
+ON_THE_FULL_STACK = frozenset(
+    {"e2e/test_crashes.py", "e2e/test_fairness.py", "e2e/test_tracing.py", "e2e/test_webhooks.py"}
+)
 """Modules whose tests all use the full stack; where some do, these have `full-stack` as a parameter."""
 
 WHOLE_FOLDERS = frozenset({"integration/ingest", "integration/storage"})
