@@ -130,7 +130,7 @@ class ProfilePublishedV1(Message):
     """A version of an archival profile was approved (`revision` 1), or withdrawn (2); all of it but its bytes.
 
     Without an establishment it is the platform's. `declared` is what was written of its declaration to the control
-    authority (*contrôle scientifique et technique*), with its date.
+    authority (*contrôle scientifique et technique*), with its date; `reason` is that of a withdrawal.
     """
 
     topic: ClassVar[str] = "profile.published.v1"
@@ -143,3 +143,5 @@ class ProfilePublishedV1(Message):
     approved_by: str
     declared: str | None = None
     declared_on: date | None = None
+    withdrawn_by: str | None = None
+    reason: str | None = None

@@ -15,6 +15,8 @@ SINGLE: Final = "profile.xml"
 
 MOST_DOCUMENTS: Final = 200
 _LONGEST_NAME: Final = 200
+_LONGEST_PART: Final = 255
+"""Bytes of a file's name on the disks there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,19 @@ def _unreadable() -> ProfileFault:
 def _name(name: str, seen: set[str]) -> str:
     plain = name and len(name) <= _LONGEST_NAME and name.isprintable() and not set(name) & set('\\:?#%"')
     inside = plain and not name.startswith("/") and posixpath.normpath(name) == name and not name.startswith("..")
-    # On some disks two names that differ by case alone are one.
-    if not inside or name.lower() in seen:
+    short = all(len(part.encode()) <= _LONGEST_PART for part in name.split("/"))
+    # On some disks two names that differ by case alone are one; on none is a name both a document and a folder.
+    plainly = name.lower()
+    folders = {plainly[:end] for end, letter in enumerate(plainly) if letter == "/"}
+    clashes = plainly in seen or folders & seen or any(other.startswith(f"{plainly}/") for other in seen)
+    if not inside or not short or clashes:
         raise ProfileFault(
             "document_name",
             f"Nom de document refusé dans le ZIP (doublon, ou chemin qui n'est pas simple) : « {name[:80]} ».",
             f"A document's name in the ZIP is refused (a duplicate, or no plain path): “{name[:80]}”.",
             document=name[:_LONGEST_NAME],
         )
-    seen.add(name.lower())
+    seen.add(plainly)
     return name
 
 

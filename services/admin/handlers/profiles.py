@@ -53,11 +53,15 @@ async def create(tx: Transaction, caller: Caller, establishment: str | None, ide
 async def upload(
     tx: Transaction, caller: Caller, profile_id: str, given: Upload, seda_versions: tuple[str, ...]
 ) -> tuple[ProfileVersion, bool]:
-    """Take a version that was tried; return it, and whether it is new: the newest again changes nothing."""
+    """Take a version that was tried; return it, and whether it is new: the newest again changes nothing.
+
+    Of one that was withdrawn, by mistake perhaps, the same bytes are another version.
+    """
     found = await own(tx, caller, Permission.AGREEMENT_MANAGE, profile_id)
     digest = sha512_of(given.content)
     newest = await profiles.version(tx.connection, found.id, found.version)
-    if newest is not None and (newest.sha512, newest.kind, newest.entry) == (digest, given.kind, given.entry):
+    same = newest is not None and (newest.sha512, newest.kind, newest.entry) == (digest, given.kind, given.entry)
+    if newest is not None and same and newest.state != "withdrawn":
         return newest, False
     new = ProfileVersion(
         id=new_id(),
@@ -171,6 +175,8 @@ async def _change(
             approved_by=changed.approved_by or "",
             declared=changed.declared,
             declared_on=changed.declared_on,
+            withdrawn_by=changed.withdrawn_by,
+            reason=changed.reason,
         )
     )
     _note(tx, f"profile.{changed.state}", caller, profile, changed)

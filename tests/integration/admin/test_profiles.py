@@ -77,7 +77,10 @@ async def test_a_profile_is_uploaded_approved_by_another_and_withdrawn(house: Ho
     assert (withdrawn.json()["state"], withdrawn.json()["reason"]) == ("withdrawn", "remplacé")
     first, second = await told(house, profile)
     assert (first.state, first.revision, first.declared) == ("approved", 1, "AD35/2026/12")
-    assert (second.state, second.revision) == ("withdrawn", 2)
+    assert (second.state, second.revision, second.withdrawn_by, second.reason) == (
+        *("withdrawn", 2, "client:control"),
+        "remplacé",
+    )
     assert first.reference == second.reference
     assert first.reference.sha512 == draft["sha512"]
     about = f"profile:{profile.rpartition('/')[2]}"
@@ -88,6 +91,20 @@ async def test_a_profile_is_uploaded_approved_by_another_and_withdrawn(house: Ho
         ("profile.approved", "client:control", UUID(town["id"])),
         ("profile.withdrawn", "client:control", UUID(town["id"])),
     ]
+
+
+async def test_what_was_withdrawn_by_mistake_is_uploaded_again_as_another_version(
+    house: House, town: dict[str, Any]
+) -> None:
+    profile, content = await a_profile(house, town), relaxng().encode()
+    await upload(house, town, profile, content)
+    control = authority(house, town)
+    await control.post(f"{profile}/versions/1/approve", json={})
+    await control.post(f"{profile}/versions/1/withdraw", json={"reason": "erreur"})
+
+    again = await upload(house, town, profile, content)
+
+    assert (again["version"], again["state"]) == (2, "draft")
 
 
 async def test_content_comes_back_as_it_was_and_is_known_by_its_digest(house: House, town: dict[str, Any]) -> None:

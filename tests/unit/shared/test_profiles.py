@@ -232,6 +232,13 @@ def test_two_documents_have_two_names_on_any_disk() -> None:
     assert fault_of(content, Kind.XSD_1_0, "a.xsd").code == "document_name"
 
 
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("é" * 150 + ".xsd",)], ids=range(3))
+def test_every_name_can_be_that_of_a_file(names: tuple[str, ...]) -> None:
+    content = zipped({"ok.xsd": transfer(), **dict.fromkeys(names, transfer())})
+
+    assert fault_of(content, Kind.XSD_1_0, "ok.xsd").code == "document_name"
+
+
 def test_what_a_zip_expands_to_is_counted_whatever_it_says() -> None:
     content = bytearray(zipped({"a.xsd": transfer() + " " * LIMIT}))
     at = content.rindex(b"PK\x01\x02") + 24
