@@ -22,6 +22,7 @@ from services.ingest.domain.plan import BuildPlan
 from services.ingest.domain.records import plan_of_json
 from services.ingest.domain.transfer import TransferState
 from services.ingest.explainer import Explainer
+from services.ingest.gate import Gate
 from services.ingest.handlers import SWEEP, aip_key
 from services.ingest.parts import Ingest
 from services.ingest.pipeline.aip.builder import AipSummary
@@ -101,7 +102,7 @@ class Workshop:
         self._patience = patience
         # Those that wait for a child need not have their working copy made yet.
         most = max(ingest.settings.ingest_processes, ingest.settings.large_processes)
-        self._benches = asyncio.Semaphore(most + 1)
+        self._benches = Gate(most + 1)
         database = ingest.database
         # Apart: a refusal writes its reply to staging, which nothing that is accepted should wait for.
         self._accepted = recorder(database, partial(recording.conclude, ingest.staging))
@@ -141,7 +142,7 @@ class Workshop:
         rules = await self._rules.rules()
         staging, settings = self._ingest.staging, self._ingest.settings
         async with (
-            self._benches,
+            self._benches.place(str(transfer.establishment)),
             local_copy(staging, transfer.staging_key) as sip,
             scratch_folder(staging) as folder,
         ):
@@ -231,7 +232,7 @@ class Workshop:
         staging, plan = self._ingest.staging, recipe.plan
         try:
             async with (
-                self._benches,
+                self._benches.place(str(transfer.establishment)),
                 local_copy(staging, transfer.staging_key) as sip,
                 scratch_folder(staging) as folder,
             ):

@@ -14,8 +14,11 @@ _MIB: Final = 1024**2
 LEAST_PIECE: Final = 64 * _MIB
 """Bytes after which what has come is made durable, although its request goes on: no crash costs more."""
 
-MOST_REQUESTS: Final = 5_000
+MOST_PIECES: Final = 10_000
 """Pieces after which no further request is taken: whoever sends so few bytes at a time sends too many requests."""
+
+STALL_SECONDS: Final = 10.0
+"""How long nothing may come of a request: a line that died without a word must not keep its client from going on."""
 
 MOST_OPEN: Final = 250
 """Uploads of one client that are not over: with the most requests of each, a bound of its objects in staging."""
@@ -54,5 +57,8 @@ def origins(following: UploadState) -> list[UploadState]:
 
 
 def piece_size(length: int) -> int:
-    """Return after how many bytes a piece ends, of an upload of `length`: one request never makes too many."""
-    return max(LEAST_PIECE, -(-length // MOST_REQUESTS))
+    """Return after how many bytes a piece ends, of an upload of `length`.
+
+    One request never makes too many, nor do requests a little longer than a piece, which make two each.
+    """
+    return max(LEAST_PIECE, -(-2 * length // MOST_PIECES))

@@ -1,11 +1,12 @@
 """The HTTP edge of resumable deposits: tus 1.0.0, and a page in JSON for whoever follows an upload."""
 
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
 from services.ingest.domain.upload import GONE, UploadState
@@ -42,19 +43,13 @@ class _Spoken(APIRoute):
     """A route whose every answer says which version of tus it speaks, refusals among them."""
 
     @override
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def spoken(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_SPOKEN)
+            await send(message)
 
-        async def spoken(request: Request) -> Response:
-            try:
-                response = await handle(request)
-            except Problem as problem:
-                problem.headers = {**problem.headers, **_SPOKEN}
-                raise
-            response.headers.update(_SPOKEN)
-            return response
-
-        return spoken
+        await super().handle(scope, receive, spoken)
 
 
 router = APIRouter(prefix=PLACE, tags=["uploads"], route_class=_Spoken)

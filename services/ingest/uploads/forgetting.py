@@ -40,12 +40,21 @@ LISTED = 10_000
 
 
 async def terminate(ingest: Ingest, upload: Upload) -> bool:
-    """End an upload at its depositor's wish, and have its pieces go; False while it is being entered."""
+    """End an upload at its depositor's wish, and have its pieces go; False while it is being entered.
+
+    Bytes that came and are thrown away are journaled, as where an upload expires.
+    """
     async with ingest.database.begin() as tx:
         ended = await queries.end(tx.connection, upload.id, UploadState.TERMINATED)
         if ended is not None:
+            if upload.state is UploadState.RECEIVING:
+                (agreement,) = await transfers.find_agreements(tx.connection, [str(ended.agreement)])
+                tx.journal(refusal_line(ended.depositor, gone(UploadState.TERMINATED).code, agreement))
             await leave_pieces(tx, [ended])
-    return ended is not None
+            return True
+        # Two who end it at one moment have both ended it.
+        now_it = await queries.find(tx.connection, upload.id)
+    return now_it is None or now_it.state is UploadState.TERMINATED
 
 
 async def leave_pieces(tx: Transaction, over: Sequence[Upload]) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from services.ingest import lanes
 from services.ingest.agreements import agreement_for, known_agreement, most_bytes
 from services.ingest.berths import STAGING_FULL, Berth, no_room
-from services.ingest.domain.upload import MOST_OPEN, MOST_REQUESTS, UploadState, piece_size
+from services.ingest.domain.upload import MOST_OPEN, MOST_PIECES, STALL_SECONDS, UploadState, piece_size
 from services.ingest.parts import Ingest
 from services.ingest.reception import too_large
 from services.ingest.refusals import refusals_noted
@@ -88,7 +88,7 @@ async def append(ingest: Ingest, upload: Upload, offset: int, portion: Portion) 
     if portion.size == 0 and upload.received == offset == upload.length and upload.state in _ASKED_AGAIN:
         return upload
     async with leased(ingest.database, upload.id, offset) as held:
-        inflow = Inflow(portion.chunks, upload.length - offset, beyond_length(upload))
+        inflow = Inflow(portion.chunks, upload.length - offset, beyond_length(upload), STALL_SECONDS)
         agreement = await known_agreement(ingest, str(upload.agreement))
         if agreement is None:
             raise TryAgain(f"agreement {upload.agreement} is not known to admin")
@@ -105,7 +105,7 @@ async def append(ingest: Ingest, upload: Upload, offset: int, portion: Portion) 
 def _refuse_at_once(upload: Upload, portion: Portion) -> None:
     if portion.size is not None and portion.size > upload.length - upload.received:
         raise beyond_length(upload)
-    if upload.pieces >= MOST_REQUESTS:
+    if upload.pieces >= MOST_PIECES:
         raise too_many_requests_of_one()
 
 

@@ -1,6 +1,6 @@
 """What is said to whoever uploads, and cannot go on so."""
 
-from services.ingest.domain.upload import MOST_OPEN, MOST_REQUESTS, UploadState
+from services.ingest.domain.upload import MOST_OPEN, MOST_PIECES, UploadState
 from services.ingest.uploads.queries import Upload
 from shared.problems import Problem
 
@@ -52,8 +52,8 @@ def too_many_requests_of_one() -> Problem:
     return Problem(
         400,
         "too_many_pieces",
-        f"Ce dépôt est déjà en {MOST_REQUESTS} morceaux ; recommencez-le par requêtes plus longues.",
-        f"This upload is in {MOST_REQUESTS} pieces already; begin it again with longer requests.",
+        f"Ce dépôt est déjà en {MOST_PIECES} morceaux ; recommencez-le par requêtes plus longues.",
+        f"This upload is in {MOST_PIECES} pieces already; begin it again with longer requests.",
     )
 
 

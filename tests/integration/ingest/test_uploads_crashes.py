@@ -213,7 +213,7 @@ async def test_what_is_over_is_forgotten_after_a_while_once_its_bytes_are_gone(d
 
 
 async def test_an_upload_in_too_many_pieces_is_refused_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "MOST_REQUESTS", 3)
+    monkeypatch.setattr(receiving, "MOST_PIECES", 3)
     place = await desk.begin(100)
     for offset in range(3):
         assert (await desk.append(place, offset, b"x")).status_code == 204

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.ingest.uploads import leasing
+from services.ingest.uploads import leasing, receiving
 from services.ingest.uploads.forgetting import expire
 from tests.integration.ingest.bench import Bench
 from tests.integration.ingest.uploading import TUS, Desk, a_desk, upload_id, working
@@ -207,3 +207,35 @@ async def test_an_upload_that_somebody_has_at_this_moment_does_not_expire_in_it(
         await other.execute(text("SELECT 1 FROM upload WHERE id = :id FOR UPDATE"), {"id": upload_id(place)})
         assert await expire(desk.bench.database) == 0
     assert await expire(desk.bench.database) == 1
+
+
+async def test_a_request_whose_line_fell_silent_lets_go_and_another_goes_on_from_what_it_brought(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "STALL_SECONDS", 0.2)
+    place, body = await desk.begin(len(CONTENT)), Body(CONTENT)
+
+    answer = await (await begun(desk, place, 0, body))
+    rest = await desk.append(place, HALF, CONTENT[HALF:])
+
+    assert (answer.status_code, answer.json()["code"]) == (408, "too_slow")
+    assert rest.status_code == 204
+    assert await desk.transfer_bytes(place) == CONTENT
+
+
+async def test_two_who_delete_an_upload_at_one_moment_have_both_deleted_it(desk: Desk) -> None:
+    place = await desk.begin(len(CONTENT))
+    await desk.append(place, 0, CONTENT[:HALF])
+
+    answers = await asyncio.gather(*(desk.http.delete(place, headers=TUS) for _ in range(4)))
+
+    assert {answer.status_code for answer in answers} <= {204, 410}
+    assert "upload_terminated" in await desk.reasons()
+
+
+async def test_a_request_that_cannot_be_read_is_answered_in_the_version_of_tus_too(desk: Desk) -> None:
+    place = await desk.begin(len(CONTENT))
+
+    answer = await desk.append(place, 0, b"", Upload_Offset="-1")
+
+    assert (answer.status_code, answer.headers["tus-resumable"]) == (422, "1.0.0")

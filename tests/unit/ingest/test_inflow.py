@@ -1,5 +1,6 @@
 """A body that may break off: every byte that came is handed on, in portions, and how it ended is known."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -50,3 +51,17 @@ async def test_more_than_may_come_is_said_as_soon_as_it_has_come() -> None:
     with pytest.raises(Problem) as refusal:
         await portion(inflow, 3)
     assert refusal.value.code == "beyond"
+
+
+async def test_a_line_that_falls_silent_has_broken_off_and_what_came_counts() -> None:
+    never = asyncio.Event()
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"abc"
+        await never.wait()
+
+    inflow = Inflow(silent(), 10, BEYOND, stall=0.01)
+
+    assert await portion(inflow, 10) == b"abc"
+    assert inflow.broken is not None
+    assert (inflow.ended, inflow.broken.status) == (True, 408)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingest.domain.upload import GONE, LEAST_PIECE, MOST_REQUESTS, NEXT, UploadState, origins, piece_size
+from services.ingest.domain.upload import GONE, LEAST_PIECE, MOST_PIECES, NEXT, UploadState, origins, piece_size
 
 S = UploadState
 
@@ -27,9 +27,9 @@ def test_what_is_being_put_together_cannot_be_taken_back() -> None:
     assert not GONE & {S.RECEIVING, S.ASSEMBLING, S.COMPLETED}
 
 
-@pytest.mark.parametrize("length", [1, LEAST_PIECE, LEAST_PIECE * MOST_REQUESTS + 1, 1024**5])
+@pytest.mark.parametrize("length", [1, LEAST_PIECE, LEAST_PIECE * MOST_PIECES + 1, 1024**5])
 def test_one_request_never_makes_more_pieces_than_many_may(length: int) -> None:
     size = piece_size(length)
 
     assert size >= LEAST_PIECE
-    assert -(-length // size) <= MOST_REQUESTS
+    assert -(-length // size) <= MOST_PIECES
