@@ -1,5 +1,6 @@
 """Which agreement a deposit is made under: our projection first, admin when it misses."""
 
+from dataclasses import fields
 from datetime import date
 from urllib.parse import quote
 from uuid import UUID
@@ -98,7 +99,8 @@ async def known_agreement(ingest: Ingest, wanted: str) -> AgreementV1 | None:
 
 def judged_by(published: AgreementV1) -> Agreement:
     """Return an agreement as the checks take it."""
-    values = published.model_dump()
+    known = {field.name for field in fields(Agreement)}
+    values = {name: value for name, value in published.model_dump().items() if name in known}
     return Agreement(
         **values
         | {

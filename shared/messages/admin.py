@@ -4,11 +4,18 @@ from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from pydantic import ConfigDict
+
 from shared.messages.message import ByteCount, Message, Part, Sha512
+
+KEPT_WHOLE = ConfigDict(frozen=True, extra="allow")
+"""For facts that others keep: what a newer admin added is kept too, for the release that will know it."""
 
 
 class OrganisationChangedV1(Message):
     """An organisation was created or changed; this is all of it."""
+
+    model_config = KEPT_WHOLE
 
     topic: ClassVar[str] = "organisation.changed.v1"
 
@@ -52,6 +59,8 @@ class ProfileReferenceV1(Part):
     content, which admin gives: a document, or a ZIP that begins in `entry`. `seda_versions`: those it is for.
     """
 
+    model_config = KEPT_WHOLE
+
     id: UUID
     profile: UUID
     identifier: str
@@ -82,6 +91,8 @@ class AgreementV1(Part):
     `profiles` are the archival profiles that its deposits may name, each in one version; an empty tuple says nothing
     of them. `profile_required` asks a manifest to name one.
     """
+
+    model_config = KEPT_WHOLE
 
     id: UUID
     version: int
@@ -132,6 +143,8 @@ class ProfilePublishedV1(Message):
     Without an establishment it is the platform's. `declared` is what was written of its declaration to the control
     authority (*contrôle scientifique et technique*), with its date; `reason` is that of a withdrawal.
     """
+
+    model_config = KEPT_WHOLE
 
     topic: ClassVar[str] = "profile.published.v1"
 

@@ -1,7 +1,7 @@
 """Archival profiles (*profils d'archivage*) as ingest knows them: which one judges a manifest, and which one did."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -56,10 +56,9 @@ class ListedProfiles:
 
 
 def reference_of(values: Mapping[str, Any]) -> ProfileReference:
-    """Read a reference as messages carry it."""
-    return ProfileReference(
-        **dict(values) | {"kind": Kind(values["kind"]), "seda_versions": tuple(values["seda_versions"])}
-    )
+    """Read a reference as messages carry it; what a newer admin added to it says nothing here."""
+    known = {field.name: values[field.name] for field in fields(ProfileReference) if field.name in values}
+    return ProfileReference(**known | {"kind": Kind(values["kind"]), "seda_versions": tuple(values["seda_versions"])})
 
 
 def applied_to_json(applied: AppliedProfile | None) -> dict[str, Any] | None:

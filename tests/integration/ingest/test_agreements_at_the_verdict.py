@@ -1,5 +1,6 @@
 """Agreements that close after a deposit came: suspended, they take nothing more; dates are of the day of receipt."""
 
+import json
 from typing import Any
 
 import pytest
@@ -118,3 +119,14 @@ async def test_a_suspended_agreement_does_not_keep_an_archivist_from_refusing(be
     await decide(bench.ingest, deposited.id, "client:archivist", accept=False, reason="Déjà versé.")
 
     assert (await bench.transfer(deposited.id)).state is TransferState.REJECTED
+
+
+async def test_a_term_of_a_release_to_come_is_kept_and_disturbs_no_check(bench: Bench) -> None:
+    agreement = await bench.agreement(of_tomorrow=["a", "b"])
+    deposited = await bench.deposit(agreement=agreement)
+
+    await bench.process()
+
+    assert (await bench.transfer(deposited.id)).state is TransferState.STORING
+    (row,) = await bench.databases.as_superuser("SELECT body -> 'of_tomorrow' AS kept FROM ingest.agreement")
+    assert json.loads(row["kept"]) == ["a", "b"]
