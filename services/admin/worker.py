@@ -21,13 +21,13 @@ from services.admin.domain.webhook import (
     may_hear,
     wait_after,
 )
-from services.admin.handlers.announcing import lane_of
+from services.admin.handlers.announcing import lane_of, turn_of
 from services.admin.handlers.journal import event
 from services.admin.handlers.webhooks import disable
 from services.admin.queries import clients, deliveries, webhooks
 from services.admin.webhook_secrets import WebhookSeal
 from shared.clock import now, rfc3339
-from shared.messaging.lease import Lease, Piece
+from shared.messaging.lease import Lease
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
 from shared.tracing import context_of, spanning, untraced
@@ -170,4 +170,8 @@ async def _queue(tx: Transaction, endpoint: Endpoint) -> None:
     if rests is not None and (is_due or rests > moment):
         moment, is_due = rests, False
     with untraced():
-        await enqueue(tx, lane_of(endpoint), Piece(str(endpoint.id), not_before=None if is_due else moment))
+        await enqueue(
+            tx,
+            lane_of(endpoint),
+            turn_of(endpoint, None if is_due else moment),
+        )

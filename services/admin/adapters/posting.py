@@ -6,6 +6,7 @@ that answers differently the next time changes nothing.
 
 import asyncio
 import contextlib
+import logging
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,9 @@ from typing_extensions import override
 from services.admin.adapters.names import Resolve
 from services.admin.domain.addresses import Network, refused
 from services.admin.domain.webhook import LONGEST_WAIT, REST
+from shared.telling import told
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 15.0
@@ -99,9 +103,12 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         if not addresses or refused(addresses, self._allowed):
             # One that is private among public ones is no mistake that we could make good.
             raise AddressRefused
+        # One that is silent leaves time for the others: IPv6 is dropped without a word in more than one network.
+        share = CONNECT_SECONDS / len(addresses)
         for address in addresses[:-1]:
-            with contextlib.suppress(httpcore.ConnectError):
-                return await self._inner.connect_tcp(address, port)
+            with contextlib.suppress(httpcore.ConnectError, TimeoutError):
+                async with asyncio.timeout(share):
+                    return await self._inner.connect_tcp(address, port)
         return await self._inner.connect_tcp(addresses[-1], port)
 
     @override
@@ -136,17 +143,8 @@ class Poster:
                 answer = Answer(response.status, time.monotonic() - started, wait=_asked(response))
                 # It has answered: however its body comes, nothing more is asked of it.
                 await _drain(response)
-        except (TimeoutError, httpcore.TimeoutException):
-            return Answer(None, time.monotonic() - started, TIMEOUT)
-        except AddressRefused:
-            return Answer(None, time.monotonic() - started, "address_refused")
-        except httpcore.ConnectError as error:
-            return Answer(None, time.monotonic() - started, _unreached(error))
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol):
-            return Answer(None, time.monotonic() - started, "broken_off")
-        except ValueError:
-            # A name that no certificate could be of: it is taken for one only until then.
-            return Answer(None, time.monotonic() - started, "unknown_name")
+        except Exception as error:  # noqa: BLE001 (whatever a receiver does, its delivery has been tried)
+            return Answer(None, time.monotonic() - started, _reason(error))
         return answer
 
     async def _posted(
@@ -163,12 +161,35 @@ class Poster:
 
 async def _drain(response: httpcore.Response) -> None:
     read = 0
-    with contextlib.suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+    # The message has been taken by then.
+    with contextlib.suppress(Exception):
         async with asyncio.timeout(DRAIN_SECONDS):
             async for chunk in response.aiter_stream():
                 read += len(chunk)
                 if read >= DRAINED_BYTES:
                     return
+
+
+_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case TimeoutError() | httpcore.TimeoutException():
+            return TIMEOUT
+        case AddressRefused():
+            return "address_refused"
+        case httpcore.ConnectError():
+            return _unreached(error)
+        case ssl.SSLError():
+            # After the handshake, where nobody translates it: a receiver that asks for a certificate of ours, say.
+            return "tls_failed"
+        case ValueError():
+            # A name that no certificate could be of: it is taken for one only until then.
+            return "unknown_name"
+    if not isinstance(error, _BROKEN):
+        log.warning("a webhook broke off", extra={"reason": told(error)})
+    return "broken_off"
 
 
 def _unreached(error: httpcore.ConnectError) -> str:
@@ -188,8 +209,8 @@ def _asked(response: httpcore.Response) -> timedelta | None:
         return timedelta(seconds=min(int(text[:10]), 10**8))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=UTC)
+        return max(timedelta(0), until - datetime.now(UTC))
+    except (ValueError, OverflowError):
         return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(timedelta(0), until - datetime.now(UTC))

@@ -6,6 +6,7 @@ however many hang, those that answer wait for none of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -68,8 +69,13 @@ async def wake(tx: Transaction, endpoints: Iterable[Endpoint]) -> None:
         moment = endpoint.rests_until if resting else None
         # A lane goes on for many deposits: each delivery has the trace of its own.
         with untraced():
-            await enqueue(tx, lane_of(endpoint), Piece(str(endpoint.id), not_before=moment))
+            await enqueue(tx, lane_of(endpoint), turn_of(endpoint, moment))
         await hasten(tx, lane_of(endpoint), str(endpoint.id), moment)
+
+
+def turn_of(endpoint: Endpoint, moment: datetime | None) -> Piece:
+    """Return the next turn of an endpoint's lane, now or at a moment: hands are shared out among clients."""
+    return Piece(str(endpoint.id), not_before=moment, owner=str(endpoint.client))
 
 
 def lane_of(endpoint: Endpoint) -> str:

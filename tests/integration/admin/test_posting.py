@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
+import httpcore
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from services.admin.adapters import posting
 from services.admin.adapters.names import Names
 from services.admin.adapters.posting import Poster
 from services.admin.domain.webhook import LONGEST_WAIT, REST
@@ -175,6 +178,34 @@ async def test_a_receiver_that_hangs_is_given_up_and_one_whose_body_hangs_has_an
     assert (took.status, took.delivered) == (200, True)
 
 
+async def test_a_receiver_that_asks_for_a_certificate_of_ours_has_refused(tmp_path: Path) -> None:
+    certificate = a_certificate(tmp_path, NAME)
+    asking = served_with(certificate)
+    asking.verify_mode = ssl.CERT_REQUIRED
+    asking.load_verify_locations(cafile=certificate)
+    async with receiving(tls=asking) as receiver:
+        answer = await Poster(Resolver(["127.0.0.1"]), LOOPBACK, certificate).post(at(receiver, "https"), {}, b"{}")
+
+    assert answer.status is None
+    assert answer.reason in {"tls_failed", "broken_off"}
+
+
+async def test_a_silent_address_leaves_time_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "CONNECT_SECONDS", 0.4)
+    connect = httpcore.AnyIOBackend.connect_tcp
+
+    async def silent_at_first(self: Any, host: str, port: int) -> Any:  # noqa: ANN401 (as httpcore has it)
+        if host == "127.0.0.2":
+            await asyncio.Event().wait()
+        return await connect(self, host, port)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", silent_at_first)
+    async with receiving() as receiver:
+        answer = await Poster(Resolver(["127.0.0.2", "127.0.0.1"]), LOOPBACK).post(at(receiver), {}, b"{}")
+
+    assert answer.status == 204
+
+
 async def test_what_cannot_be_reached_says_why() -> None:
     async def unknown(_host: str, _port: int) -> Sequence[str]:
         raise OSError
@@ -191,7 +222,13 @@ async def test_what_cannot_be_reached_says_why() -> None:
 
 @pytest.mark.parametrize(
     ("said", "wait"),
-    [("120", 120.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("-1", None)],
+    [
+        ("120", 120.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("soon", None),
+        ("-1", None),
+        ("Mon, 01 Jan 99999999999999 00:00:00 GMT", None),
+    ],
 )
 async def test_a_receiver_may_say_when_to_come_back_and_is_left_alone_until_then(
     said: str, wait: float | None
