@@ -50,7 +50,7 @@ def routes(database: RoomDatabase, base_url: str) -> APIRouter:
 
     @router.post("/{webhook_id}/replay", status_code=202)
     async def replay_failed(webhook_id: str, body: Replay, caller: Owner) -> dict[str, int]:
-        """Send again all that has failed of what was to be told since a moment."""
+        """Send again what has failed of all that was to be told since a moment: the oldest first, 1,000 at a time."""
         async with database.begin() as tx:
             return {"replayed": await handlers.replay_failed(tx, caller, webhook_id, body.since)}
 

@@ -17,6 +17,9 @@ from shared.messaging.housekeeping import BATCH
 KEPT_ATTEMPTS = 50
 """Attempts shown of a delivery, the last ones: it may be replayed any number of times."""
 
+MOST_AGAIN = 1000
+"""Deliveries sent again by one request."""
+
 _PENDING = webhook_delivery.c.state == DeliveryState.PENDING
 
 
@@ -97,10 +100,19 @@ async def fail_pending(connection: AsyncConnection, webhook_id: UUID) -> None:
 
 
 async def ask_again(connection: AsyncConnection, webhook_id: UUID, which: ColumnElement[bool]) -> int:
-    """Have deliveries of an endpoint sent again from now on, as if for the first time; return how many."""
+    """Have deliveries of an endpoint sent again from now on, as if for the first time; return how many.
+
+    `MOST_AGAIN` at a time, the oldest first: their endpoint is locked meanwhile, and all announcements wait for it.
+    """
     values = {"state": DeliveryState.PENDING, "tries": 0, "next_at": func.now(), "ended_at": None}
+    oldest = (
+        select(webhook_delivery.c.id)
+        .where(webhook_delivery.c.webhook == webhook_id, which)
+        .order_by(webhook_delivery.c.created_at, webhook_delivery.c.id)
+        .limit(MOST_AGAIN)
+    )
     changed = await connection.execute(
-        webhook_delivery.update().where(webhook_delivery.c.webhook == webhook_id, which).values(values)
+        webhook_delivery.update().where(webhook_delivery.c.id.in_(oldest)).values(values)
     )
     return changed.rowcount
 
@@ -134,9 +146,13 @@ async def forget(connection: AsyncConnection, kept: timedelta) -> int:
     return (await connection.execute(_FORGET, {"kept": kept})).rowcount
 
 
-_OVERDUE = select(
-    func.count(), func.coalesce(extract("epoch", func.now() - func.min(webhook_delivery.c.next_at)), 0)
-).where(_PENDING, webhook_delivery.c.next_at <= func.now())
+# What waits for its receiver is its owner's business: neither an endpoint that fails, nor one that rests.
+_READY_SINCE = func.greatest(webhook_delivery.c.next_at, webhook.c.rests_until)
+_OVERDUE = (
+    select(func.count(), func.coalesce(extract("epoch", func.now() - func.min(_READY_SINCE)), 0))
+    .join_from(webhook_delivery, webhook, webhook.c.id == webhook_delivery.c.webhook)
+    .where(_PENDING, webhook.c.failing_since.is_(None), func.now() >= _READY_SINCE)
+)
 _ENDPOINTS = select(func.coalesce(webhook.c.disabled_for, webhook.c.state), func.count()).group_by(
     func.coalesce(webhook.c.disabled_for, webhook.c.state)
 )

@@ -12,6 +12,7 @@ from services.admin.chores import forget_deliveries, seal_again
 from services.admin.domain.webhook import WAITS
 from services.admin.handlers.announcing import DELIVER
 from services.admin.measures import measure_webhooks
+from services.admin.queries import deliveries
 from services.admin.webhook_secrets import WebhookSeal
 from shared.messaging.work import StaleLease, lease
 from tests.builders.receivers import plainly, receiving
@@ -330,3 +331,29 @@ async def test_a_delivery_belongs_to_the_trace_of_its_deposit_and_its_lane_to_no
     assert all(row["trace"].split("-")[1] == row["message"].hex for row in rows)
     (lane,) = await desk.databases.as_superuser("SELECT trace FROM admin.work")
     assert lane["trace"] is None
+
+
+@pytest.mark.parametrize("state", ["failing_since = now()", "rests_until = now() + interval '1 hour'"])
+async def test_what_waits_for_its_receiver_alarms_nobody(desk: Desk, state: str) -> None:
+    await desk.webhook("http://127.0.0.1:9/")
+    await desk.hear(desk.accepted())
+    await desk.databases.as_superuser("UPDATE admin.webhook_delivery SET next_at = now() - interval '1 hour'")
+    await desk.databases.as_superuser(f"UPDATE admin.webhook SET {state}")  # noqa: S608 (ours)
+
+    await measure_webhooks(desk.house.database)
+
+    assert (sample("webhook_deliveries_due"), sample("webhook_deliveries_due_oldest_seconds")) == (0, 0)
+
+
+async def test_one_request_sends_so_many_again_and_the_oldest_first(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "MOST_AGAIN", 2)
+    made = await desk.webhook("http://127.0.0.1:9/")
+    await desk.hear(*(desk.accepted() for _ in range(3)))
+    await desk.databases.as_superuser("UPDATE admin.webhook_delivery SET state = 'failed', ended_at = now()")
+
+    path, body = f"/admin/v1/webhooks/{made['id']}/replay", {"since": "2020-01-01T00:00:00Z"}
+    answers = [(await desk.client.post(path, json=body)).json()["replayed"] for _ in range(3)]
+
+    assert answers == [2, 1, 0]
