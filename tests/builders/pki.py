@@ -66,6 +66,7 @@ class Wanted:
     stamps: bool = False
     usage: str = "signs"
     ocsp: bool = False
+    serial: int | None = None
 
 
 @cache
@@ -101,7 +102,7 @@ def issue(wanted: Wanted, by: Holder | None = None) -> Holder:
         .subject_name(name)
         .issuer_name(name if by is None else by.certificate.subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(wanted.serial or x509.random_serial_number())
         .not_valid_before(wanted.since)
         .not_valid_after(wanted.until)
         .add_extension(x509.BasicConstraints(wanted.authority, None), critical=True)
@@ -144,9 +145,9 @@ def _usage(wanted: Wanted) -> x509.KeyUsage:
 
 
 def revocation_list(
-    by: Holder, revoked: Sequence[tuple[Holder, datetime]] = (), *, keeps_expired: bool = False
+    by: Holder, revoked: Sequence[tuple[Holder, datetime]] = (), *, keeps_expired: datetime | None = None
 ) -> x509.CertificateRevocationList:
-    """Return what an authority has revoked, and since when; it may keep certificates that have expired."""
+    """Return what an authority has revoked, and since when; it may keep those that expired since a date."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(by.certificate.subject)
@@ -154,8 +155,9 @@ def revocation_list(
         .next_update(CLOSES)
     )
     if keeps_expired:
-        since_ever = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.60"), b"\x18\x0f20200101000000Z")
-        builder = builder.add_extension(since_ever, critical=False)
+        date = b"\x18\x0f" + keeps_expired.strftime("%Y%m%d%H%M%SZ").encode()
+        kept = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.60"), date)
+        builder = builder.add_extension(kept, critical=False)
     for holder, since in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(holder.certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(since).build())
@@ -179,7 +181,7 @@ def ocsp_der(of: Holder, by: Holder, revoked: datetime | None = None) -> bytes:
     return answer.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-def crl_der(by: Holder, *, keeps_expired: bool = False) -> bytes:
+def crl_der(by: Holder, *, keeps_expired: datetime | None = None) -> bytes:
     """Return an empty list of an authority, in DER."""
     return revocation_list(by, keeps_expired=keeps_expired).public_bytes(Encoding.DER)
 

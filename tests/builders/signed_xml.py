@@ -50,6 +50,7 @@ class Manner:
     form: str = EXCLUSIVE
     identifier: str = "sig"
     holds_certificate: bool = True
+    zone: str = "Z"
 
 
 def a_pes(bordereaux: int = 1) -> etree._Element:
@@ -137,7 +138,7 @@ def _properties(signature: etree._Element, how: Manner) -> etree._Element:
     )
     signed = etree.SubElement(qualifying, f"{{{space}}}SignedProperties", Id=f"{how.identifier}-p")
     inner = etree.SubElement(signed, f"{{{space}}}SignedSignatureProperties")
-    etree.SubElement(inner, f"{{{space}}}SigningTime").text = how.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    etree.SubElement(inner, f"{{{space}}}SigningTime").text = how.at.strftime("%Y-%m-%dT%H:%M:%S") + how.zone
     named = etree.SubElement(etree.SubElement(inner, f"{{{space}}}SigningCertificate"), f"{{{space}}}Cert")
     digest = etree.SubElement(named, f"{{{space}}}CertDigest")
     # The first version had elements of its own for a digest.

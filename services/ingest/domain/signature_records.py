@@ -34,6 +34,8 @@ def _result(values: Mapping[str, Any]) -> SignatureResult:
         **{
             **values,
             **{name: tuple(values[name]) for name in _LISTS},
+            # A release before this one had no chain.
+            "chain": tuple(values.get("chain", ())),
             "certificate": None if certificate is None else SignerCertificate(**certificate),
             "fault": _fault(values["fault"]),
             "time_stamp_fault": _fault(values["time_stamp_fault"]),

@@ -29,6 +29,7 @@ class SubIndication(StrEnum):
     NO_SIGNING_CERTIFICATE_FOUND = "NO_SIGNING_CERTIFICATE_FOUND"
     NO_CERTIFICATE_CHAIN_FOUND = "NO_CERTIFICATE_CHAIN_FOUND"
     REVOKED_NO_POE = "REVOKED_NO_POE"
+    REVOKED_CA_NO_POE = "REVOKED_CA_NO_POE"
     OUT_OF_BOUNDS_NO_POE = "OUT_OF_BOUNDS_NO_POE"
     TRY_LATER = "TRY_LATER"
     SIGNED_DATA_NOT_FOUND = "SIGNED_DATA_NOT_FOUND"
@@ -81,6 +82,7 @@ class SignatureResult:
     `covers` lists what it signs: `whole` files, or parts of them. `moment` is when the certificate was judged, and
     `moment_is` where that time comes from: ``claimed`` by the signer, ``time-stamp`` or ``validation`` (none was
     claimed). `fault` is None where it is valid; `time_stamp_fault` tells why a time-stamp proves nothing.
+    `chain` names the certificates it was judged by, the signer's first, the anchor last.
     """
 
     path: str
@@ -96,6 +98,7 @@ class SignatureResult:
     moment_is: str | None = None
     fault: Fault | None = None
     time_stamp_fault: Fault | None = None
+    chain: tuple[str, ...] = ()
 
     @property
     def conclusion(self) -> Conclusion:

@@ -81,6 +81,16 @@ def test_a_document_that_is_not_the_one_that_was_signed(tmp_path: Path) -> None:
     assert said(alone) == "indeterminate SIGNED_DATA_NOT_FOUND not_found"
 
 
+def test_a_digest_that_nobody_computes_ends_no_check(tmp_path: Path) -> None:
+    message = cms.ContentInfo.load(openssl(tmp_path / "made", PDF))
+    message["content"]["signer_infos"][0]["digest_algorithm"]["algorithm"] = "md2"
+    made = message.dump(force=True)
+
+    (result,) = found(tmp_path, ACT, AFile("Content/acte.pdf.p7s", made))
+
+    assert said(result) == "indeterminate GENERIC unsupported"
+
+
 def a_value_changed(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
 

@@ -4,17 +4,24 @@ import asyncio
 import base64
 import hashlib
 import io
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from asn1crypto import crl, ocsp
+from asn1crypto import core, crl, ocsp
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from services.ingest.pipeline.signatures.carried import wrapped
 from services.ingest.pipeline.signatures.hashing import Hashing, Marks
 from tests.builders import pki
 from tests.builders.signed_pdfs import a_pdf, a_stamper, asn1, sign_pdf
@@ -105,28 +112,121 @@ def test_a_list_that_its_issuer_did_not_sign_is_not_believed(no_lists: Path, tmp
     )
 
 
-@pytest.mark.parametrize("forgetful", [False, True])
-def test_a_list_made_after_a_certificate_had_expired_says_nothing_of_it(tmp_path: Path, forgetful: bool) -> None:
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        (None, "indeterminate TRY_LATER revocation_unknown"),
+        (datetime(2026, 5, 1, tzinfo=UTC), "valid"),
+        (datetime(2026, 7, 1, tzinfo=UTC), "indeterminate TRY_LATER revocation_unknown"),
+    ],
+    ids=["forgetful", "kept", "kept too late"],
+)
+def test_a_list_made_after_a_certificate_had_expired_says_nothing_of_it(
+    tmp_path: Path, kept: datetime | None, expected: str
+) -> None:
     expired = datetime(2026, 6, 1, tzinfo=UTC)
     by = pki.issue(pki.Wanted("Ancienne adjointe", until=expired), pki.authority())
     trust = pki.trust_folder(tmp_path / "trust")
-    if not forgetful:
-        (trust / "authority.crl").write_bytes(pki.crl_der(pki.authority(), keeps_expired=True))
+    (trust / "authority.crl").write_bytes(pki.crl_der(pki.authority(), keeps_expired=kept))
 
     (result,) = results(tmp_path, xml(enveloped(a_pes(), Manner(by=by))), trust=trust)
 
-    assert said(result) == ("indeterminate TRY_LATER revocation_unknown" if forgetful else "valid")
+    assert said(result) == expected
 
 
-def test_an_answer_made_after_a_certificate_had_expired_says_nothing_of_it(no_lists: Path, tmp_path: Path) -> None:
+def with_cutoff(answer: bytes, date: datetime | None) -> bytes:
+    """Return an answer of the authority that tells of certificates expired since a date."""
+    made = ocsp.OCSPResponse.load(answer)
+    basic = made["response_bytes"]["response"].parsed
+    if date is not None:
+        extension = {"extn_id": "archive_cutoff", "extn_value": core.GeneralizedTime(date)}
+        basic["tbs_response_data"]["responses"][0]["single_extensions"] = [extension]
+    key = pki.authority().key
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    basic["signature"] = key.sign(basic["tbs_response_data"].dump(force=True), ec.ECDSA(hashes.SHA256()))
+    return wrapped(ocsp.BasicOCSPResponse.load(basic.dump(force=True)))
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "expected"),
+    [
+        (None, "indeterminate TRY_LATER revocation_unknown"),
+        (datetime(2026, 5, 1, tzinfo=UTC), "valid"),
+        (datetime(2026, 7, 1, tzinfo=UTC), "indeterminate TRY_LATER revocation_unknown"),
+    ],
+    ids=["forgetful", "kept", "kept too late"],
+)
+def test_an_answer_made_after_a_certificate_had_expired_says_nothing_of_it(
+    no_lists: Path, tmp_path: Path, cutoff: datetime | None, expected: str
+) -> None:
     expired = datetime(2026, 6, 1, tzinfo=UTC)
     by = pki.issue(pki.Wanted("Ancien adjoint", until=expired, ocsp=True), pki.authority())
+    # Of the same number, and of another issuer: no answer is about it.
+    twin = pki.issue(pki.Wanted("Jumelle", serial=by.certificate.serial_number), pki.root("Autre racine"))
+    how = Manner(by=replace(by, above=(*by.above, twin.certificate)))
     root = a_pes()
-    with_unsigned(root, Manner(by=by), CRL=[pki.crl_der(pki.root())], OCSP=[pki.ocsp_der(by, pki.authority())])
+    answer = with_cutoff(pki.ocsp_der(by, pki.authority()), cutoff)
+    with_unsigned(root, how, CRL=[pki.crl_der(pki.root())], OCSP=[answer])
 
     (result,) = results(tmp_path, xml(document(root)), trust=no_lists)
 
+    assert said(result) == expected
+
+
+def test_a_certificate_that_anybody_puts_in_hides_no_revocation(tmp_path: Path) -> None:
+    trust = pki.trust_folder(tmp_path / "trust", [(pki.signer(), datetime(2026, 2, 1, tzinfo=UTC))])
+    past = datetime(2024, 1, 1, tzinfo=UTC)
+    # Of the authority by its name alone: its key is another one.
+    forged = pki.issue(pki.Wanted("Faux", until=past), replace(pki.authority(), key=pki.key_of("Faussaire")))
+    by = replace(pki.signer(), above=(*pki.signer().above, forged.certificate))
+
+    (result,) = results(tmp_path, xml(enveloped(a_pes(), Manner(by=by))), trust=trust)
+
+    assert said(result) == "invalid REVOKED revoked"
+
+
+def test_evidence_that_cannot_be_read_takes_nothing_from_the_rest(no_lists: Path, tmp_path: Path) -> None:
+    root = a_pes()
+    lists = [b"garbage", b"\x30\x03\x02\x01\x01", pki.crl_der(pki.root()), pki.crl_der(pki.authority())]
+    with_unsigned(root, Manner(), CRL=lists, OCSP=[b"garbage", b"\x30\x03\x0a\x01\x00"])
+
+    (result,) = results(tmp_path, xml(document(root)), trust=no_lists)
+
+    assert said(result) == "valid"
+    assert [each.split(",")[0] for each in result.chain] == [
+        "Common Name: Anne Maire",
+        "Common Name: Autorité",
+        "Common Name: Racine",
+    ]
+
+
+def test_the_certificate_that_fails_is_named_though_it_is_not_the_signers(tmp_path: Path) -> None:
+    trust = pki.trust_folder(tmp_path / "trust", lists=False)
+    (trust / "authority.crl").write_bytes(pki.crl_der(pki.authority()))
+
+    (result,) = results(tmp_path, xml(enveloped(a_pes())), trust=trust)
+
     assert said(result) == "indeterminate TRY_LATER revocation_unknown"
+    assert result.fault is not None
+    assert "Autorité" in result.fault.details["certificate"]
+
+
+def test_a_time_without_zone_is_shown_as_it_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Etc/GMT+9")
+    time.tzset()
+    root = a_pes()
+    signature = sign(root, [Part("", canonical(root))], Manner(zone=""))
+    assert b"Z</" not in etree.tostring(signature)
+
+    (result,) = results(tmp_path, xml(document(root)))
+    monkeypatch.undo()
+    time.tzset()
+
+    assert (said(result), result.claimed_at, result.moment) == (
+        "valid",
+        "2026-03-01T12:00:00.000Z",
+        "2026-03-01T12:00:00.000Z",
+    )
 
 
 @pytest.mark.parametrize("of_another", [False, True])
@@ -160,10 +260,18 @@ def test_the_evidence_of_long_term_validation_in_a_pdf_counts(no_lists: Path, tm
     DocumentSecurityStore.add_dss(
         output_stream=out, sig_contents=None, certs=[asn1(pki.authority().certificate)], crls=lists
     )
+    # One entry that is none leaves the others.
+    held = pki.crl_der(pki.root())
+    writer = IncrementalPdfFileWriter(out)
+    writer.root["/DSS"]["/Certs"].append(writer.add_object(generic.StreamObject(stream_data=b"garbage")))
+    writer.root["/DSS"]["/CRLs"].append(writer.add_object(generic.StreamObject(stream_data=held[:20])))
+    writer.update_container(writer.root["/DSS"]["/Certs"])
+    writer.update_container(writer.root["/DSS"]["/CRLs"])
+    writer.write_in_place()
 
     (result,) = results(tmp_path, AFile("Content/acte.pdf", out.getvalue()), trust=no_lists)
 
-    assert (said(result), result.covers) == ("valid", ("revision 2 of 3",))
+    assert (said(result), result.covers) == ("valid", ("revision 2 of 4",))
 
 
 def test_our_samples_are_signed_to_another_software_too() -> None:

@@ -1,6 +1,7 @@
 """Signatures made to fool, to hang or to fill: each ends soon, as no valid one, and nothing gets through raw."""
 
 import base64
+import errno
 import json
 import random
 import secrets
@@ -20,6 +21,7 @@ from lxml import etree
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.records import findings_to_json
 from services.ingest.domain.signature_records import report_to_json
+from services.ingest.pipeline.signatures import examine
 from tests.builders import pki
 from tests.builders.pki import Holder
 from tests.builders.signed_cms import openssl
@@ -215,3 +217,25 @@ def test_an_element_of_one_signature_is_not_taken_for_that_of_another(tmp_path: 
     one, two = results(tmp_path, xml(document(root)))
 
     assert (said(one), said(two)) == ("valid", "invalid SIG_CRYPTO_FAILURE value")
+
+
+def test_a_judgement_that_breaks_down_leaves_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(examine, "judge_reading", breaks)
+
+    (result,) = results(tmp_path, xml(enveloped(a_pes())))
+
+    assert said(result) == "indeterminate GENERIC unreadable"
+    assert (result.certificate is not None, result.whole) == (True, True)
+
+
+def test_a_disk_that_is_full_is_no_fault_of_a_signature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(examine, "read_xml", breaks)
+
+    with pytest.raises(OSError, match="full"):
+        results(tmp_path, xml(enveloped(a_pes())))

@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.ingest.domain.limits import Limits
+from services.ingest.domain.signatures import SignatureResult
 from tests.builders import pki
 from tests.builders.signed_pdfs import a_pdf, add_revision, sign_pdf, stamp_pdf
 from tests.builders.sips import AFile, codes
 from tests.unit.ingest.signing import judged, results, said
 
+PEM = Encoding.PEM
 REVOKED = datetime(2026, 5, 1, tzinfo=UTC)
 
 
@@ -105,6 +108,29 @@ def test_a_time_stamp_proves_that_a_signature_is_older_than_a_revocation(tmp_pat
     (result,) = results(tmp_path, pdf(sign_pdf(a_pdf(), stamped=when)), trust=trust)
 
     assert (said(result), result.moment, result.moment_is) == ("valid", "2026-03-02T00:00:00.000Z", "time-stamp")
+
+
+def test_an_authority_revoked_since_a_claimed_time_is_told_of_unless_a_time_stamp_is_older(tmp_path: Path) -> None:
+    clock = pki.root("Horloge")
+    trust = pki.trust_folder(tmp_path / "trust")
+    (trust / "root.crl").write_bytes(pki.revocation_list(pki.root(), [(pki.authority(), REVOKED)]).public_bytes(PEM))
+    (trust / "clock.pem").write_bytes(clock.pem)
+    (trust / "clock.crl").write_bytes(pki.crl_der(clock))
+    elsewhere = pki.issue(pki.Wanted("Pendule", key="2048", stamps=True), clock)
+    when = datetime(2026, 3, 2, tzinfo=UTC)
+
+    def signed(**words: object) -> SignatureResult:
+        return results(tmp_path, pdf(sign_pdf(a_pdf(), **words)), trust=trust)[0]  # type: ignore[arg-type]
+
+    since = "indeterminate REVOKED_CA_NO_POE revoked_since"
+    claimed = signed()
+    assert said(claimed) == since
+    assert claimed.fault is not None
+    assert "Autorité" in claimed.fault.details["certificate"]
+    assert said(signed(at=datetime(2026, 6, 1, tzinfo=UTC))) == "indeterminate REVOKED_CA_NO_POE revoked"
+    # Of the authority that was revoked is this one too: whoever has its key stamps any time.
+    assert said(signed(stamped=when)) == since
+    assert said(signed(stamped=when, stamper=elsewhere)) == "valid"
 
 
 def test_a_time_stamp_of_an_unknown_authority_proves_nothing_and_the_claimed_time_is_taken(tmp_path: Path) -> None:

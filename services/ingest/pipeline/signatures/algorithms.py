@@ -19,6 +19,9 @@ NAMES: Final = {
 }
 """hashlib's names → those that people read."""
 
+DIGESTS: Final = frozenset(NAMES) - {"md2"}
+"""Those that are computed: MD2 is known by its name alone, hashlib has none."""
+
 WEAK_DIGESTS: Final = frozenset({"MD2", "MD5", "SHA-1"})
 _LEAST_BITS: Final = {"RSA": 2048, "DSA": 2048, "EC": 224}
 

@@ -33,15 +33,24 @@ def carried(signed: Asn1, signer: Asn1, certificates: tuple[Asn1, ...], more: Ma
     """Return what may judge a signature: in the message (RFC 5652 §5.1), in its attributes, and `more`."""
     crls, ocsps = list(_lists_of(signed)), []
     for kind, value in _attributes(signer):
-        if kind == _ADOBE:
-            values = pdf.RevocationInfoArchival.load(value)
-            crls += [each.dump() for each in _given(values, "crl")]
-            ocsps += [each.dump() for each in _given(values, "ocsp")]
-        elif kind == _REVOCATION_VALUES:
-            values = _RevocationValues.load(value)
-            crls += [each.dump() for each in _given(values, "crl_vals")]
-            ocsps += [wrapped(each) for each in _given(values, "ocsp_vals")]
+        if kind in {_ADOBE, _REVOCATION_VALUES}:
+            lists, answers = _values(kind, value)
+            crls += lists
+            ocsps += answers
     return Material((*certificates, *more.certificates), (*crls, *more.crls), (*ocsps, *more.ocsps))
+
+
+def _values(kind: str, value: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return the lists and answers of an attribute; none where it cannot be read: most are not signed."""
+    try:
+        if kind == _ADOBE:
+            held = pdf.RevocationInfoArchival.load(value)
+            return [each.dump() for each in _given(held, "crl")], [each.dump() for each in _given(held, "ocsp")]
+        held = _RevocationValues.load(value)
+        lists = [each.dump() for each in _given(held, "crl_vals")]
+        return lists, [wrapped(each) for each in _given(held, "ocsp_vals")]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return [], []
 
 
 def wrapped(answer: Asn1) -> bytes:

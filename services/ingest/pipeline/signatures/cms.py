@@ -16,7 +16,7 @@ from pyhanko.sign.validation.generic_cms import (
 
 from services.ingest.domain.signatures import Fault, SubIndication
 from services.ingest.pipeline.container.names import printable
-from services.ingest.pipeline.signatures.algorithms import NAMES, digest_name, key_name
+from services.ingest.pipeline.signatures.algorithms import DIGESTS, digest_name, key_name
 from services.ingest.pipeline.signatures.carried import carried
 from services.ingest.pipeline.signatures.reading import (
     MOST_SIGNATURES,
@@ -103,7 +103,7 @@ def read_signer(
 
 def _integrity(signed: Asn1, signer: Asn1, certificate: Asn1, content: Content) -> Fault | None:
     algorithm = signer["digest_algorithm"]["algorithm"].native
-    if algorithm not in NAMES:
+    if algorithm not in DIGESTS:
         raise unsupported(str(algorithm))
     digest = content(algorithm)
     if digest is None:

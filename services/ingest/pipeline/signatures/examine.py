@@ -15,14 +15,13 @@ from services.ingest.domain.limits import MIB
 from services.ingest.domain.signature_rules import rules_of
 from services.ingest.domain.signatures import Fault, SignatureReport, SignatureResult, SubIndication
 from services.ingest.domain.sip import Inventory
-from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.container.package import SipPackage
 from services.ingest.pipeline.digest_algorithms import ALGORITHMS
 from services.ingest.pipeline.signatures.cades import read_cms
-from services.ingest.pipeline.signatures.judging import judge_reading
+from services.ingest.pipeline.signatures.judging import judge_reading, shown
 from services.ingest.pipeline.signatures.pades import read_pdf
 from services.ingest.pipeline.signatures.pairs import Pairs
-from services.ingest.pipeline.signatures.reading import Broken, Reading, unreadable
+from services.ingest.pipeline.signatures.reading import Broken, Reading, refuse_the_worlds, unreadable
 from services.ingest.pipeline.signatures.sighting import Kind, keep_signed
 from services.ingest.pipeline.signatures.xades import read_xml
 from services.ingest.trust import Trust
@@ -177,6 +176,7 @@ def _readings(kind: Kind, read: Callable[[], Iterable[Reading]]) -> Iterator[Rea
     except Broken as broken:
         yield Reading(name="", form=kind.value, fault=broken.fault)
     except Exception as error:  # noqa: BLE001 (hostile bytes may make the libraries raise anything)
+        refuse_the_worlds(error)
         yield Reading(name="", form=kind.value, fault=unreadable(type(error).__name__).fault)
 
 
@@ -184,9 +184,9 @@ def _judged(path: str, reading: Reading, terms: Terms) -> SignatureResult:
     try:
         return judge_reading(path, reading, terms.trust, terms.now)
     except Exception as error:  # noqa: BLE001 (as above: certificates are read no sooner than they are asked)
-        return SignatureResult(
-            path, printable(reading.name), reading.form, fault=unreadable(type(error).__name__).fault
-        )
+        refuse_the_worlds(error)
+        # What was read of it stays told: it is the judgement that failed, over evidence that is nobody's.
+        return shown(path, reading, Fault(SubIndication.GENERIC, "unreadable", {"what": type(error).__name__}))
 
 
 def _too_large(path: str, size: int, kind: Kind, terms: Terms) -> SignatureResult:

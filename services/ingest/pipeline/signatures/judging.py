@@ -1,6 +1,7 @@
 """Judge what a reader read: at the time that is proven or claimed, against the operator's anchors."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,7 +10,7 @@ from asn1crypto import tsp
 from services.ingest.domain.signatures import Fault, SignatureResult, SignerCertificate, SubIndication
 from services.ingest.pipeline.container.names import printable
 from services.ingest.pipeline.signatures.algorithms import weak_one
-from services.ingest.pipeline.signatures.chain import Moment, judge_certificate, named
+from services.ingest.pipeline.signatures.chain import Judged, Moment, judge_certificate, named
 from services.ingest.pipeline.signatures.cms import Content, digest_of, read_signer
 from services.ingest.pipeline.signatures.reading import Broken, Reading, TimeStamp, unreadable
 from services.ingest.trust import Asn1, Trust
@@ -23,7 +24,18 @@ def judge_reading(path: str, reading: Reading, trust: Trust, now: datetime) -> S
     """Return what there is to say of one signature of the file at `path`."""
     moment, time_stamp_fault = _moment(reading, trust, now)
     source = "time-stamp" if moment.proven else "claimed" if moment.claimed else "validation"
-    fault = reading.fault or _judge(reading, trust, moment, now)
+    judged = Judged(reading.fault) if reading.fault is not None else _judge(reading, trust, moment, now)
+    return replace(
+        shown(path, reading, judged.fault),
+        moment=rfc3339(moment.at),
+        moment_is=source,
+        time_stamp_fault=time_stamp_fault,
+        chain=judged.chain,
+    )
+
+
+def shown(path: str, reading: Reading, fault: Fault | None) -> SignatureResult:
+    """Return what a reader read of a signature, with what is wrong with it."""
     return SignatureResult(
         path=path,
         name=printable(reading.name),
@@ -32,29 +44,31 @@ def judge_reading(path: str, reading: Reading, trust: Trust, now: datetime) -> S
         documents=reading.documents,
         whole=reading.whole,
         algorithms=reading.algorithms,
-        certificate=None if reading.certificate is None else _shown(reading.certificate),
-        claimed_at=None if reading.claimed is None else rfc3339(reading.claimed),
-        moment=rfc3339(moment.at),
-        moment_is=source,
+        certificate=_certificate_of(reading),
+        claimed_at=None if reading.claimed is None else rfc3339(_zoned(reading.claimed)),
         fault=fault,
-        time_stamp_fault=time_stamp_fault,
     )
 
 
-def _judge(reading: Reading, trust: Trust, moment: Moment, now: datetime) -> Fault | None:
+def _judge(reading: Reading, trust: Trust, moment: Moment, now: datetime) -> Judged:
     """Judge a signature that is cryptographically what it says."""
     if moment.at > now + _CLOCKS_APART:
-        return Fault(SubIndication.SIG_CONSTRAINTS_FAILURE, "future", {"moment": rfc3339(moment.at)})
+        return Judged(Fault(SubIndication.SIG_CONSTRAINTS_FAILURE, "future", {"moment": rfc3339(moment.at)}))
     wanted = _time_stamping if reading.proven else _signing
     if not wanted(reading.certificate):
         told = {"certificate": named(reading.certificate)}
-        return Fault(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "key_usage", told)
-    fault = judge_certificate(reading.certificate, reading.material, trust, moment)
-    if fault is not None and fault.sub_indication is not SubIndication.TRY_LATER:
-        return fault
+        return Judged(Fault(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "key_usage", told))
+    if reading.proven:
+        # A time-stamp proves the time of what it stamps, its own it only says: whoever has a revoked key says any.
+        moment = replace(moment, proven=False)
+    judged = judge_certificate(reading.certificate, reading.material, trust, moment)
+    if judged.fault is not None and judged.fault.sub_indication is not SubIndication.TRY_LATER:
+        return judged
     # Before a revocation that is unknown: a list would not help a weak signature.
     weak = weak_one(reading.algorithms)
-    return fault if weak is None else Fault(SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, "weak", {"what": weak})
+    if weak is None:
+        return judged
+    return replace(judged, fault=Fault(SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, "weak", {"what": weak}))
 
 
 def _moment(reading: Reading, trust: Trust, now: datetime) -> tuple[Moment, Fault | None]:
@@ -71,8 +85,12 @@ def _moment(reading: Reading, trust: Trust, now: datetime) -> tuple[Moment, Faul
         return Moment(min(good), proven=True, claimed=False), None
     if reading.claimed is None:
         return Moment(now, proven=False, claimed=False), fault
-    claimed = reading.claimed if reading.claimed.tzinfo else reading.claimed.replace(tzinfo=UTC)
-    return Moment(claimed, proven=reading.proven, claimed=not reading.proven), fault
+    return Moment(_zoned(reading.claimed), proven=reading.proven, claimed=not reading.proven), fault
+
+
+def _zoned(time: datetime) -> datetime:
+    """Return a time as UTC where no zone is written: it is judged as it is shown, wherever this runs."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _judge_time_stamp(stamp: TimeStamp, reading: Reading, trust: Trust, now: datetime) -> datetime | Fault:
@@ -85,7 +103,7 @@ def _judge_time_stamp(stamp: TimeStamp, reading: Reading, trust: Trust, now: dat
         return unreadable(type(error).__name__).fault
     fault = stamped.fault
     if fault is None and stamped.claimed is not None:
-        fault = _judge(stamped, trust, Moment(stamped.claimed, proven=True, claimed=False), now)
+        fault = _judge(stamped, trust, Moment(stamped.claimed, proven=True, claimed=False), now).fault
         if fault is None:
             return stamped.claimed
     return fault or unreadable("time-stamp").fault
@@ -129,13 +147,20 @@ def _time_stamping(certificate: Asn1) -> bool:
     return usage is not None and usage.native == ["time_stamping"]
 
 
-def _shown(certificate: Asn1) -> SignerCertificate:
-    validity = certificate["tbs_certificate"]["validity"]
-    return SignerCertificate(
-        subject=printable(certificate.subject.human_friendly),
-        issuer=printable(certificate.issuer.human_friendly),
-        serial=f"{certificate.serial_number:x}",
-        not_before=rfc3339(validity["not_before"].native),
-        not_after=rfc3339(validity["not_after"].native),
-        sha256=hashlib.sha256(certificate.dump()).hexdigest(),
-    )
+def _certificate_of(reading: Reading) -> SignerCertificate | None:
+    certificate = reading.certificate
+    if certificate is None:
+        return None
+    try:
+        validity = certificate["tbs_certificate"]["validity"]
+        return SignerCertificate(
+            subject=printable(certificate.subject.human_friendly),
+            issuer=printable(certificate.issuer.human_friendly),
+            serial=f"{certificate.serial_number:x}",
+            not_before=rfc3339(validity["not_before"].native),
+            not_after=rfc3339(validity["not_after"].native),
+            sha256=hashlib.sha256(certificate.dump()).hexdigest(),
+        )
+    # Of a certificate that cannot be read there is nothing to show; to judge it tells why.
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None

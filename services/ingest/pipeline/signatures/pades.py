@@ -6,12 +6,11 @@ from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
+from asn1crypto import x509
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import byte_range_digest
-from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from services.ingest.domain.signatures import Fault, SubIndication
@@ -29,6 +28,7 @@ from services.ingest.pipeline.signatures.reading import (
 from services.ingest.trust import Asn1
 
 _DETACHED = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"})
+_SPOILED = (PdfError, ValueError, TypeError, KeyError, AttributeError)
 _TAIL = 64 * 1024
 _TIME_STAMP = "/ETSI.RFC3161"
 
@@ -60,14 +60,36 @@ def _refuse_endless(file: BinaryIO) -> None:
 
 
 def _store(reader: PdfFileReader) -> Material:
-    """Return what long-term validation (PAdES-B-LT) has put beside the signatures; nothing, where that is spoiled."""
+    """Return what long-term validation (PAdES-B-LT) has put beside the signatures, but for what is spoiled."""
+    certificates = (_certificate(each) for each in _streams(reader, "/Certs", DecodePurpose.CERTIFICATE))
+    return Material(
+        tuple(each for each in certificates if each is not None),
+        tuple(_streams(reader, "/CRLs", DecodePurpose.CRL)),
+        tuple(_streams(reader, "/OCSPs", DecodePurpose.OCSP_RESPONSE)),
+    )
+
+
+def _streams(reader: PdfFileReader, name: str, purpose: DecodePurpose) -> Iterator[bytes]:
+    """Yield what the document security store (ISO 32000-2 §12.8.4.3) lists; pyHanko reads all of it, or nothing."""
     try:
-        store = DocumentSecurityStore.read_dss(reader)
-        crls = tuple(each.get_object().read_data(DecodePurpose.CRL) for each in store.crls)
-        answers = tuple(each.get_object().read_data(DecodePurpose.OCSP_RESPONSE) for each in store.ocsps)
-        return Material(tuple(store.load_certs()), crls, answers)
-    except (NoDSSFoundError, PdfError, ValueError, TypeError, KeyError, AttributeError):
-        return Material()
+        listed = list(reader.root["/DSS"][name])
+    except _SPOILED:
+        return
+    yield from filter(None, (_streamed(each, purpose) for each in listed))
+
+
+def _streamed(each: Asn1, purpose: DecodePurpose) -> bytes:
+    try:
+        return bytes(each.get_object().read_data(purpose))
+    except _SPOILED:
+        return b""
+
+
+def _certificate(der: bytes) -> Asn1:
+    try:
+        return x509.Certificate.load(der, strict=True)
+    except (ValueError, TypeError):
+        return None
 
 
 def _read(embedded: Asn1, file: BinaryIO, store: Material, revisions: int) -> Reading:

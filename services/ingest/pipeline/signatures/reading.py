@@ -1,5 +1,6 @@
 """A signature as a reader hands it over to be judged: what it is made of, not yet whom it is worth trusting."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,10 @@ MOST_SIGNATURES = 1000
 
 MOST_CERTIFICATES = 64
 """Certificates in one signature: paths are looked for among them, which grows faster than their number."""
+
+
+# Other errors of the system may be of the bytes: a PDF that says to look before its beginning.
+_OF_THE_WORLD = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class Broken(Exception):
@@ -72,6 +77,12 @@ class Reading:
     fault: Fault | None = None
 
 
+def refuse_the_worlds(error: Exception) -> None:
+    """Raise an error that is no file's: a disk that is full or spoiled, too many files open."""
+    if isinstance(error, OSError) and error.errno in _OF_THE_WORLD:
+        raise error
+
+
 def guarded(name: str, form: str, read: Callable[[], Reading]) -> Reading:
     """Return what `read` does, or a reading with its fault: one signature that is spoiled hides no other."""
     try:
@@ -79,6 +90,7 @@ def guarded(name: str, form: str, read: Callable[[], Reading]) -> Reading:
     except Broken as broken:
         return Reading(name, form, fault=broken.fault)
     except Exception as error:  # noqa: BLE001 (hostile bytes may make the libraries raise anything)
+        refuse_the_worlds(error)
         return Reading(name, form, fault=unreadable(type(error).__name__).fault)
 
 

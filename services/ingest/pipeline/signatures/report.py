@@ -73,6 +73,8 @@ def _shown(result: SignatureResult, rules: Rules) -> dict[str, Any]:
             "not_after": certificate.not_after,
             "sha256": certificate.sha256,
         },
+        # As it was written before there were chains, where there is none.
+        **({"chain": list(result.chain)} if result.chain else {}),
     }
 
 

@@ -1,43 +1,103 @@
 """Which lists and answers may tell of a certificate: those made while it had not expired yet.
 
 An authority forgets the certificates that have expired (RFC 5280 §3.3): a list of today that does not name one says
-nothing of it. Those that keep them say so (expiredCertsOnCRL, ITU-T X.509 §9.5.2.8; archive cutoff, RFC 6960 §4.4.4).
+nothing of it. Those that keep them say since when (expiredCertsOnCRL, ITU-T X.509 §9.5.2.8; archive cutoff, RFC 6960
+§4.4.4). Only the certificates of a path that was verified count: what else a signature holds is anybody's.
 """
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from asn1crypto import crl, ocsp
+from asn1crypto import core, crl, ocsp
 
 from services.ingest.pipeline.signatures.reading import Material
 from services.ingest.trust import Asn1, Trust
 
 _EXPIRED_ON_CRL: Final = "2.5.29.60"
 _ARCHIVE_CUTOFF: Final = "archive_cutoff"
+_ANSWER_DIGESTS: Final = frozenset({"sha1", "sha256"})
+"""By which answers may name a certificate: pyHanko knows no other."""
 
 
-def usable_lists(certificate: Asn1, material: Material, trust: Trust) -> list[Asn1]:
-    """Return the CRLs, the operator's and those carried, that may tell of a certificate or of those above it."""
-    certificates = (certificate, *material.certificates)
-    issuers = frozenset(each.issuer.dump() for each in certificates)
-    carried = (crl.CertificateList.load(each) for each in material.crls)
-    return [each for each in (*trust.crls_of(issuers), *carried) if _in_time(each, certificates)]
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The lists and answers that a signature carries, as asn1crypto has them; those that cannot be read left out."""
+
+    crls: tuple[Asn1, ...]
+    ocsps: tuple[Asn1, ...]
 
 
-def _in_time(each: Asn1, certificates: Iterable[Asn1]) -> bool:
+def read_evidence(material: Material) -> Evidence:
+    """Read what a signature carries, piece by piece: one that is spoiled takes nothing from the others."""
+    return Evidence(tuple(_each(material.crls, _list)), tuple(_each(material.ocsps, _answer)))
+
+
+def _each(contents: Iterable[bytes], read: Callable[[bytes], Asn1]) -> Iterator[Asn1]:
+    for content in contents:
+        try:
+            yield read(content)
+        # Of others' bytes asn1crypto may raise any of these.
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+            continue
+
+
+def _list(der: bytes) -> Asn1:
+    """Return a CRL that has been read to its end: asn1crypto reads no further than it is asked."""
+    value = crl.CertificateList.load(der, strict=True)
+    listed = value["tbs_cert_list"]
+    _ = (value.issuer.native, listed["this_update"].native, listed["next_update"].native, value.signature)
+    for each in listed["crl_extensions"]:
+        _ = (each["extn_id"].native, each["extn_value"].parsed)
+    for entry in listed["revoked_certificates"]:
+        _ = (entry["user_certificate"].native, entry["revocation_date"].native)
+    return value
+
+
+def _answer(der: bytes) -> Asn1:
+    """Return an OCSP answer that has been read to its end."""
+    value = ocsp.OCSPResponse.load(der, strict=True)
+    for single in _singles(value):
+        if single["cert_id"]["hash_algorithm"]["algorithm"].native not in _ANSWER_DIGESTS:
+            raise ValueError("the digest of an answer")
+        _ = (single.native, value.basic_ocsp_response["signature"].native)
+    return value
+
+
+def usable_lists(path: Sequence[Asn1], material: Material, evidence: Evidence, trust: Trust) -> list[Asn1]:
+    """Return the CRLs, the operator's and those carried, that may tell of the certificates of a path."""
+    issuers = frozenset(each.issuer.dump() for each in (*path, *material.certificates))
+    return [each for each in (*trust.crls_of(issuers), *evidence.crls) if _in_time(each, path)]
+
+
+def _in_time(each: Asn1, path: Iterable[Asn1]) -> bool:
     made = _moment_of(each["tbs_cert_list"]["this_update"])
-    late = (one for one in certificates if one.issuer == each.issuer and _expiry(one) < made)
-    if next(late, None) is None:
+    late = [one for one in path if one.issuer == each.issuer and _expiry(one) < made]
+    if not late:
         return True
-    return any(one["extn_id"].dotted == _EXPIRED_ON_CRL for one in each["tbs_cert_list"]["crl_extensions"])
+    kept = _kept_since(each["tbs_cert_list"]["crl_extensions"])
+    # One that it names all the same, it tells of.
+    return all((kept is not None and kept <= _expiry(one)) or _listed_on(each, one) for one in late)
 
 
-def usable_answers(certificate: Asn1, material: Material) -> list[Asn1]:
-    """Return the OCSP answers carried that may tell of a certificate or of those above it."""
-    expiries = {each.serial_number: _expiry(each) for each in (certificate, *material.certificates)}
-    answers = (ocsp.OCSPResponse.load(each) for each in material.ocsps)
-    return [each for each in answers if all(_answers_in_time(one, expiries) for one in _singles(each))]
+def _kept_since(extensions: Iterable[Asn1]) -> datetime | None:
+    """Return since which expiry a list or an answer tells of certificates that have expired."""
+    for one in extensions:
+        if one["extn_id"].dotted == _EXPIRED_ON_CRL:
+            try:
+                return _moment_of(core.GeneralizedTime.load(bytes(one["extn_value"]), strict=True))
+            except (ValueError, TypeError):
+                return None
+        if one["extn_id"].native == _ARCHIVE_CUTOFF:
+            return _moment_of(one["extn_value"].parsed)
+    return None
+
+
+def usable_answers(path: Sequence[Asn1], evidence: Evidence) -> list[Asn1]:
+    """Return the OCSP answers carried that may tell of the certificates of a path."""
+    return [each for each in evidence.ocsps if all(_answers_in_time(one, path) for one in _singles(each))]
 
 
 def _singles(answer: Asn1) -> Iterator[Asn1]:
@@ -45,24 +105,41 @@ def _singles(answer: Asn1) -> Iterator[Asn1]:
         yield from answer.response_data["responses"]
 
 
-def _answers_in_time(single: Asn1, expiries: dict[int, datetime]) -> bool:
-    expiry = expiries.get(single["cert_id"]["serial_number"].native)
-    if expiry is None or single["this_update"].native <= expiry:
+def _answers_in_time(single: Asn1, path: Iterable[Asn1]) -> bool:
+    if single["cert_status"].name == "revoked":
         return True
-    return any(one["extn_id"].native == _ARCHIVE_CUTOFF for one in single["single_extensions"])
+    kept = _kept_since(single["single_extensions"])
+    late = (one for one in path if _is_about(single, one) and _expiry(one) < _moment_of(single["this_update"]))
+    return all(kept is not None and kept <= _expiry(one) for one in late)
 
 
-def revoked_on(certificate: Asn1, material: Material, trust: Trust) -> datetime | None:
+def _is_about(single: Asn1, certificate: Asn1) -> bool:
+    """Say whether an answer is about a certificate: serial numbers are its issuer's alone (RFC 5280 §4.1.2.2)."""
+    named = single["cert_id"]
+    algorithm = named["hash_algorithm"]["algorithm"].native
+    issuer = hashlib.new(algorithm, certificate.issuer.dump(), usedforsecurity=False).digest()
+    serial = bool(named["serial_number"].native == certificate.serial_number)
+    return serial and bool(named["issuer_name_hash"].native == issuer)
+
+
+def revoked_on(certificate: Asn1, evidence: Evidence, trust: Trust) -> datetime | None:
     """Return when a certificate was revoked, by any list or answer at hand, whoever made it: a reason to doubt."""
-    serial, issuer = certificate.serial_number, certificate.issuer
-    carried = (crl.CertificateList.load(each) for each in material.crls)
-    lists = (*trust.crls_of(frozenset({issuer.dump()})), *(each for each in carried if each.issuer == issuer))
-    for entry in (entry for each in lists for entry in each["tbs_cert_list"]["revoked_certificates"]):
-        if entry["user_certificate"].native == serial:
-            return _moment_of(entry["revocation_date"])
-    for single in (one for each in material.ocsps for one in _singles(ocsp.OCSPResponse.load(each))):
-        if single["cert_id"]["serial_number"].native == serial and single["cert_status"].name == "revoked":
+    issuer = certificate.issuer
+    carried = (each for each in evidence.crls if each.issuer == issuer)
+    for each in (*trust.crls_of(frozenset({issuer.dump()})), *carried):
+        if (revoked := _listed_on(each, certificate)) is not None:
+            return revoked
+    for single in (one for each in evidence.ocsps for one in _singles(each)):
+        if single["cert_status"].name == "revoked" and _is_about(single, certificate):
             return _moment_of(single["cert_status"].chosen["revocation_time"])
+    return None
+
+
+def _listed_on(each: Asn1, certificate: Asn1) -> datetime | None:
+    """Return since when a list has a certificate revoked."""
+    for entry in each["tbs_cert_list"]["revoked_certificates"]:
+        if entry["user_certificate"].native == certificate.serial_number:
+            return _moment_of(entry["revocation_date"])
     return None
 
 
