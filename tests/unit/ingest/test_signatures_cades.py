@@ -91,6 +91,15 @@ def test_a_digest_that_nobody_computes_ends_no_check(tmp_path: Path) -> None:
     assert said(result) == "indeterminate GENERIC unsupported"
 
 
+@pytest.mark.parametrize("outform", ["DER", "PEM"])
+def test_what_stands_behind_an_attached_signature_is_not_passed_over(tmp_path: Path, outform: str) -> None:
+    made = openssl(tmp_path / "made", PDF, "-nodetach", "-outform", outform)
+
+    (result,) = found(tmp_path, AFile("Content/acte.p7m", made + (b"more" if outform == "DER" else made)))
+
+    assert said(result) == "invalid FORMAT_FAILURE unreadable"
+
+
 def a_value_changed(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
 

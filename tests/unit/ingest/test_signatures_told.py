@@ -17,7 +17,7 @@ from services.ingest.pipeline.check_signatures import wants_signatures
 from services.ingest.trust import load_trust
 from tests.builders import pki
 from tests.builders.signed_cms import openssl
-from tests.builders.signed_pdfs import a_pdf, sign_pdf
+from tests.builders.signed_pdfs import a_pdf, add_revision, sign_pdf, stamp_pdf
 from tests.builders.signed_xml import EXCLUSIVE, Manner, Part, canonical, document, sign
 from tests.builders.sips import AFile, ASip, a_manifest, an_agreement, codes
 from tests.unit.ingest.signing import asking, judged, results, said
@@ -83,6 +83,21 @@ def test_a_document_without_a_signature_is_told_of_where_one_is_required(
 
     missing = [(each.place, each.severity) for each in found.findings if each.code == "SIGNATURE_MISSING"]
     assert missing == [("Content/annexe.txt", severity)]
+
+
+def test_a_time_stamp_of_a_document_is_nobodys_signature(tmp_path: Path) -> None:
+    when = datetime(2026, 3, 5, tzinfo=UTC)
+    files = (
+        AFile("Content/acte.pdf", stamp_pdf(a_pdf(), when)),
+        AFile("Content/ajout.pdf", stamp_pdf(add_revision(sign_pdf(a_pdf())), when)),
+    )
+
+    found = judged(tmp_path, *files, agreement=asking(signatures_required=True)).findings
+
+    assert {(each.code, each.place) for each in found} == {
+        ("SIGNATURE_MISSING", "Content/acte.pdf"),
+        ("SIGNATURE_PARTIAL", "Content/ajout.pdf"),
+    }
 
 
 def message(policy: Signatures = Signatures.WARN, *, required: bool = False) -> Agreement:

@@ -8,7 +8,7 @@ from asn1crypto import core, pem
 
 from services.ingest.domain.signatures import Fault
 from services.ingest.pipeline.signatures.cms import digest_of, read_signers, signed_data
-from services.ingest.pipeline.signatures.reading import Digest, Reading
+from services.ingest.pipeline.signatures.reading import Digest, Reading, unreadable
 from services.ingest.trust import Asn1
 
 
@@ -19,7 +19,10 @@ def read_cms(path: Path, documents: tuple[str, ...], digest: Digest) -> Iterator
     """
     content = path.read_bytes()
     if pem.detect(content):
-        _, _, content = pem.unarmor(content)
+        blocks = [der for _, _, der in pem.unarmor(content, multiple=True)]
+        if len(blocks) != 1:
+            raise unreadable("several PEM blocks")
+        content = blocks[0]
     signed = signed_data(content)
     held = signed["encap_content_info"]["content"]
     if isinstance(held, core.Void):

@@ -38,7 +38,8 @@ _OTHER_CERTIFICATE: Final = "no_signing_certificate_found"
 
 def signed_data(der: bytes) -> Asn1:
     """Return the SignedData of a CMS message (asn1crypto). Raises `Broken` where there is none."""
-    message = cms.ContentInfo.load(der)
+    # What is written behind a message is signed by nobody.
+    message = cms.ContentInfo.load(der, strict=True)
     if message["content_type"].native != "signed_data":
         raise unreadable("no CMS SignedData")
     return message["content"]

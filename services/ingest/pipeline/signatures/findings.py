@@ -69,14 +69,16 @@ def _rule(fault: Fault) -> dict[str, str]:
 
 def _added_to(results: list[SignatureResult]) -> list[str]:
     """Return the PDFs that no signature covers as a whole, though one that is read covers a part."""
-    parts = [each for each in results if each.form in {"PAdES", "RFC 3161"} and each.covers]
+    # A time-stamp of the document says when, not that anybody signed what it covers.
+    parts = [each for each in results if each.form == "PAdES" and each.covers]
     whole = {each.path for each in parts if each.whole}
     return list(dict.fromkeys(each.path for each in parts if each.path not in whole))
 
 
 def _unsigned(sip: Sip, results: list[SignatureResult]) -> Iterator[DataObject]:
     """Yield the originals that bear no signature, are of none, and are none themselves."""
-    signed = {each.path for each in results} | {path for each in results for path in each.documents}
+    signing = [each for each in results if each.form != "RFC 3161"]
+    signed = {each.path for each in signing} | {path for each in signing for path in each.documents}
     for each in sip.manifest.objects:
         master = each.usage is None or each.usage.startswith("BinaryMaster")
         path = sip.located.get(each.id)
