@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from services.commands.asking import in_room
 from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, places
-from services.storage import queries
 from services.storage.domain.copies import CopyState
+from services.storage.queries import amounts
 from services.storage.settings import SiteSettings, StorageSettings
 from services.storage.sites import OpenSite, bucket_of, open_sites
 from services.storage.space import site_spaces
@@ -83,7 +83,7 @@ async def _listed(database: RoomDatabase, own: StorageSettings) -> list[dict[str
         for site in sites.values():
             await site.store.close()
     async with database.begin() as tx:
-        totals = await queries.totals(tx.connection)
+        totals = await amounts.totals(tx.connection)
         tx.journal(_line("sites.listed", {"sites": len(sites)}))
     copies: dict[str, Counter[str]] = defaultdict(Counter)
     size: Counter[str] = Counter()

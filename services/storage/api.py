@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.storage import queries
 from services.storage.domain.copies import Copy
-from services.storage.queries import Holding
+from services.storage.domain.holdings import Holding
+from services.storage.queries import holdings
 from services.storage.reading import content
 from services.storage.sites import OpenSite
 from services.storage.space import SiteSpaces
@@ -123,7 +123,7 @@ async def _within(
     except ValueError as error:
         raise not_found() from error
     async with storage.database.reading() as connection:
-        found = await queries.newest_with_copies(connection, wanted)
+        found = await holdings.newest_with_copies(connection, wanted)
     if found is None or found[0].kind != "aip" or found[0].establishment is None:
         raise not_found()
     if found[0].establishment not in caller.scope(permission):

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import rfc8785
 
-from services.storage import queries
+from services.storage.domain.holdings import HoldingKey
 from services.storage.domain.keys import aip_key, record_key
-from services.storage.queries import HoldingKey
+from services.storage.queries import holdings
 from shared.checksums import sha512_of
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1
 from shared.messages.ingest import AipBuiltV1
@@ -69,7 +69,7 @@ async def _take_again(tx: Transaction, message: AipBuiltV1, sites: Sequence[str]
 
     Raises `Rejected` when the announcements contradict each other.
     """
-    known = await queries.newest(tx.connection, message.aip_id, lock=True)
+    known = await holdings.newest(tx.connection, message.aip_id, lock=True)
     if known is None or known.sha512 != message.sha512:
         raise Rejected(f"AIP {message.aip_id} was announced before with other bytes")
     if known.state == "refused":
@@ -176,7 +176,7 @@ async def take_records(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequ
 
 async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
     """Take in what is not there yet, to be written to each site; return what that was."""
-    added = await queries.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
+    added = await holdings.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
     new = [arrival for arrival in arrivals if (arrival.values["id"], arrival.values["version"]) in added]
     pieces = (_copying(arrival, site) for arrival in new for site in sites)
     await enqueue(tx, WRITE, *pieces)

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from prometheus_client import Gauge
 
-from services.storage import queries
 from services.storage.domain.copies import CopyState
+from services.storage.queries import amounts
 from shared.gauges import Measure, show
 from shared.messaging.transaction import RoomDatabase
 
@@ -23,9 +23,9 @@ async def measure_totals(database: RoomDatabase) -> None:
     may have run beside us.
     """
     async with database.reading() as connection:
-        rows = await queries.totals(connection)
+        rows = await amounts.totals(connection)
     async with database.begin() as tx:
-        await queries.lift_usage(tx.connection, _written(rows))
+        await amounts.lift_usage(tx.connection, _written(rows))
     show(SITE_COPIES, {(site, state): copies for site, state, copies, _ in rows})
     show(SITE_BYTES, {(site,): float(size) for site, state, _, size in rows if state == CopyState.VERIFIED})
 
@@ -43,7 +43,7 @@ def _written(rows: Sequence[tuple[str, str, int, Decimal]]) -> dict[str, tuple[i
 async def measure_waiting(database: RoomDatabase) -> None:
     """Set what waits for each site: read from the work on it, which is all that is unfinished."""
     async with database.reading() as connection:
-        rows = await queries.waiting(connection)
+        rows = await amounts.waiting(connection)
     show(SITE_WAITING, {(site, kind): copies for site, kind, copies, _ in rows})
     show(SITE_WAITING_AGE, {(site, kind): float(age) for site, kind, _, age in rows})
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 
 from services.storage.domain.copies import Copy, CopyState
-from services.storage.queries import Holding
+from services.storage.domain.holdings import Holding
 from services.storage.sites import OpenSite
 from shared.object_store.errors import NoSuchObject, NoSuchRange, StoreUnavailable
 

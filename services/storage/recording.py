@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.storage import queries
 from services.storage.domain.copies import Copy, is_stored
+from services.storage.domain.holdings import Holding, HoldingKey
 from services.storage.handlers import VERIFY, WRITE
-from services.storage.queries import Holding, HoldingKey
+from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
 from shared.messages.ingest import MemberV1
 from shared.messages.journal import JournalLineV1
@@ -30,11 +30,11 @@ class Step:
 
 async def note_written(tx: Transaction, steps: Sequence[Step]) -> list[None]:
     """Note copies that were written, and have each read back by another task than its writer."""
-    await queries.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    await holdings.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
     await finish(tx, *(step.held for step in steps))
     await enqueue(tx, VERIFY, *(_further(step) for step in steps))
     # Last, so that its rows, which everybody wants, are locked for no longer than the commit takes.
-    await queries.add_usage(tx.connection, _sizes(steps))
+    await amounts.add_usage(tx.connection, _sizes(steps))
     return [None] * len(steps)
 
 
@@ -49,8 +49,8 @@ async def note_verified(sites: Mapping[str, OpenSite], tx: Transaction, steps: S
     """Count copies that were read back whole, and tell of the holdings of which these were the last."""
     keys = {(step.holding.id, step.holding.version) for step in steps}
     # Locked, so that of two copies verified at once exactly one finds itself the last.
-    locked = await queries.lock_holdings(tx.connection, keys)
-    await queries.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    locked = await holdings.lock_holdings(tx.connection, keys)
+    await holdings.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
     await finish(tx, *(step.held for step in steps))
     for step in steps:
         tx.journal(_write_line(step.holding, step.copy))
@@ -68,10 +68,10 @@ async def _conclude(
     storing: Sequence[Holding],
     causes: Mapping[HoldingKey, UUID | None],
 ) -> None:
-    copies = await queries.copies_of_all(tx.connection, storing)
+    copies = await holdings.copies_of_all(tx.connection, storing)
     # On the sites each was taken in for: one declared since is filled by other means.
     stored = [one for one in storing if _everywhere(copies[one.id, one.version])]
-    await queries.set_states(tx.connection, [(one.id, one.version) for one in stored], "stored")
+    await holdings.set_states(tx.connection, [(one.id, one.version) for one in stored], "stored")
     for one in stored:
         on_sites = copies[one.id, one.version]
         tx.journal(_stored_line(one, len(on_sites)))
@@ -111,7 +111,7 @@ def _receipt(sites: Mapping[str, OpenSite], holding: Holding, copy: Copy) -> Rec
 
 async def note_lost(tx: Transaction, steps: Sequence[Step]) -> list[None]:
     """Note copies that are not what they must be: never counted, and to be written again."""
-    await queries.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    await holdings.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
     await finish(tx, *(step.held for step in steps))
     await enqueue(tx, WRITE, *(_further(step) for step in steps))
     for step in steps:
@@ -122,11 +122,11 @@ async def note_lost(tx: Transaction, steps: Sequence[Step]) -> list[None]:
 async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) -> None:
     """Give up an AIP whose staged bytes are not those announced, and tell so."""
     key = (holding.id, holding.version)
-    locked = await queries.lock_holdings(tx.connection, [key])
+    locked = await holdings.lock_holdings(tx.connection, [key])
     await finish(tx, held)
     if key not in locked or locked[key].state != "storing":
         return
-    await queries.set_states(tx.connection, [key], "refused")
+    await holdings.set_states(tx.connection, [key], "refused")
     told = AipStorageRefusedV1(
         aip_id=holding.id,
         transfer_id=UUID(holding.facts["transfer_id"]),

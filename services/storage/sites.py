@@ -6,9 +6,9 @@ from pathlib import Path
 
 from services.storage.domain.sites import Site, require_safe_sites
 from services.storage.settings import SiteSettings
-from shared.object_store.filesystem import FilesystemStore
-from shared.object_store.port import ObjectStore
-from shared.object_store.s3 import S3Store
+from shared.object_store.filesystem_site import FilesystemSite
+from shared.object_store.keeping import SiteStore
+from shared.object_store.s3_site import S3Site
 from shared.object_store.s3_wire import Bucket
 from shared.object_store.space import Allowance
 
@@ -18,7 +18,7 @@ class OpenSite:
     """A declared site, and the store that keeps its bytes."""
 
     site: Site
-    store: ObjectStore
+    store: SiteStore
 
 
 def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
@@ -31,11 +31,11 @@ def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
     return {one.site.name: one for one in opened}
 
 
-def _store(declared: SiteSettings) -> ObjectStore:
+def _store(declared: SiteSettings) -> SiteStore:
     allowance = Allowance(declared.reserve_bytes, declared.quota_bytes)
     if declared.kind == "filesystem":
-        return FilesystemStore(Path(declared.path or ""), allowance)
-    return S3Store(bucket_of(declared), allowance)
+        return FilesystemSite(Path(declared.path or ""), allowance)
+    return S3Site(bucket_of(declared), allowance)
 
 
 def bucket_of(declared: SiteSettings) -> Bucket:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from services.storage import queries
+from services.storage.queries import amounts
 from services.storage.sites import OpenSite
 from shared.messaging.gathering import Gatherer
 from shared.messaging.transaction import RoomDatabase
@@ -40,7 +40,7 @@ def site_spaces(
 
     async def find_owed(names: Sequence[str]) -> list[int]:
         async with database.reading() as connection:
-            found = await queries.owed(connection)
+            found = await amounts.owed(connection)
         return [found.get(name, 0) for name in names]
 
     owed = Gatherer(find_owed)
@@ -51,7 +51,7 @@ def site_spaces(
 
         async def held() -> int:
             async with database.reading() as connection:
-                return (await queries.usage(connection)).get(name, 0)
+                return (await amounts.usage(connection)).get(name, 0)
 
         found = await site.store.space(held)
         return None if found is None else replace(found, owed=still_to_come)

@@ -8,14 +8,16 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from services.storage import queries, recording
+from services.storage import recording
 from services.storage.domain.copies import Copy, CopyState, read_back, written
+from services.storage.domain.holdings import CopyKey, Holding
 from services.storage.domain.sites import retention_of
-from services.storage.queries import CopyKey, Holding
+from services.storage.queries import holdings
 from services.storage.recording import Step
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite
 from shared.clock import now
+from shared.faults import fault_point
 from shared.identifiers import new_id
 from shared.messaging.gathering import Gatherer, recorder
 from shared.messaging.lease import Lease
@@ -70,9 +72,11 @@ class Keeper:
             return
         except (StoreUnavailable, KeyTaken) as error:
             raise TryAgain(f"site {copy.site}: {error}") from error
+        fault_point("storage.write.put")
         if copy.state is CopyState.LOST and receipt.already_there:
             await self._require_whole(holding, opened, receipt)
         await self._written.add(Step(held, holding, written(copy, receipt, new_id(), now())))
+        fault_point("storage.write.noted")
 
     async def verify(self, held: Lease) -> None:
         """Read one copy back, past our caches, and count it if its digest is the holding's."""
@@ -84,9 +88,11 @@ class Keeper:
             found = None
         except StoreUnavailable as error:
             raise TryAgain(f"site {copy.site}: {error}") from error
+        fault_point("storage.verify.read")
         judged = read_back(copy, found, new_id(), now())
         if judged.state is CopyState.VERIFIED:
             await self._verified.add(Step(held, holding, judged))
+            fault_point("storage.verify.noted")
         else:
             await self._not_whole(held, holding, judged)
 
@@ -148,5 +154,5 @@ class Keeper:
 
     async def _find(self, keys: Sequence[CopyKey]) -> list[tuple[Holding, Copy] | None]:
         async with self._database.reading() as connection:
-            found = await queries.subjects(connection, keys)
+            found = await holdings.subjects(connection, keys)
         return [found.get(key) for key in keys]

@@ -52,7 +52,7 @@ class S3Store:
         announced = len(source) if size is None and isinstance(source, bytes) else size
         if announced is not None and announced <= SMALL:
             return await self._put_small(sink, source, announced, sha512)
-        measure = await self._threads.long(_measure_known, source, size, sha512)
+        measure = await self._threads.long(measure_known, source, size, sha512)
         with BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0) as file:
             return await self._put_large(sink.expect(measure.size), measure, file.read)
 
@@ -78,13 +78,16 @@ class S3Store:
         try:
             return await self._threads.short(read_and_send)
         except PreconditionFailed:
-            return await sink.take_over(await self._threads.short(_measure_known, source, size, sha512))
+            return await sink.take_over(await self._threads.short(measure_known, source, size, sha512))
 
     async def _put_large(self, sink: PartsSink, measure: Measure, read: Callable[[int], bytes]) -> Receipt:
         try:  # a question is cheap beside sending it all for nothing
             return await sink.take_over(measure)
         except NoSuchObject:
             pass
+        return await self._send(sink, measure, read)
+
+    async def _send(self, sink: PartsSink, measure: Measure, read: Callable[[int], bytes]) -> Receipt:
         try:
             sent = 0
             while measure.size - sent > sink.block_size:
@@ -257,7 +260,7 @@ def _version(version_id: str | None) -> dict[str, str]:
     return {} if version_id is None else {"versionId": version_id}
 
 
-def _measure_known(source: Path | bytes, size: int | None, sha512: str | None) -> Measure:
+def measure_known(source: Path | bytes, size: int | None, sha512: str | None) -> Measure:
     """Measure bytes and verify them; of a file the size is verified, and a digest announced is believed."""
     if isinstance(source, bytes):
         found = Measure(sha512_of(source), len(source))

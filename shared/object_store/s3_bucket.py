@@ -17,7 +17,7 @@ from shared.object_store.s3_wire import Bucket
 
 def prepare(bucket: Bucket) -> None:
     """Create the bucket, with versions and Object Lock as asked for."""
-    client = _client(bucket)
+    client = client_of(bucket)
     try:
         if not client.bucket_exists(bucket.name):
             client.make_bucket(bucket.name, object_lock=bucket.locked)
@@ -33,7 +33,7 @@ def prepare(bucket: Bucket) -> None:
 def left_behind(bucket: Bucket, folder: str, before: datetime, most: int) -> list[str]:
     """Name up to `most` objects of a folder that were last written before a moment."""
     try:
-        return list(islice(_older(_client(bucket), bucket.name, folder, before), most))
+        return list(islice(_older(client_of(bucket), bucket.name, folder, before), most))
     except (MinioException, HTTPError) as error:
         raise StoreUnavailable(f"{bucket.name}: {error}") from error
 
@@ -44,7 +44,8 @@ def _older(client: Minio, name: str, folder: str, before: datetime) -> Iterator[
             yield found.object_name
 
 
-def _client(bucket: Bucket) -> Minio:
+def client_of(bucket: Bucket) -> Minio:
+    """Return the library's client, with no patience of its own: whoever asks decides what to do about a failure."""
     return Minio(
         bucket.endpoint,
         bucket.access_key,

@@ -70,6 +70,12 @@ class PartsSink:
         self._upload_id: str | None = None
         self._sending: deque[asyncio.Task[str]] = deque()
         self._tags: list[str] = []
+        self._condition = {"If-None-Match": "*"}
+
+    def over(self) -> "PartsSink":
+        """Have the object take its key whatever lies there."""
+        self._condition = {}
+        return self
 
     def expect(self, size: int | None) -> "PartsSink":
         """Choose the parts for an object of this size."""
@@ -119,7 +125,7 @@ class PartsSink:
     def put_once(self, data: bytes, measure: Measure) -> Receipt:
         """Send a whole object in one request (blocking); `PreconditionFailed` if the key is taken."""
         headers = object_headers(self._retention, measure.sha512) | self._checksum(data)
-        response = self._wire.send("PUT", self._key, headers=headers | {"If-None-Match": "*"}, body=data)
+        response = self._wire.send("PUT", self._key, headers=headers | self._condition, body=data)
         return receipt(self._key, measure.size, response)
 
     def _begin(self, sha512: str | None) -> str:
@@ -142,8 +148,8 @@ class PartsSink:
 
     def _complete(self, upload_id: str, size: int) -> Receipt:
         body = f"<CompleteMultipartUpload>{''.join(self._tags)}</CompleteMultipartUpload>".encode()
-        query, headers = {"uploadId": upload_id}, {"If-None-Match": "*"}
-        answer = self._wire.send("POST", self._key, query=query, headers=headers, body=body)
+        query = {"uploadId": upload_id}
+        answer = self._wire.send("POST", self._key, query=query, headers=self._condition, body=body)
         if b"<Error>" in answer.data:  # S3 may say 200 first and fail afterwards
             raise StoreUnavailable(f"{self._key}: {answer.data[:300].decode(errors='replace')}")
         return receipt(self._key, size, answer)

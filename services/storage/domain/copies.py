@@ -29,6 +29,7 @@ class CopyState(StrEnum):
     WRITTEN = "written"
     VERIFIED = "verified"
     LOST = "lost"
+    PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True)

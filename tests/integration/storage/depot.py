@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from services.storage import queries
 from services.storage.domain.copies import Copy
+from services.storage.domain.holdings import Holding
 from services.storage.handlers import VERIFY, WRITE, take_aips
-from services.storage.queries import Holding
+from services.storage.queries import holdings
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite
 from services.storage.worker import Keeper
@@ -25,6 +25,7 @@ from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import lease
+from shared.object_store.keeping import SiteStore
 from shared.object_store.port import ObjectStore
 from tests.servers import Databases
 
@@ -45,7 +46,7 @@ class Depot:
     def keeper(self) -> Keeper:
         return Keeper(self.database, self.sites, self.staging, self.settings)
 
-    def with_site(self, name: str, store: ObjectStore) -> "Depot":
+    def with_site(self, name: str, store: SiteStore) -> "Depot":
         """The same depot, one of its sites kept by another store."""
         return replace(self, sites={**self.sites, name: replace(self.sites[name], store=store)})
 
@@ -97,13 +98,13 @@ class Depot:
 
     async def holding(self, holding_id: UUID) -> Holding:
         async with self.database.reading() as connection:
-            found = await queries.newest(connection, holding_id)
+            found = await holdings.newest(connection, holding_id)
         assert found is not None
         return found
 
     async def copies(self, holding_id: UUID) -> dict[str, Copy]:
         async with self.database.reading() as connection:
-            found = await queries.newest_with_copies(connection, holding_id)
+            found = await holdings.newest_with_copies(connection, holding_id)
         assert found is not None
         return {copy.site: copy for copy in found[1]}
 

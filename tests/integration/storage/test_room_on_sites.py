@@ -10,17 +10,17 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.adapters.sites import PATIENCE_SECONDS as AWAITED_BY_INGEST
-from services.storage import queries
 from services.storage.api import Storage, router
 from services.storage.domain.copies import CopyState
 from services.storage.handlers import WRITE
+from services.storage.queries import amounts
 from services.storage.settings import SiteSettings
 from services.storage.sites import open_sites
 from services.storage.space import PATIENCE_SECONDS, site_spaces
 from shared.identity.rights import Role
 from shared.identity.tokens import room_token
 from shared.messages.storage import AipStoredV1
-from shared.object_store.filesystem import FilesystemStore
+from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.space import Allowance, Held, Space
 from shared.readiness import Readiness
 from shared.web import room_app
@@ -62,7 +62,7 @@ def files_in(folder: Path) -> set[str]:
 
 
 async def test_a_site_that_fills_while_it_is_copied_to_is_waited_for(depot: Depot, small_disk: Path) -> None:
-    store = FilesystemStore(small_disk, Allowance(reserve=MIB))
+    store = FilesystemSite(small_disk, Allowance(reserve=MIB))
     await store.prepare()
     small = depot.with_site("b", store)
     fits, too_many = [await small.hand_over(bytes([number]) * 3 * MIB) for number in range(2)]
@@ -123,7 +123,7 @@ async def test_sites_that_hang_hide_no_other_and_what_is_owed_is_asked_for_once(
 ) -> None:
     everybody_asks = asyncio.Barrier(len(depot.sites))
     asked = []
-    owed = queries.owed
+    owed = amounts.owed
 
     async def counted(connection: AsyncConnection) -> dict[str, int]:
         asked.append(1)
@@ -134,7 +134,7 @@ async def test_sites_that_hang_hide_no_other_and_what_is_owed_is_asked_for_once(
         await everybody_asks.wait()
         return Space(5 * MIB, 10 * MIB, reserve=MIB)
 
-    monkeypatch.setattr(queries, "owed", counted)
+    monkeypatch.setattr(amounts, "owed", counted)
     for site in depot.sites.values():
         monkeypatch.setattr(site.store, "space", space)
 

@@ -1,0 +1,30 @@
+"""What storage keeps: AIPs and records, each version immutable bytes under one key, the same on every site."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One AIP or record that storage keeps, in one version; `facts` is what its sender told of it."""
+
+    id: UUID
+    version: int
+    kind: str
+    establishment: UUID | None
+    key: str
+    sha512: str
+    size: int
+    state: str
+    facts: dict[str, Any]
+    taken_at: datetime
+    stored_at: datetime | None
+
+
+HoldingKey = tuple[UUID, int]
+"""Id and version: what a holding is known by."""
+
+CopyKey = tuple[UUID, int, str]
+"""Id, version and site: what a copy is known by."""

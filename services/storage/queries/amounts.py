@@ -1,0 +1,89 @@
+"""How much there is: what each site holds, what it is still owed, and since when."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from sqlalchemy import UUID as UUID_TYPE
+from sqlalchemy import Integer, cast, extract, func, or_, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.storage.tables import copy, holding
+from services.storage.tables import usage as usage_table
+from shared.database.plumbing import work
+
+_TOTALS = (
+    select(copy.c.site, copy.c.state, func.count().label("copies"), func.sum(holding.c.size).label("bytes"))
+    .join_from(copy, holding, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version))
+    .group_by(copy.c.site, copy.c.state)
+)
+
+
+async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
+    """Return how many copies, and bytes, each site has in each state: every row is read."""
+    return [tuple(row) for row in await connection.execute(_TOTALS)]
+
+
+_SITE = func.split_part(work.c.key, "/", 3)
+_WAITING = (
+    select(_SITE, work.c.kind, func.count(), extract("epoch", func.now() - func.min(work.c.created_at)))
+    .where(work.c.kind.in_(("write", "verify")))
+    .group_by(_SITE, work.c.kind)
+)
+
+
+async def waiting(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
+    """Return how many copies are still to be written, or read back, on each site, and the age of the oldest, in s."""
+    return [tuple(row) for row in await connection.execute(_WAITING)]
+
+
+_ADD_USAGE = upsert(usage_table)
+_ADD_USAGE = _ADD_USAGE.on_conflict_do_update(
+    index_elements=[usage_table.c.site],
+    set_={name: usage_table.c[name] + _ADD_USAGE.excluded[name] for name in ("bytes", "copies")},
+)
+
+
+async def add_usage(connection: AsyncConnection, written: Mapping[str, Sequence[int]]) -> None:
+    """Count what was written: site → the sizes of its new copies."""
+    # In one order, so that two transactions that count on the same sites never wait for each other.
+    rows = [{"site": site, "bytes": sum(sizes), "copies": len(sizes)} for site, sizes in sorted(written.items())]
+    if rows:
+        await connection.execute(_ADD_USAGE, rows)
+
+
+_LIFT_USAGE = upsert(usage_table)
+_LIFT_USAGE = _LIFT_USAGE.on_conflict_do_update(
+    index_elements=[usage_table.c.site],
+    set_={name: func.greatest(usage_table.c[name], _LIFT_USAGE.excluded[name]) for name in ("bytes", "copies")},
+    where=or_(*(usage_table.c[name] < _LIFT_USAGE.excluded[name] for name in ("bytes", "copies"))),
+)
+
+
+async def lift_usage(connection: AsyncConnection, found: Mapping[str, tuple[int, int]]) -> None:
+    """Count no less on a site than was found there: site → (bytes, copies).
+
+    Never less than was counted: a copy that was lost and written again may take its room twice.
+    """
+    rows = [{"site": site, "bytes": size, "copies": copies} for site, (size, copies) in sorted(found.items())]
+    if rows:
+        await connection.execute(_LIFT_USAGE, rows)
+
+
+async def usage(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many bytes were written on each site."""
+    rows = await connection.execute(select(usage_table.c.site, usage_table.c.bytes))
+    return {row.site: row.bytes for row in rows}
+
+
+_OWED = (
+    select(_SITE.label("site"), func.sum(holding.c.size).label("bytes"))
+    .join_from(work, holding, holding.c.id == cast(func.split_part(work.c.key, "/", 1), UUID_TYPE))
+    .where(work.c.kind == "write", holding.c.version == cast(func.split_part(work.c.key, "/", 2), Integer))
+    .group_by(_SITE)
+)
+
+
+async def owed(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many bytes are still to be written on each site: read from the work on it."""
+    return {row.site: int(row.bytes) for row in await connection.execute(_OWED)}

@@ -1,0 +1,43 @@
+"""Named places between two side effects, where a trial has the process die: what it leaves must lead to the same end.
+
+Whoever adds a step to storing, auditing, repairing, purging or rebuilding names the place behind each of its side
+effects, and `FAULT_POINTS` with it: tests and trials go through all of them.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+
+VARIABLE = "CHARTRIER_FAULT_AT"
+"""Names the one place where this process kills itself, as `kill -9` would; for trials alone."""
+
+FAULT_POINTS: frozenset[str] = frozenset(
+    {
+        "storage.write.put",
+        "storage.write.noted",
+        "storage.verify.read",
+        "storage.verify.noted",
+    }
+)
+"""Every place there is: room, flow, and what has just been done."""
+
+Strike = Callable[[str], None]
+
+
+def _die(_name: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _of_environment() -> Strike | None:
+    wanted = os.environ.get(VARIABLE)
+    return None if not wanted else lambda name: _die(name) if name == wanted else None
+
+
+strike: Strike | None = _of_environment()
+"""What happens at each place: nothing as a rule. A test may put something else here."""
+
+
+def fault_point(name: str) -> None:
+    """Mark the place behind a side effect."""
+    if strike is not None:
+        strike(name)
