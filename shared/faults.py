@@ -8,8 +8,17 @@ import os
 import signal
 from collections.abc import Callable
 
-VARIABLE = "CHARTRIER_FAULT_AT"
-"""Names the one place where this process kills itself, as `kill -9` would; for trials alone."""
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class FaultSettings(BaseSettings):
+    """What a trial may ask of a process."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
+
+    fault_at: str = ""
+    """The one place where this process kills itself, as `kill -9` would."""
+
 
 FAULT_POINTS: frozenset[str] = frozenset(
     {
@@ -29,8 +38,8 @@ def _die(_name: str) -> None:
 
 
 def _of_environment() -> Strike | None:
-    wanted = os.environ.get(VARIABLE)
-    return None if not wanted else lambda name: _die(name) if name == wanted else None
+    wanted = FaultSettings().fault_at
+    return None if wanted == "" else lambda name: _die(name) if name == wanted else None
 
 
 strike: Strike | None = _of_environment()

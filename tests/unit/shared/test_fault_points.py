@@ -17,7 +17,7 @@ def places() -> Counter[str]:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "fault_point":
                     (name,) = node.args
                     assert isinstance(name, ast.Constant), f"{module}: the name is written out"
-                    found[name.value] += 1
+                    found[str(name.value)] += 1
     return found
 
 

@@ -7,16 +7,16 @@ from shared.database.migrations import add_index
 revision = "0005"
 down_revision = "0004"
 
-# Wider than before, so that what is there need not be looked at.
+WIDER = "-- contract: each check allows more than before, whatever the release before writes\n"
 STATEMENTS = (
-    "ALTER TABLE holding DROP CONSTRAINT IF EXISTS holding_kind_check",
-    """ALTER TABLE holding ADD CONSTRAINT holding_kind_check
+    f"{WIDER} ALTER TABLE holding DROP CONSTRAINT IF EXISTS holding_kind_check",
+    f"""{WIDER} ALTER TABLE holding ADD CONSTRAINT holding_kind_check
        CHECK (kind IN ('aip', 'record', 'journal')) NOT VALID""",
-    "ALTER TABLE holding DROP CONSTRAINT IF EXISTS holding_state_check",
-    """ALTER TABLE holding ADD CONSTRAINT holding_state_check
+    f"{WIDER} ALTER TABLE holding DROP CONSTRAINT IF EXISTS holding_state_check",
+    f"""{WIDER} ALTER TABLE holding ADD CONSTRAINT holding_state_check
        CHECK (state IN ('storing', 'stored', 'refused', 'damaged', 'purging', 'purged')) NOT VALID""",
-    "ALTER TABLE copy DROP CONSTRAINT IF EXISTS copy_state_check",
-    """ALTER TABLE copy ADD CONSTRAINT copy_state_check
+    f"{WIDER} ALTER TABLE copy DROP CONSTRAINT IF EXISTS copy_state_check",
+    f"""{WIDER} ALTER TABLE copy ADD CONSTRAINT copy_state_check
        CHECK (state IN ('to_write', 'written', 'verified', 'lost', 'purged')) NOT VALID""",
 )
 
