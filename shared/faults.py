@@ -22,6 +22,8 @@ class FaultSettings(BaseSettings):
 
 FAULT_POINTS: frozenset[str] = frozenset(
     {
+        "storage.restore.read",
+        "storage.restore.noted",
         "storage.write.put",
         "storage.write.noted",
         "storage.verify.read",

@@ -101,5 +101,8 @@ class StorageSettings(BaseSettings):
     retention_days: PositiveInt = 180
     """How long a lock lasts before it is renewed: at least two audit periods."""
 
+    restore_test_days: PositiveInt = 30
+    """How often an AIP of each establishment is read back whole from one site, and judged as a package."""
+
     storage_slots: PositiveInt = 16
     """Copies written, and copies read back, at once, large ones aside."""

@@ -43,3 +43,18 @@ usage = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("copies", BigInteger, nullable=False),
 )
+
+restore_test = Table(
+    "restore_test",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("establishment", UUID, nullable=False),
+    Column("aip", UUID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("faults", JSONB, nullable=False),
+    Column("tested_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)

@@ -1,7 +1,12 @@
 """Storage put together: the one place where its real parts are chosen."""
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
+from fastapi import APIRouter
+
+from services.storage import restore_api
 from services.storage.api import Storage, router
 from services.storage.handlers import (
     FETCH,
@@ -14,6 +19,7 @@ from services.storage.handlers import (
 )
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
+from services.storage.restoring import RESTORE, RestoreTester, plan_tests
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
@@ -23,6 +29,7 @@ from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
@@ -50,9 +57,10 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
 
     profiles = ProfileKeeper(database, names, profile_of)
+    tester = RestoreTester(database, sites)
     room = assemble(
         foundation,
-        router,
+        _routes(),
         consumers=(
             Consumer("storage.copy_aip", database, {AipBuiltV1: take_aips(names)}),
             Consumer(
@@ -72,7 +80,10 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             for kind, job in ((WRITE, keeper.write), (VERIFY, keeper.verify))
             for lane, slots in ((Lane.USUAL, own.storage_slots), (Lane.LARGE, LARGE_SLOTS))
         ]
-        + [WorkLoop(database, {FETCH: profiles.keep}, slots=1, lease_seconds=lasts)],
+        + [
+            WorkLoop(database, {kind: job}, slots=1, lease_seconds=lasts)
+            for kind, job in ((FETCH, profiles.keep), (RESTORE, tester.test))
+        ],
         dependencies=(
             *map(_site, sites.values()),
             # Ingest makes it; here only the workers read it.
@@ -87,7 +98,15 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
 
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.storage = Storage(database, sites, spaces)
-    return room
+    every = timedelta(days=own.restore_test_days)
+    return replace(room, chores=(Chore("plan_restore_tests", partial(plan_tests, every)),))
+
+
+def _routes() -> APIRouter:
+    routes = APIRouter()
+    for each in (router, restore_api.router):
+        routes.include_router(each)
+    return routes
 
 
 def _site(opened: OpenSite) -> Dependency:

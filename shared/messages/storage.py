@@ -1,6 +1,6 @@
 """What storage tells: an AIP stands on every site, or cannot be taken as it is."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -44,3 +44,21 @@ class AipStorageRefusedV1(Message):
     transfer_id: UUID
     establishment: UUID
     reason: str
+
+
+class RestoreTestedV1(Message):
+    """An AIP of an establishment was read back whole from one site, to see whether it could be restored from there.
+
+    `faulty`: the bytes are those that were stored and make no whole package; `lost`: they are others, or none.
+    """
+
+    topic: ClassVar[str] = "restore.tested.v1"
+
+    test_id: UUID
+    establishment: UUID
+    aip_id: UUID
+    version: int
+    site: str
+    place: str
+    outcome: Literal["whole", "faulty", "lost"]
+    tested_at: AwareDatetime

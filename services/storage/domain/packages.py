@@ -1,0 +1,23 @@
+"""What is found in a package that is read as whoever restores it would read it."""
+
+from dataclasses import dataclass
+
+from shared.checksums import Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a member: `reason` is ``missing``, ``unknown``, ``bytes``, ``place`` or ``unreadable``."""
+
+    member: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What was found: the whole stream's measure, how many members METS names and their bytes, what is wrong."""
+
+    measure: Measure
+    members: int
+    bytes: int
+    faults: tuple[Fault, ...]

@@ -1,0 +1,1 @@
+"""Reading the packages that storage keeps: plain Python over streams of bytes."""

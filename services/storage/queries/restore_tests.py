@@ -1,0 +1,95 @@
+"""Restore tests: whose turn it is, which AIP, and what came of it."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, bindparam, func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.storage.domain.holdings import HoldingKey
+from services.storage.domain.restore_tests import Outcome, RestoreTest
+from services.storage.tables import copy, holding, restore_test
+from shared.identity.caller import Scope
+
+# Establishments are few and AIPs are many: one step along the index for each establishment.
+_DUE = text(
+    """WITH RECURSIVE known AS (
+        (SELECT establishment FROM holding WHERE kind = 'aip' AND state = 'stored'
+         ORDER BY establishment LIMIT 1)
+        UNION ALL
+        SELECT (SELECT further.establishment FROM holding AS further
+                WHERE further.kind = 'aip' AND further.state = 'stored'
+                  AND further.establishment > known.establishment
+                ORDER BY further.establishment LIMIT 1)
+        FROM known WHERE known.establishment IS NOT NULL)
+    SELECT establishment FROM known
+    WHERE establishment IS NOT NULL AND NOT EXISTS (
+        SELECT FROM restore_test AS test
+        WHERE test.establishment = known.establishment AND test.tested_at > now() - CAST(:every AS interval))"""
+)
+
+
+async def due(connection: AsyncConnection, every: timedelta) -> list[UUID]:
+    """Return the establishments with archives of which none was tested for that long."""
+    return list((await connection.scalars(_DUE, {"every": every})).all())
+
+
+_OURS = (holding.c.establishment == bindparam("of"), holding.c.kind == "aip", holding.c.state == "stored")
+_COUNT = select(func.count()).select_from(holding).where(*_OURS).scalar_subquery()
+_ANY = (
+    select(holding.c.id, holding.c.version)
+    .where(*_OURS)
+    .order_by(holding.c.id, holding.c.version)
+    .offset(func.floor(func.random() * _COUNT).cast(BigInteger))
+    .limit(1)
+)
+
+
+async def any_aip(connection: AsyncConnection, establishment: UUID) -> HoldingKey | None:
+    """Return one of an establishment's stored AIPs, each as likely as any other; None where it has none."""
+    row = (await connection.execute(_ANY, {"of": establishment})).one_or_none()
+    return None if row is None else (row.id, row.version)
+
+
+_LAST_ON = (
+    select(func.max(restore_test.c.tested_at))
+    .where(restore_test.c.establishment == bindparam("of"), restore_test.c.site == copy.c.site)
+    .scalar_subquery()
+)
+_TURN = (
+    select(copy.c.site)
+    .where(copy.c.holding == bindparam("aip"), copy.c.version == bindparam("in_version"), copy.c.state == "verified")
+    .order_by(_LAST_ON.asc().nulls_first(), func.random())
+    .limit(1)
+)
+
+
+async def site_in_turn(connection: AsyncConnection, establishment: UUID, key: HoldingKey) -> str | None:
+    """Return a site with a good copy of an AIP: the one from which nothing was tested for longest."""
+    found: str | None = await connection.scalar(_TURN, {"of": establishment, "aip": key[0], "in_version": key[1]})
+    return found
+
+
+async def add(connection: AsyncConnection, test: RestoreTest) -> None:
+    """Keep what came of a test."""
+    row = {name: getattr(test, name) for name in restore_test.c.keys()}  # noqa: SIM118 (columns, not a mapping)
+    await connection.execute(insert(restore_test), {**row, "faults": list(test.faults)})
+
+
+async def page(
+    connection: AsyncConnection, scope: Scope, before: UUID | None, limit: int, establishment: UUID | None
+) -> list[RestoreTest]:
+    """Return tests within a scope, the newest first, from before one on."""
+    query = select(restore_test).order_by(restore_test.c.id.desc()).limit(limit)
+    if scope.establishments is not None:
+        query = query.where(restore_test.c.establishment.in_(scope.establishments))
+    if establishment is not None:
+        query = query.where(restore_test.c.establishment == establishment)
+    if before is not None:
+        query = query.where(restore_test.c.id < before)
+    return [_test(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _test(row: Any) -> RestoreTest:  # noqa: ANN401 (a row's mapping)
+    return RestoreTest(**{**row, "outcome": Outcome(row["outcome"]), "faults": tuple(row["faults"])})
