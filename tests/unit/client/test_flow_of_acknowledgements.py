@@ -1,6 +1,7 @@
 """Acknowledgements of accounting flows: what lies beside a flow is read before it is packaged as its answer."""
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chartrier_client.municipal.accounting import Sending, one_a_night, one_each
+from chartrier_client.municipal.acknowledgements import refuse_another
 from chartrier_client.municipal.refusal import FlowError
 from chartrier_client.municipal.template import shipped_template
 from chartrier_client.samples.accounts import night_of_flows
@@ -78,6 +80,20 @@ def test_anything_else_is_refused_by_name(sending: Sending, change: Callable[[st
 def test_neither_a_night_of_them_takes_the_acknowledgement_of_another(sending: Sending) -> None:
     with pytest.raises(FlowError, match=rf"{NAME}_ack\.xml : cet acquittement est celui de AUTRE"):
         one_a_night([rewritten(sending, lambda text: text.replace(NAME, "AUTRE"))], NIGHT, PARTIES, TEMPLATE)
+
+
+def test_a_huge_one_is_read_without_being_held(sending: Sending) -> None:
+    rewritten(sending, lambda text: text.replace("<ACQUIT>", "<ACQUIT>" + "<DetailPiece/>" * 400_000))
+    assert sending.acknowledgement
+
+    tracemalloc.start()
+    try:
+        refuse_another(sending.acknowledgement, NAME)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < sending.acknowledgement.stat().st_size / 8
 
 
 @pytest.mark.parametrize("which", ["flow", "acknowledgement"])
