@@ -180,7 +180,7 @@ def test_what_was_rejected_is_accepted_once_it_is_mended(followed: Followed, els
 def test_the_nightly_batch_sends_what_was_rejected_again_once_it_is_mended(
     followed: Followed, elsewhere: Path
 ) -> None:
-    flow, *_, acknowledgement = night_of_flows(elsewhere / "inbox", date(2026, 4, 7))
+    flow, *_ = night_of_flows(elsewhere / "inbox", date(2026, 4, 7))
     written = flow.read_bytes()
     message = f"PES-21990042000015-{flow.stem}"
     # Without its declaration, nobody knows it for XML.
@@ -199,12 +199,24 @@ def test_the_nightly_batch_sends_what_was_rejected_again_once_it_is_mended(
     assert (mended.returncode, f"{message}: " in mended.stdout) == (0, True), mended.stderr
     assert not list((elsewhere / "outbox").iterdir())
 
-    # Another flow, that names itself as the first did, is not taken for it.
-    acknowledgement.write_bytes(acknowledgement.read_bytes() + b"\n")
-    other = run("nightly.py", elsewhere, followed)
 
-    assert other.returncode == 2
-    assert f"{message}.zip: DUPLICATE_MESSAGE" in other.stderr
+def test_another_flow_in_a_file_of_the_same_name_is_deposited_too(followed: Followed, elsewhere: Path) -> None:
+    flow, _, acknowledgement = night_of_flows(elsewhere / "inbox", date(2026, 4, 8))
+    first = run("nightly.py", elsewhere, followed)
+    for path in (flow, acknowledgement):
+        path.write_bytes(path.read_bytes().replace(flow.stem.encode(), b"AUTRE-FLUX"))
+    second = run("nightly.py", elsewhere, followed)
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert second.stdout.startswith("PES-21990042000015-AUTRE-FLUX: ")
+    assert len(list((elsewhere / "done").iterdir())) == 2
+
+    # One that gives itself the name of one that was archived is for a person.
+    acknowledgement.write_bytes(acknowledgement.read_bytes() + b"\n")
+    third = run("nightly.py", elsewhere, followed)
+
+    assert third.returncode == 2
+    assert "PES-21990042000015-AUTRE-FLUX.zip: DUPLICATE_MESSAGE" in third.stderr
 
 
 def test_the_nightly_batch_leaves_to_a_person_what_waiting_does_not_mend(followed: Followed, elsewhere: Path) -> None:
