@@ -4,7 +4,7 @@ import base64
 from hashlib import sha512
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import httpx
 
@@ -23,10 +23,15 @@ MAGIC = (
 
 def sha512_of(path: Path) -> str:
     """Return the SHA-512 of a file in hexadecimal, reading it once in small pieces."""
-    digest = sha512()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
+        return sha512_of_rest(file)
+
+
+def sha512_of_rest(file: IO[bytes]) -> str:
+    """Return the SHA-512, in hexadecimal, of what is still to be read of an open file."""
+    digest = sha512()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
     return digest.hexdigest()
 
 

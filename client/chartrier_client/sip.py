@@ -7,13 +7,16 @@ bytes deposited, and the memory used does not depend on their size.
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha512
 from io import BytesIO
 from pathlib import Path, PurePath
+from tempfile import TemporaryFile
 from typing import IO
 
 from chartrier_client.description import DescriptionError, Envelope, SedaVersion, SourceFile, Unit
+from chartrier_client.files import sha512_of_rest
 from chartrier_client.language import Text
 from chartrier_client.manifest import UnitNode, WrittenFile, write_manifest
 
@@ -103,6 +106,17 @@ class SipBuilder:
             part.unlink(missing_ok=True)
         return BuiltSip(path, self._envelope.message_identifier, path.stat().st_size, len(self._nodes), files)
 
+    def manifest_digest(self, moment: datetime) -> str:
+        """Return the SHA-512, in hexadecimal, of the manifest that `write` would write for a message of that moment.
+
+        It names each file with its size and digest: the same manifest is the same package. All files are read.
+        """
+        files = tuple(_measured(number, *content) for number, content in enumerate(self._sources, start=1))
+        with TemporaryFile() as out:
+            write_manifest(out, self._version, replace(self._envelope, date=moment), self._nodes, files)
+            out.seek(0)
+            return sha512_of_rest(out)
+
     def _node(self, identifier: str) -> UnitNode:
         try:
             return self._nodes[identifier]
@@ -118,13 +132,11 @@ class SipBuilder:
         self, package: zipfile.ZipFile, number: int, content: tuple[str, SourceFile], progress: "_Progress"
     ) -> WrittenFile:
         unit, source = content
-        identifier = f"OBJ{number}"
-        uri = f"Content/{identifier}{_plain_extension(source.name)}"
-        entry = self._entry(package, uri)
+        entry = self._entry(package, _uri(number, source))
         entry.file_size = source.size  # lets zipfile choose ZIP64 before the first byte
         with _opened(source) as opened, package.open(entry, "w") as out:
             digest, size = _copy(opened, out, progress)
-        return WrittenFile(identifier, f"GO{number}", unit, uri, source, digest, size)
+        return _written(number, unit, source, digest, size)
 
     def _entry(self, package: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
         moment = self._envelope.date.timetuple()[:6]
@@ -133,6 +145,20 @@ class SipBuilder:
         entry.create_system = 3  # the same bytes on every system: zipfile would write the builder's own
         entry.external_attr = 0o644 << 16
         return entry
+
+
+def _uri(number: int, source: SourceFile) -> str:
+    return f"Content/OBJ{number}{_plain_extension(source.name)}"
+
+
+def _written(number: int, unit: str, source: SourceFile, digest: str, size: int) -> WrittenFile:
+    return WrittenFile(f"OBJ{number}", f"GO{number}", unit, _uri(number, source), source, digest, size)
+
+
+def _measured(number: int, unit: str, source: SourceFile) -> WrittenFile:
+    with _opened(source) as opened:
+        digest = sha512_of_rest(opened)
+    return _written(number, unit, source, digest, source.size)
 
 
 def _opened(source: SourceFile) -> IO[bytes]:

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from chartrier_client import Client
 from chartrier_client.answers import Transfer
 from chartrier_client.replies import read_reply
+from chartrier_client.samples.accounts import night_of_flows
+from chartrier_client.samples.agent import papers_of_an_agent
 from tests.e2e.conftest import AllInOne
 
 pytestmark = pytest.mark.e2e
@@ -30,6 +34,7 @@ class Followed:
     """What the guide left behind: what was printed, and the folder it was followed in."""
 
     said: str
+    complained: str
     folder: Path
     environment: dict[str, str]
 
@@ -71,7 +76,7 @@ def followed(all_in_one: AllInOne, tmp_path_factory: pytest.TempPathFactory) -> 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return Followed(done.stdout, folder, environment)
+    return Followed(done.stdout, done.stderr, folder, environment)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +103,7 @@ def test_findings_are_read(followed: Followed) -> None:
         "PES-21990042000015-PESALR2_21990042000015_260402_017",
         "PES-21990042000015-PESALR2_21990042000015_260402_018",
         "RH-21990042000015-4217-2026-04-01",
-        "ACTES-219900420-2026-02-12-2026-03-26",
+        "ACTES-219900420-2026-02-12-2026-03-26-05034b26ef08",
         "MARCHE-21990042000015-2022-07",
     ],
 )
@@ -120,8 +125,13 @@ def test_the_nightly_batch_deposits_what_is_complete_and_that_once(
 
     assert (transfer.state, reply_code) == ("accepted", "OK")
     assert followed.said.count(message + ":") == 1
-    assert [path.name for path in (followed.folder / "done").iterdir()] == [f"{name}.reply.xml"]
-    assert not list((followed.folder / "outbox").glob(f"{message}*"))
+    (reply,) = (followed.folder / "done").iterdir()
+    assert re.fullmatch(rf"{message}\.[0-9a-f]{{16}}\.reply\.xml", reply.name)
+    assert followed.complained.count("PESALR2_21990042000015_260403_018.xml: waits for its acknowledgement") == 2
+
+
+def test_no_package_stays_behind(followed: Followed) -> None:
+    assert list((followed.folder / "outbox").iterdir()) == []
 
 
 def test_what_was_received_is_balanced(followed: Followed, kept: dict[str, tuple[Transfer, str | None]]) -> None:
@@ -130,18 +140,99 @@ def test_what_was_received_is_balanced(followed: Followed, kept: dict[str, tuple
     assert '"received": 6' in followed.said
 
 
-def test_the_nightly_batch_leaves_to_a_person_what_waiting_does_not_mend(followed: Followed) -> None:
-    for name in ("casse.xml", "casse_ack.xml"):
-        (followed.folder / "inbox" / name).write_text("<PES_Aller>", encoding="utf-8")
+@pytest.fixture
+def elsewhere(followed: Followed, kept: object, tmp_path: Path) -> Path:
+    """A folder of its own with the guide's programs, once what the guide itself deposited was counted."""
+    del kept
+    for path in (followed.folder / "client.json", *followed.folder.glob("*.py")):
+        shutil.copy(path, tmp_path)
+    return tmp_path
 
-    done = subprocess.run(
-        [sys.executable, "nightly.py"],
-        cwd=followed.folder,
+
+def run(program: str, folder: Path, followed: Followed) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, program],
+        cwd=folder,
         env=followed.environment,
         capture_output=True,
         text=True,
         check=False,
     )
 
+
+def test_what_was_rejected_is_accepted_once_it_is_mended(followed: Followed, elsewhere: Path) -> None:
+    papers_of_an_agent(elsewhere / "samples" / "agent")
+    program = elsewhere / "deposit_agent.py"
+    program.write_text(program.read_text(encoding="utf-8").replace("4217", "4218"), encoding="utf-8")
+    note = elsewhere / "samples" / "agent" / "note.txt"
+    note.write_text("Une note.", encoding="utf-8")
+
+    rejected = run(program.name, elsewhere, followed)
+    note.rename(note.with_name("Thumbs.db"))
+    accepted = run(program.name, elsewhere, followed)
+
+    message = "RH-21990042000015-4218-2026-04-01"
+    assert f"{message}: rejected" in rejected.stdout, rejected.stderr
+    assert f"{message}: accepted, reply OK" in accepted.stdout, accepted.stderr
+    assert f"{message}: Thumbs.db is what a system left there" in accepted.stdout
+
+
+def test_the_nightly_batch_sends_what_was_rejected_again_once_it_is_mended(
+    followed: Followed, elsewhere: Path
+) -> None:
+    flow, *_ = night_of_flows(elsewhere / "inbox", date(2026, 4, 7))
+    written = flow.read_bytes()
+    message = f"PES-21990042000015-{flow.stem}"
+    # Without its declaration, nobody knows it for XML.
+    flow.write_text(written.partition(b"?>")[2].decode("iso-8859-1"), encoding="utf-8")
+
+    rejected, again = (run("nightly.py", elsewhere, followed) for _ in range(2))
+
+    assert (rejected.returncode, again.returncode) == (2, 2)
+    assert f"{message}.zip: FORMAT_NOT_ALLOWED" in rejected.stderr
+    assert f"{flow.name}: rejected before, and not mended since" in again.stderr
+    assert "FORMAT_NOT_ALLOWED" not in again.stderr
+
+    flow.write_bytes(written)
+    mended = run("nightly.py", elsewhere, followed)
+
+    assert (mended.returncode, f"{message}: " in mended.stdout) == (0, True), mended.stderr
+    assert not list((elsewhere / "outbox").iterdir())
+
+
+def test_another_flow_in_a_file_of_the_same_name_is_deposited_too(followed: Followed, elsewhere: Path) -> None:
+    flow, _, acknowledgement = night_of_flows(elsewhere / "inbox", date(2026, 4, 8))
+    first = run("nightly.py", elsewhere, followed)
+    for path in (flow, acknowledgement):
+        path.write_bytes(path.read_bytes().replace(flow.stem.encode(), b"AUTRE-FLUX"))
+    second = run("nightly.py", elsewhere, followed)
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert second.stdout.startswith("PES-21990042000015-AUTRE-FLUX: ")
+    assert len(list((elsewhere / "done").iterdir())) == 2
+
+    # One that gives itself the name of one that was archived is for a person.
+    acknowledgement.write_bytes(acknowledgement.read_bytes() + b"\n")
+    third = run("nightly.py", elsewhere, followed)
+
+    assert third.returncode == 2
+    assert "PES-21990042000015-AUTRE-FLUX.zip: DUPLICATE_MESSAGE" in third.stderr
+
+
+def test_the_nightly_batch_leaves_to_a_person_what_waiting_does_not_mend(followed: Followed, elsewhere: Path) -> None:
+    inbox = elsewhere / "inbox"
+    inbox.mkdir()
+    for name in ("casse.xml", "casse_ack.xml", "seul_ack.xml"):
+        (inbox / name).write_text("<PES_Aller>", encoding="utf-8")
+
+    done = run("nightly.py", elsewhere, followed)
+
     assert done.returncode == 2, done.stderr
-    assert "la racine est « PES_Aller »" in done.stderr
+    assert "casse.xml : la racine est « PES_Aller »" in done.stderr
+    assert "seul_ack.xml : cet acquittement est là sans son flux" in done.stderr
+
+    (inbox / "CASSE.xml").touch()
+    done = run("nightly.py", elsewhere, followed)
+
+    assert done.returncode == 2, done.stderr
+    assert "inbox : CASSE.xml et casse.xml ont le même nom" in done.stderr

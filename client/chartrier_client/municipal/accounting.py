@@ -7,14 +7,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha512
 from pathlib import Path
 
 from chartrier_client.description import Keyword, Level, SourceFile, Unit
+from chartrier_client.files import sha512_of
+from chartrier_client.folders import JUNK
 from chartrier_client.language import Text
+from chartrier_client.municipal.acknowledgements import refuse_another
 from chartrier_client.municipal.fields import french_day
 from chartrier_client.municipal.pes import DOMAINS, Bordereau, PesFlow, read_pes
 from chartrier_client.municipal.prepared import Parties, PreparedSip
-from chartrier_client.municipal.refusal import FlowError
+from chartrier_client.municipal.refusal import FlowError, refuse
 from chartrier_client.municipal.template import FlowTemplate
 from chartrier_client.sip import SipBuilder
 
@@ -27,18 +31,42 @@ MOST_LISTS_TOLD = 50
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A flow's file, and the acknowledgement (PES_Retour) where it has come."""
+    """A flow's file, and the acknowledgement where it has come."""
 
     flow: Path
     acknowledgement: Path | None = None
 
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the file is an acknowledgement whose flow is not there."""
+        return self.acknowledgement is None and self.flow.stem.lower().endswith(ACKNOWLEDGEMENT)
+
+    def digest(self) -> str:
+        """Return a SHA-512, in hexadecimal, of both files: any other bytes are another sending."""
+        both = (path for path in (self.flow, self.acknowledgement) if path is not None)
+        return sha512("".join(sha512_of(path) for path in both).encode()).hexdigest()
+
 
 def sendings_in(folder: Path) -> tuple[Sending, ...]:
-    """Pair what lies in a folder: `X.xml` is a flow, `X_ack.xml` its acknowledgement.
+    """Pair what lies in a folder: `X.xml` is a flow, `X_ack.xml` its acknowledgement, capitals regardless.
 
-    An acknowledgement alone is taken for a flow, and refused by name as one that is none.
+    An acknowledgement alone is a sending too, to be told of: `is_orphan`, and refused when it is prepared.
+    Raises `FlowError` where two names are one.
     """
-    found = {path.stem.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".xml"}
+    found: dict[str, Path] = {}
+    twice: list[Text] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() != ".xml" or JUNK.fullmatch(path.name):
+            continue
+        first = found.setdefault(path.stem.lower(), path)
+        if first != path:
+            twice.append(
+                Text(
+                    f"{first.name} et {path.name} ont le même nom, aux majuscules près : gardez le bon",
+                    f"{first.name} and {path.name} have one name, but for its capitals: keep the right one",
+                )
+            )
+    refuse(str(folder), twice)
     paired = {stem + ACKNOWLEDGEMENT for stem in found} & found.keys()
     return tuple(
         Sending(path, found.get(stem + ACKNOWLEDGEMENT)) for stem, path in found.items() if stem not in paired
@@ -48,7 +76,7 @@ def sendings_in(folder: Path) -> tuple[Sending, ...]:
 def one_each(sendings: Iterable[Sending], parties: Parties, template: FlowTemplate) -> Iterator[PreparedSip]:
     """Prepare one package a flow, known by the flow's own name."""
     for sending in sendings:
-        flow = read_pes(sending.flow)
+        flow = _read(sending)
         identifier = f"PES-{flow.siret}-{flow.name}"
         builder = parties.builder(identifier)
         _add_flow(builder, flow, sending, template)
@@ -57,7 +85,7 @@ def one_each(sendings: Iterable[Sending], parties: Parties, template: FlowTempla
 
 def one_a_night(sendings: Sequence[Sending], night: date, parties: Parties, template: FlowTemplate) -> PreparedSip:
     """Prepare one package of all the flows of a night; raises `FlowError` where they cannot be together."""
-    flows = [read_pes(sending.flow) for sending in sendings]
+    flows = [_read(sending) for sending in sendings]
     _refuse_mixture(sendings, flows)
     identifier = f"PES-{flows[0].siret}-{night.isoformat()}"
     builder = parties.builder(identifier)
@@ -72,6 +100,16 @@ def one_a_night(sendings: Sequence[Sending], night: date, parties: Parties, temp
     for flow, sending in zip(flows, sendings, strict=True):
         _add_flow(builder, flow, sending, template, root)
     return PreparedSip(identifier, builder)
+
+
+def _read(sending: Sending) -> PesFlow:
+    if sending.is_orphan:
+        orphan = Text("cet acquittement est là sans son flux", "this acknowledgement is there without its flow")
+        raise FlowError(sending.flow.name, [orphan])
+    flow = read_pes(sending.flow)
+    if sending.acknowledgement is not None:
+        refuse_another(sending.acknowledgement, flow.name)
+    return flow
 
 
 def _refuse_mixture(sendings: Sequence[Sending], flows: Sequence[PesFlow]) -> None:

@@ -1,6 +1,7 @@
 """The register of deliberations: sessions of the council, each act with its annexes and its receipt."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
@@ -17,12 +18,13 @@ from chartrier_client.sip import SipBuilder
 def register(acts: Sequence[Act], parties: Parties, template: FlowTemplate) -> PreparedSip:
     """Prepare one package of one or more sessions: a unit of level File a day, an item an act, annexes below.
 
+    It is known by its first and last days and by which acts it holds, whatever their order.
     Acts are kept for ever, and communicable at once but for those that the template says are about a person.
     """
     _refuse_twice(acts)
     first, last = min(act.day for act in acts), max(act.day for act in acts)
     years = f"{first.year}" if first.year == last.year else f"{first.year}-{last.year}"
-    identifier = f"ACTES-{parties.transferring_agency}-{first.isoformat()}-{last.isoformat()}"
+    identifier = f"ACTES-{parties.transferring_agency}-{first.isoformat()}-{last.isoformat()}-{_which(acts)}"
     builder = parties.builder(identifier)
     root = builder.add_unit(
         Unit(f"Registre des délibérations, {years}", Level.RECORD_GROUP, start_date=first, end_date=last)
@@ -46,6 +48,12 @@ def _refuse_twice(acts: Iterable[Act]) -> None:
         numbers.add(act.number)
     if not numbers:
         raise FlowError("registre", [Text("aucun acte", "no act")])
+
+
+def _which(acts: Iterable[Act]) -> str:
+    # Two registers of the same days, deliberations and orders, are two messages.
+    listed = sorted(f"{act.day.isoformat()} {act.nature} {act.number}" for act in acts)
+    return sha256("\n".join(listed).encode()).hexdigest()[:12]
 
 
 def _gathering(session: Iterable[Act]) -> str:

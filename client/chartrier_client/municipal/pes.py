@@ -1,18 +1,17 @@
 """Read what a PES v2 flow says of itself, in one pass: flows of 128 MB are met, and none is held in memory.
 
 PES_Aller is what a municipality sends to its public accountant. Values are attributes named V; only the root element
-is in the protocol's namespace. A document type declaration is refused as soon as it begins: no flow has one, and
-with none there is neither entity to expand nor file to fetch.
+is in the protocol's namespace.
 """
 
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from xml.parsers import expat
 
 from chartrier_client.language import Text
 from chartrier_client.municipal.fields import day_fault, day_of, siret_fault
-from chartrier_client.municipal.refusal import FlowError, refuse
+from chartrier_client.municipal.one_pass import NotOurs, read_in_one_pass
+from chartrier_client.municipal.refusal import refuse
 
 NAMESPACE = "http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/aller"
 ROOT = f"{NAMESPACE} PES_Aller"
@@ -38,7 +37,6 @@ _HEADER = {
 }
 # Debit orders have the one, revenue orders the other.
 _PIECE = (("Piece", "BlocPiece", "InfoPce", "IdPce"), ("Piece", "BlocPiece", "IdPce"))
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +69,8 @@ class PesFlow:
 def read_pes(path: Path) -> PesFlow:
     """Read a PES_Aller file; raises `FlowError` with all that is wrong with it."""
     reading = _Reading()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = False
-    parser.StartElementHandler = reading.start
-    parser.EndElementHandler = reading.end
-    parser.StartDoctypeDeclHandler = reading.refuse_doctype
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                parser.Parse(chunk, False)  # noqa: FBT003 (pyexpat takes no keyword)
-            parser.Parse(b"", True)  # noqa: FBT003
-    except expat.ExpatError as error:
-        unread = Text(f"ce n'est pas du XML bien formé : {error}", f"not well-formed XML: {error}")
-        raise FlowError(path.name, [unread]) from error
-    except _NotOurs as error:
-        raise FlowError(path.name, [error.fault]) from error
+    read_in_one_pass(path, reading)
     return _flow(path.name, reading)
-
-
-class _NotOurs(Exception):
-    def __init__(self, fr: str, en: str) -> None:
-        super().__init__(en)
-        self.fault = Text(fr, en)
 
 
 @dataclass(slots=True)
@@ -115,13 +93,10 @@ class _Reading:
         self._inside = False
         self._open: _Open | None = None
 
-    def refuse_doctype(self, *_: object) -> None:
-        raise _NotOurs("un flux PES n'a pas de DOCTYPE", "a PES flow has no DOCTYPE")
-
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._inside:
             if name != ROOT:
-                raise _NotOurs(f"la racine est « {name} », et non « {ROOT} »", f"the root is “{name}”, not “{ROOT}”")
+                raise NotOurs(f"la racine est « {name} », et non « {ROOT} »", f"the root is “{name}”, not “{ROOT}”")
             self._inside = True
             return
         self._path.append(name.rpartition(" ")[2])

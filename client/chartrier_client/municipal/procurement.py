@@ -12,7 +12,7 @@ from pathlib import Path
 from chartrier_client.description import Keyword, Level, Unit
 from chartrier_client.language import Text
 from chartrier_client.municipal.fields import french_day, missing_faults, siret_fault
-from chartrier_client.municipal.filing import add_entries, entries_in, holds_a_file, refuse_empty
+from chartrier_client.municipal.filing import add_entries, entries_in, holds_a_file, surveyed
 from chartrier_client.municipal.prepared import Parties, PreparedSip
 from chartrier_client.municipal.refusal import FlowError, refuse
 from chartrier_client.municipal.template import FlowTemplate
@@ -49,7 +49,7 @@ class Phase:
 
 def contract_sip(contract: Contract, folder: Path, parties: Parties, template: FlowTemplate) -> PreparedSip:
     """Prepare the package of a contract's papers; raises `FlowError` for what lies in no phase."""
-    refuse_empty(folder)
+    left_out = surveyed(folder)
     phases = phases_of(template)
     _refuse_unfiled(folder, phases)
     identifier = f"MARCHE-{contract.siret}-{contract.number}"
@@ -59,7 +59,7 @@ def contract_sip(contract: Contract, folder: Path, parties: Parties, template: F
         papers = folder / phase.folder
         if papers.is_dir() and holds_a_file(papers):
             add_entries(builder, builder.add_unit(_phase_unit(contract, phase, template), root), papers)
-    return PreparedSip(identifier, builder)
+    return PreparedSip(identifier, builder, left_out)
 
 
 def phases_of(template: FlowTemplate) -> tuple[Phase, ...]:

@@ -15,21 +15,21 @@ class FlowError(DescriptionError):
     def __init__(self, place: str, faults: Iterable[Text]) -> None:
         self.place = place
         self.faults = tuple(faults)
-        super().__init__(Text(f"{place} : {self.fr}", f"{place}: {self.en}"))
+        super().__init__(Text(self.fr, self.en))
 
     # Typing has no `override` before Python 3.12.
     def __str__(self) -> str:  # type: ignore[explicit-override]
-        return f"{self.place} : {self.fr} / {self.en}"
+        return f"{self.fr} / {'; '.join(fault.en for fault in self.faults)}"
 
     @property
     def fr(self) -> str:
-        """All the faults, in French."""
-        return " ; ".join(fault.fr for fault in self.faults)
+        """The place and all its faults, in French."""
+        return f"{self.place} : {' ; '.join(fault.fr for fault in self.faults)}"
 
     @property
     def en(self) -> str:
-        """All the faults, in English."""
-        return "; ".join(fault.en for fault in self.faults)
+        """The place and all its faults, in English."""
+        return f"{self.place}: {'; '.join(fault.en for fault in self.faults)}"
 
 
 def refuse(place: str, faults: Iterable[Text | None]) -> None:

@@ -15,7 +15,7 @@ from chartrier_client.municipal.fields import (
     missing_faults,
     siret_fault,
 )
-from chartrier_client.municipal.filing import add_entries, refuse_empty
+from chartrier_client.municipal.filing import add_entries, surveyed
 from chartrier_client.municipal.prepared import Parties, PreparedSip
 from chartrier_client.municipal.refusal import refuse
 from chartrier_client.municipal.template import FlowTemplate
@@ -75,11 +75,11 @@ def agent_sip(agent: Agent, folder: Path, parties: Parties, template: FlowTempla
 
     The clock of its appraisal starts at his birth, that of its access at his departure, day of the last paper.
     """
-    refuse_empty(folder)
+    left_out = surveyed(folder)
     identifier = f"RH-{agent.siret}-{agent.staff_number}-{agent.departure.isoformat()}"
     builder = parties.builder(identifier)
     add_entries(builder, builder.add_unit(_unit(agent, template)), folder)
-    return PreparedSip(identifier, builder)
+    return PreparedSip(identifier, builder, left_out)
 
 
 def _unit(agent: Agent, template: FlowTemplate) -> Unit:

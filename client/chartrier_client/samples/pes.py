@@ -10,7 +10,6 @@ from io import BytesIO
 from lxml import etree
 
 NAMESPACE = "http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/aller"
-RETURN_NAMESPACE = "http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/retour"
 # Debit orders of ordinary type, in the protocol's codes.
 ORDINARY_BORDEREAU = "01"
 
@@ -83,11 +82,11 @@ def write_pes(flow: Flow) -> bytes:
 
 
 def write_acknowledgement(flow: Flow, received: date) -> bytes:
-    """Return what the accountant's side answers to a flow it has taken (PES_Retour)."""
-    root = etree.Element(f"{{{RETURN_NAMESPACE}}}PES_Retour", nsmap={"n": RETURN_NAMESPACE})
-    _values(_child(root, "Enveloppe", "Parametres"), Version="2", TypFic="PESRETOUR", NomFic=f"{flow.name}_ACK")
+    """Return what the accountant's side answers to a flow it has taken (PES_ACQUIT); it bears the flow's name."""
+    root = etree.Element("PES_ACQUIT")
+    _values(_child(root, "Enveloppe", "Parametres"), Version="2", TypFic="PESACQUIT", NomFic=flow.name)
     _values(_child(root, "EnTetePES"), DteStr=received.isoformat(), IdPost=flow.accountant_post, IdColl=flow.siret)
-    _values(_child(root, "PES_ACQUIT", "ElementACQUIT"), NomPES=flow.name, EtatAck="1")
+    _values(_child(root, "ACQUIT", "ElementACQUIT"), EtatAck="1")
     return _latin_1(root)
 
 

@@ -53,6 +53,21 @@ def a_full_unit() -> Unit:
     )
 
 
+def test_the_digest_of_a_manifest_is_known_without_writing_its_package(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"on disk")
+    builder = SipBuilder(an_envelope())
+    unit = builder.add_unit(a_full_unit())
+    builder.add_file(unit, SourceFile("a.txt", tmp_path / "a.txt"))
+    builder.add_file(unit, SourceFile("b.TXT", b"in memory"))
+    builder.write(tmp_path / "sip.zip")
+
+    with zipfile.ZipFile(tmp_path / "sip.zip") as package:
+        written = sha512(package.read("manifest.xml")).hexdigest()
+
+    assert builder.manifest_digest(LONG_AGO) == written
+    assert builder.manifest_digest(LONG_AGO.replace(hour=11)) != written
+
+
 def manifest_of(path: Path) -> etree._Element:
     with zipfile.ZipFile(path) as package:
         return etree.fromstring(package.read("manifest.xml"))

@@ -114,6 +114,14 @@ def test_all_its_faults_are_told_at_once(inbox: Path) -> None:
     assert "IdColl" in refusal
 
 
+def test_a_refusal_names_the_file_in_either_language(inbox: Path) -> None:
+    with pytest.raises(FlowError) as refused:
+        read_pes(changed(inbox, lambda text: text.replace(f'NomFic V="{NAME}"', 'NomFic V=""')))
+
+    assert (refused.value.fr, refused.value.en) == ("autre.xml : NomFic manque", "autre.xml: NomFic is missing")
+    assert str(refused.value) == "autre.xml : NomFic manque / NomFic is missing"
+
+
 @pytest.mark.parametrize(
     "declared",
     [
@@ -206,15 +214,6 @@ def test_a_night_has_one_municipality_and_each_flow_once(inbox: Path) -> None:
         one_a_night([], NIGHT, PARTIES, TEMPLATE)
 
 
-def test_an_acknowledgement_goes_with_its_flow_and_never_alone(inbox: Path) -> None:
-    first, second = sendings_in(inbox)
-    assert (first.acknowledgement, second.acknowledgement) == (inbox / f"{NAME}_ack.xml", None)
-
-    (inbox / f"{NAME}.xml").unlink()
-    with pytest.raises(FlowError, match=rf"{NAME}_ack\.xml : la racine est .*PES_Retour"):
-        list(one_each(sendings_in(inbox), PARTIES, TEMPLATE))
-
-
 def test_no_two_messages_share_a_file_and_none_leaves_the_folder(inbox: Path, outbox: Path) -> None:
     names = ("../../A", "A/B", "A_B", "A%2FB")
     paths = [named(inbox, name, inbox / f"{at}.xml") for at, name in enumerate(names)]
@@ -224,9 +223,41 @@ def test_no_two_messages_share_a_file_and_none_leaves_the_folder(inbox: Path, ou
     assert {path.parent for path in written} == {outbox}
 
 
-def test_a_package_already_written_is_left_as_it_is(inbox: Path, outbox: Path) -> None:
-    first, _ = one_each(sendings_in(inbox), PARTIES, TEMPLATE)
-    path = first.write_in(outbox)
-    path.write_bytes(b"already there")
+def test_an_acknowledgement_goes_with_its_flow_and_never_alone(inbox: Path) -> None:
+    first, second = sendings_in(inbox)
+    assert (first.acknowledgement, second.acknowledgement) == (inbox / f"{NAME}_ack.xml", None)
+    assert not any(sending.is_orphan for sending in (first, second))
 
-    assert first.write_in(outbox).read_bytes() == b"already there"
+    (inbox / f"{NAME}.xml").unlink()
+    alone, _ = sorted(sendings_in(inbox), key=lambda sending: not sending.is_orphan)
+    assert alone.is_orphan
+    with pytest.raises(FlowError, match=rf"{NAME}_ack\.xml : cet acquittement est là sans son flux"):
+        next(one_each([alone], PARTIES, TEMPLATE))
+
+
+def test_two_names_that_are_one_but_for_capitals_are_refused_all_of_them(inbox: Path) -> None:
+    for name in (f"{NAME}.XML", f"{NAME}_ACK.xml"):
+        (inbox / name).write_bytes(b"x")
+
+    with pytest.raises(FlowError) as refused:
+        sendings_in(inbox)
+
+    assert f"{NAME}.XML et {NAME}.xml ont le même nom, aux majuscules près" in refused.value.fr
+    assert f"{NAME}_ACK.xml and {NAME}_ack.xml have one name" in refused.value.en
+
+
+def test_what_a_system_leaves_beside_a_flow_is_none(inbox: Path) -> None:
+    expected = sendings_in(inbox)
+    (inbox / f"._{NAME}.xml").write_bytes(b"\x00\x05\x16\x07")
+
+    assert sendings_in(inbox) == expected
+
+
+def test_other_bytes_are_another_sending(inbox: Path) -> None:
+    first, second = sendings_in(inbox)
+    digest = first.digest()
+    assert first.digest() == digest != second.digest()
+
+    acknowledgement = inbox / f"{NAME}_ack.xml"
+    acknowledgement.write_bytes(acknowledgement.read_bytes() + b"\n")
+    assert first.digest() != digest

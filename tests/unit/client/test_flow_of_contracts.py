@@ -86,6 +86,13 @@ def test_what_lies_in_no_phase_is_named_all_of_it(papers: Path) -> None:
     assert "note.pdf is filed in no phase" in str(refused.value)
 
 
+def test_what_systems_leave_behind_is_told_of_in_whatever_phase(papers: Path) -> None:
+    (papers / "Thumbs.db").write_bytes(b"x")
+    (papers / "1-preparation" / ".DS_Store").write_bytes(b"x")
+
+    assert contract_sip(CONTRACT, papers, PARTIES, TEMPLATE).left_out == ("1-preparation/.DS_Store", "Thumbs.db")
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -51,7 +51,7 @@ def test_a_register_is_a_package_that_the_archive_takes(council: Path, tmp_path:
     prepared = register(acts_of(council), PARTIES, TEMPLATE)
 
     assert findings_of(prepared, TEMPLATE, tmp_path) == []
-    assert prepared.message_identifier == "ACTES-219900420-2026-02-12-2026-03-26"
+    assert prepared.message_identifier == "ACTES-219900420-2026-02-12-2026-03-26-05034b26ef08"
 
 
 def test_sessions_hold_acts_that_hold_their_annexes(council: Path, tmp_path: Path) -> None:
@@ -154,6 +154,11 @@ def test_the_faults_of_all_lines_are_told_at_once(council: Path) -> None:
         ("", "colonnes absentes : date, numero, nature, matiere, objet, fichier"),
         ("date;numero;objet\n", "columns that are missing: nature, matiere, fichier"),
         ("date;numero;nature;matiere;objet;fichier\n", "aucun acte / no act"),
+        (
+            f"{';'.join(HEADINGS)};Objet;date\n",
+            "la colonne date est là deux fois ; la colonne objet est",
+        ),
+        (f"{';'.join(HEADINGS)};Annexe\n", "the column annexe is unknown; perhaps annexes?"),
     ],
 )
 def test_a_table_without_acts_or_columns_is_refused(council: Path, text: str, told: str) -> None:
@@ -174,6 +179,43 @@ def test_a_table_without_acts_or_columns_is_refused(council: Path, text: str, to
 )
 def test_a_line_of_another_length_is_named(council: Path, line: str, told: str) -> None:
     (council / "actes.csv").write_text(";".join(HEADINGS) + "\n" + line, encoding="utf-8")
+
+    assert told in refusal_of(lambda: acts_of(council))
+
+
+def test_columns_of_the_software_s_own_are_passed_over(council: Path) -> None:
+    expected = acts_of(council)
+    with (council / "actes.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(
+            [(*HEADINGS, "Rapporteur", ""), *((*row, "M. X", "") for row in ROWS)]
+        )
+
+    assert acts_of(council) == expected
+
+
+def test_an_unclosed_quotation_mark_swallows_no_act(council: Path) -> None:
+    table = with_row(council)
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace(";acquisition", ';"acquisition') + "\n" + text.splitlines()[1], encoding="utf-8")
+
+    refusal = refusal_of(lambda: acts_in_table(table))
+
+    assert "actes.csv : ligne 3 : la ligne ne se lit pas, un guillemet est de trop ou manque" in refusal
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("déb\ufffdt".encode(), "ligne 2 : « déb\ufffdt » a perdu des lettres"),
+        (b"d\xe9b\x81t", "these bytes are neither UTF-8 nor Windows-1252"),
+        (b"d\x01bat", "le caractère U+0001 ne peut pas figurer"),
+    ],
+    ids=["replaced", "unknown", "forbidden"],
+)
+def test_a_letter_that_was_lost_is_told(council: Path, content: bytes, told: str) -> None:
+    (council / "actes.csv").write_bytes(
+        b"date;numero;nature;matiere;objet;fichier\n12/02/2026;2026-021;1;7.1;" + content + b";DELIB_2026-021.pdf\n"
+    )
 
     assert told in refusal_of(lambda: acts_of(council))
 

@@ -114,11 +114,39 @@ def test_an_empty_theme_makes_no_unit(papers: Path, tmp_path: Path) -> None:
     assert "  File sanctions" not in outline(manifest_of(agent_sip(AGENT, papers, PARTIES, TEMPLATE), tmp_path))
 
 
-def test_a_link_is_refused_by_name(papers: Path) -> None:
+def test_links_are_refused_by_name_all_of_them_at_once(papers: Path) -> None:
     (papers / "paie" / "lien.pdf").symlink_to(papers / "radiation.pdf")
+    (papers / "autre").symlink_to(papers / "paie", target_is_directory=True)
 
-    with pytest.raises(FlowError, match=r"lien\.pdf : ce n'est ni un fichier ni un dossier"):
+    with pytest.raises(FlowError) as refused:
         agent_sip(AGENT, papers, PARTIES, TEMPLATE)
+
+    assert refused.value.place == str(papers)
+    assert [fault.fr.partition(" : ")[0] for fault in refused.value.faults] == [
+        "autre n'est ni un fichier ni un dossier",
+        "paie/lien.pdf n'est ni un fichier ni un dossier",
+    ]
+
+
+def test_what_systems_leave_beside_papers_is_told_of_and_not_deposited(papers: Path, tmp_path: Path) -> None:
+    expected = outline(manifest_of(agent_sip(AGENT, papers, PARTIES, TEMPLATE), tmp_path))
+    (papers / "Thumbs.db").write_bytes(b"x")
+    (papers / "paie" / ".DS_Store").write_bytes(b"x")
+    (papers / "__MACOSX").mkdir()
+    (papers / "__MACOSX" / "note.pdf").write_bytes(b"x")
+
+    prepared = agent_sip(AGENT, papers, PARTIES, TEMPLATE)
+
+    assert prepared.left_out == ("Thumbs.db", "__MACOSX", "paie/.DS_Store")
+    assert outline(manifest_of(prepared, tmp_path)) == expected
+
+
+def test_a_folder_of_nothing_else_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "vide").mkdir()
+    (tmp_path / "vide" / "Thumbs.db").write_bytes(b"x")
+
+    with pytest.raises(FlowError, match="ce dossier est vide"):
+        agent_sip(AGENT, tmp_path / "vide", PARTIES, TEMPLATE)
 
 
 def test_what_is_no_pdf_is_for_the_archive_to_refuse(tmp_path: Path) -> None:
