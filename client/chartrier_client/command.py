@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         settings = gather({}, None, asked.config, around)
         output = Output(language_of(asked.language, settings, around), json=asked.json)
         chosen = parser(output.language).parse_args(words)
-        return _run(Run(chosen, _settings(chosen, around), output))
+        settings = _settings(chosen, around)
+        for warning in settings.warnings:
+            output.warn(warning)
+        return _run(Run(chosen, settings, output))
     except SystemExit:
         # argparse leaves so once it has shown the help.
         return ACCEPTED

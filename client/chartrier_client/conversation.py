@@ -1,7 +1,8 @@
 """How one talks to an archive, without any input or output: tokens, and trying again with care.
 
-Everything here is a flow: a generator that yields steps and is given their outcomes. `session.py` takes the steps one
-by one, `async_session.py` awaits them; so the manners are written once.
+Everything here is a flow: a generator that yields steps and is given their outcomes, or one of `FAILURES` where a
+step fails for a reason beyond this machine. `session.py` takes the steps one by one, `async_session.py` awaits them;
+so the manners are written once.
 
 What is tried again: a GET or a HEAD that met a broken network or an overloaded server; any request the archive
 declined with 429 or 503 *and* a Retry-After, for then it has said that nothing was done.
@@ -16,7 +17,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import httpx
 
 from chartrier_client.answers import text
-from chartrier_client.errors import UnexpectedAnswer, Unreachable, problem_from
+from chartrier_client.errors import NoToken, Problem, UnexpectedAnswer, Unreachable, problem_from
 from chartrier_client.language import Text
 
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
@@ -120,6 +121,9 @@ class Authorise:
 Step: TypeAlias = Send | Read | Save | Close | Pause | Work | Authorise
 Flow: TypeAlias = Generator[Step, Any, T]
 
+FAILURES: Final = (httpx.TransportError, Unreachable, UnexpectedAnswer, Problem)
+"""What a flow hears of, and may go on after: a broken network, and an archive that is away or gives no token."""
+
 
 class Conversation:
     """What both ways to talk to an archive share: who we are, and the token we hold."""
@@ -135,7 +139,10 @@ class Conversation:
         return (yield from self._tried(lambda: self.once(question), safe=question.is_safe))
 
     def once(self, question: Question) -> Flow[httpx.Response]:
-        """Ask once, with a token; whatever is answered is returned, and a broken network raises what httpx does."""
+        """Ask once, with a token; whatever is answered is returned, and a broken network raises what httpx does.
+
+        Raises `Unreachable` or `NoToken` where no token is to be had.
+        """
         token: str = yield Authorise()
         response: httpx.Response = yield Send(_with(question, token))
         if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -168,8 +175,13 @@ class Conversation:
     def token(self, refused: str | None) -> Flow[str]:
         """Return a valid token; only what has the sole use of this conversation may run this."""
         if self._token == refused or self._clock() >= self._token_ends:
-            # Asking twice for a token has no other effect than a second token.
-            response = yield from self._tried(self._ask_for_a_token, safe=True)
+            try:
+                # Asking twice for a token has no other effect than a second token.
+                response = yield from self._tried(self._ask_for_a_token, safe=True)
+            except Problem as problem:
+                raise NoToken(
+                    problem.status, problem.code, problem.title, problem.detail, problem.findings
+                ) from problem
             yield Read(response)
             body = json_object(response)
             self._token = text(body, "access_token")

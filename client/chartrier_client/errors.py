@@ -1,6 +1,6 @@
 """What can go wrong when talking to an archive.
 
-Problem          the archive answered no, and says why (RFC 9457)
+Problem          the archive answered no, and says why (RFC 9457); `NoToken` where it would not even hear the question
 Unreachable      no answer came, even after trying again where that is safe
 UnexpectedAnswer something answered that is not an archive this client knows
 StillRunning     the time allowed is over; the work goes on at the archive
@@ -35,6 +35,10 @@ class Problem(Exception):
         self.title = title
         self.detail = detail
         self.findings = findings
+
+
+class NoToken(Problem):
+    """The archive refused a token: what was to be asked with it was never asked."""
 
 
 class Unreachable(Exception):

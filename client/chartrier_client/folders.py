@@ -56,17 +56,10 @@ def build_from_folder(
 
     What is not taken is told of: `JUNK` is in `left_out` of the answer, and a link or a device is refused by name,
     with every other. A file or folder that the metadata file does not name is called by its own name.
-    Raises `MetadataError` with all the faults of the metadata file.
+    Raises `MetadataError` with all the faults of the metadata file. A package that is at `out` already is replaced,
+    the metadata file never is.
     """
-    if not folder.is_dir():
-        raise DescriptionError(Text(f"{folder} n'est pas un dossier", f"{folder} is not a folder"))
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise DescriptionError(
-            Text(
-                f"{out} serait écrit dans le dossier qu'il empaquette",
-                f"{out} would be written inside its own folder",
-            )
-        )
+    _check_places(folder, out, plan.metadata)
     found = _walk(folder, plan.metadata)
     changes: Mapping[str, Mapping[str, Any]] = {}
     notes: tuple[Text, ...] = ()
@@ -77,6 +70,25 @@ def build_from_folder(
     _add(builder, folder, found.entries, changes)
     built = builder.write(out, compress=plan.compress, on_progress=plan.on_progress)
     return replace(built, left_out=tuple(found.left_out), notes=notes)
+
+
+def _check_places(folder: Path, out: Path, metadata: Path | None) -> None:
+    if not folder.is_dir():
+        raise DescriptionError(Text(f"{folder} n'est pas un dossier", f"{folder} is not a folder"))
+    if any(above.exists() and above.samefile(folder) for above in (out.resolve(), *out.resolve().parents)):
+        raise DescriptionError(
+            Text(
+                f"{out} serait écrit dans le dossier qu'il empaquette",
+                f"{out} would be written inside its own folder",
+            )
+        )
+    if metadata and metadata.exists() and out.exists() and out.samefile(metadata):
+        raise DescriptionError(
+            Text(
+                f"le paquet prendrait la place du fichier de métadonnées {metadata}",
+                f"the package would take the place of the metadata file {metadata}",
+            )
+        )
 
 
 def _walk(folder: Path, metadata: Path | None) -> _Found:

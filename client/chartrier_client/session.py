@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from chartrier_client.conversation import (
+    FAILURES,
     TIMEOUT,
     Authorise,
     Close,
@@ -61,7 +62,7 @@ class Session:
             while True:
                 try:
                     outcome = self._take(step)
-                except httpx.TransportError as error:
+                except FAILURES as error:
                     step = flow.throw(error)
                 else:
                     step = flow.send(outcome)

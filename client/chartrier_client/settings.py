@@ -6,13 +6,15 @@ This is the only module that reads the environment. A JSON file that an archive 
 
 import json
 import os
+import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from chartrier_client.address import fault_of
 from chartrier_client.conversation import Credentials
 from chartrier_client.language import LANGUAGES, Text
 
@@ -52,11 +54,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that is set; what is not is absent."""
+    """All that is set; what is not is absent. `warnings` are what their owner would want to know of the files."""
 
     known: Mapping[str, Setting]
     config_file: Path | None
     state: Path | None
+    warnings: tuple[Text, ...] = ()
 
     def get(self, name: str) -> str | None:
         """Return a value, None where nobody set it."""
@@ -91,18 +94,27 @@ def gather(
     config: Path | None,
     environment: Mapping[str, str],
 ) -> Settings:
-    """Gather the settings. Raises `SettingsError` for a file that cannot be read or holds a name unknown here."""
+    """Gather the settings. Raises `SettingsError` for a file that cannot be read, an unknown name, a wrong value."""
     default = _home(environment, "XDG_CONFIG_HOME", ".config")
     file = config or (default / "chartrier" / "config.toml" if default else None)
     from_file = read_config(file) if file and (config or file.is_file()) else {}
     known = {name: Setting(value, DEFAULT) for name, value in DEFAULTS.items()}
     known |= {name: Setting(value, str(file)) for name, value in from_file.items()}
     known |= {name: Setting(environment[each], each) for name, each in VARIABLES.items() if environment.get(each)}
-    known |= {name: Setting(value, str(client_file)) for name, value in _client(client_file).items()}
+    from_client = read_client_file(client_file) if client_file else {}
+    known |= {name: Setting(value, str(client_file)) for name, value in from_client.items()}
     known |= {name: Setting(value, FLAGS) for name, value in flags.items() if value}
     _check(known)
     state = _home(environment, "XDG_STATE_HOME", ".local/state")
-    return Settings(known, file if from_file else None, state / "chartrier" if state else None)
+    secret = [
+        each for each, body in ((file, from_file), (client_file, from_client)) if each and "client_secret" in body
+    ]
+    return Settings(
+        known,
+        file if from_file else None,
+        state / "chartrier" if state else None,
+        tuple(_open_to_others(secret)),
+    )
 
 
 def language_of(flag: str | None, settings: Settings | None, environment: Mapping[str, str]) -> str:
@@ -129,7 +141,12 @@ def read_client_file(path: Path) -> dict[str, str]:
         raise SettingsError(
             Text(f"{path} n'est pas un fichier de client", f"{path} is not a client file: it holds no JSON object")
         )
-    return {name: str(body[name]) for name in CREDENTIALS if body.get(name)}
+    wrong = ", ".join(name for name in CREDENTIALS if not isinstance(body.get(name, ""), str))
+    if wrong:
+        raise SettingsError(
+            Text(f"{path} : il faut des textes pour {wrong}", f"{path}: {wrong} should be words in quotation marks")
+        )
+    return {name: body[name] for name in CREDENTIALS if body.get(name)}
 
 
 def read_config(path: Path) -> dict[str, str]:
@@ -145,18 +162,44 @@ def read_config(path: Path) -> dict[str, str]:
             )
         ) from error
     names = {"url" if name == "base_url" else name: name for name in VARIABLES}
-    unknown = sorted(name for name, value in body.items() if name not in names or not isinstance(value, str | int))
-    if unknown:
-        listed = ", ".join(unknown)
-        raise SettingsError(Text(f"{path} : réglages inconnus : {listed}", f"{path}: unknown settings: {listed}"))
+    unknown = [name for name in body if name not in names]
+    wrong = [name for name in body if name in names and not _may_be(names[name], body[name])]
+    if unknown or wrong:
+        fr, en = [], []
+        if unknown:
+            fr.append(f"réglages inconnus : {', '.join(sorted(unknown))}")
+            en.append(f"unknown settings: {', '.join(sorted(unknown))}")
+        if wrong:
+            fr.append(f"à écrire entre guillemets : {', '.join(sorted(wrong))}")
+            en.append(f"to be written in quotation marks: {', '.join(sorted(wrong))}")
+        raise SettingsError(Text(f"{path} : {' ; '.join(fr)}", f"{path}: {'; '.join(en)}"))
     return {names[name]: str(value) for name, value in body.items()}
 
 
-def _client(file: Path | None) -> dict[str, str]:
-    return read_client_file(file) if file else {}
+def _may_be(name: str, value: object) -> bool:
+    """Whether a value of a TOML file is one of a setting: numbers are, where they can be written in one way only."""
+    # A truth value is an integer to Python, and to nobody else; of other floats the last zero would be lost.
+    kinds = (str, int, float) if name == "seda" else (str, int)
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _open_to_others(files: Iterable[Path]) -> Iterable[Text]:
+    for file in files:
+        # Elsewhere than on POSIX the mode says nothing of who may read.
+        if os.name == "posix" and file.stat().st_mode & stat.S_IROTH:
+            yield Text(
+                f"{file} contient un secret que tous les utilisateurs de cette machine peuvent lire : chmod 600",
+                f"{file} holds a secret that every user of this machine can read: chmod 600",
+            )
 
 
 def _check(known: Mapping[str, Setting]) -> None:
+    url = known.get("base_url")
+    fault = fault_of(url.value) if url else None
+    if url and fault:
+        raise SettingsError(
+            Text(f"adresse de l'archive ({url.source}) : {fault.fr}", f"archive's address ({url.source}): {fault.en}")
+        )
     for name, allowed in (("language", LANGUAGES), ("seda", ("2.1", "2.2", "2.3"))):
         setting = known.get(name)
         if setting and setting.value not in allowed:

@@ -5,17 +5,16 @@ Norm: tus 1.0.0, with creation, expiration and checksum. Each piece carries its 
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-import httpx
-
 from chartrier_client.conversation import (
     DEPOSIT_TIMEOUT,
+    FAILURES,
     Close,
     Conversation,
     Flow,
@@ -23,24 +22,26 @@ from chartrier_client.conversation import (
     Question,
     Read,
     Work,
-    said,
 )
-from chartrier_client.errors import Problem, StillRunning, Unreachable, UploadError, problem_from, problem_of
+from chartrier_client.errors import (
+    Problem,
+    StillRunning,
+    UnexpectedAnswer,
+    UploadError,
+    problem_from,
+    problem_of,
+)
 from chartrier_client.language import Text
 from chartrier_client.upload_memory import Identity, UploadMemory, aim_of, identity_of
+from chartrier_client.upload_patience import FIRST_PAUSE, LONGEST_PAUSE, Patience, is_unknown, passes
 
 UPLOADS: Final = "/ingest/v1/uploads"
 TUS: Final = {"Tus-Resumable": "1.0.0"}
 PIECE: Final = 8 << 20
 # An upload that is gone is begun again; not for ever.
 STARTS: Final = 3
-# Failures in a row without one byte more, the pauses between them, and the longest wait for a transfer.
-FAILURES: Final = 8
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# 409: another offset; 423: the piece before is still being written; 460: the piece was spoilt on its way.
-AGAIN: Final = frozenset({408, 409, 423, 429, 460, 500, 502, 503, 504})
-CUT_SHORT: Final = "truncated"
-GONE: Final = frozenset({404, 410})
+# What an archive calls an upload that nothing more will come of.
+OVER: Final = frozenset({"refused", "expired"})
 # Archives take some thousands of requests for one upload: the pieces of a large one are larger.
 MOST_PIECES: Final = 4000
 
@@ -92,7 +93,7 @@ def uploaded(talk: Conversation, upload: Upload, on_sent: Callable[[int, int], N
             location = None
             forgotten(talk, upload)
         except Problem:
-            if sending.is_refused:
+            if sending.is_over:
                 # Nothing more will come of it: the same call begins anew.
                 forgotten(talk, upload)
             raise
@@ -100,13 +101,13 @@ def uploaded(talk: Conversation, upload: Upload, on_sent: Callable[[int, int], N
 
 
 def _created(talk: Conversation, identity: Identity) -> Flow[str]:
-    told = {
+    announced = {
         "agreement": identity.aim.agreement,
         "filename": "".join(letter if letter.isprintable() else "\ufffd" for letter in Path(identity.aim.path).name),
         "dry_run": "true" if identity.aim.dry_run else "false",
         "sha512": identity.sha512,
     }
-    metadata = ",".join(f"{name} {_base64(value.encode())}" for name, value in told.items())
+    metadata = ",".join(f"{name} {_base64(value.encode())}" for name, value in announced.items())
     headers = {**TUS, "Upload-Length": str(identity.size), "Upload-Metadata": metadata}
     question = Question("POST", UPLOADS, headers=headers)
     response = yield from talk.ask(question)
@@ -130,15 +131,15 @@ def place_of(base_url: str, location: str) -> str:
 
 @dataclass(slots=True)
 class _Sending:
-    """One upload on its way."""
+    """One upload on its way; `is_over` once the archive has said that nothing more will come of it."""
 
     talk: Conversation
     location: str
     upload: Upload
     identity: Identity
     on_sent: Callable[[int, int], None] | None
-    failures: int = 0
-    is_refused: bool = False
+    patience: Patience = field(default_factory=Patience)
+    is_over: bool = False
 
     def completed(self, offset: int) -> Flow[str]:
         """Send what is left from `offset` on, then learn the transfer."""
@@ -147,23 +148,30 @@ class _Sending:
             self._tell(offset)
             piece: bytes = yield Work(partial(self._piece, offset))
             reached, transfer = yield from self._patched(offset, piece)
-            self.failures = 0 if reached > offset else self.failures
+            if reached > offset:
+                self.patience.renew()
             offset = reached
         self._tell(offset)
         return transfer or (yield from self._awaited())
 
     def offset(self) -> Flow[int]:
         """Ask how much of it has arrived."""
-        question = Question("HEAD", self.location, headers=TUS)
         try:
-            response = yield from self.talk.ask(question)
+            return (yield from self.patience.asked(self._head))
         except Problem as problem:
-            if problem.status in GONE:
-                yield from self._gone()
+            if is_unknown(problem):
+                yield from self._gone(problem)
             raise
+
+    def _head(self) -> Flow[int]:
+        response = yield from self.talk.ask(Question("HEAD", self.location, headers=TUS))
         yield Close(response)
         offset, length = response.headers.get("Upload-Offset", ""), response.headers.get("Upload-Length", "")
-        if not offset.isdecimal() or length not in {"", str(self.identity.size)}:
+        if not offset.isdecimal():
+            raise UnexpectedAnswer(
+                Text(f"{response.url} n'a pas répondu comme un dépôt", f"{response.url} did not answer as an upload")
+            )
+        if length not in {"", str(self.identity.size)}:
             raise _Gone
         return int(offset)
 
@@ -179,69 +187,60 @@ class _Sending:
         try:
             response = yield from self.talk.once(question)
             yield Read(response)
-        except httpx.TransportError as error:
-            yield from self._pause(None, error)
+        except FAILURES as failure:
+            yield from self.patience.pause(failure)
             return (yield from self.offset()), None
         reached, known = response.headers.get("Upload-Offset", ""), response.headers.get("Chartrier-Transfer")
         if response.is_success and reached.isdecimal() and int(reached) > offset:
             return int(reached), known and _last(known)
-        if not response.is_success:
-            yield from self._refuse(response, is_last=offset + len(piece) == self.identity.size)
-        yield from self._pause(response, None)
+        problem = problem_from(response)
+        if not response.is_success and not passes(problem):
+            yield from self._refused(problem)
+        yield from self.patience.pause(problem, response.headers.get("Retry-After", ""))
         return (yield from self.offset()), None
 
-    def _refuse(self, response: httpx.Response, *, is_last: bool) -> Flow[None]:
-        """Raise what ends this upload; return where the piece may be sent again."""
-        if response.status_code in GONE:
-            yield from self._gone()
-        problem = problem_from(response)
-        if response.status_code not in AGAIN and problem.code != CUT_SHORT:
-            # With the last piece the archive judges the whole: nothing more will come of this upload.
-            self.is_refused = is_last
-            raise problem
+    def _refused(self, problem: Problem) -> Flow[NoReturn]:
+        """Raise the refusal of a piece, once it is known whether it is the end of the whole upload.
 
-    def _gone(self) -> Flow[NoReturn]:
-        """Tell an upload that the archive has refused, which it says once more, from one that it forgot."""
+        It may be of this request alone: a proxy's, or for a mandate that is given back tomorrow.
+        """
+        if is_unknown(problem):
+            yield from self._gone(problem)
         try:
             body = yield from self.talk.json(self._state())
+            self.is_over = body.get("state") in OVER
+        except FAILURES as failure:
+            self.is_over = is_unknown(failure)
+        raise problem
+
+    def _gone(self, problem: Problem) -> Flow[NoReturn]:
+        """Raise `_Gone` for an upload that the archive forgot, why it was refused, or else the `problem` itself.
+
+        Who says that an upload is not there may be a proxy before an archive that is away.
+        """
+        body = yield from self._stated()
+        raise _Gone if body.get("state") in OVER else problem
+
+    def _stated(self) -> Flow[Mapping[str, Any]]:
+        """Ask where this upload stands; raises `_Gone` where nobody knows it, and why it was refused."""
+        try:
+            body: Mapping[str, Any] = yield from self.patience.asked(lambda: self.talk.json(self._state()))
         except Problem as problem:
-            raise _Gone from problem
-        self._judge(body)
-        raise _Gone
-
-    def _judge(self, body: Mapping[str, Any]) -> None:
+            raise (_Gone() if is_unknown(problem) else problem) from problem
         if body.get("state") == "refused":
-            self.is_refused = True
+            self.is_over = True
             raise problem_of(body.get("problem"), 409)
-
-    def _pause(self, response: httpx.Response | None, error: httpx.TransportError | None) -> Flow[None]:
-        self.failures += 1
-        if self.failures > FAILURES:
-            if response is not None and not response.is_success:
-                raise problem_from(response)
-            reason = said(error) if error else ""
-            raise Unreachable(
-                Text(
-                    f"le dépôt s'interrompt sans cesse ({reason}) : la même commande le reprendra",
-                    f"the upload breaks off again and again ({reason}): the same command goes on with it",
-                )
-            )
-        asked = response.headers.get("Retry-After", "") if response is not None else ""
-        growing = min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE)
-        yield Pause(min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else growing)
+        return body
 
     def _awaited(self) -> Flow[str]:
         """Ask for the transfer until it is known: the archive may take a while to put the pieces together."""
         waited, pause = 0.0, FIRST_PAUSE
         while waited <= DEPOSIT_TIMEOUT:
-            try:
-                body = yield from self.talk.json(self._state())
-            except Problem as problem:
-                raise (_Gone() if problem.status in GONE else problem) from problem
+            body = yield from self._stated()
+            self.patience.renew()
             if body.get("transfer"):
                 return _last(str(body["transfer"]))
-            self._judge(body)
-            if body.get("state") == "expired":
+            if body.get("state") in OVER:
                 raise _Gone
             yield Pause(pause)
             waited, pause = waited + pause, min(pause * 1.5, LONGEST_PAUSE)

@@ -118,9 +118,11 @@ def _access_actions(actions: _Group) -> None:
     get = actions.add("get")
     get.add("object")
     get.add("path", type=Path, told="out file")
+    _force(get)
     dip = actions.add("dip")
     dip.add("units", nargs="+")
     dip.add("--out", type=Path, required=True, told="out file")
+    _force(dip)
     _timeout(dip)
 
 
@@ -129,6 +131,7 @@ def _sip_actions(actions: _Group) -> None:
     build = sip.add("build", "sip build")
     build.add("folder", type=Path)
     build.add("out", type=Path, nargs="?", told="out sip")
+    _force(build)
     build.add("--metadata", type=Path)
     for agency in AGENCIES:
         build.add(f"--{agency}-agency")
@@ -140,6 +143,10 @@ def _sip_actions(actions: _Group) -> None:
     check = sip.add("check", "sip check")
     check.add("file", type=Path, told="check file")
     check.add("--xsd", type=Path)
+
+
+def _force(action: _Words) -> None:
+    action.add("--force", action="store_true")
 
 
 def _timeout(action: _Words) -> None:

@@ -28,7 +28,7 @@ def deposit(client: Client, run: Run) -> int:
                 "--agreement is missing, the agreement to deposit under",
             )
         )
-    memory = UploadMemory(run.settings.state / "uploads") if run.settings.state else None
+    memory = UploadMemory(run.settings.state / "uploads", run.output.warn) if run.settings.state else None
     upload = Upload(run.asked.sip, agreement, run.asked.dry_run, memory)
     resumable = _is_resumable(run, run.asked.sip)
     with run.output.bar(SENDING) as bar:

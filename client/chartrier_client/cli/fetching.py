@@ -4,6 +4,7 @@ from itertools import islice
 
 from chartrier_client.cli.exits import ACCEPTED, TECHNICAL
 from chartrier_client.cli.run import Run
+from chartrier_client.cli.targets import target
 from chartrier_client.http import Client
 from chartrier_client.language import Text
 from chartrier_client.progress import amount
@@ -27,21 +28,22 @@ def search(client: Client, run: Run) -> int:
 
 def fetch_object(client: Client, run: Run) -> int:
     """Download an object."""
-    digest = client.download(run.asked.object, run.asked.path)
-    run.output.tell({"path": str(run.asked.path), "sha512": digest}, _verified(str(run.asked.path), digest))
+    out = target(run, run.asked.path)
+    digest = client.download(run.asked.object, out)
+    run.output.tell({"path": str(out), "sha512": digest}, _verified(str(out), digest))
     return ACCEPTED
 
 
 def fetch_dip(client: Client, run: Run) -> int:
     """Order units, wait, and download them."""
-    out = str(run.asked.out)
+    out = target(run, run.asked.out)
     order = client.wait_dip(client.order_dip(run.asked.units), run.asked.timeout)
     if order.state != "ready":
         failed = Text(f"la commande {order.id} a échoué", f"the order {order.id} has failed")
         run.output.complain(failed.said(run.output.language), "DIP_FAILED")
         return TECHNICAL
-    digest = client.download_dip(order.id, run.asked.out)
-    run.output.tell({"id": order.id, "path": out, "sha512": digest}, _verified(out, digest))
+    digest = client.download_dip(order.id, out)
+    run.output.tell({"id": order.id, "path": str(out), "sha512": digest}, _verified(str(out), digest))
     return ACCEPTED
 
 

@@ -75,6 +75,7 @@ HELP: Final[Mapping[str, Text]] = MappingProxyType(
         "--filter": Text("filtre, répétable", "filter, may be repeated"),
         "get": Text("télécharger un objet, empreinte vérifiée", "download an object, its digest verified"),
         "object": Text("identifiant de l'objet", "identifier of the object"),
+        "--force": Text("remplacer le fichier qui serait déjà là", "replace a file that is there already"),
         "out file": Text("fichier à écrire", "file to write"),
         "dip": Text("commander des unités et les télécharger dans un ZIP", "order units and download them in a ZIP"),
         "units": Text("identifiants des unités", "identifiers of the units"),

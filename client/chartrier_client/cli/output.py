@@ -30,6 +30,10 @@ class Output:
         if not self.json:
             _line(sys.stderr, line.said(self.language))
 
+    def warn(self, line: Text) -> None:
+        """Say what one would not want to overlook, to programs as well: complaints never stand in the answer."""
+        _line(sys.stderr, f"chartrier : {line.said(self.language)}")
+
     def going_on(self, line: Text) -> None:
         """Say how far things are, to people only."""
         if not self.json:

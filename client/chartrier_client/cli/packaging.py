@@ -10,6 +10,7 @@ from chartrier_client.checking.check import CheckReport, check_sip
 from chartrier_client.cli.exits import ACCEPTED, REJECTED
 from chartrier_client.cli.output import finding_body, finding_line
 from chartrier_client.cli.run import Run
+from chartrier_client.cli.targets import target
 from chartrier_client.description import DescriptionError, Envelope, SedaVersion
 from chartrier_client.errors import Problem, Unreachable
 from chartrier_client.folders import FolderPlan, build_from_folder
@@ -26,7 +27,7 @@ def build_sip(run: Run) -> int:
     """Build a package from a folder, and a metadata file where there is one."""
     asked = run.asked
     folder: Path = asked.folder
-    out: Path = asked.out or Path(f"{folder.resolve().name or 'sip'}.zip")
+    out = target(run, asked.out or Path(f"{folder.resolve().name or 'sip'}.zip"))
     envelope = _envelope(run)
     with run.output.bar(Text("empaquetage", "packaging")) as bar:
         plan = FolderPlan(asked.metadata, bar, compress=not asked.store)

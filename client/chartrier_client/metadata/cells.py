@@ -1,8 +1,7 @@
-"""What a cell may hold: levels, dates, languages and keyword types, in the words of people and in those of SEDA."""
+"""What a cell may hold: levels, actions, languages and keyword types, in the words of people and in those of SEDA."""
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from types import MappingProxyType
 from typing import Final
 
@@ -74,8 +73,6 @@ KEYWORD_TYPES: Final = (
 )
 
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
-_ISO = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
-_FRENCH = re.compile(r"(?:(?:([0-9]{1,2})/)?([0-9]{1,2})/)?([0-9]{4})")
 
 
 def level(cell: str) -> Level:
@@ -100,38 +97,6 @@ def action(cell: str, category: RuleCategory) -> str:
             Text(f"«{cell}» n'est pas un sort final ({names})", f"«{cell}» is no final action ({names})"),
         )
     return str(found)
-
-
-def when(cell: str) -> str:
-    """Read a date known to the day, the month or the year; returns it as SEDA writes it."""
-    iso, french = _ISO.fullmatch(cell), _FRENCH.fullmatch(cell)
-    parts = iso.groups() if iso else french.groups()[::-1] if french else ()
-    known = [int(part) for part in parts if part]
-    try:
-        date(*[*known, 1, 1][:3])
-    except (TypeError, ValueError):
-        raise CellError(
-            "VALUE_DATE",
-            Text(
-                f"«{cell}» n'est pas une date : AAAA-MM-JJ, AAAA-MM, AAAA ou JJ/MM/AAAA",
-                f"«{cell}» is no date: YYYY-MM-DD, YYYY-MM, YYYY or DD/MM/YYYY",
-            ),
-        ) from None
-    return f"{known[0]:04}" + "".join(f"-{part:02}" for part in known[1:])
-
-
-def day(cell: str) -> date:
-    """Read a date known to the day, as rules want it."""
-    read = when(cell)
-    if len(read) != len("2026-01-31"):
-        raise CellError(
-            "VALUE_DAY",
-            Text(
-                f"«{cell}» : une règle part d'un jour précis (AAAA-MM-JJ ou JJ/MM/AAAA)",
-                f"«{cell}»: a rule starts on a precise day (YYYY-MM-DD or DD/MM/YYYY)",
-            ),
-        )
-    return date.fromisoformat(read)
 
 
 def language(cell: str) -> str:

@@ -15,6 +15,8 @@ from chartrier_client.metadata.faults import Fault, letters
 NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "path": ("path", "chemin", "file", "fichier"),
+        "row_id": ("ID", "identifiant de ligne"),
+        "parent_id": ("ParentID", "identifiant parent"),
         "title": ("title", "titre", "intitulé"),
         "level": ("level", "niveau", "DescriptionLevel", "niveau de description"),
         "description": ("description", "présentation du contenu"),
@@ -156,6 +158,8 @@ def _missing(file: str, columns: Sequence[Column]) -> Iterator[Fault]:
 
 def owner_of(field: str) -> str | None:
     """Return the field that this one says more of: the rule of its start, the keyword of its type."""
+    if field == "parent_id":
+        return "row_id"
     start, _, last = field.partition("_")
     if start == "keyword" and last:
         return "keyword"

@@ -10,7 +10,8 @@ from typing import Final
 from chartrier_client.language import Text
 from chartrier_client.metadata.columns import Column, known_columns
 from chartrier_client.metadata.faults import Fault, MetadataError, letters
-from chartrier_client.metadata.rows import Described, read_row
+from chartrier_client.metadata.parents import parent_faults
+from chartrier_client.metadata.rows import PATH_EMPTY, Described, read_row
 from chartrier_client.metadata.table import dialect_of, opened_rows
 
 # Beyond this many faults the rest is better told after these are mended.
@@ -29,7 +30,8 @@ def read_descriptions(path: Path, there: Collection[str], left_out: Collection[s
     r"""Read a metadata file about the paths that are `there`; those `left_out` are never deposited.
 
     Paths are relative, with `/`, the folder itself being `.`. A path written in another Unicode form than that of the
-    file system (as between macOS and others), or with the `\` of Windows, is understood where only one is meant.
+    file system (as between macOS and others), with the `\` of Windows, or between blanks is understood where only one
+    is meant.
     Raises `OSError`, or `MetadataError` with every fault.
     """
     dialect = dialect_of(path)
@@ -50,6 +52,10 @@ def read_descriptions(path: Path, there: Collection[str], left_out: Collection[s
                 if len(faults) >= MOST_FAULTS:
                     faults.append(_and_more(path.name, row.number))
                     break
+            else:
+                # Who is above whom is known once every row has its place.
+                if not any(fault.code.startswith("PATH_") for fault in faults):
+                    faults += parent_faults(path.name, columns, found)
         except MetadataError as error:
             faults += error.faults
     if faults:
@@ -82,12 +88,13 @@ class _Places:
 
     def meant(self, path: str) -> Iterator[str]:
         """Give what a path may mean, the most literal first."""
-        for written in (path, posixpath.normpath(path.replace("\\", "/"))):
-            if written in self._there:
-                yield written
-            near = self._forms.get(unicodedata.normalize("NFC", written))
-            if near is not None:
-                yield near
+        for text in filter(None, (path, path.strip())):
+            for written in (text, posixpath.normpath(text.replace("\\", "/"))):
+                if written in self._there:
+                    yield written
+                near = self._forms.get(unicodedata.normalize("NFC", written))
+                if near is not None:
+                    yield near
 
 
 def _place(
@@ -114,7 +121,9 @@ def _place(
 
 
 def _absent(path: str, left_out: Collection[str]) -> tuple[str, Text]:
-    if path in left_out:
+    if not path.strip():
+        return "PATH_EMPTY", PATH_EMPTY
+    if path.strip() in left_out:
         return "PATH_LEFT_OUT", Text(
             f"«{path}» n'est jamais versé : c'est un fichier du système ou d'un logiciel",
             f"«{path}» is never deposited: it is a file of the system or of a program",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from chartrier_client.description import FINAL_ACTIONS, Keyword, Rule
 from chartrier_client.language import Text
-from chartrier_client.metadata import cells
+from chartrier_client.metadata import cells, dates
 from chartrier_client.metadata.cells import CellError
 from chartrier_client.metadata.columns import NAMES, REPEATED, RULES, Column, owner_of
 from chartrier_client.metadata.faults import Fault, letters
@@ -18,14 +18,15 @@ from chartrier_client.metadata.table import Row
 
 # One cell may hold several keywords.
 SEPARATOR: Final = "|"
+PATH_EMPTY: Final = Text("le chemin est vide", "the path is empty")
 
 _READ: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType(
     {
         "level": cells.level,
         "language": cells.language,
         "keyword_type": cells.keyword_type,
-        **{name: cells.when for name in NAMES if name.endswith("_date")},
-        **{f"{rule}_start": cells.day for rule in RULES},
+        **{name: dates.when for name in NAMES if name.endswith("_date")},
+        **{f"{rule}_start": dates.day for rule in RULES},
         **{f"{rule}_action": partial(cells.action, category=category) for rule, category in RULES.items()},
     }
 )
@@ -34,11 +35,16 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What one row says: `changes` are fields of `Unit`. `path` is relative to the folder, `.` being the folder."""
+    """What one row says: `changes` are fields of `Unit`. `path` is relative to the folder, `.` being the folder.
+
+    `identifier` and `parent` name this row and the one above it, where the file has such columns.
+    """
 
     row: int
     path: str
     changes: Mapping[str, Any]
+    identifier: str = ""
+    parent: str = ""
 
 
 @dataclass(slots=True)
@@ -73,16 +79,19 @@ def read_row(file: str, columns: tuple[Column, ...], row: Row, width: int) -> tu
     changes |= {"keywords": keywords} if keywords else {}
     changes |= {"rules": rules} if rules else {}
     _check_dates(reading)
-    return (Described(row.number, path, changes) if path else None), reading.faults
+    identifier, parent = (str(reading.values.get((name, 1), "")) for name in ("row_id", "parent_id"))
+    return (Described(row.number, path, changes, identifier, parent) if path else None), reading.faults
 
 
 def _is_of_a_unit(name: str) -> bool:
-    return name != "path" and owner_of(name) is None
+    return name not in {"path", "row_id"} and owner_of(name) is None
 
 
 def _take_cells(reading: RowReading, width: int) -> None:
     for column in reading.columns:
-        cell = reading.row.cells[column.index].strip() if column.index < len(reading.row.cells) else ""
+        written = reading.row.cells[column.index] if column.index < len(reading.row.cells) else ""
+        # The name of a file may begin or end with a blank: only the folder tells.
+        cell = written if column.field == "path" else written.strip()
         if not cell:
             continue
         try:
@@ -104,7 +113,7 @@ def _path(reading: RowReading) -> str:
     path = str(reading.values.get(("path", 1), ""))
     column = reading.column("path")
     if not path and not _has_fault(reading, column):
-        reading.fault("PATH_EMPTY", Text("le chemin est vide", "the path is empty"), column)
+        reading.fault("PATH_EMPTY", PATH_EMPTY, column)
     return posixpath.normpath(path) if path else path
 
 
@@ -176,8 +185,6 @@ def _numbers(reading: RowReading, names: Sequence[str]) -> list[int]:
 
 def _check_dates(reading: RowReading) -> None:
     start, end = reading.values.get(("start_date", 1), ""), reading.values.get(("end_date", 1), "")
-    # A date known to the year alone is compared to the year.
-    shared = min(len(start), len(end))
-    if end[:shared] < start[:shared]:
+    if start and end and dates.is_before(end, start):
         reason = Text(f"la fin ({end}) précède le début ({start})", f"the end ({end}) is before the start ({start})")
         reading.fault("DATES_REVERSED", reason, reading.column("end_date"))

@@ -73,7 +73,12 @@ def test_everything_missing_is_told_at_once() -> None:
     ("text", "told"),
     [
         ('urll = "x"', "unknown settings: urll"),
-        ("url = [1]", "unknown settings: url"),
+        ("url = [1]", "to be written in quotation marks: url"),
+        ('urll = "x"\nagreement = 1.10', "unknown settings: urll; to be written in quotation marks: agreement"),
+        ("resumable_from = true", "to be written in quotation marks: resumable_from"),
+        ("agreement = true", "to be written in quotation marks: agreement"),
+        ("seda = 2.4", "seda .*: «2.4» is none of 2.1, 2.2, 2.3"),
+        ("seda = true", "to be written in quotation marks: seda"),
         ("url", "cannot be read"),
         ('seda = "1.0"', "none of 2.1, 2.2, 2.3"),
         ('language = "de"', "none of fr, en"),
@@ -86,6 +91,23 @@ def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, told: str) ->
 
     with pytest.raises(SettingsError, match=told):
         gather({}, None, file, {})
+
+
+def test_a_version_may_be_written_as_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("seda = 2.1\nagreement = 2026\n", encoding="utf-8")
+
+    known = gather({}, None, file, {})
+
+    assert (known.get("seda"), known.get("agreement")) == ("2.1", "2026")
+
+
+def test_a_client_file_of_something_else_than_words_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "client.json"
+    file.write_text('{"client_id": true, "client_secret": 5}', encoding="utf-8")
+
+    with pytest.raises(SettingsError, match="client_id, client_secret should be words"):
+        gather({}, file, None, {})
 
 
 def test_every_setting_may_stand_in_the_file(tmp_path: Path) -> None:

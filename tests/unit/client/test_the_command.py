@@ -241,8 +241,8 @@ def test_a_package_has_a_name_and_a_message_of_its_own_when_none_is_given(
     words = ["sip", "build", "Conseil municipal", "--archival-agency", "AD", "--transferring-agency", "M", "--json"]
 
     told = []
-    for _ in range(2):
-        assert main(words, {}) == 0
+    for force in ([], ["--force"]):
+        assert main([*words, *force], {}) == 0
         told.append(json.loads(capsys.readouterr().out))
 
     assert {row["path"] for row in told} == {"Conseil municipal.zip"}

@@ -214,7 +214,7 @@ def test_an_upload_that_the_archive_forgot_begins_anew(
 def test_an_archive_that_forgets_every_upload_is_given_up(
     archive: Client, uploads: UploadDouble, upload: Upload
 ) -> None:
-    uploads.troubles = [Trouble(410)] * 10
+    uploads.troubles = [Trouble(410, meanwhile=uploads.uploads.clear)] * 10
 
     with pytest.raises(UploadError, match="again and again"):
         archive.upload(upload)

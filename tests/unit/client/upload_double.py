@@ -46,11 +46,16 @@ class Trouble:
 
 
 class UploadDouble:
-    """Speaks tus 1.0 with creation, checksum and expiration; `troubles` befall the next pieces one by one."""
+    """Speaks tus 1.0 with creation, checksum and expiration; `troubles` befall the next pieces one by one.
+
+    `away` befalls the next requests of a method, or for a TOKEN: a status each, 0 hanging up.
+    """
 
     def __init__(self) -> None:
         self.uploads: dict[str, Kept] = {}
         self.troubles: list[Trouble | None] = []
+        self.away: dict[str, list[int]] = {}
+        self.token_lasts = 600
         self.heard: list[tuple[str, str]] = []
         self.states: list[dict[str, object]] = []
         self.known_at_once = True
@@ -82,7 +87,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self._heard()
         if self.path == "/admin/v1/token":
-            self._say(200, {}, b'{"access_token": "t1", "expires_in": 600}')
+            if not self._is_away("TOKEN"):
+                token = {"access_token": "t1", "expires_in": self.archive.token_lasts}
+                self._say(200, {}, json.dumps(token).encode())
             return
         assert body == b""
         pairs = (pair.split(" ") for pair in self.headers["Upload-Metadata"].split(","))
@@ -93,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._heard()
+        if self._is_away("HEAD"):
+            return
         kept = self.archive.uploads.get(self.path)
         if kept is None or kept.refused:
             self._say(404 if kept is None else 410, {})
@@ -101,6 +110,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._heard()
+        if self._is_away("GET"):
+            return
         if "/transfers/" in self.path:
             state = {"id": self.path.rpartition("/")[2], "state": "accepted", "findings": []}
             self._say(200, {}, json.dumps(state).encode())
@@ -149,6 +160,15 @@ class Handler(BaseHTTPRequestHandler):
         assert kind == "sha256"
         assert self.headers["Content-Type"] == "application/offset+octet-stream"
         return base64.b64decode(digest) == hashlib.sha256(piece).digest()
+
+    def _is_away(self, asked: str) -> bool:
+        statuses = self.archive.away.get(asked)
+        if not statuses:
+            return False
+        status = statuses.pop(0)
+        if status:
+            self._say(status, {})
+        return True
 
     def _heard(self) -> bytes:
         self.archive.heard.append((self.command, self.path))
