@@ -19,7 +19,7 @@ from services.storage.handlers import (
 )
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
-from services.storage.restoring import RESTORE, RestoreTester, plan_tests
+from services.storage.restoring import RESTORE, RestoreTester, measure_overdue, plan_tests
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
@@ -99,6 +99,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.storage = Storage(database, sites, spaces)
     every = timedelta(days=own.restore_test_days)
+    foundation.gauges.add(Measure("restore_tests", partial(measure_overdue, every)))
     return replace(room, chores=(Chore("plan_restore_tests", partial(plan_tests, every)),))
 
 
