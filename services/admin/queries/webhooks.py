@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row, any_, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.admin.domain.webhook import DisabledFor, Endpoint, Event, State
+from services.admin.domain.webhook import LONGEST_WAIT, DisabledFor, Endpoint, Event, State
 from services.admin.tables import client, mandate, webhook, webhook_delivery
 
 # One that is removed is there for its log alone, until a chore has removed that.
@@ -102,9 +102,11 @@ async def note_health(connection: AsyncConnection, endpoint: Endpoint) -> None:
 async def remove(connection: AsyncConnection, webhook_id: UUID) -> None:
     """Have an endpoint seen no more, nor told of anything, and keep none of its secrets; its log goes later.
 
-    It is disabled too: workers of the release before know of nothing else.
+    Workers of the release before know nothing of that: to them it is disabled, and rests, so that they do not take up
+    without pause what waits for it.
     """
-    values = {"removed_at": func.now(), "state": State.DISABLED, "secret": b"", "former_secret": None}
+    mark = {"removed_at": func.now(), "state": State.DISABLED, "rests_until": func.now() + LONGEST_WAIT}
+    values = mark | {"secret": b"", "former_secret": None}
     await connection.execute(webhook.update().where(webhook.c.id == webhook_id).values(values))
 
 

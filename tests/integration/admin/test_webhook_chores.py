@@ -1,16 +1,21 @@
 """What admin puts away of webhooks: what is old, what waited for too long, what was removed, former secrets."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from services.admin import chores
 from services.admin.chores import forget_deliveries, forget_former_secrets, forget_removed, give_up, seal_again
+from services.admin.handlers.announcing import DELIVER
 from services.admin.queries import deliveries
 from services.admin.webhook_secrets import WebhookSeal
 from shared.messaging.housekeeping import BATCH
+from shared.messaging.work import lease
 from tests.builders.receivers import plainly, receiving
 from tests.integration.admin.desk import PATIENCE, PREFIX, Desk
 from tests.integration.admin.house import SECRET
@@ -70,6 +75,24 @@ async def test_what_waits_for_longer_than_it_may_has_failed_and_may_be_sent_agai
     assert [(one["id"], one["next_attempt_at"]) for one in shown] == [(old["id"], None)]
     assert (line.details["delivery"], line.outcome, line.establishment) == (old["id"], "ko", desk.town)
     assert came == {old["message"], young["message"]}
+
+
+@pytest.mark.parametrize(("status", "state"), [(204, "delivered"), (503, "failed")])
+async def test_one_given_up_on_its_way_has_what_came_of_it(desk: Desk, status: int, state: str) -> None:
+    async with receiving(lambda _: plainly(status)) as receiver:
+        made = await desk.webhook(receiver.url)
+        await desk.hear(desk.accepted())
+        (delivery,) = await desk.deliveries(made["id"])
+
+        async def given_up() -> None:
+            assert await give_up(desk.house.database) == 1
+
+        # Its turn came before the chore did.
+        await asked_long_ago(desk, delivery["id"])
+        await deliver_and(desk, given_up)
+        (after,) = await desk.deliveries(made["id"])
+
+    assert (after["state"], [one["status"] for one in after["attempts"]]) == (state, [status])
 
 
 async def test_an_attempt_after_which_the_next_would_come_too_late_is_the_last(desk: Desk) -> None:
@@ -145,10 +168,27 @@ async def test_of_a_removed_endpoint_no_secret_is_kept_and_its_place_is_free(des
     again = await desk.client.post(PREFIX, json={"url": NOWHERE, "events": ["transfer.accepted"]})
 
     (kept,) = await desk.databases.as_superuser(
-        "SELECT secret, former_secret FROM admin.webhook WHERE removed_at IS NOT NULL"
+        "SELECT *, rests_until > now() AS rests FROM admin.webhook WHERE removed_at IS NOT NULL"
     )
     assert (kept["secret"], kept["former_secret"]) == (b"", None)
+    # So do workers of the release before leave it alone.
+    assert (kept["state"], kept["rests"]) == ("disabled", True)
     assert again.status_code == 201
+
+
+async def test_one_removed_while_it_is_told_is_told_nothing_more(desk: Desk) -> None:
+    async with receiving() as receiver:
+        made = await desk.webhook(receiver.url)
+        await desk.hear(desk.accepted(), desk.accepted())
+
+        async def removed() -> None:
+            assert (await desk.client.delete(f"{PREFIX}/{made['id']}")).status_code == 204
+
+        await deliver_and(desk, removed)
+
+    assert await desk.databases.as_superuser("SELECT id FROM admin.work") == []
+    assert await forget_removed(desk.house.database) == 3
+    assert receiver.came.qsize() == 1
 
 
 async def test_a_former_secret_is_kept_for_as_long_as_it_signs(desk: Desk) -> None:
@@ -173,6 +213,19 @@ async def test_each_of_these_is_a_chore_of_the_room(desk: Desk) -> None:
     done = {chore.do for chore in desk.house.room.chores}
 
     assert {forget_removed, give_up, forget_former_secrets} <= done
+
+
+async def deliver_and(desk: Desk, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """Have the one lane there is take a turn; something happens between the answer and its record."""
+    (held,) = await lease(desk.house.database, [DELIVER], 1)
+
+    async def post(*arguments: Any) -> object:  # noqa: ANN401 (those of the real one)
+        answer = await desk.poster.post(*arguments)
+        await meanwhile()
+        return answer
+
+    interrupted: Any = SimpleNamespace(post=post)
+    await desk.courier(interrupted).deliver(held)
 
 
 async def asked_long_ago(desk: Desk, delivery: str, days: float = 5.1) -> None:
