@@ -1,8 +1,8 @@
 """What admin does when it hears of a transfer: one delivery for each endpoint that may be told.
 
 All deliveries of an endpoint are one piece of work, its lane, in which they go one after the other: however many
-wait for a receiver that hangs, it has one hand and no more. Lanes of endpoints that fail have hands of their own:
-however many hang, those that answer wait for none of them.
+wait for a receiver that hangs, it has one hand and no more. Lanes of endpoints that fail, or are slow, have hands of
+their own: however many hang, those that answer promptly wait for none of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,8 @@ from shared.tracing import untraced
 
 DELIVER = "deliver_webhooks"
 RETRY = "retry_webhooks"
-"""The same for endpoints that have failed since they were last heard well of; the key of either is the endpoint."""
+"""The same for endpoints that have failed since they were last heard well of, and for those that take their time to
+answer; the key of either is the endpoint."""
 
 Heard = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1 | DecisionRemindedV1
 
@@ -80,7 +81,7 @@ def turn_of(endpoint: Endpoint, moment: datetime | None) -> Piece:
 
 def lane_of(endpoint: Endpoint) -> str:
     """Return the kind of work that the lane of an endpoint is: it changes with the turns of the lane, and only so."""
-    return DELIVER if endpoint.failing_since is None else RETRY
+    return DELIVER if endpoint.prompt else RETRY
 
 
 def _notice(message: Heard) -> Notice:

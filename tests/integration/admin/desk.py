@@ -104,9 +104,9 @@ class Desk:
         return Courier(self.house.database, WebhookSeal(SECRET), poster or self.poster, timedelta(days=5))
 
     @contextlib.asynccontextmanager
-    async def working(self, seconds: float = WHOLE_SECONDS) -> AsyncIterator[None]:
+    async def working(self, seconds: float = WHOLE_SECONDS, poster: Poster | None = None) -> AsyncIterator[None]:
         """Have a few of admin's hands at work for as long as the block lasts."""
-        courier = self.courier(Poster(self.names.addresses, LOOPBACK, seconds=seconds))
+        courier = self.courier(poster or Poster(self.names.addresses, LOOPBACK, seconds=seconds))
         loops = [
             WorkLoop(self.house.database, {kind: courier.deliver}, slots=slots)
             for kind, slots in ((DELIVER, HANDS), (RETRY, 1))
