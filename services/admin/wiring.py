@@ -22,6 +22,7 @@ from services.admin.worker import Courier
 from shared.dependencies import Dependency
 from shared.limits import Rate
 from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messages.storage import RestoreTestedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.transport import Transport
@@ -61,6 +62,7 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
                     TransferCompletedV1: told,
                     SipRejectedV1: told,
                     DecisionRemindedV1: told,
+                    RestoreTestedV1: told,
                 },
             ),
         ),

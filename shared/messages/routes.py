@@ -20,7 +20,7 @@ from shared.messages.ingest import (
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
 from shared.messages.proof import DepositRecordedV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, RestoreTestedV1
 
 HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.check_sip": (SipReceivedV1,),
@@ -31,7 +31,13 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
     "access.build_dip": (DipOrderedV1,),
-    "admin.announce": (TransferAcknowledgedV1, TransferCompletedV1, SipRejectedV1, DecisionRemindedV1),
+    "admin.announce": (
+        TransferAcknowledgedV1,
+        TransferCompletedV1,
+        SipRejectedV1,
+        DecisionRemindedV1,
+        RestoreTestedV1,
+    ),
     "ingest.keep_profiles": (ProfilePublishedV1,),
     "storage.keep_profiles": (ProfilePublishedV1,),
 }

@@ -19,6 +19,7 @@ class Event(StrEnum):
     ACCEPTED = "transfer.accepted"
     REJECTED = "transfer.rejected"
     DECISION_DUE = "transfer.decision_due"
+    RESTORE_TESTED = "aip.restore_tested"
     TEST = "webhook.test"
 
 
@@ -27,6 +28,7 @@ READS: Final[Mapping[Event, Permission]] = {
     Event.ACCEPTED: Permission.TRANSFER_READ,
     Event.REJECTED: Permission.TRANSFER_READ,
     Event.DECISION_DUE: Permission.TRANSFER_DECIDE,
+    Event.RESTORE_TESTED: Permission.COPIES_READ,
 }
 """What the owner of an endpoint must hold where a transfer is, to be told of it; what is not here goes on request."""
 

@@ -6,6 +6,7 @@ their own: however many hang, those that answer promptly wait for none of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from services.admin.queries import clients, deliveries, webhooks
 from shared.clock import now, rfc3339
 from shared.identifiers import new_id
 from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messages.storage import RestoreTestedV1
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, hasten
@@ -27,12 +29,13 @@ RETRY = "retry_webhooks"
 """The same for endpoints that have failed since they were last heard well of, and for those that take their time to
 answer; the key of either is the endpoint."""
 
-Heard = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1 | DecisionRemindedV1
+OfTransfer = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1 | DecisionRemindedV1
+Heard = OfTransfer | RestoreTestedV1
 
 
 async def announce(base_url: str, tx: Transaction, messages: Sequence[Heard]) -> None:
-    """Transfers went a step further: have those told who want to know, and may."""
-    notices = [_notice(message) for message in messages]
+    """Transfers went a step further, or an archive was read back: have those told who want to know, and may."""
+    notices = [_notice(message, base_url) for message in messages]
     places = {notice.establishment for notice in notices if notice.establishment is not None}
     endpoints = await webhooks.listening(tx.connection, {notice.event for notice in notices}, places)
     owners = await clients.among(tx.connection, {endpoint.client for endpoint in endpoints})
@@ -84,7 +87,25 @@ def lane_of(endpoint: Endpoint) -> str:
     return DELIVER if endpoint.prompt else RETRY
 
 
-def _notice(message: Heard) -> Notice:
+def _notice(message: Heard, base_url: str) -> Notice:
+    return _of_test(message, base_url) if isinstance(message, RestoreTestedV1) else _of_transfer(message)
+
+
+def _of_test(message: RestoreTestedV1, base_url: str) -> Notice:
+    place = str(message.establishment)
+    also = {
+        "establishment": place,
+        "aip": str(message.aip_id),
+        "site": message.site,
+        "outcome": message.outcome,
+        "tested_at": rfc3339(message.tested_at),
+        "links": {"restore_tests": f"{base_url.rstrip('/')}/storage/v1/restore-tests?establishment={place}"},
+    }
+    about = Notice(message.message_id, Event.RESTORE_TESTED, message.occurred_at, also=also)
+    return replace(about, establishment=message.establishment)
+
+
+def _of_transfer(message: OfTransfer) -> Notice:
     return Notice(
         message.message_id,
         occurred_at=message.occurred_at,
@@ -95,7 +116,7 @@ def _notice(message: Heard) -> Notice:
     )
 
 
-def _told(message: Heard) -> dict[str, Any]:
+def _told(message: OfTransfer) -> dict[str, Any]:
     """Return what is particular to each kind of message."""
     match message:
         case TransferAcknowledgedV1():
