@@ -15,6 +15,9 @@ from tests.servers import Databases, fresh
 
 PLACES = {"a": "Rennes, salle A", "b": "Brest, salle B"}
 
+EMPTY = """TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox, storage.inbox, storage.work,
+                    storage.journal_head, storage.restore_test"""
+
 OpenDepot = Callable[[str], Awaitable[Depot]]
 
 
@@ -50,10 +53,7 @@ async def open_depot(
     databases: Databases, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[OpenDepot]:
     """Open a storage on `folders` or on `buckets`, with nothing in it."""
-    await databases.as_superuser(
-        """TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox, storage.inbox, storage.work,
-                    storage.journal_head, storage.restore_test"""
-    )
+    await databases.as_superuser(EMPTY)
     opened: list[Depot] = []
 
     async def depot(kind: str) -> Depot:
