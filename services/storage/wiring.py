@@ -19,7 +19,7 @@ from services.storage.handlers import (
 )
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
-from services.storage.restoring import RESTORE, RestoreTester, measure_overdue, plan_tests
+from services.storage.restore_testing import RESTORE, RestoreTester, measure_overdue, plan_tests
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.storage.handlers import VERIFY, WRITE
-from services.storage.restoring import RESTORE, RestoreTester, plan_tests
+from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from shared import faults
 from shared.faults import FAULT_POINTS
 from shared.messages.journal import JournalLinesV1
