@@ -149,6 +149,9 @@ def an_object(name: str) -> str:
 def test_what_an_enveloping_signature_holds_is_signed_or_told_of(tmp_path: Path) -> None:
     assert told(tmp_path, flow(enveloping("a", "b", held=("a", "b")))) == []
     assert [each.code for each in told(tmp_path, flow(enveloping("a", held=("a", "b"))))] == ["SIGNATURE_PARTIAL"]
+    beside = enveloping("a", held=("a",))
+    beside.text = "et plus"
+    assert [each.code for each in told(tmp_path, flow(beside))] == ["SIGNATURE_PARTIAL"]
 
 
 def without_signatures(root: etree._Element) -> etree._Element:
@@ -175,7 +178,13 @@ def words() -> etree._Element:
     return payload
 
 
-@pytest.mark.parametrize("made", [a_payload, a_bare_element, words])
+def bare_words() -> etree._Element:
+    payload = words()
+    payload[0].text, payload[0].tail = None, "neuf"
+    return payload
+
+
+@pytest.mark.parametrize("made", [a_payload, a_bare_element, words, bare_words])
 def test_what_hides_in_a_signature_that_is_left_out_makes_the_rest_no_whole(
     tmp_path: Path, made: Callable[[], etree._Element]
 ) -> None:
@@ -220,6 +229,30 @@ def test_what_hides_in_its_own_signature_makes_the_rest_no_whole_unless_it_is_si
 
     assert (said(hiding), hiding.whole) == ("valid", False)
     assert (said(signing), signing.whole) == ("valid", True)
+
+
+def test_two_references_that_leave_the_same_out_do_not_make_up_for_each_other(tmp_path: Path) -> None:
+    root = a_pes()
+    part = Part("", canonical(root))
+    sign(root, [part, replace(part, uri="#pes")]).append(etree.fromstring(an_object("annexe")))
+
+    (result,) = results(tmp_path, flow(root))
+
+    assert (said(result), result.whole) == ("valid", False)
+
+
+def test_what_is_left_out_is_looked_at_up_to_a_bound(tmp_path: Path) -> None:
+    root = a_pes()
+    held = etree.fromstring(f'<ds:Object xmlns:ds="{DS}" Id="annexe">{"<a/>" * 2000}</ds:Object>')
+    whole, annexe = Part("", canonical(root)), Part("#annexe", canonical(held), (EXCLUSIVE,))
+    sign(root, [whole, annexe]).append(held)
+    often = a_pes()
+    sign(often, [*[whole] * 100, annexe]).append(etree.fromstring(etree.tostring(held)))
+
+    (once,), (result,) = results(tmp_path, flow(root)), results(tmp_path, flow(often))
+
+    assert (said(once), once.whole) == ("valid", True)
+    assert said(result) == "indeterminate GENERIC too_many"
 
 
 def test_a_bordereau_in_the_properties_of_a_signature_is_signed_by_nobody(tmp_path: Path) -> None:

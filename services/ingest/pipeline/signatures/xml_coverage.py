@@ -10,8 +10,8 @@ from lxml import etree
 
 from services.ingest.domain.signatures import Fault, SubIndication
 from services.ingest.pipeline.container.names import printable
-from services.ingest.pipeline.signatures.xml_document import DS, SIGNATURE, XmlDocument, is_within
-from services.ingest.pipeline.signatures.xml_references import Covered, shown
+from services.ingest.pipeline.signatures.xml_document import DS, SIGNATURE, XmlDocument
+from services.ingest.pipeline.signatures.xml_references import A_LOOK, Covered, shown
 
 XADES: Final = "http://uri.etsi.org/01903/v"
 _OBJECT: Final = f"{DS}Object"
@@ -33,7 +33,8 @@ class Coverage:
         self._foreign: dict[etree._Element, list[etree._Element]] = {}
         root = document.root
         self._flow = list(root.iter(_PART)) if etree.QName(root).localname.startswith(_FLOW) else []
-        alone = root.tag == SIGNATURE or all(each.tag == SIGNATURE for each in root.iterchildren(etree.Element))
+        others = any(each.tag != SIGNATURE for each in root.iterchildren(etree.Element))
+        alone = root.tag == SIGNATURE or not (others or _has_words(root))
         held = [each for signature in root.iter(SIGNATURE) for each in self._foreign_in(signature)] if alone else []
         self._left = dict.fromkeys(self._flow or (held if alone else [root]))
         self._tags = {str(each.tag) for each in self._left}
@@ -42,14 +43,13 @@ class Coverage:
     def is_all_of(self, covered: Covered, of: list[Covered]) -> bool:
         """Say whether a reference covers all of its element: what it leaves out holds but signatures.
 
-        `of` are all that the signature covers: what one reference leaves out, another may cover.
+        `of` are all that the signature covers: what one reference leaves out, another may cover. Raises `Broken`
+        where the document has been looked at too often.
         """
-        others = [each.element for each in of if each.element is not None and each is not covered]
-        return all(
-            any(is_within(foreign, each) for each in others)
-            for signature in covered.without
-            for foreign in self._foreign_in(signature)
-        )
+        left_out = [foreign for signature in covered.without for foreign in self._foreign_in(signature)]
+        self._document.spend(len(left_out) * len(of) * A_LOOK)
+        others = [(each.element, frozenset(each.without)) for each in of if each.element is not None]
+        return all(_is_covered(each, others) for each in left_out)
 
     def take(self, covered: list[Covered]) -> None:
         """Note what one signature covers, its own properties left out."""
@@ -86,17 +86,28 @@ class Coverage:
         return self._foreign[signature]
 
 
+def _is_covered(element: etree._Element, by: list[tuple[etree._Element, frozenset[etree._Element]]]) -> bool:
+    """Say whether one of these elements holds it, in nothing that is left out there."""
+    place = {element, *element.iterancestors()}
+    return any(each in place and without.isdisjoint(place) for each, without in by)
+
+
 def _foreign(signature: etree._Element) -> list[etree._Element]:
     """Return what stands in a signature, and is no part of one (XML Signature 1.1 §4)."""
+    if _has_words(signature):
+        return [signature]
     found = []
     for each in signature.iterchildren(etree.Element):
         if each.tag not in _OF_SIGNATURES:
             found.append(each)
         elif each.tag == _OBJECT:
-            inner = list(each.iterchildren(etree.Element))
-            worded = any((text or "").strip() for text in (each.text, *(one.tail for one in each)))
-            found += [each] if worded else [one for one in inner if not _is_property(one)]
+            inner = [one for one in each.iterchildren(etree.Element) if not _is_property(one)]
+            found += [each] if _has_words(each) else inner
     return found
+
+
+def _has_words(element: etree._Element) -> bool:
+    return any((text or "").strip() for text in (element.text, *(each.tail for each in element)))
 
 
 def _is_property(element: etree._Element) -> bool:

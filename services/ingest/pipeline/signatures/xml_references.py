@@ -35,8 +35,8 @@ _C14N: Final = {
 """Algorithm → (exclusive, with comments)."""
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 _MOST_REFERENCES: Final = 200
-_A_LOOK: Final = 256
-"""What it costs to see whether a signature is to be left out, in bytes that are hashed in that time."""
+A_LOOK: Final = 256
+"""What it costs to look at an element or a digest, in bytes that are hashed in that time."""
 
 Outside = Callable[[str, str], list[tuple[str, bytes]]]
 """The files that a URI may be of, the likeliest first, by hashlib's name of an algorithm: paths and digests."""
@@ -152,7 +152,7 @@ def _check_outside(
         raise unsupported("transforms of another file")
     if not candidates:
         raise Broken(SubIndication.SIGNED_DATA_NOT_FOUND, "not_found", what=reference.get("URI", "")[:200])
-    document.spend(len(candidates) * _A_LOOK)
+    document.spend(len(candidates) * A_LOOK)
     path = next((path for path, digest in candidates if digest == wanted), None)
     if path is None:
         raise Broken(SubIndication.HASH_FAILURE, "digest", what=candidates[0][0])
@@ -175,7 +175,7 @@ def _out(
     """Return the signatures that are left out of what is signed."""
     if transforms.no_signatures:
         signatures = document.signatures()
-        document.spend(len(signatures) * _A_LOOK)
+        document.spend(len(signatures) * A_LOOK)
         # Those within another go with it.
         return [
             each
