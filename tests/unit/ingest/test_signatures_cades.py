@@ -250,6 +250,15 @@ def test_a_signature_of_none_of_its_documents_is_told_against_the_likeliest(tmp_
     assert result.fault.details == {"what": "Content/a.pdf"}
 
 
+def test_of_documents_that_are_alike_the_likeliest_is_told(tmp_path: Path) -> None:
+    files = (ACT, AFile("Content/copie.pdf", PDF), AFile("Content/s.p7s", openssl(tmp_path / "made", PDF)))
+    units = (AUnit("Acte", files=(0, 1)), AUnit("Signature", files=(2,), extra=naming("unit-1")))
+
+    (result,) = results(tmp_path, sip=ASip(files, units, version="2.3"), now=datetime.now(UTC))
+
+    assert (said(result), result.documents) == ("valid", (ACT.path,))
+
+
 @pytest.mark.parametrize("name", ["a", "b", "c"])
 def test_an_xml_signature_of_a_name_that_is_not_there_is_tried_on_each_document(tmp_path: Path, name: str) -> None:
     signature = AFile("Content/s.xml", detached("original.pdf", PDF + name.encode()))
