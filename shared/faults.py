@@ -22,6 +22,9 @@ class FaultSettings(BaseSettings):
 
 FAULT_POINTS: frozenset[str] = frozenset(
     {
+        "proof.close.planned",
+        "proof.close.staged",
+        "proof.close.told",
         "storage.write.put",
         "storage.write.noted",
         "storage.verify.read",

@@ -63,6 +63,7 @@ def databases(postgres_server: Postgres) -> Databases:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     port, nobody = free_ports(2)
+    (tmp_path / "staging").mkdir()
     return {
         "PATH": os.defpath,
         "PYTHONPATH": str(ROOT),
