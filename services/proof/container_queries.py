@@ -203,6 +203,12 @@ async def awaited(connection: AsyncConnection, rested: timedelta, limit: int) ->
     return [(_container(row), row.sha512.hex()) for row in rows]
 
 
+async def count_awaited(connection: AsyncConnection) -> int:
+    """Return how many containers storage has not told of yet."""
+    query = select(func.count()).select_from(container).where(container.c.stored_at.is_(None))
+    return int(await connection.scalar(query) or 0)
+
+
 async def stored_among(connection: AsyncConnection, keys: Collection[str]) -> set[str]:
     """Return which keys of staging are those of containers that every site has."""
     places = [place for place in map(place_of, keys) if place is not None]

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from services.local.ports import free_ports
 from services.proof.settings import ProofSettings
 from services.proof.wiring import build
+from shared.object_store.filesystem import FilesystemStore
 from shared.readiness import Report
 from shared.room import Room, running
 from shared.settings import RoomSettings
@@ -43,6 +44,7 @@ async def test_a_room_says_since_when_its_broker_is_away_and_notices_its_return(
         internal_secret=SecretStr(SECRET),
         base_url=BASE,
     )
+    await FilesystemStore(tmp_path).prepare()
     room = build(settings, ProofSettings(staging_url=tmp_path.as_uri())).playing(role)
     async with running(room):
         away = await until(room, without)
