@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from services.storage import restore_api
 from services.storage.api import Storage, router
+from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
 from services.storage.handlers import (
     FETCH,
     VERIFY,
@@ -17,6 +18,7 @@ from services.storage.handlers import (
     take_organisations,
     take_profiles,
 )
+from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.restore_testing import RESTORE, RestoreTester, measure_overdue, plan_tests
@@ -26,8 +28,16 @@ from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
-from shared.messages.ingest import AipBuiltV1
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    ProfileReferenceV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
+)
+from shared.messages.ingest import AipBuiltV1, TransferDecidedV1
+from shared.messages.proof import JournalClosedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
@@ -71,6 +81,16 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                     OrganisationChangedV1: take_organisations(names),
                 },
             ),
+            Consumer(
+                "storage.keep_decisions",
+                database,
+                {
+                    RulesPublishedV1: take_decisions(rules_record, names),
+                    SigningKeyPublishedV1: take_decisions(signing_key_record, names),
+                    TransferDecidedV1: take_decisions(decision_record, names),
+                },
+            ),
+            Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
         ),
         # Apart, so that a site that hangs in writing never keeps another's copies from being read back, nor large
