@@ -16,18 +16,29 @@ from shared.object_store.s3_wire import Bucket
 
 
 def prepare(bucket: Bucket) -> None:
-    """Create the bucket, with versions and Object Lock as asked for."""
+    """Create the bucket, with versions and Object Lock as asked for, where we have the right to.
+
+    What an operator has made, and we may not change, is for `probe` to judge.
+    """
     client = client_of(bucket)
     try:
         if not client.bucket_exists(bucket.name):
             client.make_bucket(bucket.name, object_lock=bucket.locked)
         if bucket.versioned and client.get_bucket_versioning(bucket.name).status != ENABLED:
-            client.set_bucket_versioning(bucket.name, VersioningConfig(ENABLED))
+            _keep_versions(client, bucket.name)
     except S3Error as error:
         if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
             raise StoreUnavailable(f"{bucket.name}: {error}") from error
     except (MinioException, HTTPError) as error:
         raise StoreUnavailable(f"{bucket.name}: {error}") from error
+
+
+def _keep_versions(client: Minio, name: str) -> None:
+    try:
+        client.set_bucket_versioning(name, VersioningConfig(ENABLED))
+    except S3Error as error:
+        if error.code != "AccessDenied":
+            raise
 
 
 def left_behind(bucket: Bucket, folder: str, before: datetime, most: int) -> list[str]:

@@ -21,7 +21,8 @@ from shared.object_store.port import NOTHING
 # The signature says who asks for what; the bytes are proven by our read-back, and by a checksum if wanted.
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _CONNECT_WITHIN = 2.0
-_ANSWER_WITHIN = 60.0
+ANSWER_WITHIN = 60.0
+"""Seconds between two bytes of an answer; a server that is silent for longer is away."""
 _FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "EntityTooLargeForQuota"})
 _AGAIN = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "SlowDown", "ConditionalRequestConflict"})
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
@@ -61,7 +62,7 @@ class S3Wire:
             maxsize=connections,
             blocksize=1 << 20,
             retries=False,
-            timeout=Timeout(connect=_CONNECT_WITHIN, read=_ANSWER_WITHIN),
+            timeout=Timeout(connect=_CONNECT_WITHIN, read=ANSWER_WITHIN),
         )
 
     def send(
@@ -109,7 +110,7 @@ class S3Wire:
                 return attempt()
             except ProtocolError:
                 # A kept connection that the server has just let go. Asking twice is harmless: objects are
-                # only written where the key is free.
+                # only written where the key is free, or as one version more.
                 return attempt()
         except HTTPError as error:
             raise errors.StoreUnavailable(f"{self._name()}: {error}") from error

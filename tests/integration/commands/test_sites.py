@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from services.__main__ import main
 from services.local import seaweedfs
@@ -41,10 +42,13 @@ def told(databases: Databases, tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Return the environment of a storage that runs on some sites."""
 
     def variables(sites: tuple[SiteSettings, ...]) -> dict[str, str]:
-        declared = [site.model_dump(exclude_none=True) for site in sites]
-        for site in declared:
-            if "secret_key" in site:
-                site["secret_key"] = site["secret_key"].get_secret_value()
+        declared = [
+            {
+                name: value.get_secret_value() if isinstance(value, SecretStr) else value
+                for name, value in site.model_dump(exclude_none=True).items()
+            }
+            for site in sites
+        ]
         return {
             "CHARTRIER_DATABASE_URL": databases.url("storage"),
             "CHARTRIER_INTERNAL_SECRET": SECRET,
