@@ -8,10 +8,10 @@ from minio import Minio
 from minio.commonconfig import ENABLED
 from minio.error import MinioException, S3Error
 from minio.versioningconfig import VersioningConfig
-from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from shared.object_store.errors import StoreUnavailable
+from shared.object_store.s3_connections import pool
 from shared.object_store.s3_wire import Bucket
 
 
@@ -56,12 +56,12 @@ def _older(client: Minio, name: str, folder: str, before: datetime) -> Iterator[
 
 
 def client_of(bucket: Bucket) -> Minio:
-    """Return the library's client, with no patience of its own: whoever asks decides what to do about a failure."""
+    """Return the library's client for a bucket."""
     return Minio(
         bucket.endpoint,
         bucket.access_key,
         bucket.secret_key,
         secure=bucket.secure,
         region=bucket.region,
-        http_client=PoolManager(retries=False, timeout=Timeout(connect=2, read=30)),
+        http_client=pool(10, connect_within=2, answer_within=30),
     )

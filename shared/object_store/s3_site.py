@@ -6,6 +6,7 @@ from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 from minio.datatypes import Object
 from minio.error import MinioException, S3Error
@@ -164,5 +165,5 @@ def _store_errors(key: str, refusal: type[StoreError] = ObjectLocked) -> Iterato
         if error.code in ("AccessDenied", "InvalidRequest", "ObjectLocked"):
             raise refusal(f"{key}: {error.code}") from error
         raise StoreUnavailable(f"{key}: {error.code}") from error
-    except (MinioException, HTTPError) as error:
+    except (MinioException, HTTPError, ParseError) as error:  # the last: 200, and words that are not S3's
         raise StoreUnavailable(f"{key}: {error}") from error
