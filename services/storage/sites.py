@@ -58,10 +58,9 @@ def _store(declared: SiteSettings) -> SiteStore:
 
 
 def _purger(declared: SiteSettings) -> Callable[[], SiteStore] | None:
-    if not declared.purger_access_key or not declared.purger_secret_key:
+    bucket = purgers_bucket_of(declared)
+    if bucket is None:
         return None
-    secret = declared.purger_secret_key.get_secret_value()
-    bucket = replace(bucket_of(declared), access_key=declared.purger_access_key, secret_key=secret)
     # Nobody passes a lock of compliance: there the key needs no right to, and does not ask.
     return partial(S3Site, bucket, bypass=declared.lock_mode == "GOVERNANCE")
 
@@ -78,3 +77,11 @@ def bucket_of(declared: SiteSettings) -> Bucket:
         locked=declared.lock_mode != "none",
         checksum=declared.checksum,
     )
+
+
+def purgers_bucket_of(declared: SiteSettings) -> Bucket | None:
+    """Return the same bucket as the purger opens it; None where no purger is declared."""
+    if not declared.purger_access_key or not declared.purger_secret_key:
+        return None
+    secret = declared.purger_secret_key.get_secret_value()
+    return replace(bucket_of(declared), access_key=declared.purger_access_key, secret_key=secret)

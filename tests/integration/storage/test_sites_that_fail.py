@@ -212,6 +212,7 @@ async def test_a_site_that_is_slow_is_waited_for_while_it_goes_on(impatient: Dep
 
     await all_end_stored(impatient, handed)
 
+    proxy.piece = None
     await one_version_each(impatient, handed)
 
 
