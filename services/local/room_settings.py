@@ -17,7 +17,10 @@ _LIKELY_KEYS = tuple(seaweedfs.Keys(f"key of {who}", "its secret") for who in ("
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The servers a stack runs on, and what its rooms share; `also` is what they are told besides."""
+    """The servers a stack runs on, and what its rooms share; `also` is what they are told besides.
+
+    `purging`: storage is told the purger's keys, which a release before 47 (docs/decisions) refuses as unknown.
+    """
 
     home: Path
     database: postgres.Postgres
@@ -27,6 +30,7 @@ class Surroundings:
     internal_secret: str
     room_ports: Mapping[str, int]
     also: Mapping[str, str] = field(default_factory=dict)
+    purging: bool = True
 
 
 def of_room(room: str, around: Surroundings) -> dict[str, str]:
@@ -37,7 +41,7 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
         "CHARTRIER_BROKER_URL": around.broker.url,
         # Staging may be elsewhere, or have a reserve: there is nothing in it that a stack must find again.
         "CHARTRIER_STAGING_URL": around.also.get("CHARTRIER_STAGING_URL", (around.home / "staging").as_uri()),
-        "CHARTRIER_SITES": _sites(around.sites, purging=room == "storage"),
+        "CHARTRIER_SITES": _sites(around.sites, purging=around.purging and room == "storage"),
         "CHARTRIER_INTERNAL_SECRET": around.internal_secret,
         "CHARTRIER_BASE_URL": around.base_url,
         "CHARTRIER_ROOM_URLS": json.dumps(

@@ -59,6 +59,7 @@ def test_no_room_is_told_roots_keys_and_storage_alone_the_purgers() -> None:
     assert not [room for room, sites in told.items() if "root" in sites]
     assert [room for room, sites in told.items() if "purger" in sites] == ["storage"]
     assert all(site["access_key"] == f"service {site['name'][-1]}" for site in json.loads(told["ingest"]))
+    assert "purger" not in of_room("storage", replace(AROUND, purging=False))["CHARTRIER_SITES"]
     for site in json.loads(told["storage"]):
         assert SiteSettings.model_validate(site).purger_access_key == f"purger {site['name'][-1]}"
 
