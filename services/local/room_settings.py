@@ -19,7 +19,7 @@ _LIKELY_KEYS = tuple(seaweedfs.Keys(f"key of {who}", "its secret") for who in ("
 class Surroundings:
     """The servers a stack runs on, and what its rooms share; `also` is what they are told besides.
 
-    `purging`: storage is told the purger's keys, which a release before 47 (docs/decisions) refuses as unknown.
+    `purging`: storage is told the keys of purgers, which an earlier release refuses as unknown.
     """
 
     home: Path
