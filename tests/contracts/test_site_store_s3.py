@@ -153,16 +153,19 @@ async def test_the_purger_passes_a_lock_of_governance(doors: Doors) -> None:
     assert await doors.site.versions(key) == []
 
 
-async def test_nobody_passes_a_lock_of_compliance_and_its_end_is_waited_for(doors: Doors) -> None:
-    end = until(LockMode.COMPLIANCE, timedelta(seconds=2))
+async def test_nobody_passes_a_lock_of_compliance_and_a_hold_outlasts_its_end(doors: Doors) -> None:
+    end = until(LockMode.COMPLIANCE, timedelta(seconds=3))
     receipt = await doors.site.put(key := a_key(), b"ours", retention=end)
     with pytest.raises(errors.ObjectLocked, match="403 AccessDenied"):
         await doors.purger.purge(key)
-    assert await whole(doors.site, key, receipt.version_id) == b"ours"
+    await doors.site.hold(key, receipt.version_id, held=True)
 
     await asyncio.sleep((end.until - datetime.now(UTC)).total_seconds() + 0.1)
-    with pytest.raises(errors.ObjectLocked, match="403 AccessDenied"):
-        await doors.site.purge(key)
+    for door in (doors.site, doors.purger, doors.patient):
+        with pytest.raises(errors.ObjectLocked, match="403 AccessDenied"):
+            await door.purge(key)
+    assert await whole(doors.site, key, receipt.version_id) == b"ours"
+    await doors.site.hold(key, receipt.version_id, held=False)
     await doors.patient.purge(key)
 
     assert await doors.site.versions(key) == []
@@ -258,7 +261,7 @@ async def test_a_purge_takes_strange_versions_and_markers_too(doors: Doors) -> N
 
 
 async def test_a_purge_that_a_lock_stopped_half_way_goes_on_later(doors: Doors) -> None:
-    end = until(LockMode.COMPLIANCE, timedelta(seconds=2))
+    end = until(LockMode.COMPLIANCE, timedelta(seconds=3))
     receipt = await doors.site.put(key := a_key(), b"ours", retention=end)
     doors.write_over(key)
     doors.mark_deleted(key)
