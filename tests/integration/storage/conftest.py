@@ -34,11 +34,16 @@ def two_folders(root: Path) -> tuple[SiteSettings, ...]:
 
 
 def two_buckets(site: seaweedfs.Site) -> tuple[SiteSettings, ...]:
+    """Two buckets as an operator makes them for storage, which may make none."""
+    for name in PLACES:
+        seaweedfs.ensure_bucket(site.client(), f"depot-{name}")
     declared = {
         "kind": "s3",
         "endpoint": site.endpoint,
-        "access_key": site.access_key,
-        "secret_key": site.secret_key,
+        "access_key": site.service.access_key,
+        "secret_key": site.service.secret_key,
+        "purger_access_key": site.purger.access_key,
+        "purger_secret_key": site.purger.secret_key,
         "secure": False,
         "lock_mode": "GOVERNANCE",
     }
