@@ -26,6 +26,8 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.write.noted",
         "storage.verify.read",
         "storage.verify.noted",
+        "storage.repair.lost",
+        "storage.repair.source",
     }
 )
 """Every place there is: room, flow, and what has just been done."""

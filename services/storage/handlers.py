@@ -8,7 +8,7 @@ from uuid import UUID
 
 import rfc8785
 
-from services.storage.domain.holdings import HoldingKey
+from services.storage.domain.holdings import CopyKey, HoldingKey
 from services.storage.domain.keys import aip_key, record_key
 from services.storage.queries import holdings
 from shared.checksums import sha512_of
@@ -46,6 +46,17 @@ class Arrival:
 def work_key(holding: UUID, version: int, site: str) -> str:
     """Name the work on one copy."""
     return f"{holding}/{version}/{site}"
+
+
+def copy_key(key: str) -> CopyKey:
+    """Return the copy that work is about, by its key."""
+    holding, version, site = key.split("/", 2)
+    return UUID(holding), int(version), site
+
+
+def lane_of(size: int) -> Lane:
+    """Say whose hands copy so many bytes."""
+    return Lane.LARGE if size >= LARGE_FROM else Lane.USUAL
 
 
 def take_aips(sites: Sequence[str]) -> Handle:
@@ -189,5 +200,5 @@ def _copying(arrival: Arrival, site: str) -> Piece:
         work_key(holding["id"], holding["version"], site),
         cause=arrival.cause,
         owner=str(holding["establishment"] or ""),
-        lane=Lane.LARGE if holding["size"] >= LARGE_FROM else Lane.USUAL,
+        lane=lane_of(holding["size"]),
     )

@@ -1,6 +1,6 @@
-"""What storage tells: an AIP stands on every site, or cannot be taken as it is."""
+"""What storage tells: an AIP stands on every site, or cannot be taken; a copy went bad, or is whole again."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -44,3 +44,43 @@ class AipStorageRefusedV1(Message):
     transfer_id: UUID
     establishment: UUID
     reason: str
+
+
+class CopyCorruptedV1(Message):
+    """A site gave back other bytes of a stored holding than were verified there, or none (`found_…` None).
+
+    `establishment` is None for what is the platform's own. `sha512` and `size` are what the copy must be.
+    """
+
+    topic: ClassVar[str] = "copy.corrupted.v1"
+
+    holding: UUID
+    kind: str
+    version: int
+    establishment: UUID | None
+    site: str
+    key: str
+    version_id: str | None
+    reason: Literal["missing", "cut", "mismatch"]
+    sha512: Sha512
+    size: ByteCount
+    found_sha512: Sha512 | None
+    found_size: ByteCount | None
+
+
+class CopyRepairedV1(Message):
+    """A copy that was lost at `lost_at` was written again from a good one, and read back whole at `verified_at`."""
+
+    topic: ClassVar[str] = "copy.repaired.v1"
+
+    holding: UUID
+    kind: str
+    version: int
+    establishment: UUID | None
+    site: str
+    key: str
+    version_id: str | None
+    sha512: Sha512
+    size: ByteCount
+    lost_at: AwareDatetime
+    verified_at: AwareDatetime
