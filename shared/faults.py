@@ -28,6 +28,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.verify.noted",
         "storage.repair.lost",
         "storage.repair.source",
+        "storage.restore.put",
     }
 )
 """Every place there is: room, flow, and what has just been done."""

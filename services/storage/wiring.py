@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from fastapi import APIRouter
+
 from services.storage.api import Storage, router
 from services.storage.handlers import (
     FETCH,
@@ -16,6 +18,7 @@ from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
+from services.storage.sites_api import router as sites_router
 from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
@@ -50,9 +53,12 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
 
     profiles = ProfileKeeper(database, names, profile_of)
+    edge = APIRouter()
+    for part in (router, sites_router):
+        edge.include_router(part)
     room = assemble(
         foundation,
-        router,
+        edge,
         consumers=(
             Consumer("storage.copy_aip", database, {AipBuiltV1: take_aips(names)}),
             Consumer(
@@ -71,6 +77,16 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             WorkLoop(database, {kind: job}, slots=slots, lane=lane, lease_seconds=lasts)
             for kind, job in ((WRITE, keeper.write), (VERIFY, keeper.verify))
             for lane, slots in ((Lane.USUAL, own.storage_slots), (Lane.LARGE, LARGE_SLOTS))
+        ]
+        + [
+            # What nobody waits for: copies made again, and those of a new site, however many there are.
+            WorkLoop(
+                database,
+                {WRITE: keeper.write, VERIFY: keeper.verify},
+                slots=own.background_slots,
+                lane=Lane.BACKGROUND,
+                lease_seconds=lasts,
+            )
         ]
         + [WorkLoop(database, {FETCH: profiles.keep}, slots=1, lease_seconds=lasts)],
         dependencies=(

@@ -28,4 +28,4 @@ def upgrade() -> None:
     """Make the table and the column, and index what is asked for often and short."""
     for statement in STATEMENTS:
         op.execute(statement)
-    add_index("ix_holding_damaged", "holding (id, version) WHERE state = 'damaged'")
+    add_index("ix_holding_damaged", "holding (key) WHERE state = 'damaged'")
