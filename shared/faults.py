@@ -29,6 +29,8 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.repair.lost",
         "storage.repair.source",
         "storage.restore.put",
+        "storage.fill.batch",
+        "storage.retire.batch",
     }
 )
 """Every place there is: room, flow, and what has just been done."""

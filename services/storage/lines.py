@@ -64,3 +64,8 @@ def repaired_line(holding: Holding, copy: Copy) -> JournalLineV1:
 def damaged_line(holding: Holding) -> JournalLineV1:
     """Return the line that tells that no site has a good copy left."""
     return life_line(holding, f"{holding.kind}.damaged", {}).model_copy(update={"outcome": "ko"})
+
+
+def site_line(action: str, site: str, actor: str = ACTOR) -> JournalLineV1:
+    """Return the line of what becomes of a site."""
+    return JournalLineV1(kind="events", action=action, actor=actor, object=f"site:{site}", details={"site": site})

@@ -75,7 +75,8 @@ async def conclude(
     causes: Mapping[HoldingKey, UUID | None],
 ) -> None:
     """Tell of the holdings, locked before, that every site they were taken in for has given back whole."""
-    copies = await holdings.copies_of_all(tx.connection, storing)
+    found = await holdings.copies_of_all(tx.connection, storing)
+    copies = {key: [copy for copy in of if copy.state is not CopyState.RETIRED] for key, of in found.items()}
     # On the sites each was taken in for: one declared since is filled by other means.
     stored = [one for one in storing if _everywhere(copies[one.id, one.version])]
     await holdings.set_states(tx.connection, [(one.id, one.version) for one in stored], "stored")
@@ -87,7 +88,7 @@ async def conclude(
 
 
 def _everywhere(copies: Sequence[Copy]) -> bool:
-    return is_stored(copies, [copy.site for copy in copies if copy.state is not CopyState.RETIRED])
+    return is_stored(copies, [copy.site for copy in copies])
 
 
 def _aip_stored(sites: Mapping[str, OpenSite], holding: Holding, copies: Sequence[Copy]) -> AipStoredV1:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from services.storage.api import Parts
 from services.storage.queries import damage
 from services.storage.sites import OpenSite
+from services.storage.survey import survey
 from shared.clock import rfc3339
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
@@ -56,6 +57,13 @@ async def get_damaged(
         ],
         "next": found[-1][0].key if len(found) == limit else None,
     }
+
+
+@router.get("/sites")
+async def get_sites(storage: Parts, _caller: Annotated[Caller, requires(Permission.SPACE_READ)]) -> dict[str, Any]:
+    """Say of each site what becomes of it, and how far its filling, or its retirement, is."""
+    async with storage.database.reading() as connection:
+        return {"sites": await survey(connection, storage.sites)}
 
 
 def _place(opened: OpenSite | None) -> str | None:

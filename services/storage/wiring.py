@@ -1,10 +1,13 @@
 """Storage put together: the one place where its real parts are chosen."""
 
+from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter
 
 from services.storage.api import Storage, router
+from services.storage.declaring import measure_declared, reconcile
+from services.storage.filling import FILL, Filler
 from services.storage.handlers import (
     FETCH,
     VERIFY,
@@ -16,6 +19,7 @@ from services.storage.handlers import (
 )
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
+from services.storage.retiring import RETIRE, Retirer
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.sites_api import router as sites_router
@@ -26,6 +30,7 @@ from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
@@ -34,6 +39,9 @@ from shared.object_store.opening import make_ready, open_store
 from shared.profiles.fetching import fetch_profile
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
+
+UPKEEP_SLOTS = 4
+"""Sites filled, or retired, at once: each walks over all holdings."""
 
 LARGE_SLOTS = 2
 """Large copies written, and read back, at once: one on each of two sites."""
@@ -52,6 +60,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     async def profile_of(wanted: ProfileReferenceV1) -> bytes:
         return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
 
+    upkeep = {FILL: Filler(database, names).fill, RETIRE: Retirer(database, sites).retire}
     profiles = ProfileKeeper(database, names, profile_of)
     edge = APIRouter()
     for part in (router, sites_router):
@@ -88,6 +97,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                 lease_seconds=lasts,
             )
         ]
+        + [WorkLoop(database, upkeep, slots=UPKEEP_SLOTS, lease_seconds=lasts)]
         + [WorkLoop(database, {FETCH: profiles.keep}, slots=1, lease_seconds=lasts)],
         dependencies=(
             *map(_site, sites.values()),
@@ -101,9 +111,10 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     async def measure_space(_: RoomDatabase) -> None:
         await spaces.look()
 
-    foundation.gauges.add(Measure("space", measure_space))
+    foundation.gauges.add(Measure("space", measure_space), Measure("declared", partial(measure_declared, names)))
     room.app.state.storage = Storage(database, sites, spaces)
-    return room
+    declared = [one.site for one in sites.values()]
+    return replace(room, chores=(Chore("sites", partial(reconcile, declared)),))
 
 
 def _site(opened: OpenSite) -> Dependency:

@@ -53,10 +53,11 @@ class Keeper:
 
     async def write(self, held: Lease) -> None:
         """Write one copy. Taken up again after a crash, it finds its own bytes under the key and goes on."""
-        holding, copy, opened = await self._subject(held)
+        holding, copy = await self._subject(held)
         if not is_owed(holding, copy):
             await self._idle.add(held)
             return
+        opened = self._opened(copy)
         try:
             with timed("storage", "write_copy"):
                 receipt = await self._put(holding, copy, opened)
@@ -76,10 +77,11 @@ class Keeper:
 
     async def verify(self, held: Lease) -> None:
         """Read one copy back, past our caches, and count it if its digest is the holding's."""
-        holding, copy, opened = await self._subject(held)
+        holding, copy = await self._subject(held)
         if not is_unproven(copy):
             await self._idle.add(held)
             return
+        opened = self._opened(copy)
         with timed("storage", "read_back"):
             found = await measured(opened, holding, copy)
         fault_point("storage.verify.read")
@@ -131,14 +133,16 @@ class Keeper:
         async with self._database.begin() as tx:
             await recording.refuse(tx, held, holding, reason)
 
-    async def _subject(self, held: Lease) -> tuple[Holding, Copy, OpenSite]:
-        key = copy_key(held.key)
-        if key[2] not in self._sites:
-            raise TryAgain(f"site {key[2]} is no longer declared")
-        found = await self._subjects.add(key)
+    async def _subject(self, held: Lease) -> tuple[Holding, Copy]:
+        found = await self._subjects.add(copy_key(held.key))
         if found is None:
             raise AssertionError(f"work on a holding that does not exist: {held.key}")
-        return *found, self._sites[key[2]]
+        return found
+
+    def _opened(self, copy: Copy) -> OpenSite:
+        if copy.site not in self._sites:
+            raise TryAgain(f"site {copy.site} is no longer declared")
+        return self._sites[copy.site]
 
     async def _find(self, keys: Sequence[CopyKey]) -> list[tuple[Holding, Copy] | None]:
         async with self._database.reading() as connection:

@@ -119,7 +119,7 @@ PROSE = re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL)
 SAID_BY_LOGS = {"work failed", "work without progress"}
 # What stands for an identifier, which work gives with its room.
 AN_UUID = "0192f0c1-0000-7000-8000-000000000001"
-AN_ID = {"dead-letters": AN_UUID, "work": "storage:6", "copies": AN_UUID}
+AN_ID = {"dead-letters": AN_UUID, "work": "storage:6", "copies": AN_UUID, "sites": "site-b"}
 
 
 def given() -> Iterator[str]:
