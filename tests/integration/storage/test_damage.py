@@ -8,12 +8,16 @@ from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from prometheus_client import REGISTRY
 
 from services.storage.api import Storage
+from services.storage.api import router as copies_router
 from services.storage.handlers import VERIFY, WRITE, take_agreements
 from services.storage.measures import measure_damage
+from services.storage.queries.sites import FIRST, add_copies
 from services.storage.restoring import NotRestorable, Restored, Restorer
+from services.storage.sites import OpenSite
 from services.storage.sites_api import router
 from services.storage.space import site_spaces
 from shared.identifiers import new_id
@@ -21,7 +25,9 @@ from shared.identity.rights import Role
 from shared.messages.admin import AgreementPublishedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import CopyCorruptedV1, CopyRepairedV1
+from shared.messaging.lease import Lane, Piece
 from shared.messaging.outcome import TryAgain
+from shared.messaging.work import enqueue
 from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
@@ -40,11 +46,18 @@ async def nothing() -> None: ...
 
 
 async def listed(depot: Depot, token: str, query: str = "") -> dict[str, Any]:
-    app = room_app("storage", router, a_verifier(), Readiness("storage"), nothing)
+    return await asked(depot, f"damaged{query}", token)
+
+
+async def asked(depot: Depot, path: str, token: str) -> dict[str, Any]:
+    routes = APIRouter()
+    routes.include_router(copies_router)
+    routes.include_router(router)
+    app = room_app("storage", routes, a_verifier(), Readiness("storage"), nothing)
     app.state.storage = Storage(depot.database, depot.sites, site_spaces(depot.database, depot.sites))
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, headers=headers) as http:
-        answer: dict[str, Any] = (await http.get(f"/storage/v1/damaged{query}")).json()
+        answer: dict[str, Any] = (await http.get(f"/storage/v1/{path}")).json()
         return answer
 
 
@@ -215,3 +228,33 @@ async def test_each_sees_what_is_damaged_of_its_own_and_page_by_page(depot: Depo
     second = await listed(depot, a_token(Role.AUDITOR), f"?limit=1&cursor={first['next']}")
     pages = [one["id"] for page in (first, second) for one in page["damaged"]]
     assert sorted(pages) == sorted(str(message.aip_id) for message in messages)
+
+
+async def test_what_is_damaged_is_not_given_and_its_copies_say_since_when(depot: Depot) -> None:
+    message = await damaged(depot)
+    own = a_token(Role.PRODUCER, message.establishment)
+
+    refused = await asked(depot, f"aips/{message.aip_id}/content", own)
+    copies = await asked(depot, f"aips/{message.aip_id}/copies", own)
+
+    assert (refused["status"], refused["code"], copies["state"]) == (409, "damaged", "damaged")
+    assert [copy["lost_at"] is None for copy in copies["copies"]] == [False, False]
+
+
+async def test_a_new_site_gets_what_was_damaged_once_it_is_whole(
+    depot: Depot, third: OpenSite, back_up: Path
+) -> None:
+    message = await damaged(depot)
+    more = depot.and_site(third)
+    async with more.database.begin() as tx:
+        await add_copies(tx.connection, "c", FIRST, 10)
+        await enqueue(tx, WRITE, Piece(f"{message.aip_id}/1/c", lane=Lane.BACKGROUND))
+    await repair(more)
+    assert (await states(more, message), await more.work()) == ({"a": "lost", "b": "lost", "c": "to_write"}, [])
+
+    await restore(depot, message.aip_id, back_up)
+    for _ in range(2):
+        await repair(more)
+
+    assert set((await states(more, message)).values()) == {"verified"}
+    assert [told.site for told in await depot.told(CopyRepairedV1)] == ["a", "b"]

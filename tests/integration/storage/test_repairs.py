@@ -1,8 +1,11 @@
 """A copy of a stored holding that is not what it must be is told, written again from a good one, and read back."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from services.storage.domain.copies import CopyState, read_back
 from services.storage.handlers import VERIFY, WRITE
@@ -14,6 +17,8 @@ from shared.identifiers import new_id
 from shared.messages.storage import AipStoredV1, CopyCorruptedV1, CopyRepairedV1
 from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease
+from shared.object_store.errors import StoreUnavailable
+from shared.object_store.filesystem_site import FilesystemSite
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot, spoil
 from tests.integration.storage.harm import (
@@ -244,3 +249,45 @@ async def test_a_crash_between_two_steps_of_a_repair_leads_to_the_same_end(
     assert await depot.work() == []
     for site in ("a", "b"):
         assert len(list((depot.file(site, "x").parent / ".aside").iterdir())) == 1, "no good copy was set aside"
+
+
+class Unsteady(FilesystemSite):
+    """A folder behind a network that breaks off in the middle, or spoils what passes."""
+
+    def __init__(self, root: Path, how: str) -> None:
+        super().__init__(root)
+        self._how = how
+
+    @override
+    async def open_range(
+        self, key: str, version_id: str | None = None, offset: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        chunks = await super().open_range(key, version_id, offset, length)
+        return self._passed(b"".join([chunk async for chunk in chunks]))
+
+    async def _passed(self, content: bytes) -> AsyncGenerator[bytes, None]:
+        yield content[:1000]
+        if self._how == "breaks off":
+            raise StoreUnavailable("the line was cut")
+        yield bytes(len(content) - 1000)
+
+
+@pytest.mark.parametrize("how", ["breaks off", "spoils"])
+async def test_a_line_that_is_bad_makes_no_copy_bad(depot: Depot, how: str) -> None:
+    message = await stored(depot)
+    key = (await depot.holding(message.aip_id)).key
+    spoil(depot.file("b", key))
+    spoiled = depot.file("b", key).read_bytes()
+    await audit(depot, "b", message.aip_id)
+    store = Unsteady(depot.file("a", "x").parent, how)
+
+    (held,) = await background(depot, WRITE)
+    with pytest.raises(TryAgain):
+        await depot.with_site("a", store).keeper.write(held)
+    assert await states(depot, message) == {"a": "verified", "b": "lost"}
+    assert depot.file("b", key).read_bytes() == spoiled, "nothing is touched before the bytes are proved"
+    await depot.release()
+    await repair(depot)
+
+    assert set((await states(depot, message)).values()) == {"verified"}
+    await store.close()
