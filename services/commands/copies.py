@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from services.commands.asking import in_room, table
+from services.commands.asking import at_least_one, in_room, table
 from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, places
 from services.storage.queries import damage
 from services.storage.restoring import NotRestorable, Restored, Restorer
@@ -29,6 +29,7 @@ def add_to(commands: Commands) -> None:
     add_command(below, "damaged", "name what no site has a good copy of", run_damaged)
     restoring = add_command(below, "restore", "write the right bytes to every site that lost them", run_restore)
     restoring.add_argument("id", type=UUID, help="of the AIP, or of the record, as `copies damaged` names it")
+    restoring.add_argument("--version", type=at_least_one, help="where several are damaged")
     restoring.add_argument("--file", type=Path, required=True, help="the bytes, from a back-up: verified first")
 
 
@@ -72,7 +73,7 @@ def run_restore(asked: argparse.Namespace) -> Answer:
         sites = open_sites(own.sites)
         try:
             restorer = Restorer(database, sites, timedelta(days=own.retention_days))
-            return await restorer.restore(asked.id, asked.file, ACTOR)
+            return await restorer.restore(asked.id, asked.file, ACTOR, asked.version)
         finally:
             await asyncio.gather(*(site.store.close() for site in sites.values()))
 

@@ -14,6 +14,7 @@ from services.storage.filling import FILL
 from services.storage.lines import site_line
 from services.storage.queries import sites
 from services.storage.queries.sites import KnownSite
+from services.storage.retiring import RETIRE
 from shared.gauges import show
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
@@ -31,6 +32,7 @@ async def reconcile(declared: Sequence[Site], database: RoomDatabase) -> int:
         new = [one.name for one in declared if one.name not in known]
         for name in new:
             await _take_in(tx, name)
+        await _see_to(tx, known)
     for name in undeclared(known, [one.name for one in declared]):
         log.error("a site with copies that count is not declared", extra={"site": name})
     retired = {one.name for one in known.values() if one.state in (SiteState.RETIRING, SiteState.RETIRED)}
@@ -50,6 +52,12 @@ async def _take_in(tx: Transaction, name: str) -> None:
         await enqueue(tx, FILL, Piece(name))
     elif state is not None:
         tx.journal(site_line("site.declared", name))
+
+
+async def _see_to(tx: Transaction, known: Mapping[str, KnownSite]) -> None:
+    """Have the work on sites that are on their way: a migration asks for none, and asked for twice it is one."""
+    for kind, state in ((FILL, SiteState.FILLING), (RETIRE, SiteState.RETIRING)):
+        await enqueue(tx, kind, *(Piece(name) for name, one in known.items() if one.state is state))
 
 
 def undeclared(known: Mapping[str, KnownSite], declared: Collection[str]) -> list[str]:

@@ -11,6 +11,15 @@ from shared.messages.journal import JournalLineV1
 ACTOR = "room:storage"
 
 
+def told_of(holding: Holding) -> UUID | None:
+    """Return whose journal tells of a holding: its establishment's, but of a journal the platform's.
+
+    Lines about copies of a container would else be in the next container of the same journal, whose copies give lines
+    again: each establishment's journal would grow for ever of itself. So only one journal does, once a period.
+    """
+    return None if holding.kind == "journal" else holding.establishment
+
+
 def write_line(holding: Holding, copy: Copy) -> JournalLineV1:
     """Return the line of the write log: what a site holds, as read back from it (NF Z42-013)."""
     return JournalLineV1(
@@ -18,7 +27,7 @@ def write_line(holding: Holding, copy: Copy) -> JournalLineV1:
         action="copy.written",
         actor=ACTOR,
         object=f"{holding.kind}:{holding.id}",
-        establishment=holding.establishment,
+        establishment=told_of(holding),
         details={
             "site": copy.site,
             "key": holding.key,
@@ -40,11 +49,11 @@ def life_line(holding: Holding, action: str, details: Mapping[str, str | int]) -
     """Return a line of the life cycle of a holding."""
     transfer = holding.facts.get("transfer_id")
     return JournalLineV1(
-        kind="archives",
+        kind="writes" if holding.kind == "journal" else "archives",
         action=action,
         actor=ACTOR,
         object=f"{holding.kind}:{holding.id}",
-        establishment=holding.establishment,
+        establishment=told_of(holding),
         transfer_id=None if transfer is None else UUID(transfer),
         details={"version": holding.version, "sha512": holding.sha512, **details},
     )

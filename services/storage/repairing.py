@@ -127,7 +127,13 @@ async def note_damage(tx: Transaction, locked: Collection[Holding]) -> set[Holdi
     await holdings.set_states(tx.connection, [_key(one) for one in damaged], "damaged")
     for one in damaged:
         tx.journal(damaged_line(one))
-        log.critical("no site has a good copy left", extra={"kind": one.kind, "id": str(one.id), "key": one.key})
+
+    def alarm(committed: bool) -> None:  # noqa: FBT001 (said once, by the transaction)
+        for one in damaged if committed else ():
+            seen = {"kind": one.kind, "id": str(one.id), "version": one.version, "key": one.key}
+            log.critical("no site has a good copy left", extra=seen)
+
+    tx.afterwards.append(alarm)
     return {_key(one) for one in damaged}
 
 

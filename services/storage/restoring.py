@@ -12,7 +12,7 @@ from services.storage.domain.holdings import Holding
 from services.storage.domain.sites import retention_of
 from services.storage.handlers import VERIFY
 from services.storage.lines import life_line
-from services.storage.queries import amounts, holdings
+from services.storage.queries import amounts, damage, holdings
 from services.storage.repairing import piece_again
 from services.storage.sites import OpenSite
 from services.storage.sources import whole_there
@@ -47,18 +47,14 @@ class Restorer:
         self._sites = sites
         self._retention = retention
 
-    async def restore(self, holding_id: UUID, path: Path, actor: str) -> Restored:
+    async def restore(self, holding_id: UUID, path: Path, actor: str, version: int | None = None) -> Restored:
         """Put a file in the place of what was lost. What lies there is set aside, or stays as a version below.
 
         The holding is `stored` again once another task has read one copy back whole; a site that could not take its
-        copy now has it from that one then. Raises `NotRestorable` where the holding is not damaged, or the file is
-        not it.
+        copy now has it from that one then. Without a `version` it is the only one that is damaged. Raises
+        `NotRestorable` where none is, or several are, or the file is not it.
         """
-        async with self._database.reading() as connection:
-            found = await holdings.newest_with_copies(connection, holding_id)
-        if found is None:
-            raise NotRestorable(f"Storage holds nothing called {holding_id}.")
-        holding, copies = found
+        holding, copies = await self._damaged(holding_id, version)
         await _require_right(holding, path)
         said, receipts = Restored(), []
         for copy in copies:
@@ -74,22 +70,32 @@ class Restorer:
             await _note(tx, holding, receipts, actor)
         return said
 
+    async def _damaged(self, holding_id: UUID, version: int | None) -> tuple[Holding, list[Copy]]:
+        async with self._database.reading() as connection:
+            found = await damage.versions(connection, holding_id)
+        chosen = [one for one in found if version in (None, one[0].version)]
+        if not chosen:
+            which = "" if version is None else f" in version {version}"
+            raise NotRestorable(f"Nothing called {holding_id} is damaged{which}.")
+        if len(chosen) > 1:
+            named = ", ".join(str(one[0].version) for one in chosen)
+            raise NotRestorable(f"{holding_id} is damaged in several versions; say which: {named}.")
+        return chosen[0]
+
     async def _put(self, holding: Holding, copy: Copy, path: Path) -> Receipt:
         if copy.site not in self._sites:
             raise TryAgain("not declared")
         opened = self._sites[copy.site]
-        there = await whole_there(opened, holding)
+        lock = retention_of(opened.site, now(), self._retention)
+        there = await whole_there(opened, holding, lock)
         if there is not None:
             return there
-        lock = retention_of(opened.site, now(), self._retention)
         return await opened.store.put_over(
             holding.key, path, size=holding.size, sha512=holding.sha512, retention=lock
         )
 
 
 async def _require_right(holding: Holding, path: Path) -> None:
-    if holding.state != "damaged":
-        raise NotRestorable(f"{holding.key} is {holding.state}, not damaged: nothing is to be restored.")
     try:
         found = await asyncio.to_thread(measure_file, path)
     except OSError as error:

@@ -15,8 +15,8 @@ from shared.faults import fault_point
 from shared.identifiers import new_id
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.object_store.errors import NoSuchObject, StoreUnavailable, WrongBytes
-from shared.object_store.port import ObjectStore, Receipt, Source
+from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavailable, WrongBytes
+from shared.object_store.port import ObjectStore, Receipt, Retention, Source
 
 Put = Callable[[Source], Awaitable[Receipt]]
 """Writes a source where the caller wants it, and verifies it on the way (`WrongBytes`)."""
@@ -105,22 +105,24 @@ class GoodCopies:
         fault_point("storage.repair.source")
 
 
-async def whole_there(opened: OpenSite, holding: Holding) -> Receipt | None:
+async def whole_there(opened: OpenSite, holding: Holding, lock: Retention | None) -> Receipt | None:
     """Return what lies under the key of a lost copy if it is whole: written before a crash, or read wrong before.
 
-    `TryAgain` while the site cannot tell.
+    It is locked as what we write: who wrote it may have locked nothing. `TryAgain` while the site cannot tell.
     """
     try:
         lying = await opened.store.topmost(holding.key)
         if lying is None or lying.size != holding.size:
             return None
         found = await opened.store.sha512(holding.key, lying.version_id, cold=True)
+        if found.sha512 != holding.sha512:
+            return None
+        if lock is not None:
+            await opened.store.renew(holding.key, lying.version_id, lock)
     except NoSuchObject:
         return None
-    except StoreUnavailable as error:
+    except (StoreUnavailable, ObjectLocked) as error:
         raise TryAgain(f"site {opened.site.name}: {error}") from error
-    if found.sha512 != holding.sha512:
-        return None
     return Receipt(holding.key, lying.version_id, lying.size, lying.etag, already_there=True)
 
 

@@ -95,9 +95,9 @@ class Keeper:
     async def _put(self, holding: Holding, copy: Copy, opened: OpenSite) -> Receipt | None:
         """Write a copy; None if nothing is left to write it from."""
         lost = copy.state is CopyState.LOST
-        if lost and (there := await whole_there(opened, holding)) is not None:
-            return there
         lock = retention_of(opened.site, now(), timedelta(days=self._settings.retention_days))
+        if lost and (there := await whole_there(opened, holding, lock)) is not None:
+            return there
         # The key of a copy that was lost may hold what is not ours, and keeps it: set aside, or a version below.
         act = opened.store.put_over if lost else opened.store.put
         put = partial(act, holding.key, size=holding.size, sha512=holding.sha512, retention=lock)

@@ -14,6 +14,7 @@ from services.storage.domain.holdings import HoldingKey
 from services.storage.domain.sites import SiteState
 from services.storage.tables import holding, site
 from shared.database.plumbing import work
+from shared.messaging.lease import Lane
 
 AT_ONCE = 1000
 """Holdings looked at by one statement: its locks last for milliseconds only."""
@@ -112,10 +113,17 @@ async def left_to_fill(connection: AsyncConnection, name: str) -> tuple[int, int
     return row.copies, int(row.bytes)
 
 
+_WAITING = select(func.count()).where(
+    # By the index that whoever leases goes by.
+    work.c.lane == Lane.BACKGROUND,
+    work.c.kind.in_(("write", "verify")),
+    work.c.owner == bindparam("whose"),
+)
+
+
 async def waiting(connection: AsyncConnection, owner: str) -> int:
-    """Return how much work an owner has waiting or in hand."""
-    count = select(func.count()).select_from(work).where(work.c.owner == owner)
-    return int(await connection.scalar(count) or 0)
+    """Return how many copies are to be written, or read back, in the background for an owner."""
+    return int(await connection.scalar(_WAITING, {"whose": owner}) or 0)
 
 
 # A holding whose copies elsewhere are enough; :places are those of the :others, in their order.

@@ -20,6 +20,7 @@ from services.storage.restoring import NotRestorable, Restored, Restorer
 from services.storage.sites import OpenSite
 from services.storage.sites_api import router
 from services.storage.space import site_spaces
+from shared import faults
 from shared.identifiers import new_id
 from shared.identity.rights import Role
 from shared.messages.admin import AgreementPublishedV1
@@ -165,8 +166,8 @@ async def test_other_bytes_and_what_is_not_damaged_are_refused(depot: Depot, bac
     for holding_id, path, reason in (
         (message.aip_id, wrong, "wanted are"),
         (message.aip_id, back_up.with_name("absent"), "No such file"),
-        (well.aip_id, back_up, "is stored, not damaged"),
-        (new_id(), back_up, "holds nothing"),
+        (well.aip_id, back_up, "Nothing called .* is damaged"),
+        (new_id(), back_up, "Nothing called .* is damaged"),
     ):
         with pytest.raises(NotRestorable, match=reason):
             await restore(depot, holding_id, path)
@@ -258,3 +259,42 @@ async def test_a_new_site_gets_what_was_damaged_once_it_is_whole(
 
     assert set((await states(more, message)).values()) == {"verified"}
     assert [told.site for told in await depot.told(CopyRepairedV1)] == ["a", "b"]
+
+
+async def test_of_several_versions_the_one_that_is_meant_is_named(depot: Depot, back_up: Path) -> None:
+    message = await damaged(depot)
+    await depot.databases.as_superuser(
+        """INSERT INTO storage.holding (id, version, kind, key, sha512, size, state, facts)
+           SELECT id, 2, kind, key || '2', sha512, 1, 'damaged', facts FROM storage.holding"""
+    )
+    restorer = Restorer(depot.database, depot.sites, timedelta(days=1))
+
+    with pytest.raises(NotRestorable, match="several versions; say which: 1, 2"):
+        await restorer.restore(message.aip_id, back_up, "operator:x")
+    with pytest.raises(NotRestorable, match="in version 3"):
+        await restorer.restore(message.aip_id, back_up, "operator:x", 3)
+    done = await restorer.restore(message.aip_id, back_up, "operator:x", 1)
+
+    assert done.sites == ["a", "b"]
+
+
+async def test_a_restoration_that_is_cut_off_is_given_again(
+    depot: Depot, back_up: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = await damaged(depot)
+
+    def strike(name: str) -> None:
+        assert name == "storage.restore.put"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(faults, "strike", strike)
+    with pytest.raises(KeyboardInterrupt):
+        await restore(depot, message.aip_id, back_up)
+    monkeypatch.setattr(faults, "strike", None)
+    assert (await states(depot, message), await depot.work()) == ({"a": "lost", "b": "lost"}, [])
+    await restore(depot, message.aip_id, back_up)
+    await repair(depot)
+
+    assert set((await states(depot, message)).values()) == {"verified"}
+    for site in "ab":
+        assert len(list((depot.file(site, "x").parent / ".aside").iterdir())) == 1, "the right bytes are taken over"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,50 @@ async def test_a_crash_between_two_steps_of_a_repair_leads_to_the_same_end(
     assert await depot.work() == []
     for site in ("a", "b"):
         assert len(list((depot.file(site, "x").parent / ".aside").iterdir())) == 1, "no good copy was set aside"
+
+
+async def test_bytes_that_a_dead_worker_wrote_in_a_bucket_are_taken_over_and_locked(open_depot: OpenDepot) -> None:
+    depot = await open_depot("buckets")
+    message = await stored(depot)
+    key = (await depot.holding(message.aip_id)).key
+    await remove(depot, "b", key)
+    await audit(depot, "b", message.aip_id)
+    store = depot.sites["b"].store
+    over = await store.put_over(key, CONTENT, size=len(CONTENT), sha512=message.sha512)
+    versions = len(await store.versions(key))
+
+    await repair(depot)
+
+    copy = (await depot.copies(message.aip_id))["b"]
+    facts = await store.stat(key, copy.version_id)
+    assert (copy.state, copy.version_id) == (CopyState.VERIFIED, over.version_id)
+    assert len(await store.versions(key)) == versions
+    assert facts.retention is not None
+    assert facts.retention.until > now() + timedelta(hours=23)
+
+
+async def test_a_crash_once_a_loss_is_noted_leaves_the_work_that_mends_it(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = await depot.hand_over(CONTENT)
+    await depot.write()
+    spoil(depot.file("b", (await depot.holding(message.aip_id)).key))
+
+    def strike(name: str) -> None:
+        if name == "storage.repair.lost":
+            raise Killed
+
+    monkeypatch.setattr(faults, "strike", strike)
+    with pytest.raises(Killed):
+        await depot.verify()
+    monkeypatch.setattr(faults, "strike", None)
+    for _ in range(2):
+        await depot.release()
+        await depot.work_off()
+
+    assert ((await depot.holding(message.aip_id)).state, await depot.work()) == ("stored", [])
+    # It never counted: nothing that was archived had been lost, and nothing was repaired.
+    assert (await depot.told(CopyCorruptedV1), await depot.told(CopyRepairedV1)) == ([], [])
 
 
 class Unsteady(FilesystemSite):

@@ -1,70 +1,31 @@
-"""A site declared later is filled in the background; one is retired only where the others hold all."""
+"""A site that is declared later is filled in the background, from good copies of the others."""
 
-import logging
-from dataclasses import replace
+import asyncio
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
-from services.storage.declaring import measure_declared, reconcile
-from services.storage.domain.sites import SiteState
 from services.storage.filling import FILL, Filler
 from services.storage.handlers import WRITE, take_agreements
-from services.storage.queries import sites as queries
-from services.storage.retiring import RETIRE, NotRetirable, Retirer, retire
+from services.storage.settings import SiteSettings
 from services.storage.sites import OpenSite
-from services.storage.survey import forecast, survey
+from services.storage.survey import forecast
+from services.storage.wiring import build
 from shared import faults
 from shared.messages.storage import AipStoredV1, CopyRepairedV1
+from shared.messaging.local import LocalTransport
 from shared.messaging.outcome import TryAgain
+from shared.messaging.work import StaleLease
+from shared.settings import RoomSettings
+from tests.builders.callers import SECRET
 from tests.integration.storage.conftest import OpenDepot
-from tests.integration.storage.depot import Depot, spoil
-from tests.integration.storage.harm import CONTENT, audit, background, repair, states, stored
+from tests.integration.storage.depot import Depot
+from tests.integration.storage.harm import CONTENT, background, states, stored
+from tests.integration.storage.moves import Killed, declare, fill, known, names_of, surveyed
 from tests.integration.storage.test_records import PUBLISHED
 
 pytestmark = pytest.mark.integration
-
-
-async def declare(depot: Depot) -> None:
-    await reconcile([one.site for one in depot.sites.values()], depot.database)
-
-
-async def fill(depot: Depot, *, most: int = 20) -> int:
-    """Do the work of filling, and copying, until there is none; return how often it was leased."""
-    filler = Filler(depot.database, list(depot.sites))
-    for rounds in range(most):
-        await depot.release()
-        held = await depot.lease(FILL)
-        if not held:
-            return rounds
-        for one in held:
-            await filler.fill(one)
-        await repair(depot)
-    raise AssertionError("it does not end")
-
-
-async def retired(depot: Depot, *, most: int = 10) -> None:
-    retirer = Retirer(depot.database, depot.sites)
-    for _ in range(most):
-        await depot.release()
-        for one in await depot.lease(RETIRE):
-            await retirer.retire(one)
-
-
-async def known(depot: Depot) -> dict[str, str]:
-    async with depot.database.reading() as connection:
-        return {name: one.state.value for name, one in (await queries.known(connection)).items()}
-
-
-async def surveyed(depot: Depot, name: str) -> dict[str, Any]:
-    async with depot.database.reading() as connection:
-        return {one["name"]: one for one in await survey(connection, depot.sites)}[name]
-
-
-def names_of(lines: list[Any]) -> list[str]:
-    return [line.details["site"] for line in lines]
 
 
 async def test_the_sites_of_an_empty_archive_have_nothing_to_be_filled_with(depot: Depot) -> None:
@@ -110,10 +71,6 @@ async def test_a_new_site_gets_a_copy_of_everything_that_is_kept(
     assert (await surveyed(more, "c"))["copies_left"] == 0
 
 
-class Killed(BaseException):
-    """The process died here."""
-
-
 @pytest.mark.parametrize("point", ["storage.fill.batch", "storage.write.put", "storage.verify.noted"])
 async def test_a_filling_that_is_cut_off_goes_on(
     depot: Depot, third: OpenSite, point: str, monkeypatch: pytest.MonkeyPatch
@@ -136,6 +93,25 @@ async def test_a_filling_that_is_cut_off_goes_on(
     assert set((await states(more, message)).values()) == {"verified"}
     assert ((await known(more))["c"], await more.work()) == ("active", [])
     assert len(await more.lines("site.filled")) == 1
+
+
+async def test_a_site_that_a_migration_found_is_walked_over_once_for_what_it_lacks(
+    depot: Depot, third: OpenSite
+) -> None:
+    early = await stored(depot)
+    more = depot.and_site(third)
+    late = await stored(more, CONTENT + b"late")
+    # As the migration leaves them: written to, and perhaps not from the beginning.
+    await depot.databases.as_superuser(
+        "INSERT INTO storage.site (name, state) SELECT site, 'filling' FROM storage.usage"
+    )
+
+    await declare(more)
+    assert await more.work() == ["fill a", "fill b", "fill c"]
+    await fill(more)
+
+    assert set(await states(more, early)) == set(await states(more, late)) == {"a", "b", "c"}
+    assert await known(more) == {"a": "active", "b": "active", "c": "active"}
 
 
 async def test_a_deposit_beside_a_filling_goes_its_own_way(depot: Depot, third: OpenSite) -> None:
@@ -218,146 +194,55 @@ async def test_a_new_site_that_is_away_is_waited_for(depot: Depot, third: OpenSi
     assert set((await states(more, message)).values()) == {"verified"}
 
 
+async def test_of_two_hands_on_one_filling_one_counts(depot: Depot, third: OpenSite) -> None:
+    await declare(depot)
+    await stored(depot)
+    more = depot.and_site(third)
+    await declare(more)
+    filler = Filler(more.database, list(more.sites))
+    (slow,) = await more.lease(FILL)
+    await more.release()
+    (quick,) = await more.lease(FILL)
+
+    await filler.fill(quick)
+    with pytest.raises(StaleLease):
+        await filler.fill(slow)
+    await fill(more)
+
+    assert len(await more.lines("site.filled")) == 1
+
+
+async def test_the_room_itself_fills_a_site_that_is_declared(
+    depot: Depot, third: OpenSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await declare(depot)
+    message = await stored(depot)
+    declared = (*depot.settings.sites, third_declared(third))
+    own = depot.settings.model_copy(update={"sites": declared})
+    url = SecretStr(depot.databases.url("storage"))
+    room = build(RoomSettings(database_url=url, internal_secret=SecretStr(SECRET)), own, LocalTransport())
+    monkeypatch.setattr("services.storage.filling.PAUSE", timedelta())
+
+    (chore,) = (one for one in room.chores if one.name == "sites")
+    assert await chore.do(room.foundation.database) == 1
+    loops = [asyncio.create_task(loop.run()) for loop in room.loops]
+    async with asyncio.timeout(60):
+        while (await known(depot))["c"] != "active":
+            await asyncio.sleep(0.1)
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    for close in (*room.close, room.foundation.calls.close, room.foundation.database.engine.dispose):
+        await close()
+
+    assert set((await states(depot, message)).values()) == {"verified"}
+
+
+def third_declared(third: OpenSite) -> SiteSettings:
+    site = third.site
+    return SiteSettings(name=site.name, kind="filesystem", place=site.place, path=site.location)
+
+
 def test_a_forecast_is_made_of_what_was_written_so_far() -> None:
     assert forecast(300, 100, timedelta(seconds=10)) == 30
     assert forecast(300, 0, timedelta(seconds=10)) is None
-
-
-async def three_sites(depot: Depot, third: OpenSite) -> Depot:
-    more = depot.and_site(third)
-    await declare(more)
-    return more
-
-
-async def test_a_site_leaves_once_the_others_hold_all(depot: Depot, third: OpenSite) -> None:
-    more = await three_sites(depot, third)
-    message = await stored(more)
-    fewer = replace(more, sites={name: more.sites[name] for name in "ac"})
-
-    begun = await retire(more.database, [one.site for one in more.sites.values()], "b", "operator:x")
-    assert begun.state is SiteState.RETIRING
-    await retired(more)
-
-    assert await known(more) == {"a": "active", "b": "retired", "c": "active"}
-    assert await states(more, message) == {"a": "verified", "b": "retired", "c": "verified"}
-    assert [line.actor for line in await more.lines("site.retiring")] == ["operator:x"]
-    assert names_of(await more.lines("site.retired")) == ["b"]
-    assert more.file("b", (await more.holding(message.aip_id)).key).read_bytes() == CONTENT
-    # Nothing new goes there, declared or not; what is lost elsewhere comes from the others.
-    later = [await stored(one, CONTENT + bytes([number])) for number, one in enumerate((more, fewer))]
-    assert [set(await states(more, one)) for one in later] == [{"a", "c"}] * 2
-    spoil(more.file("a", (await more.holding(message.aip_id)).key))
-    await audit(more, "a", message.aip_id)
-    await repair(fewer)
-    assert await states(more, message) == {"a": "verified", "b": "retired", "c": "verified"}
-    assert await more.work() == []
-
-
-async def test_a_site_that_is_needed_does_not_leave(depot: Depot, third: OpenSite) -> None:
-    await declare(depot)
-    message = await stored(depot)
-    declared = [one.site for one in depot.sites.values()]
-    with pytest.raises(NotRetirable, match="two active sites on distinct places"):
-        await retire(depot.database, declared, "b", "operator:x")
-    more = await three_sites(depot, third)
-    declared = [one.site for one in more.sites.values()]
-    with pytest.raises(NotRetirable, match="two active sites"):
-        await retire(depot.database, declared, "b", "operator:x")
-    await fill(more)
-    spoil(more.file("c", (await more.holding(message.aip_id)).key))
-    await audit(more, "c", message.aip_id)
-
-    key = (await more.holding(message.aip_id)).key
-    with pytest.raises(NotRetirable, match=f"1 holdings .* the first is {key}"):
-        await retire(more.database, declared, "b", "operator:x")
-    with pytest.raises(NotRetirable, match="No site d"):
-        await retire(more.database, declared, "d", "operator:x")
-    same_place = [replace(one, place=" rennes, Salle A") if one.name == "c" else one for one in declared]
-    with pytest.raises(NotRetirable, match="distinct places"):
-        await retire(more.database, same_place, "b", "operator:x")
-
-    assert (await known(more))["b"] == "active"
-    await repair(more)
-    assert (await retire(more.database, declared, "b", "operator:x")).state is SiteState.RETIRING
-
-
-async def test_what_is_lost_elsewhere_while_a_site_leaves_keeps_its_copy_until_it_is_whole(
-    depot: Depot, third: OpenSite
-) -> None:
-    more = await three_sites(depot, third)
-    message = await stored(more)
-    await retire(more.database, [one.site for one in more.sites.values()], "b", "operator:x")
-    spoil(more.file("c", (await more.holding(message.aip_id)).key))
-    await audit(more, "c", message.aip_id)
-
-    await retired(more)
-    assert (await known(more))["b"] == "retiring"
-    assert (await surveyed(more, "b"))["copies_left"] == 1
-    await repair(more)
-    await retired(more)
-
-    assert await states(more, message) == {"a": "verified", "b": "retired", "c": "verified"}
-    assert (await known(more))["b"] == "retired"
-
-
-async def test_a_burnt_site_leaves_and_what_only_waited_for_it_is_stored(depot: Depot, third: OpenSite) -> None:
-    more = await three_sites(depot, third)
-    fewer = replace(more, sites={name: more.sites[name] for name in "ac"})
-    waiting = await more.hand_over()
-    assert await fewer.refused_for_now(fewer.keeper.write, WRITE) == 1
-    await fewer.verify()
-    assert (await more.holding(waiting.aip_id)).state == "storing"
-
-    await retire(fewer.database, [one.site for one in fewer.sites.values()], "b", "operator:x")
-    await retired(fewer)
-    await fewer.release()
-    await fewer.work_off()
-
-    (told,) = await more.told(AipStoredV1)
-    assert [receipt.site for receipt in told.receipts] == ["a", "c"]
-    assert ((await more.holding(waiting.aip_id)).state, await more.work()) == ("stored", [])
-
-
-async def test_a_retirement_that_is_cut_off_goes_on_and_one_asked_for_twice_is_one(
-    depot: Depot, third: OpenSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    more = await three_sites(depot, third)
-    messages = [await stored(more, CONTENT + bytes([number])) for number in range(3)]
-    declared = [one.site for one in more.sites.values()]
-    for _ in range(2):
-        await retire(more.database, declared, "b", "operator:x")
-
-    def strike(name: str) -> None:
-        if name == "storage.retire.batch":
-            raise Killed
-
-    monkeypatch.setattr(faults, "strike", strike)
-    with pytest.raises(Killed):
-        await retired(more)
-    monkeypatch.setattr(faults, "strike", None)
-    await retired(more)
-
-    assert [(await states(more, one))["b"] for one in messages] == ["retired"] * 3
-    assert len(await more.lines("site.retiring")) == len(await more.lines("site.retired")) == 1
-    assert (await retire(more.database, declared, "b", "operator:x")).state is SiteState.RETIRED
-
-
-async def test_a_retired_name_that_is_declared_takes_nothing_and_two_sites_are_always_needed(
-    depot: Depot, third: OpenSite, caplog: pytest.LogCaptureFixture
-) -> None:
-    more = await three_sites(depot, third)
-    await retire(more.database, [one.site for one in more.sites.values()], "b", "operator:x")
-    await retired(more)
-
-    with caplog.at_level(logging.WARNING):
-        await declare(depot)
-    assert [record.getMessage() for record in caplog.records] == [
-        "a site with copies that count is not declared",
-        "a declared site is retired, and takes nothing",
-        "the sites that are left cannot carry an archive",
-    ]
-    with pytest.raises(TryAgain, match="only 1 of the sites"):
-        await depot.hand_over()
-    await measure_declared(["a", "b"], depot.database)
-    samples = [REGISTRY.get_sample_value("chartrier_site_undeclared", {"site": site}) for site in "abc"]
-    assert samples == [0, 0, 1]

@@ -14,8 +14,8 @@ STATEMENTS = (
         state text NOT NULL CHECK (state IN ('filling', 'active', 'retiring', 'retired')),
         since timestamptz NOT NULL DEFAULT now()
     )""",
-    # Whatever was written to until now is in use; one declared since its first start holds nothing, and is filled.
-    "INSERT INTO site (name, state) SELECT site, 'active' FROM usage ON CONFLICT DO NOTHING",
+    # One that was declared when the archive was in use already has what came since: a walk tells which are full.
+    "INSERT INTO site (name, state) SELECT site, 'filling' FROM usage ON CONFLICT DO NOTHING",
     "GRANT SELECT, INSERT, UPDATE ON site TO chartrier_storage",
     "ALTER TABLE copy ADD COLUMN IF NOT EXISTS lost_at timestamptz",
     f"{WIDER} ALTER TABLE copy DROP CONSTRAINT IF EXISTS copy_state_check",
