@@ -1,5 +1,6 @@
 """What no site has a good copy of is named, left as it lies, and whole again once somebody brings the right bytes."""
 
+import asyncio
 import logging
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +14,17 @@ from prometheus_client import REGISTRY
 
 from services.storage.api import Storage
 from services.storage.api import router as copies_router
+from services.storage.domain.copies import read_back
 from services.storage.handlers import VERIFY, WRITE, take_agreements
 from services.storage.measures import measure_damage
 from services.storage.queries.sites import FIRST, add_copies
+from services.storage.repairing import Loss, lose
 from services.storage.restoring import NotRestorable, Restored, Restorer
 from services.storage.sites import OpenSite
 from services.storage.sites_api import router
 from services.storage.space import site_spaces
 from shared import faults
+from shared.clock import now
 from shared.identifiers import new_id
 from shared.identity.rights import Role
 from shared.messages.admin import AgreementPublishedV1
@@ -298,3 +302,20 @@ async def test_a_restoration_that_is_cut_off_is_given_again(
     assert set((await states(depot, message)).values()) == {"verified"}
     for site in "ab":
         assert len(list((depot.file(site, "x").parent / ".aside").iterdir())) == 1, "the right bytes are taken over"
+
+
+async def test_both_copies_found_bad_at_one_moment_are_one_damage(depot: Depot) -> None:
+    message = await stored(depot)
+    holding, copies = await depot.holding(message.aip_id), await depot.copies(message.aip_id)
+
+    async def note(site: str) -> None:
+        async with depot.database.begin() as tx:
+            await lose(tx, [Loss(holding, read_back(copies[site], None, new_id(), now()), None)])
+
+    await asyncio.gather(note("a"), note("b"))
+
+    assert (await depot.holding(message.aip_id)).state == "damaged"
+    assert (len(await depot.lines("aip.damaged")), len(await depot.told(CopyCorruptedV1))) == (1, 2)
+    # The work that the first asked for finds nothing to do.
+    await repair(depot)
+    assert (await depot.work(), await states(depot, message)) == ([], {"a": "lost", "b": "lost"})

@@ -1,5 +1,6 @@
 """A site is retired only where the others hold all; one that is gone is said."""
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -159,3 +160,26 @@ async def test_a_retired_name_that_is_declared_takes_nothing_and_two_sites_are_a
     await measure_declared(["a", "b"], depot.database)
     samples = [REGISTRY.get_sample_value("chartrier_site_undeclared", {"site": site}) for site in "abc"]
     assert samples == [0, 0, 1]
+
+
+async def test_what_is_taken_in_at_the_moment_a_site_leaves_waits_for_no_copy_there(
+    depot: Depot, third: OpenSite
+) -> None:
+    more = await three_sites(depot, third)
+    await stored(more)
+    declared = [one.site for one in more.sites.values()]
+
+    leaving = asyncio.create_task(retire(more.database, declared, "b", "operator:x"))
+    messages = await asyncio.gather(*(more.hand_over(CONTENT + bytes([number])) for number in range(10)))
+    await leaving
+    await retired(more)
+    await more.release()
+    await more.work_off()
+    await retired(more)
+    await more.release()
+    await more.work_off()
+
+    assert ((await known(more))["b"], await more.work()) == ("retired", [])
+    for message in messages:
+        assert (await more.holding(message.aip_id)).state == "stored"
+        assert (await states(more, message)).get("b") in (None, "retired")
