@@ -50,6 +50,10 @@ class Depot:
         """The same depot, one of its sites kept by another store."""
         return replace(self, sites={**self.sites, name: replace(self.sites[name], store=store)})
 
+    def and_site(self, opened: OpenSite) -> "Depot":
+        """The same depot, where one more site is declared."""
+        return replace(self, sites={**self.sites, opened.site.name: opened})
+
     async def hand_over(self, content: bytes | None = None) -> AipBuiltV1:
         """Put an AIP in staging and announce it, as ingest does; nothing is copied yet."""
         content = content or f"aip {uuid4()}\n".encode() * 500

@@ -85,7 +85,7 @@ async def restore(depot: Depot) -> None:
 FLOWS: Mapping[str, Callable[[Depot], Awaitable[None]]] = {
     "storage.write": store,
     "storage.verify": store,
-    "storage.restore": restore,
+    "storage.restore_test": restore,
 }
 
 
