@@ -17,7 +17,7 @@ from shared import faults
 from shared.faults import FAULT_POINTS
 from shared.messages.journal import JournalLinesV1
 from shared.messaging.chain import batch_digest
-from shared.messaging.lease import Lease
+from shared.messaging.lease import Lane, Lease
 from tests.integration.storage.conftest import EMPTY
 from tests.integration.storage.depot import Depot
 
@@ -52,7 +52,7 @@ async def work_off(depot: Depot) -> None:
     """Do all work, by whoever comes: a job that is killed is taken up by the next, with nothing of the last's."""
     while True:
         await depot.release()
-        held = [one for kind in jobs(depot) for one in await depot.lease(kind)]
+        held = [one for kind in jobs(depot) for one in await depot.lease(kind, *Lane)]
         if not held:
             return
         for one in held:
