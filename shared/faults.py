@@ -26,6 +26,9 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.write.noted",
         "storage.verify.read",
         "storage.verify.noted",
+        "storage.audit.read",
+        "storage.audit.renewed",
+        "storage.audit.noted",
     }
 )
 """Every place there is: room, flow, and what has just been done."""

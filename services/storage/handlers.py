@@ -8,7 +8,7 @@ from uuid import UUID
 
 import rfc8785
 
-from services.storage.domain.holdings import HoldingKey
+from services.storage.domain.holdings import Holding, HoldingKey
 from services.storage.domain.keys import aip_key, record_key
 from services.storage.queries import holdings
 from shared.checksums import sha512_of
@@ -184,10 +184,20 @@ async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[st
 
 
 def _copying(arrival: Arrival, site: str) -> Piece:
-    holding = arrival.values
+    return _piece(arrival.values, site, arrival.cause)
+
+
+def copying(held: Holding, site: str, cause: UUID | None) -> Piece:
+    """Ask for the copy of a holding on one site; whose it is and how large say whose hands do it."""
+    return _piece(
+        {"id": held.id, "version": held.version, "establishment": held.establishment, "size": held.size}, site, cause
+    )
+
+
+def _piece(holding: Mapping[str, Any], site: str, cause: UUID | None) -> Piece:
     return Piece(
         work_key(holding["id"], holding["version"], site),
-        cause=arrival.cause,
+        cause=cause,
         owner=str(holding["establishment"] or ""),
         lane=Lane.LARGE if holding["size"] >= LARGE_FROM else Lane.USUAL,
     )

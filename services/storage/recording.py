@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.storage.domain.copies import Copy, is_stored
 from services.storage.domain.holdings import Holding, HoldingKey
-from services.storage.handlers import VERIFY, WRITE
+from services.storage.handlers import VERIFY, WRITE, copying
 from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
 from shared.messages.ingest import MemberV1
@@ -111,12 +111,26 @@ def _receipt(sites: Mapping[str, OpenSite], holding: Holding, copy: Copy) -> Rec
 
 async def note_lost(tx: Transaction, steps: Sequence[Step]) -> list[None]:
     """Note copies that are not what they must be: never counted, and to be written again."""
-    await holdings.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
     await finish(tx, *(step.held for step in steps))
-    await enqueue(tx, WRITE, *(_further(step) for step in steps))
-    for step in steps:
-        tx.journal(_write_line(step.holding, step.copy).model_copy(update={"outcome": "ko"}))
+    await lose(tx, [Loss(step.holding, step.copy, step.held.cause) for step in steps])
     return [None] * len(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A copy that was judged lost, whoever found it."""
+
+    holding: Holding
+    copy: Copy
+    cause: UUID | None = None
+
+
+async def lose(tx: Transaction, losses: Sequence[Loss]) -> None:
+    """Write copies down as lost, and ask for each to be written again."""
+    await holdings.put_copies(tx.connection, [(one.holding, one.copy) for one in losses])
+    await enqueue(tx, WRITE, *(copying(one.holding, one.copy.site, one.cause) for one in losses))
+    for one in losses:
+        tx.journal(_write_line(one.holding, one.copy).model_copy(update={"outcome": "ko"}))
 
 
 async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) -> None:

@@ -103,3 +103,20 @@ class StorageSettings(BaseSettings):
 
     storage_slots: PositiveInt = 16
     """Copies written, and copies read back, at once, large ones aside."""
+
+    audit_period_days: PositiveInt = 90
+    """Within how many days every copy is read again, on every site."""
+
+    @field_validator("audit_period_days")
+    @classmethod
+    def _renewed_in_time(cls, days: int, info: ValidationInfo) -> int:
+        # Missing where it is wrong itself, which is told then.
+        if 2 * days > info.data.get("retention_days", 2 * days):
+            raise ValueError("at most half of CHARTRIER_RETENTION_DAYS, or locks end before audits renew them")
+        return days
+
+    audit_hands: int = Field(default=2, ge=1, le=16)
+    """Copies of one site that are audited at once."""
+
+    audit_share: float = Field(default=0.2, gt=0, le=1)
+    """The share of its time that each of these hands reads; the rest is the deposits'."""

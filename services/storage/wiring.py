@@ -1,8 +1,13 @@
 """Storage put together: the one place where its real parts are chosen."""
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from services.storage.api import Storage, router
+from services.storage.auditing import AUDIT, Auditor
+from services.storage.examining import Examiner
+from services.storage.findings import RENEW, known
 from services.storage.handlers import (
     FETCH,
     VERIFY,
@@ -14,6 +19,7 @@ from services.storage.handlers import (
 )
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
+from services.storage.renewing import Renewer
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
@@ -23,6 +29,7 @@ from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
@@ -45,6 +52,9 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     database, lasts = foundation.database, settings.lease_seconds
     keeper = Keeper(database, sites, staging, own)
     names = sorted(sites)
+    known(names)
+    examiner = Examiner(sites, timedelta(days=own.retention_days))
+    auditor, renewer = Auditor(database, examiner, own), Renewer(database, examiner)
 
     async def profile_of(wanted: ProfileReferenceV1) -> bytes:
         return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
@@ -72,7 +82,11 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             for kind, job in ((WRITE, keeper.write), (VERIFY, keeper.verify))
             for lane, slots in ((Lane.USUAL, own.storage_slots), (Lane.LARGE, LARGE_SLOTS))
         ]
-        + [WorkLoop(database, {FETCH: profiles.keep}, slots=1, lease_seconds=lasts)],
+        + [
+            WorkLoop(database, {FETCH: profiles.keep}, slots=1, lease_seconds=lasts),
+            WorkLoop(database, {AUDIT: auditor.audit}, slots=own.audit_hands * len(names), lease_seconds=lasts),
+            WorkLoop(database, {RENEW: renewer.renew}, slots=1, lease_seconds=lasts),
+        ],
         dependencies=(
             *map(_site, sites.values()),
             # Ingest makes it; here only the workers read it.
@@ -87,7 +101,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
 
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.storage = Storage(database, sites, spaces)
-    return room
+    return replace(room, chores=(Chore("audits", auditor.ask),))
 
 
 def _site(opened: OpenSite) -> Dependency:

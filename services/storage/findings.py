@@ -1,0 +1,102 @@
+"""What examinations find, written down: good copies move on, lost ones are written again, strange things are told."""
+
+import logging
+from collections.abc import Sequence
+
+from prometheus_client import Counter
+
+from services.storage.domain.audits import Due, Examined, Verdict
+from services.storage.domain.copies import CopyState, read_back
+from services.storage.handlers import work_key
+from services.storage.queries import audits, holdings
+from services.storage.recording import ACTOR, Loss, lose
+from services.storage.worker import LOST
+from shared.identifiers import new_id
+from shared.messages.journal import JournalLineV1
+from shared.messaging.lease import Piece
+from shared.messaging.transaction import Transaction
+from shared.messaging.work import enqueue
+
+log = logging.getLogger(__name__)
+
+RENEW = "renew"
+"""Look over one copy, and have its site lock it for longer: asked for where that failed when the copy was read."""
+
+AUDITED = Counter("chartrier_audited_copies", "Copies that were read again", ("site", "outcome"))
+AUDITED_BYTES = Counter("chartrier_audited_bytes", "Bytes of copies that were read again", ("site",))
+OVERLAID = Counter("chartrier_copies_overlaid", "Copies that were found under a strange version or marker", ("site",))
+UNRENEWED = Counter(
+    "chartrier_locks_not_renewed", "Copies whose lock could not be renewed when they were read", ("site",)
+)
+
+
+def known(sites: Sequence[str]) -> None:
+    """Have counters begin at 0: what first shows itself as 1 was never seen to increase."""
+    for site in sites:
+        OVERLAID.labels(site)
+        UNRENEWED.labels(site)
+        AUDITED_BYTES.labels(site)
+        for outcome in Verdict:
+            AUDITED.labels(site, outcome)
+
+
+async def note_examined(tx: Transaction, examined: Sequence[Examined]) -> None:
+    """Write down what was found of copies; `tally` counts it once that is committed."""
+    await audits.note_whole(tx.connection, [one for one in examined if one.verdict is Verdict.WHOLE])
+    lost = [one for one in examined if one.verdict.is_loss]
+    if lost:
+        await _note_lost(tx, lost)
+    for one in examined:
+        if one.overlaid:
+            tx.journal(_overlaid_line(one))
+    unrenewed = [
+        Piece(work_key(one.due.holding, one.due.version, one.due.site)) for one in examined if not one.renewed
+    ]
+    if unrenewed:
+        await enqueue(tx, RENEW, *unrenewed)
+
+
+async def _note_lost(tx: Transaction, lost: Sequence[Examined]) -> None:
+    keys = [(one.due.holding, one.due.version, one.due.site) for one in lost]
+    # Locked, so that nobody repairs, or purges, what is judged here.
+    await holdings.lock_holdings(tx.connection, {(holding, version) for holding, version, _ in keys})
+    subjects = await holdings.subjects(tx.connection, keys)
+    losses = []
+    for key, one in zip(keys, lost, strict=True):
+        holding, copy = subjects[key]
+        # Another writing than was read is another's to judge.
+        if copy.state is CopyState.VERIFIED and copy.written_at == one.due.written_at:
+            losses.append(Loss(holding, read_back(copy, one.found, new_id(), one.at)))
+    if losses:
+        await lose(tx, losses)
+
+
+def tally(one: Examined) -> None:
+    """Count what was found, and tell what a person must know."""
+    due = one.due
+    seen = {"site": due.site, "key": due.key, "version": due.version_id, "verdict": one.verdict}
+    AUDITED.labels(due.site, one.verdict).inc()
+    AUDITED_BYTES.labels(due.site).inc(one.found.size if one.found else 0)
+    if one.verdict.is_loss:
+        LOST.labels(due.site).inc()
+        log.error("a site gave back other bytes", extra=seen)
+    elif one.verdict is Verdict.UNKNOWN:
+        log.error("a copy cannot be read", extra=seen)
+    if one.overlaid:
+        OVERLAID.labels(due.site).inc()
+        log.error("something strange lies above a copy", extra=seen)
+    if not one.renewed:
+        UNRENEWED.labels(due.site).inc()
+        log.warning("a lock was not renewed", extra=seen)
+
+
+def _overlaid_line(one: Examined) -> JournalLineV1:
+    due: Due = one.due
+    return JournalLineV1(
+        kind="events",
+        action="copy.overlaid",
+        actor=ACTOR,
+        outcome="ko",
+        object=f"holding:{due.holding}",
+        details={"site": due.site, "key": due.key, "version": due.version, "version_id": due.version_id or ""},
+    )
