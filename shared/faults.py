@@ -29,6 +29,12 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.audit.read",
         "storage.audit.renewed",
         "storage.audit.noted",
+        "storage.sample.drawn",
+        "storage.sample.noted",
+        "storage.sample.ended",
+        "storage.coherence.missing",
+        "storage.coherence.noted",
+        "storage.coherence.ended",
     }
 )
 """Every place there is: room, flow, and what has just been done."""

@@ -50,6 +50,9 @@ class Times:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
+REAL = Times()
+
+
 @dataclass(frozen=True, slots=True)
 class Audited:
     """What a hand found of one copy, and the lease under which it did."""
@@ -63,7 +66,7 @@ class Auditor:
     """Does the stints of every hand."""
 
     def __init__(
-        self, database: RoomDatabase, examiner: Examiner, settings: StorageSettings, times: Times = Times()
+        self, database: RoomDatabase, examiner: Examiner, settings: StorageSettings, times: Times = REAL
     ) -> None:
         self._database = database
         self._examiner = examiner

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter
 
-from services.storage.domain.audits import Due, Examined, Verdict
+from services.storage.domain.audits import Examined, Verdict
 from services.storage.domain.copies import CopyState, read_back
 from services.storage.handlers import work_key
 from services.storage.queries import audits, holdings
@@ -91,12 +91,13 @@ def tally(one: Examined) -> None:
 
 
 def _overlaid_line(one: Examined) -> JournalLineV1:
-    due: Due = one.due
+    due = one.due
     return JournalLineV1(
-        kind="events",
+        kind="archives",
         action="copy.overlaid",
         actor=ACTOR,
         outcome="ko",
-        object=f"holding:{due.holding}",
+        object=f"{due.kind}:{due.holding}",
+        establishment=due.establishment,
         details={"site": due.site, "key": due.key, "version": due.version, "version_id": due.version_id or ""},
     )

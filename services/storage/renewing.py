@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from services.storage.domain.audits import Due
-from services.storage.domain.copies import CopyState
 from services.storage.examining import Examiner
-from services.storage.queries import holdings
+from services.storage.queries import audits
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
@@ -22,14 +20,10 @@ class Renewer:
     async def renew(self, held: Lease) -> None:
         """Renew the lock of a copy that still counts. Raises `TryAgain` while the store does not."""
         holding_id, version, site = held.key.split("/", 2)
-        key = (UUID(holding_id), int(version), site)
         async with self._database.reading() as connection:
-            found = (await holdings.subjects(connection, [key])).get(key)
-        if found is not None and site in self._examiner.sites:
-            holding, copy = found
-            if copy.state is CopyState.VERIFIED and copy.written_at and copy.verified_at:
-                due = Due(*key, holding.key, copy.version_id, copy.expected, copy.written_at, copy.verified_at)
-                if not (await self._examiner.watch_over(due)).renewed:
-                    raise TryAgain(f"site {site} does not renew the lock of {holding.key}")
+            due = await audits.one(connection, UUID(holding_id), int(version), site)
+        declared = site in self._examiner.sites
+        if due is not None and declared and not (await self._examiner.watch_over(due)).renewed:
+            raise TryAgain(f"site {site} does not renew the lock of {due.key}")
         async with self._database.begin() as tx:
             await finish(tx, held)

@@ -1,11 +1,17 @@
 """Storage put together: the one place where its real parts are chosen."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from fastapi import APIRouter
+
 from services.storage.api import Storage, router
+from services.storage.audit_api import Audits
+from services.storage.audit_api import router as audit_router
 from services.storage.auditing import AUDIT, Auditor
+from services.storage.coherence import Comparer
 from services.storage.examining import Examiner
 from services.storage.findings import RENEW, known
 from services.storage.handlers import (
@@ -20,9 +26,12 @@ from services.storage.handlers import (
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.renewing import Renewer
+from services.storage.runs import COHERENCE, SAMPLE, ask_monthly
+from services.storage.sampling import Sampler
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
+from services.storage.surveys import Surveyor
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
@@ -54,7 +63,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     names = sorted(sites)
     known(names)
     examiner = Examiner(sites, timedelta(days=own.retention_days))
-    auditor, renewer = Auditor(database, examiner, own), Renewer(database, examiner)
+    auditor = Auditor(database, examiner, own)
 
     async def profile_of(wanted: ProfileReferenceV1) -> bytes:
         return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
@@ -62,7 +71,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     profiles = ProfileKeeper(database, names, profile_of)
     room = assemble(
         foundation,
-        router,
+        _routes(),
         consumers=(
             Consumer("storage.copy_aip", database, {AipBuiltV1: take_aips(names)}),
             Consumer(
@@ -84,8 +93,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         ]
         + [
             WorkLoop(database, {FETCH: profiles.keep}, slots=1, lease_seconds=lasts),
-            WorkLoop(database, {AUDIT: auditor.audit}, slots=own.audit_hands * len(names), lease_seconds=lasts),
-            WorkLoop(database, {RENEW: renewer.renew}, slots=1, lease_seconds=lasts),
+            *_audit_loops(database, examiner, auditor, own, lasts),
         ],
         dependencies=(
             *map(_site, sites.values()),
@@ -99,9 +107,34 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     async def measure_space(_: RoomDatabase) -> None:
         await spaces.look()
 
-    foundation.gauges.add(Measure("space", measure_space))
+    surveyor = Surveyor(database, names, own)
+    foundation.gauges.add(Measure("space", measure_space), Measure("audits", surveyor.measure))
     room.app.state.storage = Storage(database, sites, spaces)
-    return replace(room, chores=(Chore("audits", auditor.ask),))
+    room.app.state.audits = Audits(database, surveyor, own, names)
+    chores = (Chore("audits", auditor.ask), Chore("monthly comparisons", partial(ask_monthly, names)))
+    return replace(room, chores=chores)
+
+
+def _audit_loops(
+    database: RoomDatabase, examiner: Examiner, auditor: Auditor, own: StorageSettings, lasts: float
+) -> Sequence[WorkLoop]:
+    asked_for = {
+        SAMPLE: Sampler(database, examiner, own.audit_share).sample,
+        COHERENCE: Comparer(database, examiner.sites).compare,
+        RENEW: Renewer(database, examiner).renew,
+    }
+    return (
+        WorkLoop(database, {AUDIT: auditor.audit}, slots=own.audit_hands * len(own.sites), lease_seconds=lasts),
+        # Seldom, and never behind what goes on for ever.
+        WorkLoop(database, asked_for, slots=len(own.sites) + 1, lease_seconds=lasts),
+    )
+
+
+def _routes() -> APIRouter:
+    routes = APIRouter()
+    for each in (router, audit_router):
+        routes.include_router(each)
+    return routes
 
 
 def _site(opened: OpenSite) -> Dependency:

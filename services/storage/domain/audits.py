@@ -36,6 +36,8 @@ class Due:
 
     holding: UUID
     version: int
+    kind: str
+    establishment: UUID | None
     site: str
     key: str
     version_id: str | None

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.storage.domain.audits import Due, Examined, Verdict
+from services.storage.domain.forecasts import Age
 from services.storage.tables import audit_hand, audit_round, copy, holding
 from shared.checksums import Measure
 
@@ -21,6 +22,8 @@ AUDITED = ("storing", "stored", "damaged")
 DUE_COLUMNS = (
     copy.c.holding,
     copy.c.version,
+    holding.c.kind,
+    holding.c.establishment,
     copy.c.site,
     holding.c.key,
     copy.c.version_id,
@@ -66,8 +69,9 @@ class Hand:
 
 def due_of(row: Sequence[Any]) -> Due:
     """Read a row of `DUE_COLUMNS`."""
-    holding_id, version, site, key, version_id, sha512, size, written_at, verified_at = row
-    return Due(holding_id, version, site, key, version_id, Measure(sha512, size), written_at, verified_at)
+    holding_id, version, kind, owner, site, key, version_id, sha512, size, written_at, verified_at = row
+    expected = Measure(sha512, size)
+    return Due(holding_id, version, kind, owner, site, key, version_id, expected, written_at, verified_at)
 
 
 async def due(connection: AsyncConnection, hand: Hand, before: datetime, after: Due | None, most: int) -> list[Due]:
@@ -83,6 +87,18 @@ async def due(connection: AsyncConnection, hand: Hand, before: datetime, after: 
         "most": most,
     }
     return [due_of(row) for row in await connection.execute(_DUE, values)]
+
+
+_ONE = VERIFIED.where(
+    copy.c.holding == bindparam("of"), copy.c.version == bindparam("in_version"), copy.c.site == bindparam("on_site")
+)
+
+
+async def one(connection: AsyncConnection, holding_id: UUID, version: int, site: str) -> Due | None:
+    """Return one copy if it may be audited."""
+    values = {"of": holding_id, "in_version": version, "on_site": site}
+    row = (await connection.execute(_ONE, values)).one_or_none()
+    return None if row is None else due_of(row)
 
 
 _READ = (
@@ -143,7 +159,7 @@ async def count(connection: AsyncConnection, readings: Sequence[tuple[Hand, Exam
         {
             "site": hand.site,
             "hand": hand.number,
-            "copies": 1,
+            "copies": int(one.verdict is not Verdict.UNKNOWN),
             "bytes": (read := one.found.size if one.found else 0),
             "lost": int(one.verdict.is_loss),
             "overlaid": int(one.overlaid),
@@ -180,18 +196,6 @@ async def speeds(connection: AsyncConnection, hands: int) -> dict[str, float]:
     return {site: float(speed) for site, speed in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class Age:
-    """The verified copies of a site that were last read on one day (UTC), and when the first of them was."""
-
-    site: str
-    oldest: datetime
-    copies: int
-    bytes: int
-    due: int
-    late: int
-
-
 _AGES = text(
     """
     SELECT copy.site, min(copy.verified_at) AS oldest, count(*) AS copies, sum(holding.size)::bigint AS bytes,
@@ -209,10 +213,13 @@ _AGES = text(
 )
 
 
-async def ages(connection: AsyncConnection, due_before: datetime, late_before: datetime) -> list[Age]:
+async def ages(connection: AsyncConnection, due_before: datetime, late_before: datetime) -> dict[str, list[Age]]:
     """Return the copies of each site by the day on which they were last read; the whole copy map is read."""
     values = {"states": list(AUDITED), "due_before": due_before, "late_before": late_before}
-    return [Age(*row) for row in await connection.execute(_AGES, values)]
+    found: dict[str, list[Age]] = {}
+    for site, *facts in await connection.execute(_AGES, values):
+        found.setdefault(site, []).append(Age(*facts))
+    return found
 
 
 _OPEN = select(audit_round).where(audit_round.c.ended_at.is_(None))

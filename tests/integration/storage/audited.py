@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from prometheus_client import REGISTRY
 from typing_extensions import override
 
 from services.storage.auditing import AUDIT, Auditor, Times
 from services.storage.examining import Examiner
+from shared import faults
 from shared.checksums import Measure
 from shared.clock import now
 from shared.messages.ingest import AipBuiltV1
@@ -84,3 +86,20 @@ class Watched(FilesystemSite):
 def watched(depot: Depot, site: str, before: Seen, after: Seen = nothing) -> Depot:
     """The same depot, with something done before, or after, each copy of a site is read."""
     return depot.with_site(site, Watched(site_folder(depot, site), before, after))
+
+
+class Stopped(BaseException):
+    """What a kill leaves of a process that a test lives in."""
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, point: str, time: int) -> list[str]:
+    """Have the process stop where a point is passed for the so many-th time, once; return the points passed."""
+    passed: list[str] = []
+
+    def strike(name: str) -> None:
+        passed.append(name)
+        if name == point and passed.count(name) == time:
+            raise Stopped
+
+    monkeypatch.setattr(faults, "strike", strike)
+    return passed

@@ -7,13 +7,14 @@ import pytest
 
 from services.storage.auditing import AUDIT, Times
 from services.storage.domain.copies import Copy, CopyState
-from shared import faults
 from shared.checksums import sha512_of
 from shared.messaging.work import StaleLease
 from shared.object_store.errors import StoreUnavailable
 from tests.integration.storage.audited import (
+    Stopped,
     an_auditor,
     audit,
+    dying,
     nothing,
     read_now,
     sample,
@@ -166,30 +167,18 @@ async def test_a_copy_written_again_while_it_was_read_is_not_judged_by_what_was_
     assert await read_now(depot, message.aip_id) == {"b"}
 
 
-class Stopped(BaseException):
-    """What a kill leaves of a process that a test lives in."""
-
-
 @pytest.mark.parametrize("point", ["storage.audit.read", "storage.audit.noted"])
 async def test_a_hand_that_dies_reads_one_copy_again_at_most(
     depot: Depot, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
     messages = await stored(depot, 6)
-    passed: list[str] = []
-
-    def strike(name: str) -> None:
-        passed.append(name)
-        if name == point and passed.count(name) == 3:
-            raise Stopped
-
     one_hand = replace(depot, settings=depot.settings.model_copy(update={"audit_hands": 1}))
     auditor = an_auditor(one_hand)
     await auditor.ask(depot.database)
     first = next(held for held in await depot.lease(AUDIT) if held.key == "a/0")
-    monkeypatch.setattr(faults, "strike", strike)
+    passed = dying(monkeypatch, point, 3)
     with pytest.raises(Stopped):
         await auditor.audit(first)
-    monkeypatch.setattr(faults, "strike", passed.append)
     await depot.release()
 
     again = next(held for held in await depot.lease(AUDIT) if held.key == "a/0")
