@@ -6,7 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Float, Integer, Text, bindparam, func, select, text, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Float,
+    Integer,
+    Text,
+    bindparam,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -140,36 +153,45 @@ async def note_whole(connection: AsyncConnection, whole: Sequence[Examined]) -> 
 
 
 _FADING = 0.999
-"""What is left of a recent sum with each copy more: the last thousand or so tell the speed."""
+"""What is left of a recent sum with each note more: the last thousand or so tell the speed."""
 
 _SUMS = ("copies", "bytes", "lost", "overlaid", "unknown")
-_COUNT = upsert(audit_hand)
+_RECENT = {"recent_bytes": Float, "recent_seconds": Float}
+_TYPES = {"site": Text, "hand": Integer, **dict.fromkeys(_SUMS, BigInteger), **_RECENT}
+_NEW = (
+    func.unnest(*(bindparam(f"{name}s", type_=ARRAY(kind)) for name, kind in _TYPES.items()))
+    .table_valued(*_TYPES)
+    .render_derived(name="new")
+)
+_COUNT = upsert(audit_hand).from_select(list(_TYPES), select(*(_NEW.c[name] for name in _TYPES)))
 _COUNT = _COUNT.on_conflict_do_update(
     index_elements=[audit_hand.c.site, audit_hand.c.hand],
     set_={
         **{name: audit_hand.c[name] + _COUNT.excluded[name] for name in _SUMS},
-        **{name: audit_hand.c[name] * _FADING + _COUNT.excluded[name] for name in ("recent_bytes", "recent_seconds")},
+        **{name: audit_hand.c[name] * _FADING + _COUNT.excluded[name] for name in _RECENT},
     },
 )
 
 
 async def count(connection: AsyncConnection, readings: Sequence[tuple[Hand, Examined]]) -> None:
-    """Count what hands have read, each on a row of its own."""
-    rows = [
-        {
-            "site": hand.site,
-            "hand": hand.number,
-            "copies": int(one.verdict is not Verdict.UNKNOWN),
-            "bytes": (read := one.found.size if one.found else 0),
-            "lost": int(one.verdict.is_loss),
-            "overlaid": int(one.overlaid),
-            "unknown": int(one.verdict is Verdict.UNKNOWN),
-            "recent_bytes": read,
-            "recent_seconds": one.seconds,
-        }
-        for hand, one in readings
-    ]
-    await connection.execute(_COUNT, rows)
+    """Count what hands have read: one copy each, for a hand begins none before the last is noted."""
+    rows = [_counted(hand, one) for hand, one in readings]
+    await connection.execute(_COUNT, {f"{name}s": [row[name] for row in rows] for name in _TYPES})
+
+
+def _counted(hand: Hand, one: Examined) -> dict[str, Any]:
+    size = one.found.size if one.found else 0
+    return {
+        "site": hand.site,
+        "hand": hand.number,
+        "copies": int(one.verdict is not Verdict.UNKNOWN),
+        "bytes": size,
+        "lost": int(one.verdict.is_loss),
+        "overlaid": int(one.overlaid),
+        "unknown": int(one.verdict is Verdict.UNKNOWN),
+        "recent_bytes": size,
+        "recent_seconds": one.seconds,
+    }
 
 
 _COUNTS = select(audit_hand.c.site, *(func.sum(audit_hand.c[name]).label(name) for name in _SUMS)).group_by(
