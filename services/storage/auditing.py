@@ -104,8 +104,7 @@ class Auditor:
         """Read until the stint is over; return the rest that is owed for it, None when nothing is due any more."""
         pace, over = Pace(self._share), self._times.clock() + STINT_SECONDS
         async for due in self._due(hand):
-            examined = await self._examiner.examine(due)
-            await self._noted.add(Audited(held, hand, examined))
+            examined = await self._noted.add(Audited(held, hand, await self._examiner.examine(due)))
             tally(examined)
             fault_point("storage.audit.noted")
             owed = pace.read(examined.seconds)
@@ -127,9 +126,9 @@ class Auditor:
                 return
 
 
-async def note_audited(tx: Transaction, readings: Sequence[Audited]) -> list[None]:
+async def note_audited(tx: Transaction, readings: Sequence[Audited]) -> list[Examined]:
     """Write down what hands found, each under its own lease."""
     await confirm(tx, *(one.held for one in readings))
-    await note_examined(tx, [one.examined for one in readings])
-    await audits.count(tx.connection, [(one.hand, one.examined) for one in readings])
-    return [None] * len(readings)
+    found = await note_examined(tx, [one.examined for one in readings])
+    await audits.count(tx.connection, [(one.hand, judged) for one, judged in zip(readings, found, strict=True)])
+    return found

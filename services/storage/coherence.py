@@ -112,12 +112,13 @@ class Comparer:
         site, at = walk.opened.site.name, now()
         lost = [Examined(due, Verdict.MISSING, None, at, 0.0) for due in absent]
         async with self._database.begin() as tx:
-            walk.counts.update({"compared": len(dues), "missing": len(lost)})
+            judged = await note_examined(tx, lost)
+            missing = [one.due.key for one in judged if one.verdict is Verdict.MISSING]
+            walk.counts.update({"compared": len(dues), "missing": len(missing)})
             walk.upto = dues[-1].key
             await note(tx, walk.held, walk.word)
-            await note_examined(tx, lost)
-            await runs.add_items(tx.connection, walk.run, site, [due.key for due in absent], "missing")
-        for one in lost:
+            await runs.add_items(tx.connection, walk.run, site, missing, "missing")
+        for one in judged:
             tally(one)
         fault_point("storage.coherence.missing")
 

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from prometheus_client import Counter
 
-from services.storage.domain.audits import Examined, Verdict
+from services.storage.domain.audits import Due, Examined, Verdict
 from services.storage.domain.copies import CopyState, read_back
 from services.storage.handlers import work_key
 from services.storage.queries import audits, holdings
@@ -40,35 +41,42 @@ def known(sites: Sequence[str]) -> None:
             AUDITED.labels(site, outcome)
 
 
-async def note_examined(tx: Transaction, examined: Sequence[Examined]) -> None:
-    """Write down what was found of copies; `tally` counts it once that is committed."""
-    await audits.note_whole(tx.connection, [one for one in examined if one.verdict is Verdict.WHOLE])
+async def note_examined(tx: Transaction, examined: Sequence[Examined]) -> list[Examined]:
+    """Write down what was found of copies, and return it as it then stands, for `tally` once it is committed."""
     lost = [one for one in examined if one.verdict.is_loss]
-    if lost:
-        await _note_lost(tx, lost)
+    judged = await _note_lost(tx, lost) if lost else set()
+    examined = [
+        replace(one, verdict=Verdict.OVERTAKEN) if one.verdict.is_loss and one.due not in judged else one
+        for one in examined
+    ]
+    await audits.note_whole(tx.connection, [one for one in examined if one.verdict is Verdict.WHOLE])
     for one in examined:
         if one.overlaid:
             tx.journal(_overlaid_line(one))
-    unrenewed = [
-        Piece(work_key(one.due.holding, one.due.version, one.due.site)) for one in examined if not one.renewed
-    ]
-    if unrenewed:
-        await enqueue(tx, RENEW, *unrenewed)
+    await enqueue(tx, RENEW, *(_renewal(one.due) for one in examined if not one.renewed))
+    return examined
 
 
-async def _note_lost(tx: Transaction, lost: Sequence[Examined]) -> None:
+def _renewal(due: Due) -> Piece:
+    # Whose it is: the site's, so that a store that refuses them all keeps no sample from being read.
+    return Piece(work_key(due.holding, due.version, due.site), owner=due.site)
+
+
+async def _note_lost(tx: Transaction, lost: Sequence[Examined]) -> set[Due]:
+    """Lose the copies that still are what was read; return those."""
     keys = [(one.due.holding, one.due.version, one.due.site) for one in lost]
     # Locked, so that nobody repairs, or purges, what is judged here.
     await holdings.lock_holdings(tx.connection, {(holding, version) for holding, version, _ in keys})
     subjects = await holdings.subjects(tx.connection, keys)
-    losses = []
+    losses = {}
     for key, one in zip(keys, lost, strict=True):
         holding, copy = subjects[key]
-        # Another writing than was read is another's to judge.
-        if copy.state is CopyState.VERIFIED and copy.written_at == one.due.written_at:
-            losses.append(Loss(holding, read_back(copy, one.found, new_id(), one.at)))
+        same = copy.state is CopyState.VERIFIED and copy.written_at == one.due.written_at
+        if same and holding.state in audits.AUDITED:
+            losses[one.due] = Loss(holding, read_back(copy, one.found, new_id(), one.at))
     if losses:
-        await lose(tx, losses)
+        await lose(tx, list(losses.values()))
+    return set(losses)
 
 
 def tally(one: Examined) -> None:

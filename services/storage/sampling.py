@@ -81,8 +81,7 @@ class Sampler:
             if not found:
                 return
             for due in found:
-                examined = await self._examiner.examine(due)
-                await self._noted.add(Sampled(held, run, examined))
+                examined = await self._noted.add(Sampled(held, run, await self._examiner.examine(due)))
                 tally(examined)
                 fault_point("storage.sample.noted")
                 if owed := pace.read(examined.seconds):
@@ -90,10 +89,10 @@ class Sampler:
                     pace.rested()
 
 
-async def note_sampled(tx: Transaction, readings: Sequence[Sampled]) -> list[None]:
+async def note_sampled(tx: Transaction, readings: Sequence[Sampled]) -> list[Examined]:
     """Write down what was found of copies of samples, each under its own lease."""
     await confirm(tx, *(one.held for one in readings))
-    await note_examined(tx, [one.examined for one in readings])
-    for one in readings:
-        await runs.set_outcome(tx.connection, one.run, one.examined.due, one.examined.verdict)
-    return [None] * len(readings)
+    found = await note_examined(tx, [one.examined for one in readings])
+    for one, judged in zip(readings, found, strict=True):
+        await runs.set_outcome(tx.connection, one.run, judged.due, judged.verdict)
+    return found

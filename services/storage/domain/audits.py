@@ -16,13 +16,18 @@ from shared.checksums import Measure
 
 
 class Verdict(StrEnum):
-    """What came of reading one copy. `UNKNOWN` is neither good nor bad: nobody could read it."""
+    """What came of reading one copy.
+
+    `UNKNOWN` is neither good nor bad: nobody could read it. `OVERTAKEN` is no judgement either: what was not found
+    whole was written again, lost or purged by somebody else while it was read.
+    """
 
     WHOLE = "whole"
     MISMATCH = "mismatch"
     CUT = "cut"
     MISSING = "missing"
     UNKNOWN = "unknown"
+    OVERTAKEN = "overtaken"
 
     @property
     def is_loss(self) -> bool:

@@ -154,17 +154,29 @@ async def test_one_copy_that_cannot_be_read_keeps_no_other_from_it(depot: Depot)
     assert sample("audited_copies_total", site="a", outcome="unknown") == unknown + 1
 
 
-async def test_a_copy_written_again_while_it_was_read_is_not_judged_by_what_was_read(depot: Depot) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE storage.copy SET written_at = now() WHERE site = 'a'",
+        "UPDATE storage.holding SET state = 'purging'",
+    ],
+    ids=["written again", "purged"],
+)
+async def test_a_copy_that_is_another_s_by_now_is_not_judged_by_what_was_read(depot: Depot, statement: str) -> None:
     (message,) = await stored(depot, 1)
     spoil(depot.file("a", (await depot.copies(message.aip_id))["a"].key))
 
-    async def write_again(_key: str) -> None:
-        await depot.databases.as_superuser("UPDATE storage.copy SET written_at = now() WHERE site = 'a'")
+    lost = sample("copies_lost_total", site="a")
 
-    await audit(watched(depot, "a", nothing, write_again))
+    async def meanwhile(_key: str) -> None:
+        await depot.databases.as_superuser(statement)
+
+    await audit(watched(depot, "a", nothing, meanwhile))
 
     assert (await depot.copies(message.aip_id))["a"].state is CopyState.VERIFIED
-    assert await read_now(depot, message.aip_id) == {"b"}
+    assert "a" not in await read_now(depot, message.aip_id)
+    assert (sample("copies_lost_total", site="a"), await depot.lines("copy.overlaid")) == (lost, [])
+    assert "write a" not in await depot.work()
 
 
 @pytest.mark.parametrize("point", ["storage.audit.read", "storage.audit.noted"])
