@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -19,6 +20,9 @@ SAMPLE = "sample"
 
 COHERENCE = "coherence"
 """Compare what a site lists with the copy map, both ways."""
+
+KEPT = timedelta(days=400)
+"""How long it can be asked what came of a run."""
 
 _MONTHLY = UUID("0b9f6a0e-6a42-5d0e-9d5f-7f4be64a1c58")
 
@@ -65,6 +69,12 @@ async def ask_monthly(sites: Sequence[str], database: RoomDatabase) -> int:
         for site in sites:
             await ask(tx, Wish(COHERENCE, ACTOR, [site], id=uuid5(_MONTHLY, f"{site} {now():%Y-%m}")))
     return 0
+
+
+async def forget(database: RoomDatabase) -> int:
+    """Remove runs of more than a year ago: their ends stand in the journal."""
+    async with database.begin() as tx:
+        return await runs.forget(tx.connection, KEPT)
 
 
 def subject_of(held: Lease) -> tuple[UUID, str]:

@@ -26,7 +26,7 @@ from services.storage.handlers import (
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.renewing import Renewer
-from services.storage.runs import COHERENCE, SAMPLE, ask_monthly
+from services.storage.runs import COHERENCE, SAMPLE, ask_monthly, forget
 from services.storage.sampling import Sampler
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
@@ -111,7 +111,11 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     foundation.gauges.add(Measure("space", measure_space), Measure("audits", surveyor.measure))
     room.app.state.storage = Storage(database, sites, spaces)
     room.app.state.audits = Audits(database, surveyor, own, names)
-    chores = (Chore("audits", auditor.ask), Chore("monthly comparisons", partial(ask_monthly, names)))
+    chores = (
+        Chore("audits", auditor.ask),
+        Chore("monthly comparisons", partial(ask_monthly, names)),
+        Chore("audits of a year ago", forget),
+    )
     return replace(room, chores=chores)
 
 

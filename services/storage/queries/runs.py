@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -204,3 +204,9 @@ async def between(connection: AsyncConnection, site: str, after: str, upto: str 
     values = {"on_site": site, "after": after, **({} if upto is None else {"upto": upto})}
     query = (_BEHIND if upto is None else _BETWEEN).limit(most)
     return [due_of(row) for row in await connection.execute(query, values)]
+
+
+async def forget(connection: AsyncConnection, kept: timedelta) -> int:
+    """Remove runs that ended longer ago than that, with all they named; return how many."""
+    old = delete(audit_run).where(audit_run.c.ended_at < func.now() - kept)
+    return (await connection.execute(old)).rowcount

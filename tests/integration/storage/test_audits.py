@@ -95,30 +95,52 @@ async def damage(depot: Depot, site: str, copy: Copy, how: str, other: bytes) ->
 
 
 @BOTH
-@pytest.mark.parametrize("how", DAMAGES)
-async def test_a_copy_that_is_not_what_was_written_is_lost(open_depot: OpenDepot, kind: str, how: str) -> None:
+async def test_a_copy_that_is_not_what_was_written_is_lost(open_depot: OpenDepot, kind: str) -> None:
     depot = await open_depot(kind)
-    bad, good = await stored(depot, 2)
+    good, *bad = await stored(depot, 1 + len(DAMAGES))
     found_before = sample("copies_lost_total", site="a")
-    copy = (await depot.copies(bad.aip_id))["a"]
-    await damage(
-        depot, "a", copy, how, b"".join([chunk async for chunk in await depot.staging.open_range(good.staging_key)])
-    )
+    other = b"".join([chunk async for chunk in await depot.staging.open_range(good.staging_key)])
+    for how, message in zip(DAMAGES, bad, strict=True):
+        await damage(depot, "a", (await depot.copies(message.aip_id))["a"], how, other)
 
     await audit(depot)
 
-    states = {site: copy.state for site, copy in (await depot.copies(bad.aip_id)).items()}
-    assert states == {"a": CopyState.LOST, "b": CopyState.VERIFIED}
-    assert await read_now(depot, bad.aip_id) == {"b"}
+    for how, message in zip(DAMAGES, bad, strict=True):
+        states = {site: copy.state for site, copy in (await depot.copies(message.aip_id)).items()}
+        assert states == {"a": CopyState.LOST, "b": CopyState.VERIFIED}, how
+        assert await read_now(depot, message.aip_id) == {"b"}, how
     assert await read_now(depot, good.aip_id) == {"a", "b"}
-    assert (await depot.work()).count("write a") == 1
-    (line,) = [line for line in await depot.lines("copy.written") if line.outcome == "ko"]
-    assert (line.object, line.details["site"], line.establishment) == (f"aip:{bad.aip_id}", "a", bad.establishment)
-    assert sample("copies_lost_total", site="a") == found_before + 1
-    # The work on it is whose the AIP is, and the hands go on under their own lease.
-    (row,) = await depot.databases.as_superuser("SELECT key, owner FROM storage.work WHERE kind = 'write'")
-    assert (row["key"], row["owner"]) == (f"{bad.aip_id}/1/a", str(bad.establishment))
+    lines = [line for line in await depot.lines("copy.written") if line.outcome == "ko"]
+    told = {(line.object, line.details["site"], line.establishment) for line in lines}
+    assert told == {(f"aip:{message.aip_id}", "a", message.establishment) for message in bad}
+    assert sample("copies_lost_total", site="a") == found_before + len(bad)
+    # The work on each is whose the AIP is, and the hands go on under their own lease.
+    rows = await depot.databases.as_superuser("SELECT key, owner FROM storage.work WHERE kind = 'write'")
+    owners = {(f"{message.aip_id}/1/a", str(message.establishment)) for message in bad}
+    assert {(row["key"], row["owner"]) for row in rows} == owners
     assert len([one for one in await depot.work() if one.startswith("audit")]) == 4
+
+
+async def test_a_hand_that_is_stopped_in_the_middle_has_recorded_nothing(depot: Depot) -> None:
+    (message,) = await stored(depot, 1)
+    reading = asyncio.Event()
+
+    async def hang(_key: str) -> None:
+        reading.set()
+        await asyncio.Event().wait()
+
+    auditor = an_auditor(watched(watched(depot, "a", hang), "b", hang))
+    await auditor.ask(depot.database)
+    hands = [asyncio.create_task(auditor.audit(held)) for held in await depot.lease(AUDIT)]
+    await reading.wait()
+    for hand in hands:
+        hand.cancel()
+    await asyncio.gather(*hands, return_exceptions=True)
+
+    assert await read_now(depot, message.aip_id) == set()
+    await depot.release()
+    await audit(depot)
+    assert await read_now(depot, message.aip_id) == {"a", "b"}
 
 
 async def test_a_site_that_is_away_gives_neither_losses_nor_successes(depot: Depot) -> None:
