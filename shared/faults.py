@@ -36,6 +36,15 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.restore.put",
         "storage.fill.batch",
         "storage.retire.batch",
+        "storage.audit.read",
+        "storage.audit.renewed",
+        "storage.audit.noted",
+        "storage.sample.drawn",
+        "storage.sample.noted",
+        "storage.sample.ended",
+        "storage.coherence.missing",
+        "storage.coherence.noted",
+        "storage.coherence.ended",
     }
 )
 """Every place there is: room, flow, and what has just been done."""
