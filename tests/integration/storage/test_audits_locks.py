@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from typing_extensions import override
 
+from services.local import seaweedfs
 from services.storage.examining import Examiner
 from services.storage.findings import RENEW
 from services.storage.renewing import Renewer
@@ -101,15 +102,17 @@ async def test_a_lock_that_is_not_renewed_is_no_loss_and_asked_for_until_it_is(
 
 
 @pytest.mark.parametrize("what", ["version", "marker"])
-async def test_what_lies_above_our_version_is_told_and_our_copy_is_good(buckets: Depot, what: str) -> None:
+async def test_what_lies_above_our_version_is_told_and_our_copy_is_good(
+    buckets: Depot, seaweed: seaweedfs.Site, what: str
+) -> None:
     (message,) = await stored(buckets, 1)
     copy = (await buckets.copies(message.aip_id))["a"]
-    # The key of a stranger, who may write and delete as S3 lets everybody.
+    # A stranger, who may write and delete as S3 lets whoever has the right.
     store = buckets.sites["a"].store
     if what == "version":
         await store.put_over(copy.key, b"other", size=5, sha512=sha512_of(b"other"))
     else:
-        await store.delete(copy.key)
+        seaweed.client().remove_object(declared(buckets, "a").bucket or "", copy.key)
     before = sample("copies_overlaid_total", site="a")
 
     await audit(buckets)

@@ -70,7 +70,9 @@ async def test_keys_that_no_holding_names_are_named_and_stay(depot: Depot) -> No
 
 
 @BOTH
-async def test_copies_that_are_not_there_are_lost(open_depot: OpenDepot, kind: str) -> None:
+async def test_copies_that_are_not_there_are_lost(
+    open_depot: OpenDepot, request: pytest.FixtureRequest, kind: str
+) -> None:
     depot = await open_depot(kind)
     messages = await stored(depot, 6)
     gone, hidden = messages[0], messages[3]
@@ -81,9 +83,11 @@ async def test_copies_that_are_not_there_are_lost(open_depot: OpenDepot, kind: s
         await depot.databases.as_superuser(
             "UPDATE storage.copy SET version_id = $1 WHERE version_id = $2", "0" * 32, copy.version_id
         )
-        await depot.sites["a"].store.delete(copy.key)
+        # The service's own key may delete nothing.
+        root, bucket = request.getfixturevalue("seaweed").client(), depot.settings.sites[0].bucket
+        root.remove_object(bucket, copy.key)
         # Under a marker, and yet there: a list alone proves nothing.
-        await depot.sites["a"].store.delete((await depot.copies(hidden.aip_id))["a"].key)
+        root.remove_object(bucket, (await depot.copies(hidden.aip_id))["a"].key)
     place = await asked(depot, "coherence", {"site": "a"})
 
     await work_off(depot)

@@ -5,30 +5,23 @@ comes next begins anew, with leases that have run out. Trial `fault-points` does
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from services.storage.handlers import VERIFY, WRITE
-from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from shared import faults
 from shared.faults import FAULT_POINTS
 from shared.messages.journal import JournalLinesV1
 from shared.messaging.chain import batch_digest
-from shared.messaging.lease import Lane, Lease
-from tests.integration.storage.conftest import EMPTY
+from tests.integration.storage.conftest import EMPTY, OpenDepot
 from tests.integration.storage.depot import Depot
+from tests.integration.storage.flows import Flow, Killed, flow_by
 
 pytestmark = pytest.mark.integration
 
-MONTH = timedelta(days=30)
+ON_BUCKETS = frozenset({"storage.audit.renewed"})
 OF_STORAGE = sorted(name for name in FAULT_POINTS if name.startswith("storage."))
-
-
-class Killed(BaseException):
-    """The process is no more."""
 
 
 @pytest.fixture
@@ -45,61 +38,13 @@ def struck(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-Job = Callable[[Lease], Awaitable[None]]
-
-
-async def work_off(depot: Depot) -> None:
-    """Do all work, by whoever comes: a job that is killed is taken up by the next, with nothing of the last's."""
-    while True:
-        await depot.release()
-        held = [one for kind in jobs(depot) for one in await depot.lease(kind, *Lane)]
-        if not held:
-            return
-        for one in held:
-            try:
-                await jobs(depot)[one.kind](one)
-            except Killed:
-                break  # with it goes whatever else it had in hand
-
-
-def jobs(depot: Depot) -> Mapping[str, Job]:
-    keeper = depot.keeper
-    return {
-        WRITE: keeper.write,
-        VERIFY: keeper.verify,
-        RESTORE: RestoreTester(depot.database, depot.sites).test,
-    }
-
-
-async def store(depot: Depot) -> None:
-    await depot.hand_over(b"bytes of an AIP" * 1000)
-    await work_off(depot)
-
-
-async def restore(depot: Depot) -> None:
-    await store(depot)
-    await plan_tests(MONTH, depot.database)
-    await work_off(depot)
-
-
-FLOWS: Mapping[str, Callable[[Depot], Awaitable[None]]] = {
-    "storage.write": store,
-    "storage.verify": store,
-    "storage.restore_test": restore,
-}
-
-
 async def end_of(depot: Depot) -> dict[str, Any]:
     """What must be the same: what is kept where, what was told, what the journal says; times and ids aside."""
     rows = await depot.databases.as_superuser(
         "SELECT holding.state AS state, copy.site, copy.state AS copy_state, holding.key, copy.version_id, sha512"
         " FROM storage.holding JOIN storage.copy ON copy.holding = holding.id AND copy.version = holding.version"
     )
-    copies = [(row["state"], row["site"], row["copy_state"]) for row in rows]
-    for row in rows:
-        found = await depot.sites[row["site"]].store.sha512(row["key"], row["version_id"])
-        assert found.sha512 == row["sha512"]
-        assert len(await depot.sites[row["site"]].store.versions(row["key"])) == 1
+    copies = [(row["state"], row["site"], row["copy_state"], await lying(depot, dict(row))) for row in rows]
     batches = await depot.told(JournalLinesV1)
     told = await depot.databases.as_superuser("SELECT topic FROM storage.outbox")
     return {
@@ -108,6 +53,13 @@ async def end_of(depot: Depot) -> dict[str, Any]:
         "told": Counter(row["topic"] for row in told if row["topic"] != JournalLinesV1.topic),
         "work": await depot.work(),
     }
+
+
+async def lying(depot: Depot, row: Mapping[str, Any]) -> tuple[bool, int]:
+    """Whether what lies under a key is whole, and in how many versions."""
+    store = depot.sites[row["site"]].store
+    found = await store.sha512(row["key"], row["version_id"])
+    return found.sha512 == row["sha512"], len(await store.versions(row["key"]))
 
 
 def assert_unbroken(batches: list[JournalLinesV1]) -> None:
@@ -120,24 +72,25 @@ def assert_unbroken(batches: list[JournalLinesV1]) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed() -> dict[str, dict[str, Any]]:
+def undisturbed() -> dict[Flow, dict[str, Any]]:
     """How each flow ends when nobody dies: found out once for each."""
     return {}
 
 
 @pytest.mark.parametrize("place", OF_STORAGE)
 async def test_whoever_dies_there_the_end_is_the_same(
-    place: str, depot: Depot, struck: list[str], undisturbed: dict[str, dict[str, Any]]
+    place: str, open_depot: OpenDepot, struck: list[str], undisturbed: dict[Flow, dict[str, Any]]
 ) -> None:
-    flow = place.rpartition(".")[0]
-    if flow not in undisturbed:
-        await FLOWS[flow](depot)
-        undisturbed[flow] = await end_of(depot)
+    # Only what is locked is looked over, and renewed, after it was read.
+    depot = await open_depot("buckets" if place in ON_BUCKETS else "folders")
+    flow = flow_by(place)
+    if flow not in undisturbed or place in ON_BUCKETS:
+        undisturbed[flow] = await end_of(await flow(depot))
         await depot.databases.as_superuser(EMPTY)
     struck.append(place)
 
-    await FLOWS[flow](depot)
+    after = await flow(depot)
 
     assert struck == [], f"{place} was never reached"
-    assert await end_of(depot) == undisturbed[flow]
+    assert await end_of(after) == undisturbed[flow]
     assert_unbroken(await depot.told(JournalLinesV1))
