@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.storage.domain.copies import Copy
-from services.storage.domain.holdings import Holding
+from services.storage.domain.holdings import GOING, Holding
 from services.storage.queries import holdings
 from services.storage.reading import content
 from services.storage.sites import OpenSite
@@ -88,6 +88,8 @@ async def get_content(
 ) -> Response:
     """Return an AIP's TAR, or one range of it, from a site whose copy was verified."""
     holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id)
+    if holding.state in GOING:
+        raise _purged()
     try:
         wanted = byte_range(request.headers.get("range"), holding.size)
     except UnsatisfiableRange as error:
@@ -112,6 +114,15 @@ async def get_content(
     if wanted is not None:
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{holding.size}"
     return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type=TAR)
+
+
+def _purged() -> Problem:
+    return Problem(
+        410,
+        "aip_purged",
+        "Cette archive a été éliminée ; ses octets ne sont plus communiqués.",
+        "This archive was eliminated; its bytes are given to nobody any more.",
+    )
 
 
 async def _within(

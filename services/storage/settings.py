@@ -43,6 +43,8 @@ class SiteSettings(BaseModel):
     bucket: str | None = None
     access_key: str | None = None
     secret_key: SecretStr | None = None
+    purger_access_key: str | None = None
+    purger_secret_key: SecretStr | None = None
     region: str = "us-east-1"
     secure: bool = True
     checksum: bool = True

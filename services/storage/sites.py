@@ -1,7 +1,7 @@
 """The sites of this installation, opened from their declarations."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.storage.domain.sites import Site, require_safe_sites
@@ -19,6 +19,11 @@ class OpenSite:
 
     site: Site
     store: SiteStore
+    purges: SiteStore | None = None
+
+    def purger(self) -> SiteStore:
+        """Return the store as whoever deletes on order sees it; without keys of its own, it is the store itself."""
+        return self.purges or self.store
 
 
 def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
@@ -26,9 +31,14 @@ def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
 
     Raises `UnsafeSitesError` for sites that cannot carry an archive.
     """
-    opened = [OpenSite(settings.site, _store(settings)) for settings in declared]
+    opened = [OpenSite(settings.site, _store(settings), _purger(settings)) for settings in declared]
     require_safe_sites([one.site for one in opened])
     return {one.site.name: one for one in opened}
+
+
+def stores_of(sites: Iterable[OpenSite]) -> list[SiteStore]:
+    """Return every store that was opened for sites, to be closed."""
+    return [store for one in sites for store in (one.store, one.purges) if store is not None]
 
 
 def _store(declared: SiteSettings) -> SiteStore:
@@ -36,6 +46,13 @@ def _store(declared: SiteSettings) -> SiteStore:
     if declared.kind == "filesystem":
         return FilesystemSite(Path(declared.path or ""), allowance)
     return S3Site(bucket_of(declared), allowance)
+
+
+def _purger(declared: SiteSettings) -> SiteStore | None:
+    if declared.kind == "filesystem" or declared.purger_access_key is None or declared.purger_secret_key is None:
+        return None
+    own, secret = declared.purger_access_key, declared.purger_secret_key.get_secret_value()
+    return S3Site(replace(bucket_of(declared), access_key=own, secret_key=secret), purger=True)
 
 
 def bucket_of(declared: SiteSettings) -> Bucket:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from services.storage import restore_api
 from services.storage.api import Storage, router
+from services.storage.deleting import PURGE
 from services.storage.handlers import (
     FETCH,
     VERIFY,
@@ -19,14 +20,22 @@ from services.storage.handlers import (
 )
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
+from services.storage.purge_orders import BEGIN, Beginner, take_orders
+from services.storage.purging import Purger
 from services.storage.restoring import RESTORE, RestoreTester, plan_tests
 from services.storage.settings import StorageSettings
-from services.storage.sites import OpenSite, open_sites
+from services.storage.sites import OpenSite, open_sites, stores_of
 from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    ProfileReferenceV1,
+    PurgeOrderedV1,
+)
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
@@ -72,6 +81,8 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                 },
             ),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
+            # Nothing here rewrites AIPs yet: an order on some units of one is a dead letter that says so.
+            Consumer("storage.purge", database, {PurgeOrderedV1: take_orders(rewrites=False)}),
         ),
         # Apart, so that a site that hangs in writing never keeps another's copies from being read back, nor large
         # copies the small ones.
@@ -82,14 +93,19 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         ]
         + [
             WorkLoop(database, {kind: job}, slots=1, lease_seconds=lasts)
-            for kind, job in ((FETCH, profiles.keep), (RESTORE, tester.test))
+            for kind, job in (
+                (FETCH, profiles.keep),
+                (RESTORE, tester.test),
+                (BEGIN, Beginner(database, sites).begin),
+                (PURGE, Purger(database, sites).purge),
+            )
         ],
         dependencies=(
             *map(_site, sites.values()),
             # Ingest makes it; here only the workers read it.
             Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset({WORKER})),
         ),
-        close=(staging.close, *(site.store.close for site in sites.values())),
+        close=(staging.close, *(one.close for one in stores_of(sites.values()))),
     )
     spaces = site_spaces(database, sites)
 

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 
 from services.storage import recording
 from services.storage.domain.copies import Copy, CopyState, read_back, written
-from services.storage.domain.holdings import CopyKey, Holding
+from services.storage.domain.holdings import GOING, CopyKey, Holding
 from services.storage.domain.sites import retention_of
 from services.storage.queries import holdings
 from services.storage.recording import Step
@@ -81,6 +81,9 @@ class Keeper:
     async def verify(self, held: Lease) -> None:
         """Read one copy back, past our caches, and count it if its digest is the holding's."""
         holding, copy, opened = await self._subject(held)
+        if holding.state in GOING:
+            await self._closed.add(held)
+            return
         try:
             with timed("storage", "read_back"):
                 found = await opened.store.sha512(holding.key, copy.version_id, cold=True)

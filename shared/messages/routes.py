@@ -7,7 +7,7 @@ lost that was said before its hearer ever started. Rooms may hear neither more n
 from collections.abc import Mapping
 
 from shared.messages.access import DipOrderedV1
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1
+from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, PurgeOrderedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import (
     AipBuiltV1,
@@ -20,7 +20,7 @@ from shared.messages.ingest import (
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
 from shared.messages.proof import DepositRecordedV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
+from shared.messages.storage import AipPurgedV1, AipStorageRefusedV1, AipStoredV1
 
 HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.check_sip": (SipReceivedV1,),
@@ -34,6 +34,10 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "admin.announce": (TransferAcknowledgedV1, TransferCompletedV1, SipRejectedV1, DecisionRemindedV1),
     "ingest.keep_profiles": (ProfilePublishedV1,),
     "storage.keep_profiles": (ProfilePublishedV1,),
+    "storage.purge": (PurgeOrderedV1,),
+    "data_management.forget": (AipPurgedV1,),
+    "access.forget": (AipPurgedV1,),
+    "ingest.forget": (AipPurgedV1,),
 }
 
 ROUTES: Mapping[str, tuple[str, ...]] = {

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -75,8 +76,21 @@ class FilesystemSite(FilesystemStore):
 
     async def versions(self, key: str) -> list[Version]:
         """Keep the promise of `SiteStore.versions`."""
-        facts = await self.topmost(key)
-        return [] if facts is None else [Version(key, None, facts.size, facts.modified_at)]
+        return await self._threads.long(self._versions, check_key(key))
+
+    def _versions(self, key: str) -> list[Version]:
+        """Return the file of a key and, older, those that were set aside of it."""
+        with durable_files.store_errors(self._root, key):
+            (self._root / durable_files.ARRIVING).stat()
+            newest = list(_version(self._root, key))
+            former = [found for path in self._aside(key) for found in _version(self._root, f"{ASIDE}/{path.name}")]
+        return [*newest, *(replace(one, key=key, newest=False) for one in former)]
+
+    def _aside(self, key: str) -> list[Path]:
+        """Return what was set aside of a key, the last first: identifiers sort by time of birth."""
+        aside = self._root / ASIDE
+        found = aside.glob(f"*-{key.replace('/', '~')}") if aside.is_dir() else ()
+        return sorted(found, reverse=True)
 
     async def purge(self, key: str) -> None:
         """Keep the promise of `SiteStore.purge`; what was set aside of the key goes too."""
@@ -84,10 +98,8 @@ class FilesystemSite(FilesystemStore):
 
     def _purge(self, key: str) -> None:
         with durable_files.store_errors(self._root, key):
-            target, aside = self._file(key), self._root / ASIDE
             (self._root / durable_files.ARRIVING).stat()
-            former = aside.glob(f"*-{key.replace('/', '~')}") if aside.is_dir() else iter(())
-            for path in (target, *former):
+            for path in (self._file(key), *self._aside(key)):
                 path.unlink(missing_ok=True)
                 if path.parent.is_dir():
                     durable_files.sync_folder(path.parent)

@@ -23,6 +23,7 @@ from shared.object_store.space import USUAL, Allowance
 from shared.object_store.writer import StreamWriter, receive
 
 _AT_ONCE = 1000
+_NEVER_HELD = ("NoSuchObjectLegalHold", "ObjectLockConfigurationNotFoundError")
 _BYPASS = {"x-amz-bypass-governance-retention": "true"}
 
 
@@ -52,7 +53,16 @@ class S3Site(S3Store):
     async def is_held(self, key: str, version_id: str | None) -> bool:
         """Keep the promise of `SiteStore.is_held`."""
         ask = partial(self._client.is_object_legal_hold_enabled, self._bucket.name, check_key(key), version_id)
-        return bool(await self._asked(key, ask))
+
+        def answer() -> bool:
+            try:
+                return bool(ask())
+            except S3Error as error:
+                if error.code in _NEVER_HELD:
+                    return False
+                raise
+
+        return bool(await self._asked(key, answer))
 
     async def _asked(self, key: str, ask: Callable[[], object]) -> object:
         def answer() -> object:

@@ -76,6 +76,13 @@ async def set_states(connection: AsyncConnection, keys: Collection[HoldingKey], 
     await connection.execute(change, _columns(keys))
 
 
+async def forget(connection: AsyncConnection, keys: Collection[HoldingKey], kept: Sequence[str]) -> None:
+    """Note that nothing is left of holdings, locked before; of their facts those that are named stay."""
+    facts = func.jsonb_build_object(*(part for name in kept for part in (name, holding.c.facts[name])))
+    change = update(holding).where(_AMONG).values(state="purged", facts=facts)
+    await connection.execute(change, _columns(keys))
+
+
 _PAIRS = select(*holding.c, *(column.label(f"copy_{column.name}") for column in copy.c)).join_from(
     holding, copy, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version)
 )
@@ -150,11 +157,12 @@ _PUT_COPY = update(copy).where(
     copy.c.holding == bindparam("of"),
     copy.c.version == bindparam("in_version"),
     copy.c.site == bindparam("on_site"),
+    copy.c.state != CopyState.PURGED,
 )
 
 
 async def put_copies(connection: AsyncConnection, copies: Sequence[tuple[Holding, Copy]]) -> None:
-    """Write down where copies stand now."""
+    """Write down where copies stand now; of one that was purged meanwhile nothing changes."""
     rows = [
         {
             "of": held.id,

@@ -52,7 +52,7 @@ async def open_depot(
     """Open a storage on `folders` or on `buckets`, with nothing in it."""
     await databases.as_superuser(
         """TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox, storage.inbox, storage.work,
-                    storage.journal_head, storage.restore_test"""
+                    storage.journal_head, storage.restore_test, storage.purge_order"""
     )
     opened: list[Depot] = []
 

@@ -1,0 +1,55 @@
+"""Begin to delete: from here on nobody reads, writes, or repairs these versions, and a worker deletes each copy."""
+
+from collections.abc import Sequence
+
+from services.storage.domain.copies import CopyState
+from services.storage.domain.holdings import Holding
+from services.storage.domain.purges import PurgeOrder, PurgeState
+from services.storage.handlers import VERIFY, WRITE, work_key
+from services.storage.queries import holdings, purges
+from shared.messaging.lease import Piece
+from shared.messaging.transaction import Transaction
+from shared.messaging.work import enqueue
+
+PURGE = "purge"
+"""Delete one copy from its site and prove that it is gone; the key is that of the copy."""
+
+COPYING = (WRITE, VERIFY)
+"""Work that would have a copy there again."""
+
+
+async def start_deleting(
+    tx: Transaction, order: PurgeOrder, versions: Sequence[Holding], following: PurgeState
+) -> None:
+    """Have these versions deleted everywhere, and take the order to its next state; all were locked before."""
+    await purges.step(tx.connection, order, following)
+    await holdings.set_states(tx.connection, [(one.id, one.version) for one in versions], "purging")
+    await ask_for_deletions(tx, order, versions)
+
+
+async def ask_for_deletions(tx: Transaction, order: PurgeOrder, versions: Sequence[Holding]) -> int:
+    """Ask for the deletion of each copy that is still there; return how many there are."""
+    copies = await holdings.copies_of_all(tx.connection, versions)
+    left = [
+        work_key(*key, copy.site)
+        for key, found in copies.items()
+        for copy in found
+        if copy.state is not CopyState.PURGED
+    ]
+    await purges.drop_idle(tx.connection, COPYING, left)
+    await enqueue(tx, PURGE, *(Piece(key, owner=str(order.establishment)) for key in left))
+    return len(left)
+
+
+async def release_former(tx: Transaction, stored: Sequence[Holding]) -> None:
+    """Of AIPs stored in a version that was written to replace others, have the others deleted."""
+    newer = {one.id: one.version for one in stored if one.kind == "aip" and one.version > 1}
+    if not newer:
+        return
+    for found in await purges.under_way(tx.connection, newer, PurgeState.REWRITING):
+        order = await purges.find(tx.connection, found.id, lock=True)
+        if order is None or order.state is not PurgeState.REWRITING:
+            continue
+        versions = await purges.versions(tx.connection, order.aip, lock=True)
+        former = [one for one in versions if one.version < newer[order.aip] and one.state != "purged"]
+        await start_deleting(tx, order, former, PurgeState.RELEASING)
