@@ -7,11 +7,12 @@ from functools import partial
 import httpx
 
 from services.data_management.api import router
+from services.data_management.forgetting import FORGET, forget, forget_aips
 from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.settings import DataManagementSettings
 from services.data_management.worker import Cataloguer
 from shared.calls import RoomCalls, RoomUnavailable
-from shared.messages.storage import AipStoredV1
+from shared.messages.storage import AipPurgedV1, AipStoredV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.lease import Lane
 from shared.messaging.transport import Transport
@@ -34,8 +35,14 @@ def build(settings: RoomSettings, own: DataManagementSettings, transport: Transp
         )
         for lane, slots in ((Lane.USUAL, own.catalogue_slots), (Lane.LARGE, STREAMS))
     ]
-    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aips})
-    room = assemble(foundation, router, consumers=[consumer], loops=loops)
+    loops.append(
+        WorkLoop(database, {FORGET: partial(forget, database)}, slots=1, lease_seconds=settings.lease_seconds)
+    )
+    consumers = (
+        Consumer("data_management.take_aip", database, {AipStoredV1: take_aips}),
+        Consumer("data_management.forget", database, {AipPurgedV1: forget_aips}),
+    )
+    room = assemble(foundation, router, consumers=consumers, loops=loops)
     room.app.state.database = database
     return room
 

@@ -125,7 +125,7 @@ async def _load_parts(
 
 def _is_due(message: AipStoredV1, standing: Standing) -> bool:
     stands = standing.get(message.aip_id)
-    return stands is None or stands.version < message.version
+    return stands is None or (stands.version < message.version and not stands.purged)
 
 
 async def _enter(tx: Transaction, found: Sequence[tuple[AipStoredV1, CataloguedAip]], standing: Standing) -> None:

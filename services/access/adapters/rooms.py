@@ -9,6 +9,7 @@ import httpx
 
 from shared.calls import RoomCalls, RoomUnavailable
 from shared.identity.caller import Caller
+from shared.problems import Problem
 
 _BRANCH_PAGE = 200
 
@@ -60,11 +61,22 @@ class Rooms:
         path = f"/storage/v1/aips/{aip_id}/content"
         try:
             async with self._calls.stream("storage", path, caller=caller, headers=headers) as answer:
+                if answer.status_code == 410 and caller is not None:
+                    raise _eliminated()
                 if answer.status_code != 206:
                     raise RoomUnavailable(f"storage: {answer.status_code} for {aip_id}")
                 yield _exactly(answer.aiter_raw(), length)
         except httpx.HTTPError as error:
             raise RoomUnavailable(f"storage: {type(error).__name__}") from error
+
+
+def _eliminated() -> Problem:
+    return Problem(
+        410,
+        "aip_purged",
+        "Cette archive a été éliminée ; ses octets ne sont plus communiqués.",
+        "This archive was eliminated; its bytes are given to nobody any more.",
+    )
 
 
 def _maybe(answer: Any) -> dict[str, Any] | None:  # noqa: ANN401 (JSON is what it is)

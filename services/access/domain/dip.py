@@ -2,6 +2,8 @@
 
 ordered ──► ready ──► expired
 └──────► failed
+
+It expires before its time, or fails, where something that it may hold was eliminated.
 """
 
 import re

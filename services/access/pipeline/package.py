@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +52,15 @@ class Limits:
     room: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a package: binary objects, in their order; units; the AIPs that they are of."""
+
+    objects: dict[UUID, None] = field(default_factory=dict)
+    units: set[UUID] = field(default_factory=set)
+    aips: set[UUID] = field(default_factory=set)
+
+
 class Packer:
     """Writes the entries of a package to an object store, and remembers their digests."""
 
@@ -79,32 +88,39 @@ class Packer:
         await self._writer.write(self._zip.take())
 
 
-async def write_package(dip: Dip, sources: Sources, limits: Limits, writer: ObjectWriter) -> None:
-    """Write the whole package. Raises `CannotPackage`, or `TryAgain` for want of room, and what sources raise."""
+async def write_package(dip: Dip, sources: Sources, limits: Limits, writer: ObjectWriter) -> Contents:
+    """Write the whole package and say what is in it.
+
+    Raises `CannotPackage`, or `TryAgain` for want of room, and what sources raise.
+    """
     packer = Packer(writer)
     await packer.add("LISEZMOI.txt", len(README), _one(README))
-    held: dict[UUID, None] = {}
-    await packer.add("metadata/units.json", 0, _units(dip, sources, limits, held))
-    files = await _files(sources, limits, tuple(held))
+    contents = Contents()
+    await packer.add("metadata/units.json", 0, _units(dip, sources, limits, contents))
+    files = await _files(sources, limits, tuple(contents.objects))
     for file in files:
         await _add_file(packer, sources, file)
     summary = _summary(dip, files)
     await packer.add("dip.json", len(summary), _one(summary))
     await packer.end()
+    return contents
 
 
-async def _units(dip: Dip, sources: Sources, limits: Limits, held: dict[UUID, None]) -> AsyncIterator[bytes]:
-    """Write each unit once; gather the binary objects it holds."""
-    seen: set[str] = set()
+async def _units(dip: Dip, sources: Sources, limits: Limits, contents: Contents) -> AsyncIterator[bytes]:
+    """Write each unit once; gather the binary objects it holds, and its AIP."""
+    seen = contents.units
     for root in dip.units:
         found = False
         async for unit in sources.branch(root):
             found = True
-            if unit["id"] in seen:
+            if UUID(unit["id"]) in seen:
                 continue
             yield (b",\n" if seen else b"[\n") + json.dumps(unit, ensure_ascii=False).encode()
-            seen.add(unit["id"])
-            held.update((UUID(each["id"]), None) for each in unit["objects"] if each["digest"] is not None)
+            seen.add(UUID(unit["id"]))
+            contents.aips.add(UUID(unit["aip_id"]))
+            contents.objects.update(
+                (UUID(each["id"]), None) for each in unit["objects"] if each["digest"] is not None
+            )
             if len(seen) > limits.units:
                 raise CannotPackage(f"more than {limits.units} archive units")
         if not found:

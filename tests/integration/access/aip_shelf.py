@@ -14,6 +14,7 @@ class AipShelf:
         self.ranges: list[str] = []
         self.cut_after: int | None = None
         self.away = False
+        self.eliminated: set[str] = set()
         self.app = FastAPI()
         self.app.get("/storage/v1/aips/{aip_id}/content")(self.give)
 
@@ -22,6 +23,8 @@ class AipShelf:
         self.ranges.append(asked)
         if self.away:
             return Response(status_code=503)
+        if aip_id in self.eliminated:
+            return Response(status_code=410)
         first, last = (int(text) for text in asked.removeprefix("bytes=").split("-"))
         part = self.aips[aip_id][first : last + 1]
         headers = {"Content-Length": str(len(part)), "Content-Range": f"bytes {first}-{last}/*"}

@@ -23,7 +23,6 @@ from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.work import StaleLease, enqueue
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.filesystem_site import FilesystemSite
-from shared.object_store.port import LockMode, Retention
 from shared.object_store.s3_site import S3Site
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot

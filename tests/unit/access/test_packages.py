@@ -76,8 +76,9 @@ class Shelf:
     def hold(self, *objects: UUID, below: int = 0) -> UUID:
         root = uuid4()
         held = [{"id": str(each), "digest": self.objects[each]["sha512"]} for each in objects]
-        units = [{"id": str(root), "title": "Délibération", "objects": held}]
-        units += [{"id": str(uuid5(root, str(n))), "title": "", "objects": []} for n in range(below)]
+        aip = {"aip_id": str(AIP)}
+        units = [{"id": str(root), "title": "Délibération", "objects": held, **aip}]
+        units += [{"id": str(uuid5(root, str(n))), "title": "", "objects": [], **aip} for n in range(below)]
         self.units[root] = units
         return root
 
