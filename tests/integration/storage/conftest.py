@@ -11,6 +11,7 @@ from services.storage.settings import SiteSettings, StorageSettings
 from services.storage.sites import open_sites
 from shared.object_store.filesystem import FilesystemStore
 from tests.integration.storage.depot import Depot
+from tests.integration.storage.purge_desk import PurgeDesk, with_purger
 from tests.servers import Databases, fresh
 
 PLACES = {"a": "Rennes, salle A", "b": "Brest, salle B"}
@@ -77,3 +78,28 @@ async def open_depot(
 async def depot(open_depot: OpenDepot) -> Depot:
     """Storage on two folders."""
     return await open_depot("folders")
+
+
+OpenDesk = Callable[[str], Awaitable[PurgeDesk]]
+
+
+@pytest.fixture
+def desk(depot: Depot) -> PurgeDesk:
+    """A storage on two folders that purges."""
+    return PurgeDesk(depot)
+
+
+@pytest.fixture
+async def open_desk(open_depot: OpenDepot) -> AsyncIterator[OpenDesk]:
+    """Open a storage that purges, on `folders` or on `buckets` of which the purger's keys lift the locks."""
+    opened: list[PurgeDesk] = []
+
+    async def desk(kind: str) -> PurgeDesk:
+        opened.append(PurgeDesk(with_purger(await open_depot(kind))))
+        return opened[-1]
+
+    yield desk
+    for one in opened:
+        for site in one.depot.sites.values():
+            if site.purges is not None:
+                await site.purges.close()

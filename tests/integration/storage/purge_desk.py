@@ -1,6 +1,6 @@
 """What a test of purges does: store AIPs, order one purged, have the work done, look for what is left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.storage.deleting import PURGE
@@ -12,6 +12,7 @@ from shared.clock import now
 from shared.identifiers import new_id
 from shared.messages.admin import PurgeOrderedV1
 from shared.messages.ingest import AipBuiltV1
+from shared.object_store.s3_site import S3Site
 from tests.integration.storage.depot import Depot
 
 
@@ -75,3 +76,13 @@ class PurgeDesk:
     async def left(self, key: str) -> dict[str, int]:
         """How many versions and markers of a key each site still has."""
         return {name: len(await site.store.versions(key)) for name, site in self.depot.sites.items()}
+
+
+def with_purger(depot: Depot) -> Depot:
+    """The same depot, whose purger's keys may lift governance locks."""
+    sites = {}
+    for name, site in depot.sites.items():
+        store = site.store
+        purges = S3Site(store._bucket, purger=True) if isinstance(store, S3Site) else None  # noqa: SLF001
+        sites[name] = replace(site, purges=purges)
+    return replace(depot, sites=sites)
