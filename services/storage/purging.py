@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.storage.deleting import COPYING
+from services.storage.deleting import COPYING, PURGE
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.domain.holdings import CopyKey, Holding
 from services.storage.domain.purges import Obstacle, PurgeOrder, Wait, place
@@ -14,10 +14,10 @@ from services.storage.queries import holdings, purges
 from services.storage.sites import OpenSite
 from shared.clock import now
 from shared.faults import fault_point
-from shared.messaging.lease import Lease
+from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import finish, put_off
+from shared.messaging.work import enqueue, finish
 from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavailable
 from shared.object_store.keeping import SiteStore
 from shared.steps import timed
@@ -89,7 +89,9 @@ class Purger:
         async with self._database.begin() as tx:
             await purges.await_at(tx.connection, order.id, place(holding.version, copy.site), wait)
             if later is not None:
-                await put_off(tx, held, later)
+                # Asked for anew, so that until then it is neither late nor failed.
+                await finish(tx, held)
+                await enqueue(tx, PURGE, Piece(held.key, cause=held.cause, not_before=later, owner=held.owner))
         facts = {"order": str(order.id), "site": copy.site, "key": copy.key, "obstacle": wait.obstacle}
         log.warning("a purge waits", extra=facts)
         if later is None:

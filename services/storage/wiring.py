@@ -6,7 +6,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from services.storage import restore_api
+from services.storage import purge_api, restore_api
 from services.storage.api import Storage, router
 from services.storage.deleting import PURGE
 from services.storage.handlers import (
@@ -120,7 +120,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (router, restore_api.router):
+    for each in (router, restore_api.router, purge_api.router):
         routes.include_router(each)
     return routes
 

@@ -7,14 +7,13 @@ Hands are shared out among the owners of work (`shared.messaging.turns`), and ea
        └── where hands are free ───┼─┘
                   │                │
                   └── postpone ────┤  (failure of the world: later, without limit)
-                  └── put_off ─────┤  (nothing can be done before a known moment)
                   └── move ────────┤  (to the hands of another lane)
                   └── lease runs out (the worker died or hangs): epoch + 1 for whoever takes it next
 
 An operator may have any of it begin anew, or be leased to nobody (`shared.messaging.interventions`).
 
-A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish`, `move`, `note`, `postpone`
-and `put_off` raise `StaleLease`, which rolls its transaction back.
+A worker whose epoch is no longer the row's can record nothing: `confirm`, `finish`, `move`, `note` and `postpone`
+raise `StaleLease`, which rolls its transaction back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -122,13 +121,6 @@ _POSTPONE = (
         not_before=func.clock_timestamp() + _seconds("delay_seconds"),
         last_error=bindparam("reason"),
     )
-    .returning(work.c.id)
-)
-
-_PUT_OFF = (
-    update(work)
-    .where(_OURS)
-    .values(leased_until=None, attempts=0, not_before=bindparam("moment"), last_error=None)
     .returning(work.c.id)
 )
 
@@ -299,15 +291,6 @@ async def postpone(tx: Transaction, held: Lease, reason: str) -> None:
     delay = BACKOFF_SECONDS[min(held.attempts, len(BACKOFF_SECONDS)) - 1]
     values = {**_named(held), "delay_seconds": delay, "reason": reason[:500]}
     if (await tx.connection.execute(_POSTPONE, values)).one_or_none() is None:
-        raise StaleLease(f"{held.kind} {held.key}")
-
-
-async def put_off(tx: Transaction, held: Lease, until: datetime) -> None:
-    """Give the work back until a moment before which nothing can be done: it is due then, and has not failed.
-
-    Raises `StaleLease` when it is no longer ours.
-    """
-    if (await tx.connection.execute(_PUT_OFF, {**_named(held), "moment": until})).one_or_none() is None:
         raise StaleLease(f"{held.kind} {held.key}")
 
 
