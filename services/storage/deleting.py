@@ -7,6 +7,7 @@ from services.storage.domain.holdings import Holding
 from services.storage.domain.purges import PurgeOrder, PurgeState
 from services.storage.handlers import VERIFY, WRITE, work_key
 from services.storage.queries import holdings, purges
+from shared.messages.data_management import AipCataloguedV1
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
@@ -41,9 +42,12 @@ async def ask_for_deletions(tx: Transaction, order: PurgeOrder, versions: Sequen
     return len(left)
 
 
-async def release_former(tx: Transaction, stored: Sequence[Holding]) -> None:
-    """Of AIPs stored in a version that was written to replace others, have the others deleted."""
-    newer = {one.id: one.version for one in stored if one.kind == "aip" and one.version > 1}
+async def release_former(tx: Transaction, messages: Sequence[AipCataloguedV1]) -> None:
+    """Of AIPs catalogued in a version that was written to replace others, have the others deleted.
+
+    Not as soon as that version is stored: until the catalogue tells of it, everybody reads the one before.
+    """
+    newer = {one.aip_id: one.version for one in messages if one.version > 1}
     if not newer:
         return
     for found in await purges.under_way(tx.connection, newer, PurgeState.REWRITING):

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.storage.deleting import release_former
 from services.storage.domain.copies import Copy, is_stored
 from services.storage.domain.holdings import Holding, HoldingKey
 from services.storage.handlers import VERIFY, WRITE
@@ -78,7 +77,6 @@ async def _conclude(
         tx.journal(_stored_line(one, len(on_sites)))
         if one.kind == "aip":
             tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id, one.version])
-    await release_former(tx, stored)
 
 
 def _everywhere(copies: Sequence[Copy]) -> bool:

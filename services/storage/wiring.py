@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from services.storage import purge_api, restore_api
 from services.storage.api import Storage, router
-from services.storage.deleting import PURGE
+from services.storage.deleting import PURGE, release_former
 from services.storage.handlers import (
     FETCH,
     VERIFY,
@@ -36,6 +36,7 @@ from shared.messages.admin import (
     ProfileReferenceV1,
     PurgeOrderedV1,
 )
+from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
@@ -83,6 +84,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
             # Nothing here rewrites AIPs yet: an order on some units of one is a dead letter that says so.
             Consumer("storage.purge", database, {PurgeOrderedV1: take_orders(rewrites=False)}),
+            Consumer("storage.release", database, {AipCataloguedV1: release_former}),
         ),
         # Apart, so that a site that hangs in writing never keeps another's copies from being read back, nor large
         # copies the small ones.

@@ -35,6 +35,7 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.keep_profiles": (ProfilePublishedV1,),
     "storage.keep_profiles": (ProfilePublishedV1,),
     "storage.purge": (PurgeOrderedV1,),
+    "storage.release": (AipCataloguedV1,),
     "data_management.forget": (AipPurgedV1,),
     "access.forget": (AipPurgedV1,),
     "ingest.forget": (AipPurgedV1,),

@@ -51,14 +51,17 @@ class Rooms:
 
     @asynccontextmanager
     async def content(
-        self, aip_id: UUID, offset: int, length: int, caller: Caller | None = None
+        self, aip_id: UUID, version: int | None, offset: int, length: int, caller: Caller | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open a range of an AIP; whoever reads it gets exactly `length` bytes, or `RoomUnavailable`."""
+        """Open a range of a version of an AIP; whoever reads it gets exactly `length` bytes, or `RoomUnavailable`.
+
+        `version` is None where a data management of the release before did not tell it.
+        """
         if length == 0:
             yield _nothing()
             return
         headers = {"Range": f"bytes={offset}-{offset + length - 1}", "Accept-Encoding": "identity"}
-        path = f"/storage/v1/aips/{aip_id}/content"
+        path = f"/storage/v1/aips/{aip_id}/content{'' if version is None else f'?version={version}'}"
         try:
             async with self._calls.stream("storage", path, caller=caller, headers=headers) as answer:
                 if answer.status_code == 410 and caller is not None:

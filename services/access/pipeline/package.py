@@ -36,11 +36,11 @@ class CannotPackage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where a package's parts come from: a unit with all below it, an object, a range of an AIP."""
+    """Where a package's parts come from: a unit with all below it, an object, a range of an AIP's version."""
 
     branch: Callable[[UUID], AsyncIterator[dict[str, Any]]]
     data_object: Callable[[UUID], Awaitable[dict[str, Any] | None]]
-    content: Callable[[UUID, int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+    content: Callable[[UUID, int | None, int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ async def _files(sources: Sources, limits: Limits, held: tuple[UUID, ...]) -> li
             DipFile(
                 object_id=object_id,
                 aip_id=aip_id,
+                version=found.get("aip_version"),
                 offset=found["offset"],
                 size=found["size"],
                 sha512=found["sha512"],
@@ -158,7 +159,7 @@ async def _files(sources: Sources, limits: Limits, held: tuple[UUID, ...]) -> li
 
 
 async def _add_file(packer: Packer, sources: Sources, file: DipFile) -> None:
-    async with sources.content(file.aip_id, file.offset, file.size) as chunks:
+    async with sources.content(file.aip_id, file.version, file.offset, file.size) as chunks:
         found = await packer.add(file.name, file.size, chunks)
     if found != file.sha512:
         raise CannotPackage(f"object {file.object_id}: the bytes read are not those archived")

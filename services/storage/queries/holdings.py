@@ -87,9 +87,18 @@ _PAIRS = select(*holding.c, *(column.label(f"copy_{column.name}") for column in 
     holding, copy, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version)
 )
 
-_NEWEST_WITH_COPIES = _PAIRS.where(
+# One that is still being stored, or was refused, stands for nothing while there is another.
+_UNFINISHED = holding.c.state.in_(("storing", "refused"))
+_STANDING = (
+    select(holding.c.version)
+    .where(holding.c.id == bindparam("of"))
+    .order_by(_UNFINISHED, holding.c.version.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_WITH_COPIES = _PAIRS.where(
     holding.c.id == bindparam("of"),
-    holding.c.version == select(func.max(holding.c.version)).where(holding.c.id == bindparam("of")).scalar_subquery(),
+    holding.c.version == func.coalesce(bindparam("wanted", type_=Integer), _STANDING),
 ).order_by(copy.c.site)
 
 _SUBJECTS = _PAIRS.where(
@@ -119,9 +128,11 @@ def _pair(row: RowMapping) -> tuple[Holding, Copy]:
     return held, _copy(held, {name.removeprefix("copy_"): value for name, value in row.items()})
 
 
-async def newest_with_copies(connection: AsyncConnection, holding_id: UUID) -> tuple[Holding, list[Copy]] | None:
-    """Return the newest version of a holding with its copies by site, in one question."""
-    rows = (await connection.execute(_NEWEST_WITH_COPIES, {"of": holding_id})).mappings().all()
+async def with_copies(
+    connection: AsyncConnection, holding_id: UUID, version: int | None = None
+) -> tuple[Holding, list[Copy]] | None:
+    """Return a version of a holding (None: the newest that stands) with its copies by site, in one question."""
+    rows = (await connection.execute(_WITH_COPIES, {"of": holding_id, "wanted": version})).mappings().all()
     if not rows:
         return None
     held, _ = _pair(rows[0])

@@ -12,6 +12,7 @@ class AipShelf:
     def __init__(self) -> None:
         self.aips: dict[str, bytes] = {}
         self.ranges: list[str] = []
+        self.versions: list[str] = []
         self.cut_after: int | None = None
         self.away = False
         self.eliminated: set[str] = set()
@@ -21,6 +22,7 @@ class AipShelf:
     async def give(self, request: Request, aip_id: str) -> Response:
         asked = request.headers["range"]
         self.ranges.append(asked)
+        self.versions.append(request.query_params["version"])
         if self.away:
             return Response(status_code=503)
         if aip_id in self.eliminated:

@@ -204,3 +204,13 @@ async def test_bytes_that_storage_gives_no_more_are_gone_not_missing(house: Hous
         answer = await reader.get(f"/access/v1/objects/{gone.object_id('pdf')}/content")
 
     assert (answer.status_code, answer.json()["code"]) == (410, "aip_purged")
+
+
+async def test_bytes_are_asked_for_in_the_version_that_the_catalogue_speaks_of(house: House) -> None:
+    partly = await deposited(house)
+    await house.keep(Catalogue(partly.message.model_copy(update={"version": 2}), partly.content), BYTES)
+
+    async with house.seen_by(Role.READER, partly.message.establishment) as reader:
+        answer = await reader.get(f"/access/v1/objects/{partly.object_id('pdf')}/content")
+
+    assert (answer.content, house.shelf.versions) == (BYTES, ["2"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from services.storage.deleting import PURGE
+from services.storage.deleting import PURGE, release_former
 from services.storage.domain.keys import aip_key
 from services.storage.domain.purges import PurgeState
 from services.storage.handlers import WRITE, work_key
@@ -16,6 +16,7 @@ from services.storage.queries import holdings
 from shared.checksums import sha512_of
 from shared.identifiers import new_id
 from shared.messages.admin import PurgeOrderedV1
+from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import AipPurgedV1, AipStoredV1
 from shared.messaging.lease import Lease, Piece
@@ -64,6 +65,47 @@ async def rewritten(desk: PurgeDesk, message: AipBuiltV1) -> PurgeOrderedV1:
     return order
 
 
+async def catalogued(desk: PurgeDesk, message: AipBuiltV1, version: int) -> None:
+    told = AipCataloguedV1(
+        aip_id=message.aip_id,
+        transfer_id=message.transfer_id,
+        establishment=message.establishment,
+        version=version,
+        units=1,
+        objects=1,
+    )
+    async with desk.depot.database.begin() as tx:
+        await release_former(tx, [told, told.model_copy(update={"aip_id": new_id(), "version": 1})])
+
+
+async def test_the_version_before_is_read_until_the_other_is_catalogued(desk: PurgeDesk) -> None:
+    message = await desk.stored()
+    await rewritten(desk, message)
+    async with desk.depot.database.reading() as connection:
+        before = await holdings.with_copies(connection, message.aip_id)
+    await desk.depot.work_off()
+    async with desk.depot.database.reading() as connection:
+        after = await holdings.with_copies(connection, message.aip_id)
+        asked = await holdings.with_copies(connection, message.aip_id, 1)
+
+    assert [found[0].version for found in (before, after, asked) if found] == [1, 2, 1]
+    assert asked is not None
+    assert asked[0].state == "stored"
+
+
+async def test_news_of_a_catalogue_told_again_releases_nothing_more(desk: PurgeDesk) -> None:
+    message = await desk.stored()
+    await catalogued(desk, message, 1)
+    order = await rewritten(desk, message)
+    await desk.depot.work_off()
+    await catalogued(desk, message, 2)
+    await desk.work_off()
+    await catalogued(desk, message, 2)
+
+    assert (await desk.row(order)).state is PurgeState.DONE
+    assert (await desk.depot.holding(message.aip_id)).state == "stored"
+
+
 async def test_nothing_is_deleted_before_what_remains_stands_everywhere(desk: PurgeDesk) -> None:
     message = await desk.stored()
     order = await rewritten(desk, message)
@@ -73,6 +115,10 @@ async def test_nothing_is_deleted_before_what_remains_stands_everywhere(desk: Pu
     assert (await desk.row(order)).state is PurgeState.REWRITING
     assert await desk.depot.lease(PURGE) == []
     await desk.depot.verify()
+
+    assert (await desk.row(order)).state is PurgeState.REWRITING
+    assert await desk.depot.lease(PURGE) == []
+    await catalogued(desk, message, 2)
 
     assert (await desk.row(order)).state is PurgeState.RELEASING
     assert sorted(held.key for held in await desk.depot.lease(PURGE)) == [
@@ -86,6 +132,7 @@ async def test_what_remains_stays_and_the_version_before_is_gone(desk: PurgeDesk
     former = (await desk.depot.holding(message.aip_id)).key
     order = await rewritten(desk, message)
     await desk.depot.work_off()
+    await catalogued(desk, message, 2)
     await desk.work_off()
 
     (told,) = await desk.depot.told(AipPurgedV1)
@@ -102,6 +149,7 @@ async def test_a_second_purge_of_what_remains_is_another_order(desk: PurgeDesk) 
     message = await desk.stored()
     await rewritten(desk, message)
     await desk.depot.work_off()
+    await catalogued(desk, message, 2)
     await desk.work_off()
 
     order = await desk.purged(message)

@@ -69,3 +69,13 @@ async def test_bytes_of_an_eliminated_aip_are_gone_and_its_copy_map_is_not(desk:
     assert (content.status_code, content.json()["code"]) == (410, "aip_purged")
     assert (copies.status_code, copies.json()["state"]) == (200, "purged")
     assert {copy["state"] for copy in copies.json()["copies"]} == {"purged"}
+
+
+@pytest.mark.parametrize(("version", "status"), [("1", 200), ("2", 404), ("0", 422), ("x", 422)])
+async def test_bytes_are_given_in_the_version_that_is_asked_for(desk: PurgeDesk, version: str, status: int) -> None:
+    message = await desk.stored()
+
+    path = f"/aips/{message.aip_id}/content?version={version}"
+    answer = await asked(desk.depot, path, Role.READER, message.establishment)
+
+    assert answer.status_code == status
