@@ -10,7 +10,7 @@ from services.data_management.api import router
 from services.data_management.forgetting import FORGET, forget, forget_aips
 from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.settings import DataManagementSettings
-from services.data_management.worker import Cataloguer
+from services.data_management.worker import CatalogueGone, Cataloguer
 from shared.calls import RoomCalls, RoomUnavailable
 from shared.messages.storage import AipPurgedV1, AipStoredV1
 from shared.messaging.consumer import Consumer
@@ -49,12 +49,17 @@ def build(settings: RoomSettings, own: DataManagementSettings, transport: Transp
 
 @asynccontextmanager
 async def fetch_catalogue(calls: RoomCalls, message: AipStoredV1) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Open the catalogue of an AIP where storage keeps it; raises `RoomUnavailable` when it cannot be had."""
+    """Open the catalogue of an AIP where storage keeps it.
+
+    Raises `RoomUnavailable` when it cannot be had, `CatalogueGone` when it never will again.
+    """
     first = message.catalogue.offset
     last = first + message.catalogue.length - 1
     path = f"/storage/v1/aips/{message.aip_id}/content?version={message.version}"
     try:
         async with calls.stream("storage", path, headers={"Range": f"bytes={first}-{last}"}) as answer:
+            if answer.status_code == 410:
+                raise CatalogueGone(f"aip {message.aip_id}, version {message.version}")
             if answer.status_code != 206:
                 raise RoomUnavailable(f"storage: {answer.status_code} for the catalogue of {message.aip_id}")
             yield answer.aiter_raw()

@@ -1,6 +1,7 @@
 """Begin to delete: from here on nobody reads, writes, or repairs these versions, and a worker deletes each copy."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from services.storage.domain.copies import CopyState
 from services.storage.domain.holdings import Holding
@@ -14,6 +15,9 @@ from shared.messaging.work import enqueue
 
 PURGE = "purge"
 """Delete one copy from its site and prove that it is gone; the key is that of the copy."""
+
+REWRITE = "rewrite"
+"""Write the version of an AIP that is to replace it; the key is the order, the payload names it whole."""
 
 COPYING = (WRITE, VERIFY)
 """Work that would have a copy there again."""
@@ -40,6 +44,18 @@ async def ask_for_deletions(tx: Transaction, order: PurgeOrder, versions: Sequen
     await purges.drop_idle(tx.connection, COPYING, left)
     await enqueue(tx, PURGE, *(Piece(key, owner=str(order.establishment)) for key in left))
     return len(left)
+
+
+async def ask_to_rewrite(tx: Transaction, order: PurgeOrder, cause: UUID | None) -> None:
+    """Have the version written that is to replace an AIP."""
+    piece = Piece(str(order.id), {"order": dict(order.ordered)}, cause, owner=str(order.establishment))
+    await enqueue(tx, REWRITE, piece)
+
+
+async def rewrite_again(tx: Transaction, refused: Holding, cause: UUID | None) -> None:
+    """Where a version was refused that was to replace an AIP, have another written."""
+    for order in await purges.under_way(tx.connection, [refused.id], PurgeState.REWRITING):
+        await ask_to_rewrite(tx, order, cause)
 
 
 async def release_former(tx: Transaction, messages: Sequence[AipCataloguedV1]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.storage.deleting import start_deleting
+from services.storage.deleting import ask_to_rewrite, start_deleting
 from services.storage.domain.copies import Copy
 from services.storage.domain.holdings import Holding
 from services.storage.domain.purges import (
@@ -30,9 +30,6 @@ from shared.object_store.errors import NoSuchObject, StoreUnavailable
 
 BEGIN = "begin_purge"
 """Look whether anything holds an order up, and begin it; the key is the order."""
-
-REWRITE = "rewrite"
-"""Write the version of an AIP that is to replace it; the key is the order, the payload names it whole."""
 
 STANDING = ("stored", "damaged")
 """States of an AIP that can be purged; one that is being stored has to be whole first."""
@@ -100,8 +97,7 @@ class Beginner:
     async def _begin(self, tx: Transaction, order: PurgeOrder, held: Lease) -> None:
         if order.units:
             await purges.step(tx.connection, order, PurgeState.REWRITING)
-            piece = Piece(str(order.id), {"order": dict(order.ordered)}, held.cause, owner=held.owner)
-            await enqueue(tx, REWRITE, piece)
+            await ask_to_rewrite(tx, order, held.cause)
         else:
             versions = await purges.versions(tx.connection, order.aip, lock=True)
             standing = [one for one in versions if one.state != "purged"]

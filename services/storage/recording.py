@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.storage.deleting import rewrite_again
 from services.storage.domain.copies import Copy, is_stored
 from services.storage.domain.holdings import Holding, HoldingKey
 from services.storage.handlers import VERIFY, WRITE
@@ -127,6 +128,7 @@ async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) ->
     if key not in locked or locked[key].state != "storing":
         return
     await holdings.set_states(tx.connection, [key], "refused")
+    await rewrite_again(tx, holding, held.cause)
     told = AipStorageRefusedV1(
         aip_id=holding.id,
         transfer_id=UUID(holding.facts["transfer_id"]),

@@ -75,6 +75,14 @@ async def test_the_list_is_in_the_order_of_keys_and_goes_on_from_any(site: SiteS
     assert [one.key async for one in site.listed(f"{top}/a")] == keys[:3]
 
 
+async def test_what_was_put_over_is_an_older_version(site: SiteStore) -> None:
+    await site.put(key := a_key(), b"first")
+    await site.put_over(key, slowly(b"second!"), size=7, sha512=sha512_of(b"second!"))
+    await site.put(f"{key}.other", b"another's")
+
+    assert [(one.key, one.size, one.newest) for one in await site.versions(key)] == [(key, 7, True), (key, 5, False)]
+
+
 async def test_a_purge_leaves_nothing(site: SiteStore) -> None:
     await site.put(key := a_key(), b"first")
     await site.put_over(key, slowly(b"second"), size=6, sha512=sha512_of(b"second"))

@@ -1,6 +1,8 @@
 """What was purged leaves the catalogue and its index; identifiers stay, and say by which order (LIF-07)."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
@@ -10,12 +12,12 @@ from services.data_management import tables
 from services.data_management.forgetting import FORGET, forget, forget_aips
 from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.queries.scope import look_within
-from services.data_management.worker import Cataloguer
+from services.data_management.worker import CatalogueGone, Cataloguer
 from shared.clock import now
 from shared.database.plumbing import outbox
 from shared.identifiers import new_id
 from shared.identity.rights import Role
-from shared.messages.storage import AipPurgedV1
+from shared.messages.storage import AipPurgedV1, AipStoredV1
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
@@ -130,6 +132,25 @@ async def test_a_catalogue_that_comes_late_brings_nothing_back(database: RoomDat
     for held in await lease(database, [CATALOGUE], 5):
         await Cataloguer(database, gone.fetch()).catalogue(held)
 
+    assert await contents(database, gone) == [0, 0, 0, 0]
+
+
+async def test_a_catalogue_that_storage_gives_no_more_is_not_waited_for(database: RoomDatabase) -> None:
+    gone = a_deposit()
+
+    @asynccontextmanager
+    async def refused(message: AipStoredV1) -> AsyncIterator[AsyncIterator[bytes]]:
+        if message.aip_id == gone.message.aip_id:
+            raise CatalogueGone(str(message.aip_id))
+        async with gone.fetch()(message) as chunks:
+            yield chunks
+
+    async with database.begin() as tx:
+        await take_aips(tx, [gone.message])
+    (held,) = await lease(database, [CATALOGUE], 1)
+    await Cataloguer(database, refused).catalogue(held)
+
+    assert await lease(database, [CATALOGUE], 1, seconds=0) == []
     assert await contents(database, gone) == [0, 0, 0, 0]
 
 

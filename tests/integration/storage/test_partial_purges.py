@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from services.storage.deleting import PURGE, release_former
+from services.storage.deleting import PURGE, REWRITE, release_former
 from services.storage.domain.keys import aip_key
 from services.storage.domain.purges import PurgeState
 from services.storage.handlers import WRITE, work_key
-from services.storage.purge_orders import REWRITE
 from services.storage.queries import holdings
 from shared.checksums import sha512_of
 from shared.identifiers import new_id
@@ -21,7 +20,7 @@ from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import AipPurgedV1, AipStoredV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.work import enqueue, finish
-from tests.integration.storage.depot import Depot
+from tests.integration.storage.depot import Depot, spoil
 from tests.integration.storage.purge_desk import PurgeDesk, an_order
 
 pytestmark = pytest.mark.integration
@@ -143,6 +142,23 @@ async def test_what_remains_stays_and_the_version_before_is_gone(desk: PurgeDesk
     assert [len(await desk.depot.kept(site, remains.key)) for site in "ab"] == [remains.size, remains.size]
     assert [one.version for one in await desk.depot.told(AipStoredV1)] == [1, 2]
     assert (await desk.row(order)).state is PurgeState.DONE
+
+
+async def test_a_version_that_was_spoiled_in_staging_is_written_again(desk: PurgeDesk) -> None:
+    message = await desk.stored()
+    order = await rewritten(desk, message)
+    staged = desk.depot.staging.path_of(f"aips/{message.aip_id}-v2")
+    assert staged is not None
+    spoil(staged)
+    await desk.depot.work_off()
+
+    (again,) = await desk.depot.lease(REWRITE)
+
+    assert (again.key, again.payload["order"]["order_id"]) == (str(order.order_id), str(order.order_id))
+    async with desk.depot.database.reading() as connection:
+        standing = await holdings.with_copies(connection, message.aip_id)
+    assert standing is not None
+    assert (standing[0].version, standing[0].state) == (1, "stored")
 
 
 async def test_a_second_purge_of_what_remains_is_another_order(desk: PurgeDesk) -> None:
