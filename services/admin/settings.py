@@ -40,7 +40,7 @@ class AdminSettings(BaseSettings):
     """Certificates (PEM) of authorities that receivers are believed by, beside the public ones."""
 
     webhook_slots: int = Field(default=32, ge=1, le=256)
-    """Webhooks on their way at once in each process, one an endpoint; a quarter more to endpoints that fail."""
+    """Webhooks on their way at once in each process, one an endpoint; a quarter more where they fail or are slow."""
 
     webhook_log_days: int = Field(default=30, ge=1, le=3650)
     """How long a delivery that has ended is shown, and may be replayed."""

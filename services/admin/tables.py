@@ -157,10 +157,14 @@ webhook = Table(
     Column("former_until", DateTime(timezone=True)),
     Column("failing_since", DateTime(timezone=True)),
     Column("rests_until", DateTime(timezone=True)),
+    Column("prompt_owed", Integer, nullable=False, server_default="0"),
+    Column("removed_at", DateTime(timezone=True)),
     _since("created_at"),
     _since("changed_at"),
 )
-"""Endpoints of clients; no establishments stands for all that their client's mandates cover."""
+"""Endpoints of clients; no establishments stands for all that their client's mandates cover.
+
+One with a `removed_at` is there for the log of its deliveries alone, until that is removed too."""
 
 webhook_delivery = Table(
     "webhook_delivery",
@@ -175,11 +179,13 @@ webhook_delivery = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("attempts", JSONB, nullable=False, server_default="[]"),
     _since("created_at"),
+    _since("asked_at"),
     _since("next_at"),
     Column("ended_at", DateTime(timezone=True)),
     Column("trace", Text),
 )
-"""One event for one endpoint; `message` is what its receiver knows it by."""
+"""One event for one endpoint; `message` is what its receiver knows it by, `asked_at` when it was last asked for."""
+
 profile = Table(
     "profile",
     METADATA,

@@ -8,7 +8,9 @@ from services.admin.domain.webhook import Delivery, Endpoint
 from services.admin.schemas import Body, Reference
 from shared.clock import now, rfc3339
 
-Subscribed = Literal["transfer.acknowledged", "transfer.accepted", "transfer.rejected", "transfer.decision_due"]
+Subscribed = Literal[
+    "transfer.acknowledged", "transfer.accepted", "transfer.rejected", "transfer.decision_due", "aip.restore_tested"
+]
 Events = Annotated[tuple[Subscribed, ...], Field(min_length=1, max_length=20)]
 Places = Annotated[tuple[Reference, ...], Field(min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]

@@ -11,7 +11,7 @@ from services.admin.api import deliveries, routes, webhooks
 from services.admin.api.door import TokenDoor
 from services.admin.api.webhooks import Doorstep
 from services.admin.bootstrap import first_client
-from services.admin.chores import forget_deliveries, seal_again
+from services.admin.chores import forget_deliveries, forget_former_secrets, forget_removed, give_up, seal_again
 from services.admin.handlers.announcing import DELIVER, RETRY, announce
 from services.admin.measures import MEASURES
 from services.admin.profile_trial import Trials
@@ -22,6 +22,7 @@ from services.admin.worker import Courier
 from shared.dependencies import Dependency
 from shared.limits import Rate
 from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messages.storage import RestoreTestedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.transport import Transport
@@ -31,7 +32,7 @@ from shared.room import Foundation, Room, assemble, lay
 from shared.settings import RoomSettings
 
 FAILING_SHARE = 4
-"""Endpoints that fail have one hand for so many of the others'."""
+"""Endpoints that fail, or are slow, have one hand for so many of the others'."""
 
 
 def build(settings: RoomSettings, own: AdminSettings, transport: Transport | None = None) -> Room:
@@ -61,6 +62,7 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
                     TransferCompletedV1: told,
                     SipRejectedV1: told,
                     DecisionRemindedV1: told,
+                    RestoreTestedV1: told,
                 },
             ),
         ),
@@ -71,6 +73,9 @@ def build(settings: RoomSettings, own: AdminSettings, transport: Transport | Non
     kept = timedelta(days=own.webhook_log_days)
     chores = (
         Chore("webhook deliveries", partial(forget_deliveries, kept)),
+        Chore("removed webhooks", forget_removed),
+        Chore("webhook deliveries that waited for too long", give_up),
+        Chore("former webhook secrets", forget_former_secrets),
         Chore("webhook secrets", partial(seal_again, seal)),
     )
     return replace(room, chores=chores)

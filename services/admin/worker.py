@@ -19,10 +19,11 @@ from services.admin.domain.webhook import (
     Endpoint,
     State,
     may_hear,
-    wait_after,
+    owed_after,
+    wait_of,
 )
 from services.admin.handlers.announcing import lane_of, turn_of
-from services.admin.handlers.journal import event
+from services.admin.handlers.endings import ACTOR, ended
 from services.admin.handlers.webhooks import disable
 from services.admin.queries import clients, deliveries, webhooks
 from services.admin.webhook_secrets import WebhookSeal
@@ -32,11 +33,9 @@ from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
 from shared.tracing import context_of, spanning, untraced
 
-ACTOR = "room:admin"
 AGENT = "Chartrier-Webhooks/1"
 
 ATTEMPTS = Counter("chartrier_webhook_attempts", "Attempts to deliver a webhook", ("outcome",))
-ENDED = Counter("chartrier_webhook_deliveries", "Deliveries of webhooks that ended", ("state",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +103,23 @@ class Courier:
             # Disabled meanwhile, it has failed already with all that was pending.
             if due.endpoint.state is State.ENABLED:
                 await deliveries.record(tx.connection, due.delivery, None, DeliveryState.WITHDRAWN)
-                ENDED.labels(DeliveryState.WITHDRAWN).inc()
+                ended(tx, due.delivery, DeliveryState.WITHDRAWN)
             return due.endpoint
         ATTEMPTS.labels("delivered" if answer.delivered else "failed").inc()
-        wait = None if answer.gone else wait_after(due.delivery.tries + 1, answer.wait)
+        wait = None if answer.gone else wait_of(due.delivery, now(), answer.wait)
         state = _state(due.endpoint, answer, wait)
         await deliveries.record(tx.connection, due.delivery, _attempt(answer), state, wait)
         if state is not DeliveryState.PENDING:
-            ENDED.labels(state).inc()
-        if state is DeliveryState.FAILED:
-            _journal_failure(tx, due)
+            ended(tx, due.delivery, state)
         return await self._weigh(tx, due.endpoint, answer)
 
     async def _weigh(self, tx: Transaction, endpoint: Endpoint, answer: Answer) -> Endpoint:
         at = now()
         since = None if answer.delivered else endpoint.failing_since or at
         rests = None if answer.rest is None else at + answer.rest
-        await webhooks.note_health(tx.connection, endpoint.id, since, rests)
-        weighed = replace(endpoint, failing_since=since, rests_until=rests)
+        owed = owed_after(endpoint.prompt_owed, slow=answer.slow, delivered=answer.delivered)
+        weighed = replace(endpoint, failing_since=since, rests_until=rests, prompt_owed=owed)
+        await webhooks.note_health(tx.connection, weighed)
         if endpoint.state is State.DISABLED:
             return weighed
         if answer.gone:
@@ -152,12 +150,6 @@ def _attempt(answer: Answer) -> Mapping[str, Any]:
         "reason": answer.reason,
         "seconds": round(answer.seconds, 3),
     }
-
-
-def _journal_failure(tx: Transaction, due: Due) -> None:
-    details: dict[str, str | int] = {"delivery": str(due.delivery.id), "event": due.delivery.event.value}
-    told = event("webhook.delivery_failed", ACTOR, f"webhook:{due.endpoint.id}", due.delivery.establishment, details)
-    tx.journal(told.model_copy(update={"outcome": "ko"}))
 
 
 async def _queue(tx: Transaction, endpoint: Endpoint) -> None:

@@ -15,7 +15,7 @@ from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command,
 from services.storage.domain.copies import CopyState
 from services.storage.queries import amounts
 from services.storage.settings import SiteSettings, StorageSettings
-from services.storage.sites import OpenSite, bucket_of, open_sites
+from services.storage.sites import OpenSite, bucket_of, open_sites, purgers_bucket_of
 from services.storage.space import site_spaces
 from shared.configuration import read
 from shared.messages.journal import JournalLineV1
@@ -154,7 +154,7 @@ async def _examined(declared: SiteSettings) -> list[Check]:
     try:
         if declared.path is not None and declared.kind == "filesystem":
             return await _in_time(partial(examine_folder, Path(declared.path)))
-        return await _in_time(partial(examine_bucket, bucket_of(declared)))
+        return await _in_time(partial(examine_bucket, bucket_of(declared), purgers_bucket_of(declared)))
     except TimeoutError:
         return [Check("there", ok=False, said=f"no answer within {PATIENCE_SECONDS:.0f} s")]
 

@@ -10,7 +10,6 @@ from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
-from shared.steps import timed
 
 FORGET = "forget"
 """Take out of the catalogue what an order purged; the key is the order."""
@@ -28,13 +27,12 @@ async def forget_aips(tx: Transaction, messages: Sequence[AipPurgedV1]) -> None:
 async def forget(database: RoomDatabase, held: Lease) -> None:
     """Take out what an order purged. Raises `TryAgain` until the version that remains is catalogued."""
     message = AipPurgedV1.model_validate(held.payload)
-    with timed("data_management", "forget"):
-        async with database.begin() as tx:
-            await look_within(tx.connection, [message.establishment])
-            units = await _take_out(tx, message)
-            if units is not None:
-                tx.journal(_line(message, units))
-            await finish(tx, held)
+    async with database.begin() as tx:
+        await look_within(tx.connection, [message.establishment])
+        units = await _take_out(tx, message)
+        if units is not None:
+            tx.journal(_line(message, units))
+        await finish(tx, held)
 
 
 async def _take_out(tx: Transaction, message: AipPurgedV1) -> int | None:

@@ -56,7 +56,7 @@ def take_aips(sites: Sequence[str]) -> Handle:
         for message in messages:
             firsts.setdefault(message.aip_id, message)
         arrivals = [Arrival(_aip_values(message, 1), message.message_id) for message in firsts.values()]
-        taken = await _take(tx, arrivals, sites)
+        taken = await take_in(tx, arrivals, sites)
         for message in messages:
             if firsts[message.aip_id] is not message or (message.aip_id, 1) not in taken:
                 await _take_again(tx, message, sites)
@@ -73,7 +73,7 @@ async def _take_again(tx: Transaction, message: AipBuiltV1, sites: Sequence[str]
     if known is None or known.sha512 != message.sha512:
         raise Rejected(f"AIP {message.aip_id} was announced before with other bytes")
     if known.state == "refused":
-        await _take(tx, [Arrival(_aip_values(message, known.version + 1), message.message_id)], sites)
+        await take_in(tx, [Arrival(_aip_values(message, known.version + 1), message.message_id)], sites)
 
 
 def _aip_values(message: AipBuiltV1, version: int) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def take_agreements(sites: Sequence[str]) -> Handle:
     """Return the handler that keeps each version of an agreement as a record."""
 
     async def handle(tx: Transaction, messages: Sequence[AgreementPublishedV1]) -> None:
-        await _take(tx, [_agreement_record(message) for message in messages], sites)
+        await take_in(tx, [_agreement_record(message) for message in messages], sites)
 
     return handle
 
@@ -105,14 +105,14 @@ def take_agreements(sites: Sequence[str]) -> Handle:
 def _agreement_record(message: AgreementPublishedV1) -> Arrival:
     agreement = message.agreement
     key = record_key(agreement.establishment, "agreement", agreement.id, agreement.version)
-    return _record(message, (agreement.id, agreement.version, agreement.establishment, key))
+    return record(message, (agreement.id, agreement.version, agreement.establishment, key))
 
 
 def take_organisations(sites: Sequence[str]) -> Handle:
     """Return the handler that keeps each version of an organisation as a record."""
 
     async def handle(tx: Transaction, messages: Sequence[OrganisationChangedV1]) -> None:
-        await _take(tx, [_organisation_record(message) for message in messages], sites)
+        await take_in(tx, [_organisation_record(message) for message in messages], sites)
 
     return handle
 
@@ -121,7 +121,7 @@ def _organisation_record(message: OrganisationChangedV1) -> Arrival:
     # An establishment leaves with its own records; the other organisations are the platform's.
     owner = message.organisation if message.kind == "establishment" else None
     key = record_key(owner, "organisation", message.organisation, message.version)
-    return _record(message, (message.organisation, message.version, owner, key))
+    return record(message, (message.organisation, message.version, owner, key))
 
 
 def take_profiles(sites: Sequence[str]) -> Handle:
@@ -147,12 +147,13 @@ def profile_record(message: ProfilePublishedV1, more: Mapping[str, str]) -> Arri
     """Return the record of a message about a profile, with `more` beside the message."""
     version_id, revision, owner = message.reference.id, message.revision, message.establishment
     key = record_key(owner, "profile", version_id, revision)
-    return _record(message, (version_id, revision, owner, key), more)
+    return record(message, (version_id, revision, owner, key), more)
 
 
-def _record(
+def record(
     message: Message, named: tuple[UUID, int, UUID | None, str], more: Mapping[str, str] = MappingProxyType({})
 ) -> Arrival:
+    """Return the record of a message: `named` is its id, version, owner (None: the platform) and key."""
     holding_id, version, owner, key = named
     body = rfc8785.dumps({"topic": message.topic, "fact": message.model_dump(mode="json"), **more})
     values = {
@@ -171,10 +172,10 @@ def _record(
 async def take_records(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> None:
     """Take records in, to be written to each site; one that is there already changes nothing."""
     if arrivals:
-        await _take(tx, arrivals, sites)
+        await take_in(tx, arrivals, sites)
 
 
-async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
+async def take_in(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
     """Take in what is not there yet, to be written to each site; return what that was."""
     added = await holdings.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
     new = [arrival for arrival in arrivals if (arrival.values["id"], arrival.values["version"]) in added]

@@ -20,7 +20,6 @@ from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import enqueue, finish
 from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavailable
 from shared.object_store.keeping import SiteStore
-from shared.steps import timed
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,7 @@ class Purger:
                 await finish(tx, held)
             return
         order, holding, copy = found
-        with timed("storage", "purge_copy"):
-            wait = await self._obstacle(held, copy)
+        wait = await self._obstacle(held, copy)
         if wait is not None:
             await self._wait(held, order, holding, copy, wait)
             return
@@ -76,7 +74,8 @@ class Purger:
                 return Wait(Obstacle.AT_WORK)
         try:
             try:
-                await opened.purger().purge(copy.key)
+                async with opened.purger() as purger:
+                    await purger.purge(copy.key)
             except ObjectLocked as error:
                 return await _lock_of(opened.store, copy.key, str(error))
             fault_point("storage.purge.deleted")

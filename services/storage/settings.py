@@ -43,8 +43,6 @@ class SiteSettings(BaseModel):
     bucket: str | None = None
     access_key: str | None = None
     secret_key: SecretStr | None = None
-    purger_access_key: str | None = None
-    purger_secret_key: SecretStr | None = None
     region: str = "us-east-1"
     secure: bool = True
     checksum: bool = True
@@ -53,6 +51,9 @@ class SiteSettings(BaseModel):
     quota_bytes: int | None = Field(default=None, ge=0)
     """What is ours of it in all; None: as much as there is, which a bucket does not tell."""
     lock_mode: Literal["GOVERNANCE", "COMPLIANCE", "none"] = "none"
+    purger_access_key: str | None = None
+    """Who alone deletes there: passes a governance lock, and of compliance waits for the end. None: nobody does."""
+    purger_secret_key: SecretStr | None = None
 
     @field_validator("path", "endpoint", "bucket", "access_key", "secret_key")
     @classmethod
@@ -75,6 +76,18 @@ class SiteSettings(BaseModel):
         if endpoint and _ENDPOINT.fullmatch(endpoint) is None:
             raise ValueError("host or host:port is expected, without a scheme")
         return endpoint
+
+    @field_validator("purger_secret_key")
+    @classmethod
+    def _purger_apart(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        purger = info.data.get("purger_access_key")
+        if bool(secret) != bool(purger):
+            raise ValueError("the purger has both its keys, or none")
+        if purger and info.data.get("kind") != "s3":
+            raise ValueError("a folder has no keys, of a purger or anybody else")
+        if purger and purger == info.data.get("access_key"):
+            raise ValueError("the purger's key is not the service's: whoever writes could delete")
+        return secret
 
     @property
     def site(self) -> Site:

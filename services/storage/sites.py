@@ -1,7 +1,9 @@
 """The sites of this installation, opened from their declarations."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from services.storage.domain.sites import Site, require_safe_sites
@@ -19,11 +21,23 @@ class OpenSite:
 
     site: Site
     store: SiteStore
-    purges: SiteStore | None = None
+    open_purger: Callable[[], SiteStore] | None = None
 
-    def purger(self) -> SiteStore:
-        """Return the store as whoever deletes on order sees it; without keys of its own, it is the store itself."""
-        return self.purges or self.store
+    @asynccontextmanager
+    async def purger(self) -> AsyncIterator[SiteStore]:
+        """Be who may delete there, for as long as a purge needs it.
+
+        On a folder, and where no purger is declared, that is the store that everything else uses: it passes no lock,
+        so a locked version waits for the end of its window.
+        """
+        if self.open_purger is None:
+            yield self.store
+            return
+        store = self.open_purger()
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
@@ -36,11 +50,6 @@ def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
     return {one.site.name: one for one in opened}
 
 
-def stores_of(sites: Iterable[OpenSite]) -> list[SiteStore]:
-    """Return every store that was opened for sites, to be closed."""
-    return [store for one in sites for store in (one.store, one.purges) if store is not None]
-
-
 def _store(declared: SiteSettings) -> SiteStore:
     allowance = Allowance(declared.reserve_bytes, declared.quota_bytes)
     if declared.kind == "filesystem":
@@ -48,11 +57,12 @@ def _store(declared: SiteSettings) -> SiteStore:
     return S3Site(bucket_of(declared), allowance)
 
 
-def _purger(declared: SiteSettings) -> SiteStore | None:
-    if declared.kind == "filesystem" or declared.purger_access_key is None or declared.purger_secret_key is None:
+def _purger(declared: SiteSettings) -> Callable[[], SiteStore] | None:
+    bucket = purgers_bucket_of(declared)
+    if bucket is None:
         return None
-    own, secret = declared.purger_access_key, declared.purger_secret_key.get_secret_value()
-    return S3Site(replace(bucket_of(declared), access_key=own, secret_key=secret), purger=True)
+    # Nobody passes a lock of compliance: there the key needs no right to, and does not ask.
+    return partial(S3Site, bucket, bypass=declared.lock_mode == "GOVERNANCE")
 
 
 def bucket_of(declared: SiteSettings) -> Bucket:
@@ -67,3 +77,11 @@ def bucket_of(declared: SiteSettings) -> Bucket:
         locked=declared.lock_mode != "none",
         checksum=declared.checksum,
     )
+
+
+def purgers_bucket_of(declared: SiteSettings) -> Bucket | None:
+    """Return the same bucket as the purger opens it; None where no purger is declared."""
+    if not declared.purger_access_key or not declared.purger_secret_key:
+        return None
+    secret = declared.purger_secret_key.get_secret_value()
+    return replace(bucket_of(declared), access_key=declared.purger_access_key, secret_key=secret)

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from services.storage import purge_api, restore_api
 from services.storage.api import Storage, router
+from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
 from services.storage.deleting import PURGE, release_former
 from services.storage.handlers import (
     FETCH,
@@ -18,13 +19,14 @@ from services.storage.handlers import (
     take_organisations,
     take_profiles,
 )
+from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import BEGIN, Beginner, take_orders
 from services.storage.purging import Purger
-from services.storage.restoring import RESTORE, RestoreTester, plan_tests
+from services.storage.restore_testing import RESTORE, RestoreTester, measure_overdue, plan_tests
 from services.storage.settings import StorageSettings
-from services.storage.sites import OpenSite, open_sites, stores_of
+from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
@@ -35,9 +37,12 @@ from shared.messages.admin import (
     ProfilePublishedV1,
     ProfileReferenceV1,
     PurgeOrderedV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
 )
 from shared.messages.data_management import AipCataloguedV1
-from shared.messages.ingest import AipBuiltV1
+from shared.messages.ingest import AipBuiltV1, TransferDecidedV1
+from shared.messages.proof import JournalClosedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
@@ -81,6 +86,16 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                     OrganisationChangedV1: take_organisations(names),
                 },
             ),
+            Consumer(
+                "storage.keep_decisions",
+                database,
+                {
+                    RulesPublishedV1: take_decisions(rules_record, names),
+                    SigningKeyPublishedV1: take_decisions(signing_key_record, names),
+                    TransferDecidedV1: take_decisions(decision_record, names),
+                },
+            ),
+            Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
             # Nothing here rewrites AIPs yet: an order on some units of one is a dead letter that says so.
             Consumer("storage.purge", database, {PurgeOrderedV1: take_orders(rewrites=False)}),
@@ -107,7 +122,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             # Ingest makes it; here only the workers read it.
             Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset({WORKER})),
         ),
-        close=(staging.close, *(one.close for one in stores_of(sites.values()))),
+        close=(staging.close, *(site.store.close for site in sites.values())),
     )
     spaces = site_spaces(database, sites)
 
@@ -117,6 +132,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     foundation.gauges.add(Measure("space", measure_space))
     room.app.state.storage = Storage(database, sites, spaces)
     every = timedelta(days=own.restore_test_days)
+    foundation.gauges.add(Measure("restore_tests", partial(measure_overdue, every)))
     return replace(room, chores=(Chore("plan_restore_tests", partial(plan_tests, every)),))
 
 

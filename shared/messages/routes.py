@@ -7,7 +7,14 @@ lost that was said before its hearer ever started. Rooms may hear neither more n
 from collections.abc import Mapping
 
 from shared.messages.access import DipOrderedV1
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, PurgeOrderedV1
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    PurgeOrderedV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
+)
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import (
     AipBuiltV1,
@@ -16,11 +23,12 @@ from shared.messages.ingest import (
     SipRejectedV1,
     TransferAcknowledgedV1,
     TransferCompletedV1,
+    TransferDecidedV1,
 )
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
-from shared.messages.proof import DepositRecordedV1
-from shared.messages.storage import AipPurgedV1, AipStorageRefusedV1, AipStoredV1
+from shared.messages.proof import DepositRecordedV1, JournalClosedV1
+from shared.messages.storage import AipPurgedV1, AipStorageRefusedV1, AipStoredV1, JournalStoredV1, RestoreTestedV1
 
 HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.check_sip": (SipReceivedV1,),
@@ -30,8 +38,17 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "storage.keep_records": (AgreementPublishedV1, OrganisationChangedV1),
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
+    "storage.keep_decisions": (RulesPublishedV1, SigningKeyPublishedV1, TransferDecidedV1),
+    "storage.keep_journals": (JournalClosedV1,),
+    "proof.note_stored": (JournalStoredV1,),
     "access.build_dip": (DipOrderedV1,),
-    "admin.announce": (TransferAcknowledgedV1, TransferCompletedV1, SipRejectedV1, DecisionRemindedV1),
+    "admin.announce": (
+        TransferAcknowledgedV1,
+        TransferCompletedV1,
+        SipRejectedV1,
+        DecisionRemindedV1,
+        RestoreTestedV1,
+    ),
     "ingest.keep_profiles": (ProfilePublishedV1,),
     "storage.keep_profiles": (ProfilePublishedV1,),
     "storage.purge": (PurgeOrderedV1,),

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from services.admin.adapters.names import Resolve
 from services.admin.domain.addresses import Network, refused
-from services.admin.domain.webhook import LONGEST_WAIT, REST
+from services.admin.domain.webhook import LONGEST_WAIT, REST, SLOW
 from shared.telling import told
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,15 @@ class AddressRefused(httpcore.ConnectError):
 class Answer:
     """What came of one attempt: a status, or in its place why there is none (`reason`).
 
-    `wait` is what a receiver that refuses asks for.
+    `seconds` is the time until then; `held` is that for which it had a hand, until its body was drained. `wait` is
+    what a receiver that refuses asks for.
     """
 
     status: int | None
     seconds: float
     reason: str | None = None
     wait: timedelta | None = None
+    held: float = 0.0
 
     @property
     def delivered(self) -> bool:
@@ -65,6 +67,11 @@ class Answer:
         if self.reason == TIMEOUT:
             return REST
         return min(self.wait, LONGEST_WAIT) if self.wait and self.status in {429, 503} else None
+
+    @property
+    def slow(self) -> bool:
+        """Say whether it had a hand for so long that prompt receivers should not wait for it."""
+        return self.held > SLOW.total_seconds()
 
     @property
     def gone(self) -> bool:
@@ -144,8 +151,8 @@ class Poster:
                 # It has answered: however its body comes, nothing more is asked of it.
                 await _drain(response)
         except Exception as error:  # noqa: BLE001 (whatever a receiver does, its delivery has been tried)
-            return Answer(None, time.monotonic() - started, _reason(error))
-        return answer
+            answer = Answer(None, time.monotonic() - started, _reason(error))
+        return replace(answer, held=time.monotonic() - started)
 
     async def _posted(
         self, opened: AsyncExitStack, url: str, headers: Mapping[str, str], body: bytes

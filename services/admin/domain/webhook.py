@@ -19,6 +19,7 @@ class Event(StrEnum):
     ACCEPTED = "transfer.accepted"
     REJECTED = "transfer.rejected"
     DECISION_DUE = "transfer.decision_due"
+    RESTORE_TESTED = "aip.restore_tested"
     TEST = "webhook.test"
 
 
@@ -27,6 +28,7 @@ READS: Final[Mapping[Event, Permission]] = {
     Event.ACCEPTED: Permission.TRANSFER_READ,
     Event.REJECTED: Permission.TRANSFER_READ,
     Event.DECISION_DUE: Permission.TRANSFER_DECIDE,
+    Event.RESTORE_TESTED: Permission.COPIES_READ,
 }
 """What the owner of an endpoint must hold where a transfer is, to be told of it; what is not here goes on request."""
 
@@ -59,7 +61,8 @@ class DeliveryState(StrEnum):
 class Endpoint:
     """Where a client wants to be told, and of what. Secrets are sealed; no establishments stands for all of his.
 
-    `failing_since` is the first failure after the last success; `rests_until` keeps hands from one that is silent.
+    `failing_since` is the first failure after the last success; `rests_until` keeps hands from one that is silent;
+    `prompt_owed` is how many prompt answers in a row one that was slow owes.
     """
 
     id: UUID
@@ -76,13 +79,20 @@ class Endpoint:
     former_until: datetime | None = None
     failing_since: datetime | None = None
     rests_until: datetime | None = None
+    prompt_owed: int = 0
+
+    @property
+    def prompt(self) -> bool:
+        """Say whether it has answered well and promptly of late: no other waits long for a hand that it holds."""
+        return self.failing_since is None and self.prompt_owed == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One event for one endpoint. `message` is its ``webhook-id``; `tries` are those since it was last asked for.
 
-    `trace` is the span of what it tells, as a ``traceparent``.
+    That was at `asked_at`: when it was made, or to be sent again. `trace` is the span of what it tells, as a
+    ``traceparent``.
     """
 
     id: UUID
@@ -95,6 +105,7 @@ class Delivery:
     tries: int
     attempts: tuple[Mapping[str, Any], ...]
     created_at: datetime
+    asked_at: datetime
     next_at: datetime
     trace: str | None = None
 
@@ -110,6 +121,15 @@ LONGEST_WAIT = timedelta(days=1)
 REST = timedelta(minutes=1)
 """How long an endpoint that did not answer in time is left alone."""
 
+LONGEST_PENDING = timedelta(days=5)
+"""How long a delivery may wait in all, however much patience its receiver asks for, and however many go before it."""
+
+SLOW = timedelta(seconds=5)
+"""An endpoint that holds a hand for longer than this is slow, whatever it answers."""
+
+PROMPT_AGAIN = 3
+"""Prompt answers in a row after which an endpoint that was slow is prompt again: not one that is so now and then."""
+
 
 def wait_after(tries: int, asked: timedelta | None) -> timedelta | None:
     """Return how long to wait after so many failures; None to give up. `asked` is what the receiver asked for."""
@@ -117,6 +137,19 @@ def wait_after(tries: int, asked: timedelta | None) -> timedelta | None:
         return None
     usual = WAITS[tries - 1]
     return usual if asked is None else max(usual, min(asked, LONGEST_WAIT))
+
+
+def wait_of(delivery: Delivery, at: datetime, asked: timedelta | None) -> timedelta | None:
+    """Return how long a delivery waits that failed at a moment; None to give it up, for its tries or for its age."""
+    wait = wait_after(delivery.tries + 1, asked)
+    return None if wait is None or at + wait > delivery.asked_at + LONGEST_PENDING else wait
+
+
+def owed_after(owed: int, *, slow: bool, delivered: bool) -> int:
+    """Return how many prompt answers an endpoint owes after one more; a prompt refusal proves nothing."""
+    if slow:
+        return PROMPT_AGAIN
+    return max(0, owed - delivered)
 
 
 def scope_of(owner: Client, permission: Permission) -> Scope:

@@ -1,11 +1,12 @@
 """What admin does when it hears of a transfer: one delivery for each endpoint that may be told.
 
 All deliveries of an endpoint are one piece of work, its lane, in which they go one after the other: however many
-wait for a receiver that hangs, it has one hand and no more. Lanes of endpoints that fail have hands of their own:
-however many hang, those that answer wait for none of them.
+wait for a receiver that hangs, it has one hand and no more. Lanes of endpoints that fail, or are slow, have hands of
+their own: however many hang, those that answer promptly wait for none of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from services.admin.queries import clients, deliveries, webhooks
 from shared.clock import now, rfc3339
 from shared.identifiers import new_id
 from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
+from shared.messages.storage import RestoreTestedV1
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, hasten
@@ -24,14 +26,16 @@ from shared.tracing import untraced
 
 DELIVER = "deliver_webhooks"
 RETRY = "retry_webhooks"
-"""The same for endpoints that have failed since they were last heard well of; the key of either is the endpoint."""
+"""The same for endpoints that have failed since they were last heard well of, and for those that take their time to
+answer; the key of either is the endpoint."""
 
-Heard = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1 | DecisionRemindedV1
+OfTransfer = TransferAcknowledgedV1 | TransferCompletedV1 | SipRejectedV1 | DecisionRemindedV1
+Heard = OfTransfer | RestoreTestedV1
 
 
 async def announce(base_url: str, tx: Transaction, messages: Sequence[Heard]) -> None:
-    """Transfers went a step further: have those told who want to know, and may."""
-    notices = [_notice(message) for message in messages]
+    """Transfers went a step further, or an archive was read back: have those told who want to know, and may."""
+    notices = [_notice(message, base_url) for message in messages]
     places = {notice.establishment for notice in notices if notice.establishment is not None}
     endpoints = await webhooks.listening(tx.connection, {notice.event for notice in notices}, places)
     owners = await clients.among(tx.connection, {endpoint.client for endpoint in endpoints})
@@ -80,10 +84,28 @@ def turn_of(endpoint: Endpoint, moment: datetime | None) -> Piece:
 
 def lane_of(endpoint: Endpoint) -> str:
     """Return the kind of work that the lane of an endpoint is: it changes with the turns of the lane, and only so."""
-    return DELIVER if endpoint.failing_since is None else RETRY
+    return DELIVER if endpoint.prompt else RETRY
 
 
-def _notice(message: Heard) -> Notice:
+def _notice(message: Heard, base_url: str) -> Notice:
+    return _of_test(message, base_url) if isinstance(message, RestoreTestedV1) else _of_transfer(message)
+
+
+def _of_test(message: RestoreTestedV1, base_url: str) -> Notice:
+    place = str(message.establishment)
+    also = {
+        "establishment": place,
+        "aip": str(message.aip_id),
+        "site": message.site,
+        "outcome": message.outcome,
+        "tested_at": rfc3339(message.tested_at),
+        "links": {"restore_tests": f"{base_url.rstrip('/')}/storage/v1/restore-tests?establishment={place}"},
+    }
+    about = Notice(message.message_id, Event.RESTORE_TESTED, message.occurred_at, also=also)
+    return replace(about, establishment=message.establishment)
+
+
+def _of_transfer(message: OfTransfer) -> Notice:
     return Notice(
         message.message_id,
         occurred_at=message.occurred_at,
@@ -94,7 +116,7 @@ def _notice(message: Heard) -> Notice:
     )
 
 
-def _told(message: Heard) -> dict[str, Any]:
+def _told(message: OfTransfer) -> dict[str, Any]:
     """Return what is particular to each kind of message."""
     match message:
         case TransferAcknowledgedV1():

@@ -99,7 +99,10 @@ async def rotate(tx: Transaction, caller: Caller, seal: WebhookSeal, reference: 
 
 
 async def remove(tx: Transaction, caller: Caller, reference: str) -> None:
-    """Remove an endpoint of the caller's, and all that was to be delivered there. Raises 404."""
+    """Remove an endpoint of the caller's, and all that was to be delivered there: at once, however long its log.
+
+    Raises 404.
+    """
     current = await found(tx, caller, reference)
     await webhooks.remove(tx.connection, current.id)
     _journal(tx, "webhook.removed", caller.subject, current, {})

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Interval
 
-from services.admin.domain.webhook import Delivery, DeliveryState, Event
+from services.admin.domain.webhook import LONGEST_PENDING, Delivery, DeliveryState, Event
 from services.admin.tables import webhook, webhook_delivery
 from shared.messaging.housekeeping import BATCH
 
@@ -19,6 +19,9 @@ KEPT_ATTEMPTS = 50
 
 MOST_AGAIN = 1000
 """Deliveries sent again by one request."""
+
+GIVEN_UP_AT_ONCE = 200
+"""Deliveries given up by one statement: each has its line in one batch of the journal."""
 
 _PENDING = webhook_delivery.c.state == DeliveryState.PENDING
 
@@ -85,7 +88,8 @@ async def record(
     attempts = [*delivery.attempts, *([] if attempt is None else [attempt])][-KEPT_ATTEMPTS:]
     values: dict[str, Any] = {"state": state, "attempts": attempts, "tries": delivery.tries + (attempt is not None)}
     if state is DeliveryState.PENDING:
-        values["next_at"] = func.now() + wait
+        # Given up while it was under way, by a clock that differs from ours, it is pending again.
+        values |= {"next_at": func.now() + wait, "ended_at": None}
     else:
         values["ended_at"] = func.now()
     await connection.execute(webhook_delivery.update().where(webhook_delivery.c.id == delivery.id).values(values))
@@ -104,7 +108,8 @@ async def ask_again(connection: AsyncConnection, webhook_id: UUID, which: Column
 
     `MOST_AGAIN` at a time, the oldest first: their endpoint is locked meanwhile, and all announcements wait for it.
     """
-    values = {"state": DeliveryState.PENDING, "tries": 0, "next_at": func.now(), "ended_at": None}
+    now = func.now()
+    values = {"state": DeliveryState.PENDING, "tries": 0, "asked_at": now, "next_at": now, "ended_at": None}
     oldest = (
         select(webhook_delivery.c.id)
         .where(webhook_delivery.c.webhook == webhook_id, which)
@@ -146,16 +151,47 @@ async def forget(connection: AsyncConnection, kept: timedelta) -> int:
     return (await connection.execute(_FORGET, {"kept": kept})).rowcount
 
 
-# What waits for its receiver is its owner's business: neither an endpoint that fails, nor one that rests.
+async def forget_of_removed(connection: AsyncConnection) -> int:
+    """Remove some of the deliveries to endpoints that were removed; return how many."""
+    some = (
+        select(webhook_delivery.c.id)
+        .where(webhook_delivery.c.webhook.in_(select(webhook.c.id).where(webhook.c.removed_at.is_not(None))))
+        .limit(BATCH)
+        .with_for_update(skip_locked=True, of=webhook_delivery)
+        .cte("some")
+    )
+    return (await connection.execute(delete(webhook_delivery).where(webhook_delivery.c.id == some.c.id))).rowcount
+
+
+async def give_up(connection: AsyncConnection) -> list[Delivery]:
+    """End deliveries that have waited for longer than any may, `GIVEN_UP_AT_ONCE` at most; return them."""
+    waited = (
+        select(webhook_delivery.c.id)
+        .where(_PENDING, webhook_delivery.c.asked_at < func.now() - LONGEST_PENDING)
+        .limit(GIVEN_UP_AT_ONCE)
+        .with_for_update(skip_locked=True)
+        .cte("waited")
+    )
+    values = {"state": DeliveryState.FAILED, "ended_at": func.now()}
+    changed = webhook_delivery.update().where(webhook_delivery.c.id == waited.c.id).values(values)
+    return [_delivery(row) for row in await connection.execute(changed.returning(*webhook_delivery.c))]
+
+
+# What waits for its receiver is its owner's business: an endpoint that fails, one that is slow, and one that rests.
 _READY_SINCE = func.greatest(webhook_delivery.c.next_at, webhook.c.rests_until)
 _OVERDUE = (
     select(func.count(), func.coalesce(extract("epoch", func.now() - func.min(_READY_SINCE)), 0))
     .join_from(webhook_delivery, webhook, webhook.c.id == webhook_delivery.c.webhook)
-    .where(_PENDING, webhook.c.failing_since.is_(None), func.now() >= _READY_SINCE)
+    .where(
+        _PENDING,
+        webhook.c.removed_at.is_(None),
+        webhook.c.failing_since.is_(None),
+        webhook.c.prompt_owed == 0,
+        func.now() >= _READY_SINCE,
+    )
 )
-_ENDPOINTS = select(func.coalesce(webhook.c.disabled_for, webhook.c.state), func.count()).group_by(
-    func.coalesce(webhook.c.disabled_for, webhook.c.state)
-)
+_STATE = func.coalesce(webhook.c.disabled_for, webhook.c.state)
+_ENDPOINTS = select(_STATE, func.count()).where(webhook.c.removed_at.is_(None)).group_by(_STATE)
 
 
 async def measured(connection: AsyncConnection) -> tuple[int, float, dict[str, int]]:

@@ -1,15 +1,17 @@
 """Questions about the endpoints of webhooks."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, any_, exists, func, or_, select
+from sqlalchemy import Row, any_, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.admin.domain.webhook import DisabledFor, Endpoint, Event, State
-from services.admin.tables import client, mandate, webhook
+from services.admin.domain.webhook import LONGEST_WAIT, DisabledFor, Endpoint, Event, State
+from services.admin.tables import client, mandate, webhook, webhook_delivery
+
+# One that is removed is there for its log alone, until a chore has removed that.
+_THERE = webhook.c.removed_at.is_(None)
 
 
 async def add(connection: AsyncConnection, new: Endpoint) -> None:
@@ -30,15 +32,15 @@ async def add(connection: AsyncConnection, new: Endpoint) -> None:
 async def count(connection: AsyncConnection, owner: UUID) -> int:
     """Return how many endpoints a client has; others of his that are being made wait until this one is."""
     await connection.execute(select(client.c.id).where(client.c.id == owner).with_for_update(key_share=True))
-    found = await connection.scalar(select(func.count()).select_from(webhook).where(webhook.c.client == owner))
-    return int(found or 0)
+    query = select(func.count()).select_from(webhook).where(webhook.c.client == owner, _THERE)
+    return int(await connection.scalar(query) or 0)
 
 
 async def find(
     connection: AsyncConnection, owner: UUID | None, webhook_id: UUID, *, locked: bool = False
 ) -> Endpoint | None:
     """Return an endpoint of a client (None: of whoever); locked, no delivery to it begins or ends meanwhile."""
-    query = select(webhook).where(webhook.c.id == webhook_id)
+    query = select(webhook).where(webhook.c.id == webhook_id, _THERE)
     if owner is not None:
         query = query.where(webhook.c.client == owner)
     if locked:
@@ -49,7 +51,7 @@ async def find(
 
 async def page(connection: AsyncConnection, owner: UUID, after: UUID | None, limit: int) -> list[Endpoint]:
     """Return the endpoints of a client, in the order of their creation."""
-    query = select(webhook).where(webhook.c.client == owner).order_by(webhook.c.id).limit(limit)
+    query = select(webhook).where(webhook.c.client == owner, _THERE).order_by(webhook.c.id).limit(limit)
     if after is not None:
         query = query.where(webhook.c.id > after)
     return [_endpoint(row) for row in await connection.execute(query)]
@@ -73,6 +75,7 @@ async def listening(
     query = (
         select(webhook)
         .where(
+            _THERE,
             webhook.c.state == State.ENABLED,
             or_(*(any_(webhook.c.events) == event for event in events)),
             exists().where(mandate.c.client == webhook.c.client, there),
@@ -90,17 +93,47 @@ async def change(connection: AsyncConnection, webhook_id: UUID, values: Mapping[
     )
 
 
-async def note_health(
-    connection: AsyncConnection, webhook_id: UUID, failing_since: datetime | None, rests_until: datetime | None
-) -> None:
+async def note_health(connection: AsyncConnection, endpoint: Endpoint) -> None:
     """Note how an endpoint answers; it is not changed by that."""
-    values = {"failing_since": failing_since, "rests_until": rests_until}
-    await connection.execute(webhook.update().where(webhook.c.id == webhook_id).values(values))
+    values = {name: getattr(endpoint, name) for name in ("failing_since", "rests_until", "prompt_owed")}
+    await connection.execute(webhook.update().where(webhook.c.id == endpoint.id).values(values))
 
 
 async def remove(connection: AsyncConnection, webhook_id: UUID) -> None:
-    """Remove an endpoint and its deliveries."""
-    await connection.execute(webhook.delete().where(webhook.c.id == webhook_id))
+    """Have an endpoint seen no more, nor told of anything, and keep none of its secrets; its log goes later.
+
+    Workers of the release before know nothing of that: to them it is disabled, and rests, so that they do not take up
+    without pause what waits for it.
+    """
+    mark = {"removed_at": func.now(), "state": State.DISABLED, "rests_until": func.now() + LONGEST_WAIT}
+    values = mark | {"secret": b"", "former_secret": None}
+    await connection.execute(webhook.update().where(webhook.c.id == webhook_id).values(values))
+
+
+async def forget_removed(connection: AsyncConnection) -> int:
+    """Remove the endpoints that were removed and have no log any more; return how many."""
+    emptied = (
+        select(webhook.c.id)
+        .where(webhook.c.removed_at.is_not(None), ~exists().where(webhook_delivery.c.webhook == webhook.c.id))
+        .with_for_update(skip_locked=True)
+        .cte("emptied")
+    )
+    return (await connection.execute(delete(webhook).where(webhook.c.id == emptied.c.id))).rowcount
+
+
+async def forget_former_secrets(connection: AsyncConnection) -> int:
+    """Remove the former secrets that sign no more; return how many.
+
+    Locked endpoints are passed over: whoever announces locks them in one order, and this is not it.
+    """
+    over = (
+        select(webhook.c.id)
+        .where(webhook.c.former_until <= func.now())
+        .with_for_update(skip_locked=True, key_share=True)
+        .cte("over")
+    )
+    values = {"former_secret": None, "former_until": None}
+    return (await connection.execute(webhook.update().where(webhook.c.id == over.c.id).values(values))).rowcount
 
 
 async def secrets(connection: AsyncConnection) -> list[Row[Any]]:
@@ -118,7 +151,7 @@ async def seal_again(connection: AsyncConnection, row: Row[Any], values: Mapping
 
 def _endpoint(row: Row[Any]) -> Endpoint:
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
-    del values["changed_at"]
+    del values["changed_at"], values["removed_at"]
     listed, because = values["establishments"], values["disabled_for"]
     return Endpoint(
         **values

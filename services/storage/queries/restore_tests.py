@@ -26,13 +26,21 @@ _DUE = text(
     SELECT establishment FROM known
     WHERE establishment IS NOT NULL AND NOT EXISTS (
         SELECT FROM restore_test AS test
-        WHERE test.establishment = known.establishment AND test.tested_at > now() - CAST(:every AS interval))"""
+        WHERE test.establishment = known.establishment AND test.tested_at > now() - CAST(:every AS interval))
+    AND (SELECT oldest.stored_at FROM holding AS oldest
+         WHERE oldest.kind = 'aip' AND oldest.state = 'stored' AND oldest.establishment = known.establishment
+         ORDER BY oldest.id, oldest.version LIMIT 1) <= now() - CAST(:stored_before AS interval)"""
 )
 
+_AT_ONCE = timedelta(0)
 
-async def due(connection: AsyncConnection, every: timedelta) -> list[UUID]:
-    """Return the establishments with archives of which none was tested for that long."""
-    return list((await connection.scalars(_DUE, {"every": every})).all())
+
+async def due(connection: AsyncConnection, every: timedelta, *, stored_before: timedelta = _AT_ONCE) -> list[UUID]:
+    """Return the establishments with archives of which none was tested for that long.
+
+    Of those whose first archive is younger than `stored_before`, nobody expects it yet.
+    """
+    return list((await connection.scalars(_DUE, {"every": every, "stored_before": stored_before})).all())
 
 
 _OURS = (holding.c.establishment == bindparam("of"), holding.c.kind == "aip", holding.c.state == "stored")

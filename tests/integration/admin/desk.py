@@ -19,6 +19,7 @@ from services.admin.worker import Courier
 from shared.identifiers import new_id
 from shared.messages.ingest import DecisionRemindedV1, SipRejectedV1, TransferAcknowledgedV1, TransferCompletedV1
 from shared.messages.message import Message
+from shared.messages.storage import RestoreTestedV1
 from shared.messaging.delivery import Delivery
 from shared.messaging.outcome import DONE
 from shared.messaging.workers import WorkLoop
@@ -104,9 +105,9 @@ class Desk:
         return Courier(self.house.database, WebhookSeal(SECRET), poster or self.poster, timedelta(days=5))
 
     @contextlib.asynccontextmanager
-    async def working(self, seconds: float = WHOLE_SECONDS) -> AsyncIterator[None]:
+    async def working(self, seconds: float = WHOLE_SECONDS, poster: Poster | None = None) -> AsyncIterator[None]:
         """Have a few of admin's hands at work for as long as the block lasts."""
-        courier = self.courier(Poster(self.names.addresses, LOOPBACK, seconds=seconds))
+        courier = self.courier(poster or Poster(self.names.addresses, LOOPBACK, seconds=seconds))
         loops = [
             WorkLoop(self.house.database, {kind: courier.deliver}, slots=slots)
             for kind, slots in ((DELIVER, HANDS), (RETRY, 1))
@@ -134,6 +135,11 @@ class Desk:
     def reminded(self, **values: Any) -> DecisionRemindedV1:  # noqa: ANN401
         facts = {"transfer_id": new_id(), "establishment": self.town, "agreement": new_id()}
         return DecisionRemindedV1(**{**facts, "decide_by": "2026-03-04T09:00:00Z", "overdue": False, **values})
+
+    def restore_tested(self, **values: Any) -> RestoreTestedV1:  # noqa: ANN401
+        facts = {"test_id": new_id(), "establishment": self.town, "aip_id": new_id(), "version": 1, "site": "a"}
+        result = {"place": "Rennes", "outcome": "whole", "tested_at": "2026-03-04T09:00:00Z"}
+        return RestoreTestedV1(**{**facts, **result, **values})
 
     def acknowledged(self, **values: Any) -> TransferAcknowledgedV1:  # noqa: ANN401
         facts = {"transfer_id": new_id(), "establishment": self.town, "agreement": new_id()}

@@ -178,6 +178,24 @@ async def test_a_receiver_that_hangs_is_given_up_and_one_whose_body_hangs_has_an
     assert (took.status, took.delivered) == (200, True)
 
 
+async def test_one_whose_body_drips_has_answered_at_once_and_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "SLOW", timedelta(seconds=0.2))
+    monkeypatch.setattr(posting, "DRAIN_SECONDS", 0.3)
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        url = f"http://{NAME}:{server.sockets[0].getsockname()[1]}/"
+        answer = await Poster(Resolver(["127.0.0.1"]), LOOPBACK).post(url, {}, b"")
+
+    assert (answer.delivered, answer.rest, answer.slow) == (True, None, True)
+    assert answer.held > answer.seconds
+
+
 async def test_a_receiver_that_asks_for_a_certificate_of_ours_has_refused(tmp_path: Path) -> None:
     certificate = a_certificate(tmp_path, NAME)
     asking = served_with(certificate)

@@ -1,23 +1,21 @@
 """Receivers that fail, hang, are gone: tried again, given up, disabled, and nobody else waits for them."""
 
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
-from uuid import UUID
+from typing import Any, cast
 
 import pytest
 from prometheus_client import REGISTRY
 
-from services.admin.chores import forget_deliveries, seal_again
+from services.admin.adapters.posting import Answer, Poster
 from services.admin.domain.webhook import WAITS
 from services.admin.handlers.announcing import DELIVER
 from services.admin.measures import measure_webhooks
 from services.admin.queries import deliveries
-from services.admin.webhook_secrets import WebhookSeal
 from shared.messaging.work import StaleLease, lease
 from tests.builders.receivers import plainly, receiving
-from tests.integration.admin.desk import HANDS, PREFIX, Desk
-from tests.integration.admin.house import SECRET
+from tests.integration.admin.desk import HANDS, PREFIX, Desk, a_desk
 
 pytestmark = pytest.mark.integration
 
@@ -129,6 +127,64 @@ async def test_however_many_hang_those_that_answer_wait_for_none_of_them(desk: D
     # None of them is over yet: those that answer had no need of it.
     assert [one["attempts"] for each in waiting for one in each] == [[]] * 2 * len(silent)
     assert hanging.came.empty()
+
+
+def taking_time(desk: Desk, url: str, held: Callable[[], float] = lambda: 6.0) -> Poster:
+    """Post as ever, and find that one receiver kept a hand for so many seconds."""
+
+    async def post(to: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        answer = await desk.poster.post(to, headers, body)
+        return replace(answer, held=held()) if to == url else answer
+
+    found: Any = SimpleNamespace(post=post)
+    return cast("Poster", found)
+
+
+async def test_however_many_are_slow_to_take_what_they_are_told_others_are_not_late(desk: Desk) -> None:
+    neighbour = await a_desk(desk.house, desk.databases)
+    answers = [plainly(204)] * (HANDS + 2)
+    slowly = receiving(lambda _: answers.pop() if answers else None)
+    async with slowly as slow, receiving() as prompt, desk.working(poster=taking_time(desk, slow.url)):
+        endpoints = [(await desk.webhook(slow.url))["id"] for _ in range(HANDS + 2)]
+        made = await neighbour.webhook(prompt.url)
+        await desk.hear(desk.accepted())
+        for one in endpoints:
+            await slow.next()
+            await desk.until(one, "delivered")
+        shown = (await desk.client.get(PREFIX)).json()["items"]
+        await desk.hear(desk.accepted())
+        await slow.next()
+        for _ in range(3):
+            message = neighbour.accepted()
+            await neighbour.hear(message)
+            assert (await prompt.next()).message == str(message.message_id)
+        await neighbour.until(made["id"], *["delivered"] * 3)
+        waiting = [await desk.deliveries(one, state="pending") for one in endpoints]
+    await neighbour.names.close()
+
+    # Slow is not failing, and none of them is over yet: those that are prompt had no need of it.
+    assert {(one["state"], one["failing_since"]) for one in shown} == {("enabled", None)}
+    assert [one["attempts"] for each in waiting for one in each] == [[]] * len(endpoints)
+    assert slow.came.empty()
+
+
+async def test_one_that_was_slow_is_prompt_again_when_it_has_been_so_for_a_while(desk: Desk) -> None:
+    held = [6.0, 0.1, 6.0, 0.1, 0.1, 0.1]
+    owed: list[int] = []
+    async with receiving() as receiver:
+        poster = taking_time(desk, receiver.url, lambda: held[len(owed)])
+        made = await desk.webhook(receiver.url)
+        async with desk.working(poster=poster):
+            for told in range(1, len(held) + 1):
+                await desk.hear(desk.accepted())
+                await desk.until(made["id"], *["delivered"] * told)
+                (row,) = await desk.databases.as_superuser("SELECT prompt_owed FROM admin.webhook")
+                owed.append(row["prompt_owed"])
+        await desk.hear(desk.accepted())
+        lanes = await desk.databases.as_superuser("SELECT kind FROM admin.work")
+
+    assert owed == [3, 2, 3, 2, 1, 0]
+    assert [lane["kind"] for lane in lanes] == [DELIVER]
 
 
 async def test_one_that_did_not_answer_rests_and_what_comes_for_it_meanwhile_waits(desk: Desk) -> None:
@@ -261,36 +317,6 @@ async def test_a_delivery_that_comes_while_the_last_one_goes_has_its_turn(desk: 
             await desk.until(made["id"], "delivered", "delivered")
 
 
-async def test_old_deliveries_are_forgotten_and_what_waits_never_is(desk: Desk) -> None:
-    async with receiving() as receiver, desk.working():
-        made = await desk.webhook(receiver.url)
-        await desk.hear(desk.accepted(), desk.accepted())
-        await desk.until(made["id"], "delivered", "delivered")
-    await desk.hear(desk.accepted())
-    await desk.databases.as_superuser("UPDATE admin.webhook_delivery SET created_at = now() - interval '99 days'")
-    old = (await desk.deliveries(made["id"], state="delivered"))[0]["id"]
-    await desk.databases.as_superuser(
-        "UPDATE admin.webhook_delivery SET ended_at = now() - interval '31 days' WHERE id = $1", UUID(old)
-    )
-
-    assert await forget_deliveries(timedelta(days=30), desk.house.database) == 1
-    assert [one["state"] for one in await desk.deliveries(made["id"])] == ["pending", "delivered"]
-
-
-async def test_secrets_are_encrypted_again_when_that_of_the_rooms_has_changed(desk: Desk) -> None:
-    async with receiving() as receiver:
-        made = await desk.webhook(receiver.url)
-        await desk.client.post(f"{PREFIX}/{made['id']}/rotate-secret")
-        seal = WebhookSeal("another" * 8, [SECRET])
-
-        done = [await seal_again(seal, desk.house.database) for _ in range(2)]
-        (kept,) = await desk.databases.as_superuser("SELECT secret, former_secret FROM admin.webhook")
-
-    assert done == [1, 0]
-    assert WebhookSeal("another" * 8).open(kept["former_secret"]) == made["secret"]
-    assert WebhookSeal(SECRET).open(kept["secret"]) is None
-
-
 async def test_a_secret_that_nobody_can_read_is_told_and_its_owner_makes_another(desk: Desk) -> None:
     async with receiving() as receiver, desk.working():
         made = await desk.webhook(receiver.url)
@@ -333,7 +359,10 @@ async def test_a_delivery_belongs_to_the_trace_of_its_deposit_and_its_lane_to_no
     assert lane["trace"] is None
 
 
-@pytest.mark.parametrize("state", ["failing_since = now()", "rests_until = now() + interval '1 hour'"])
+@pytest.mark.parametrize(
+    "state",
+    ["failing_since = now()", "prompt_owed = 1", "removed_at = now()", "rests_until = now() + interval '1 hour'"],
+)
 async def test_what_waits_for_its_receiver_alarms_nobody(desk: Desk, state: str) -> None:
     await desk.webhook("http://127.0.0.1:9/")
     await desk.hear(desk.accepted())
@@ -343,6 +372,7 @@ async def test_what_waits_for_its_receiver_alarms_nobody(desk: Desk, state: str)
     await measure_webhooks(desk.house.database)
 
     assert (sample("webhook_deliveries_due"), sample("webhook_deliveries_due_oldest_seconds")) == (0, 0)
+    assert sample("webhook_endpoints", state="enabled") == ("removed" not in state)
 
 
 async def test_one_request_sends_so_many_again_and_the_oldest_first(

@@ -167,7 +167,6 @@ async def test_removed_it_is_gone_with_what_it_was_to_hear(desk: Desk) -> None:
         async with desk.working():
             assert await desk.no_work()
     assert receiver.came.empty()
-    assert await desk.databases.as_superuser("SELECT id FROM admin.webhook_delivery") == []
 
 
 async def test_a_client_has_no_more_than_it_may_and_lists_them_to_the_end(desk: Desk) -> None:

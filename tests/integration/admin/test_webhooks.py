@@ -5,6 +5,7 @@ import json
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from tests.builders.callers import BASE
 from tests.builders.receivers import receiving
 from tests.integration.admin.desk import PREFIX, Desk, a_desk
 
@@ -65,6 +66,30 @@ async def test_an_archivist_is_reminded_of_decisions_and_nobody_else(desk: Desk)
     assert told["type"] == "transfer.decision_due"
     assert (told["data"]["decide_by"], told["data"]["overdue"]) == ("2026-03-04T09:00:00.000Z", True)
     assert sorted(told["data"]["links"]) == ["decision", "report", "transfer"]
+
+
+async def test_a_producer_hears_what_came_of_a_restore_test_and_a_depositor_may_not_ask_for_it(desk: Desk) -> None:
+    producer = await a_desk(desk.house, desk.databases, "producer")
+    events = ["aip.restore_tested"]
+    async with receiving() as receiver, producer.working():
+        refused = await desk.client.post(PREFIX, json={"url": receiver.url, "events": events})
+        made = await producer.webhook(receiver.url, events)
+        message = producer.restore_tested(outcome="lost")
+        await producer.hear(producer.restore_tested(establishment=desk.town), message)
+        sent = await receiver.next()
+    await producer.names.close()
+
+    assert (refused.status_code, refused.json()["events"]) == (403, events)
+    told = sent.verified(made["secret"])
+    assert (sent.message, told["type"]) == (str(message.message_id), "aip.restore_tested")
+    assert told["data"] == {
+        "establishment": str(producer.town),
+        "aip": str(message.aip_id),
+        "site": "a",
+        "outcome": "lost",
+        "tested_at": "2026-03-04T09:00:00.000Z",
+        "links": {"restore_tests": f"{BASE}/storage/v1/restore-tests?establishment={producer.town}"},
+    }
 
 
 async def test_a_message_of_the_release_before_names_no_agreement(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from services.__main__ import main
 from services.local import seaweedfs
@@ -41,10 +42,13 @@ def told(databases: Databases, tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Return the environment of a storage that runs on some sites."""
 
     def variables(sites: tuple[SiteSettings, ...]) -> dict[str, str]:
-        declared = [site.model_dump(exclude_none=True) for site in sites]
-        for site in declared:
-            if "secret_key" in site:
-                site["secret_key"] = site["secret_key"].get_secret_value()
+        declared = [
+            {
+                name: value.get_secret_value() if isinstance(value, SecretStr) else value
+                for name, value in site.model_dump(exclude_none=True).items()
+            }
+            for site in sites
+        ]
         return {
             "CHARTRIER_DATABASE_URL": databases.url("storage"),
             "CHARTRIER_INTERNAL_SECRET": SECRET,
@@ -151,7 +155,7 @@ def test_buckets_with_versions_and_locks_pass_and_nothing_is_left_in_them(
     status, found = give(sites, "check", "--json")
 
     assert status == 0, found
-    names = ["there", "versions", "locks", "clock"]
+    names = ["there", "versions", "locks", "clock", "purger"]
     assert {name: [one["check"] for one in checks] for name, checks in found["sites"].items()} == {
         "a": names,
         "b": names,
@@ -171,7 +175,7 @@ def objects(seaweed: seaweedfs.Site, sites: tuple[SiteSettings, ...]) -> list[st
 
 def test_what_a_bucket_is_not_is_said(give: Give, seaweed: seaweedfs.Site, monkeypatch: pytest.MonkeyPatch) -> None:
     locked, other = prepared(two_buckets(seaweed))
-    undeclared = locked.model_copy(update={"lock_mode": "none"})
+    undeclared = locked.model_copy(update={"lock_mode": "none", "purger_access_key": "nobody"})
     missing = other.model_copy(update={"bucket": "nowhere-at-all"})
     monkeypatch.setattr(examination, "SKEW_SECONDS", -1)
 
@@ -183,6 +187,7 @@ def test_what_a_bucket_is_not_is_said(give: Give, seaweed: seaweedfs.Site, monke
         "versions": True,
         "locks": False,
         "clock": False,
+        "purger": False,
     }
     assert [(one["check"], one["ok"]) for one in found["sites"]["b"]] == [("there", False)]
 

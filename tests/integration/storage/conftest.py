@@ -11,10 +11,13 @@ from services.storage.settings import SiteSettings, StorageSettings
 from services.storage.sites import open_sites
 from shared.object_store.filesystem import FilesystemStore
 from tests.integration.storage.depot import Depot
-from tests.integration.storage.purge_desk import PurgeDesk, with_purger
+from tests.integration.storage.purge_desk import PurgeDesk
 from tests.servers import Databases, fresh
 
 PLACES = {"a": "Rennes, salle A", "b": "Brest, salle B"}
+
+EMPTY = """TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox, storage.inbox, storage.work,
+                    storage.journal_head, storage.restore_test, storage.purge_order"""
 
 OpenDepot = Callable[[str], Awaitable[Depot]]
 
@@ -32,11 +35,16 @@ def two_folders(root: Path) -> tuple[SiteSettings, ...]:
 
 
 def two_buckets(site: seaweedfs.Site) -> tuple[SiteSettings, ...]:
+    """Two buckets as an operator makes them for storage, which may make none."""
+    for name in PLACES:
+        seaweedfs.ensure_bucket(site.client(), f"depot-{name}")
     declared = {
         "kind": "s3",
         "endpoint": site.endpoint,
-        "access_key": site.access_key,
-        "secret_key": site.secret_key,
+        "access_key": site.service.access_key,
+        "secret_key": site.service.secret_key,
+        "purger_access_key": site.purger.access_key,
+        "purger_secret_key": site.purger.secret_key,
         "secure": False,
         "lock_mode": "GOVERNANCE",
     }
@@ -51,10 +59,7 @@ async def open_depot(
     databases: Databases, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[OpenDepot]:
     """Open a storage on `folders` or on `buckets`, with nothing in it."""
-    await databases.as_superuser(
-        """TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox, storage.inbox, storage.work,
-                    storage.journal_head, storage.restore_test, storage.purge_order"""
-    )
+    await databases.as_superuser(EMPTY)
     opened: list[Depot] = []
 
     async def depot(kind: str) -> Depot:
@@ -90,16 +95,10 @@ def desk(depot: Depot) -> PurgeDesk:
 
 
 @pytest.fixture
-async def open_desk(open_depot: OpenDepot) -> AsyncIterator[OpenDesk]:
-    """Open a storage that purges, on `folders` or on `buckets` of which the purger's keys lift the locks."""
-    opened: list[PurgeDesk] = []
+def open_desk(open_depot: OpenDepot) -> OpenDesk:
+    """Open a storage that purges, on `folders` or on `buckets` whose purgers' keys pass governance locks."""
 
     async def desk(kind: str) -> PurgeDesk:
-        opened.append(PurgeDesk(with_purger(await open_depot(kind))))
-        return opened[-1]
+        return PurgeDesk(await open_depot(kind))
 
-    yield desk
-    for one in opened:
-        for site in one.depot.sites.values():
-            if site.purges is not None:
-                await site.purges.close()
+    return desk

@@ -21,7 +21,7 @@ from shared.identifiers import new_id
 from shared.messages.ingest import AipBuiltV1, MemberV1
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messages.message import Message
-from shared.messaging.lease import Lease
+from shared.messaging.lease import Lane, Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import lease
@@ -64,7 +64,7 @@ class Depot:
             await take_aips(sorted(self.sites))(tx, [message])
 
     async def lease(self, kind: str) -> list[Lease]:
-        return await lease(self.database, [kind], 100)
+        return [held for lane in Lane for held in await lease(self.database, [kind], 100, lane=lane)]
 
     async def write(self) -> None:
         for held in await self.lease(WRITE):

@@ -12,7 +12,6 @@ from shared.clock import now
 from shared.identifiers import new_id
 from shared.messages.admin import PurgeOrderedV1
 from shared.messages.ingest import AipBuiltV1
-from shared.object_store.s3_site import S3Site
 from tests.integration.storage.depot import Depot
 
 
@@ -78,11 +77,6 @@ class PurgeDesk:
         return {name: len(await site.store.versions(key)) for name, site in self.depot.sites.items()}
 
 
-def with_purger(depot: Depot) -> Depot:
-    """The same depot, whose purger's keys may lift governance locks."""
-    sites = {}
-    for name, site in depot.sites.items():
-        store = site.store
-        purges = S3Site(store._bucket, purger=True) if isinstance(store, S3Site) else None  # noqa: SLF001
-        sites[name] = replace(site, purges=purges)
-    return replace(depot, sites=sites)
+def without_purgers(depot: Depot) -> Depot:
+    """The same depot, to which no purger's keys were given."""
+    return replace(depot, sites={name: replace(site, open_purger=None) for name, site in depot.sites.items()})

@@ -17,7 +17,7 @@ from shared import faults
 from shared.messages.storage import AipPurgedV1
 from shared.object_store.filesystem_site import FilesystemSite
 from tests.integration.storage.conftest import OpenDepot, OpenDesk
-from tests.integration.storage.purge_desk import PurgeDesk, an_order
+from tests.integration.storage.purge_desk import PurgeDesk, an_order, without_purgers
 
 pytestmark = pytest.mark.integration
 
@@ -78,12 +78,10 @@ async def test_the_record_of_a_purge_stands_on_every_site(open_desk: OpenDesk, k
     assert str(message.aip_id) in body
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_purge_that_is_killed_anywhere_comes_to_the_same_end(
-    open_desk: OpenDesk, kind: str, step: str
-) -> None:
-    desk = await open_desk(kind)
+async def test_in_buckets_a_purge_killed_anywhere_comes_to_the_same_end(open_desk: OpenDesk, step: str) -> None:
+    """On folders `test_fault_points.py` does the same, and looks at the journal as well."""
+    desk = await open_desk("buckets")
     message = await desk.stored()
     key = (await desk.depot.holding(message.aip_id)).key
     await desk.order(order := an_order(message))
@@ -162,7 +160,7 @@ async def test_what_was_set_aside_goes_too(desk: PurgeDesk) -> None:
 
 
 async def test_a_lock_that_we_may_not_lift_is_waited_for_until_it_ends(open_depot: OpenDepot) -> None:
-    desk = PurgeDesk(await open_depot("buckets"))
+    desk = PurgeDesk(without_purgers(await open_depot("buckets")))
     message = await desk.stored()
     held = (await desk.depot.copies(message.aip_id))["a"]
     lock = (await desk.depot.sites["a"].store.stat(held.key, held.version_id)).retention

@@ -16,7 +16,7 @@ from services.storage.handlers import VERIFY, WRITE
 from services.storage.purging import Purger
 from services.storage.queries import holdings
 from services.storage.reading import content
-from services.storage.restoring import RESTORE, RestoreTester, plan_tests
+from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.sites import OpenSite
 from shared.messages.storage import AipPurgedV1, RestoreTestedV1
 from shared.messaging.lease import Piece

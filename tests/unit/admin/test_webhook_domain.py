@@ -1,14 +1,29 @@
 """Signatures that others verify, waits of about three days, addresses that are one, secrets that are read again."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from services.admin.adapters.posting import Answer
 from services.admin.domain.receiver import host_and_port, url_fault
 from services.admin.domain.signature import new_secret, signatures
-from services.admin.domain.webhook import LONGEST_WAIT, WAITS, wait_after
+from services.admin.domain.webhook import (
+    LONGEST_PENDING,
+    LONGEST_WAIT,
+    PROMPT_AGAIN,
+    SLOW,
+    WAITS,
+    Delivery,
+    DeliveryState,
+    Event,
+    owed_after,
+    wait_after,
+    wait_of,
+)
 from services.admin.webhook_secrets import WebhookSeal
+from shared.identifiers import new_id
 
 BODY = '{"type":"transfer.accepted","data":{"é":1}}'.encode()
 MESSAGE = "0198f2f0-0000-7000-8000-000000000001"
@@ -58,6 +73,50 @@ def test_ten_attempts_take_about_three_days_and_then_it_is_over() -> None:
 def test_a_receiver_may_ask_for_more_patience_within_bounds(asked: timedelta, waited: timedelta) -> None:
     assert wait_after(1, asked) == waited
     assert wait_after(len(WAITS) + 1, asked) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "asked", "waited"),
+    [
+        (timedelta(0), timedelta(days=1), timedelta(days=1)),
+        (LONGEST_PENDING - timedelta(days=1), timedelta(days=1), timedelta(days=1)),
+        (LONGEST_PENDING - timedelta(hours=23), timedelta(days=1), None),
+        (LONGEST_PENDING - timedelta(hours=23), None, WAITS[0]),
+        (LONGEST_PENDING + timedelta(hours=1), None, None),
+    ],
+)
+def test_nothing_waits_beyond_its_days_whatever_a_receiver_asks_for(
+    age: timedelta, asked: timedelta | None, waited: timedelta | None
+) -> None:
+    at = datetime.now(UTC)
+    terms: dict[str, Any] = {"event": Event.ACCEPTED, "establishment": None, "body": "{}", "attempts": ()}
+    moments: dict[str, Any] = {"created_at": at - timedelta(days=99), "asked_at": at - age, "next_at": at}
+    delivery = Delivery(new_id(), new_id(), new_id(), **terms, **moments, state=DeliveryState.PENDING, tries=0)
+
+    assert wait_of(delivery, at, asked) == waited
+
+
+def test_the_attempts_of_three_days_fit_in_the_days_of_a_delivery() -> None:
+    assert sum(WAITS, timedelta()) < LONGEST_PENDING
+
+
+@pytest.mark.parametrize(
+    ("owed", "slow", "delivered", "then"),
+    [
+        (0, False, True, 0),
+        (0, True, True, PROMPT_AGAIN),
+        (1, True, False, PROMPT_AGAIN),
+        (PROMPT_AGAIN, False, True, PROMPT_AGAIN - 1),
+        (2, False, False, 2),
+    ],
+)
+def test_one_that_is_slow_now_and_then_is_slow(owed: int, *, slow: bool, delivered: bool, then: int) -> None:
+    assert owed_after(owed, slow=slow, delivered=delivered) == then
+
+
+@pytest.mark.parametrize(("over", "slow"), [(0.0, False), (0.1, True)])
+def test_slow_is_who_keeps_a_hand_however_soon_the_status_came(over: float, *, slow: bool) -> None:
+    assert Answer(204, 0.1, held=SLOW.total_seconds() + over).slow is slow
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from services.storage.domain.holdings import GOING, CopyKey, Holding
 from services.storage.domain.packages import Package
@@ -31,7 +31,6 @@ from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
 from shared.object_store.errors import NoSuchObject, StoreUnavailable
-from shared.steps import timed
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +38,15 @@ RESTORE = "restore_test"
 """Read an AIP of an establishment back whole; the key is the establishment."""
 
 TESTED = Counter("chartrier_restore_tests", "Restore tests", ("site", "outcome"))
+
+
+OVERDUE = Gauge("chartrier_restore_tests_overdue", "Establishments of which nothing was tested for two periods")
+
+
+async def measure_overdue(every: timedelta, database: RoomDatabase) -> None:
+    """Set how many establishments wait for their test for too long."""
+    async with database.reading() as connection:
+        OVERDUE.set(len(await restore_tests.due(connection, 2 * every, stored_before=2 * every)))
 
 
 async def plan_tests(every: timedelta, database: RoomDatabase) -> int:
@@ -71,8 +79,7 @@ class RestoreTester:
                 await finish(tx, held)
             return
         holding, site, version_id = chosen
-        with timed("storage", "restore_test"):
-            found = await self._read(holding, site, version_id)
+        found = await self._read(holding, site, version_id)
         fault_point("storage.restore.read")
         expected = Measure(holding.sha512, holding.size)
         test = _test(establishment, holding, site.site.name, found, judged(found, expected))
