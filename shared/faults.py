@@ -28,6 +28,8 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.purge.noted",
         "storage.restore.read",
         "storage.restore.noted",
+        "storage.restore_test.read",
+        "storage.restore_test.noted",
         "proof.close.planned",
         "proof.close.staged",
         "proof.close.told",
@@ -35,6 +37,11 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.write.noted",
         "storage.verify.read",
         "storage.verify.noted",
+        "storage.repair.lost",
+        "storage.repair.source",
+        "storage.restore.put",
+        "storage.fill.batch",
+        "storage.retire.batch",
     }
 )
 """Every place there is: room, flow, and what has just been done."""

@@ -70,6 +70,7 @@ async def get_copies(
                 "state": copy.state,
                 "sha512": None if copy.verified_at is None else copy.expected.sha512,
                 "verified_at": None if copy.verified_at is None else rfc3339(copy.verified_at),
+                "lost_at": None if copy.lost_at is None else rfc3339(copy.lost_at),
             }
             for copy in copies
         ],
@@ -97,6 +98,13 @@ async def get_content(
     holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id, version)
     if holding.state in GOING:
         raise _purged()
+    if holding.state == "damaged":
+        raise Problem(
+            409,
+            "damaged",
+            "Plus aucun site n'a de copie intègre de ce paquet ; l'exploitant en est averti.",
+            "No site has a good copy of this package any more; the operator has been told.",
+        )
     try:
         wanted = byte_range(request.headers.get("range"), holding.size)
     except UnsatisfiableRange as error:

@@ -12,8 +12,8 @@ from services.storage.domain.holdings import Holding
 from services.storage.domain.keys import record_key
 from services.storage.domain.purges import PurgeOrder, PurgeState, place
 from services.storage.handlers import Arrival, take_records
+from services.storage.lines import ACTOR
 from services.storage.queries import amounts, holdings, purges
-from services.storage.recording import ACTOR
 from shared.checksums import sha512_of
 from shared.clock import now
 from shared.messages.journal import JournalLineV1

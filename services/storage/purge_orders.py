@@ -16,8 +16,8 @@ from services.storage.domain.purges import (
     place,
 )
 from services.storage.handlers import Handle
+from services.storage.lines import ACTOR
 from services.storage.queries import holdings, purges
-from services.storage.recording import ACTOR
 from services.storage.sites import OpenSite
 from shared.faults import fault_point
 from shared.messages.admin import PurgeOrderedV1

@@ -16,9 +16,9 @@ from services.storage.domain.holdings import GOING, CopyKey, Holding
 from services.storage.domain.packages import Package
 from services.storage.domain.restore_tests import Outcome, RestoreTest, judged
 from services.storage.handlers import VERIFY, work_key
+from services.storage.lines import ACTOR
 from services.storage.pipeline.package_check import check_package
 from services.storage.queries import holdings, restore_tests
-from services.storage.recording import ACTOR
 from services.storage.sites import OpenSite
 from shared.checksums import Measure
 from shared.clock import now
@@ -80,7 +80,7 @@ class RestoreTester:
             return
         holding, site, version_id = chosen
         found = await self._read(holding, site, version_id)
-        fault_point("storage.restore.read")
+        fault_point("storage.restore_test.read")
         expected = Measure(holding.sha512, holding.size)
         test = _test(establishment, holding, site.site.name, found, judged(found, expected))
         async with self._database.begin() as tx:
@@ -88,7 +88,7 @@ class RestoreTester:
             await restore_tests.add(tx.connection, test)
             await _tell(tx, held, test, site)
             await finish(tx, held)
-        fault_point("storage.restore.noted")
+        fault_point("storage.restore_test.noted")
         TESTED.labels(test.site, test.outcome).inc()
         if test.outcome is not Outcome.WHOLE:
             log.error("a restore test failed", extra={"site": test.site, "key": holding.key, "outcome": test.outcome})

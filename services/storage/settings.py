@@ -121,3 +121,6 @@ class StorageSettings(BaseSettings):
 
     storage_slots: PositiveInt = 16
     """Copies written, and copies read back, at once, large ones aside."""
+
+    background_slots: PositiveInt = 4
+    """Copies written or read back at once for what is stored already: repairs, and the filling of a new site."""

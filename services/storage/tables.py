@@ -34,6 +34,15 @@ copy = Table(
     Column("written_by", UUID),
     Column("written_at", DateTime(timezone=True)),
     Column("verified_at", DateTime(timezone=True)),
+    Column("lost_at", DateTime(timezone=True)),
+)
+
+site = Table(
+    "site",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 usage = Table(

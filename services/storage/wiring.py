@@ -9,7 +9,9 @@ from fastapi import APIRouter
 from services.storage import purge_api, restore_api
 from services.storage.api import Storage, router
 from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
+from services.storage.declaring import measure_declared, reconcile
 from services.storage.deleting import PURGE, release_former
+from services.storage.filling import FILL, Filler
 from services.storage.handlers import (
     FETCH,
     VERIFY,
@@ -25,8 +27,10 @@ from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import BEGIN, Beginner, take_orders
 from services.storage.purging import Purger
 from services.storage.restore_testing import RESTORE, RestoreTester, measure_overdue, plan_tests
+from services.storage.retiring import RETIRE, Retirer
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
+from services.storage.sites_api import router as sites_router
 from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
@@ -54,6 +58,9 @@ from shared.profiles.fetching import fetch_profile
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
+UPKEEP_SLOTS = 4
+"""Sites filled, or retired, at once: each walks over all holdings."""
+
 LARGE_SLOTS = 2
 """Large copies written, and read back, at once: one on each of two sites."""
 
@@ -71,6 +78,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     async def profile_of(wanted: ProfileReferenceV1) -> bytes:
         return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
 
+    upkeep = {FILL: Filler(database, names).fill, RETIRE: Retirer(database, sites).retire}
     profiles = ProfileKeeper(database, names, profile_of)
     tester = RestoreTester(database, sites)
     room = assemble(
@@ -109,6 +117,17 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             for lane, slots in ((Lane.USUAL, own.storage_slots), (Lane.LARGE, LARGE_SLOTS))
         ]
         + [
+            # What nobody waits for: copies made again, and those of a new site, however many there are.
+            WorkLoop(
+                database,
+                {WRITE: keeper.write, VERIFY: keeper.verify},
+                slots=own.background_slots,
+                lane=Lane.BACKGROUND,
+                lease_seconds=lasts,
+            )
+        ]
+        + [WorkLoop(database, upkeep, slots=UPKEEP_SLOTS, lease_seconds=lasts)]
+        + [
             WorkLoop(database, {kind: job}, slots=1, lease_seconds=lasts)
             for kind, job in (
                 (FETCH, profiles.keep),
@@ -129,16 +148,21 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     async def measure_space(_: RoomDatabase) -> None:
         await spaces.look()
 
-    foundation.gauges.add(Measure("space", measure_space))
+    foundation.gauges.add(Measure("space", measure_space), Measure("declared", partial(measure_declared, names)))
     room.app.state.storage = Storage(database, sites, spaces)
     every = timedelta(days=own.restore_test_days)
     foundation.gauges.add(Measure("restore_tests", partial(measure_overdue, every)))
-    return replace(room, chores=(Chore("plan_restore_tests", partial(plan_tests, every)),))
+    declared = [one.site for one in sites.values()]
+    chores = (
+        Chore("sites", partial(reconcile, declared)),
+        Chore("plan_restore_tests", partial(plan_tests, every)),
+    )
+    return replace(room, chores=chores)
 
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (router, restore_api.router, purge_api.router):
+    for each in (router, restore_api.router, sites_router, purge_api.router):
         routes.include_router(each)
     return routes
 

@@ -1,4 +1,4 @@
-"""What storage tells: an AIP or a container of a journal stands on every site, or an AIP cannot be taken as it is."""
+"""What storage tells: what stands on every site, or cannot be taken; a copy that went bad, or is whole again."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -94,3 +94,43 @@ class JournalStoredV1(Message):
     journal: str
     number: int
     sha512: Sha512
+
+
+class CopyCorruptedV1(Message):
+    """A site gave back other bytes of a stored holding than were verified there, or none (`found_…` None).
+
+    `establishment` is None for what is the platform's own. `sha512` and `size` are what the copy must be.
+    """
+
+    topic: ClassVar[str] = "copy.corrupted.v1"
+
+    holding: UUID
+    kind: str
+    version: int
+    establishment: UUID | None
+    site: str
+    key: str
+    version_id: str | None
+    reason: Literal["missing", "cut", "mismatch"]
+    sha512: Sha512
+    size: ByteCount
+    found_sha512: Sha512 | None
+    found_size: ByteCount | None
+
+
+class CopyRepairedV1(Message):
+    """A copy that was lost at `lost_at` was written again from a good one, and read back whole at `verified_at`."""
+
+    topic: ClassVar[str] = "copy.repaired.v1"
+
+    holding: UUID
+    kind: str
+    version: int
+    establishment: UUID | None
+    site: str
+    key: str
+    version_id: str | None
+    sha512: Sha512
+    size: ByteCount
+    lost_at: AwareDatetime
+    verified_at: AwareDatetime

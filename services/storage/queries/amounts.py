@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.storage.tables import copy, holding
 from services.storage.tables import usage as usage_table
 from shared.database.plumbing import work
+from shared.messaging.lease import Lane
 
 _TOTALS = (
     select(copy.c.site, copy.c.state, func.count().label("copies"), func.sum(holding.c.size).label("bytes"))
@@ -25,15 +26,17 @@ async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decim
 
 
 _SITE = func.split_part(work.c.key, "/", 3)
+# No deposit waits for what is in the background, however long that takes.
+_OLDEST = func.min(work.c.created_at).filter(work.c.lane != Lane.BACKGROUND)
 _WAITING = (
-    select(_SITE, work.c.kind, func.count(), extract("epoch", func.now() - func.min(work.c.created_at)))
+    select(_SITE, work.c.kind, func.count(), func.coalesce(extract("epoch", func.now() - _OLDEST), 0))
     .where(work.c.kind.in_(("write", "verify")))
     .group_by(_SITE, work.c.kind)
 )
 
 
 async def waiting(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
-    """Return how many copies are still to be written, or read back, on each site, and the age of the oldest, in s."""
+    """Return how many copies are to be written, or read back, on each site; and the age of the oldest awaited (s)."""
     return [tuple(row) for row in await connection.execute(_WAITING)]
 
 

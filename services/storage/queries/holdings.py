@@ -71,7 +71,8 @@ async def set_states(connection: AsyncConnection, keys: Collection[HoldingKey], 
     """Move holdings, locked before, to a state."""
     if not keys:
         return
-    stored_at = func.now() if state == "stored" else holding.c.stored_at
+    # Once for all: what comes back from damage was stored when it was.
+    stored_at = func.coalesce(holding.c.stored_at, func.now()) if state == "stored" else holding.c.stored_at
     change = update(holding).where(_AMONG).values(state=state, stored_at=stored_at)
     await connection.execute(change, _columns(keys))
 
@@ -161,6 +162,7 @@ def _copy(held: Holding, row: Mapping[str, Any]) -> Copy:
         written_by=row["written_by"],
         written_at=row["written_at"],
         verified_at=row["verified_at"],
+        lost_at=row["lost_at"],
     )
 
 
@@ -168,7 +170,9 @@ _PUT_COPY = update(copy).where(
     copy.c.holding == bindparam("of"),
     copy.c.version == bindparam("in_version"),
     copy.c.site == bindparam("on_site"),
-    copy.c.state != CopyState.PURGED,
+    # Whoever wrote, or read, while it was purged or its site retired, comes too late.
+    copy.c.state != "retired",
+    copy.c.state != "purged",
 )
 
 
@@ -184,6 +188,7 @@ async def put_copies(connection: AsyncConnection, copies: Sequence[tuple[Holding
             "written_by": now.written_by,
             "written_at": now.written_at,
             "verified_at": now.verified_at,
+            "lost_at": now.lost_at,
         }
         for held, now in copies
     ]

@@ -62,7 +62,11 @@ def told(databases: Databases, tmp_path: Path) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def give(databases: Databases, told: Callable[..., dict[str, str]], capsys: pytest.CaptureFixture[str]) -> Give:
     """Give a command where storage runs on these sites; return its status and its answer."""
-    asyncio.run(databases.as_superuser("TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox"))
+    asyncio.run(
+        databases.as_superuser(
+            "TRUNCATE storage.holding, storage.copy, storage.site, storage.usage, storage.work, storage.outbox"
+        )
+    )
 
     def command(sites: tuple[SiteSettings, ...], *words: str) -> tuple[int, Any]:
         with as_if_told(told(sites)):
@@ -246,3 +250,37 @@ def test_a_site_that_is_not_declared_is_told_those_that_are(give: Give, tmp_path
     status, text = give(prepared(two_folders(tmp_path)), "check", "c")
 
     assert (status, text) == (1, "No such site: c. Declared: a, b.\n")
+
+
+KNOWN = "INSERT INTO storage.site (name, state) SELECT name, 'active' FROM unnest($1::text[]) AS name"
+
+
+def test_a_site_that_is_needed_is_not_retired_and_the_refusal_says_why(
+    give: Give, databases: Databases, tmp_path: Path
+) -> None:
+    sites = prepared(two_folders(tmp_path))
+    asyncio.run(
+        databases.as_superuser("INSERT INTO storage.site (name, state) VALUES ('a', 'active'), ('old', 'active')")
+    )
+
+    refused = give(sites, "retire", "a")
+    unknown = give(sites, "retire", "z", "--json")
+    _, text = give(sites, "list")
+
+    assert refused == (1, "Besides a two active sites on distinct places are needed.\n")
+    assert unknown == (1, {"error": "No site z. Known: a, old."})
+    assert "old: NOT DECLARED, active since" in text
+
+
+def test_a_site_that_is_not_needed_begins_to_leave(give: Give, databases: Databases, tmp_path: Path) -> None:
+    sites = prepared(two_folders(tmp_path))
+    asyncio.run(databases.as_superuser(KNOWN, ["a", "b", "old"]))
+
+    status, answer = give(sites, "retire", "old", "--json")
+    again = give(sites, "retire", "old", "--json")
+
+    assert (status, answer) == again == (0, {"site": "old", "state": "retiring"})
+    assert lines(databases) == [("site.retiring", "ok")]
+    assert (
+        asyncio.run(databases.as_superuser("SELECT key FROM storage.work WHERE kind = 'retire'"))[0]["key"] == "old"
+    )

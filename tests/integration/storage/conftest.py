@@ -8,16 +8,17 @@ import pytest
 from services.local import seaweedfs
 from services.local.postgres import Postgres
 from services.storage.settings import SiteSettings, StorageSettings
-from services.storage.sites import open_sites
+from services.storage.sites import OpenSite, open_sites
 from shared.object_store.filesystem import FilesystemStore
+from shared.object_store.filesystem_site import FilesystemSite
 from tests.integration.storage.depot import Depot
 from tests.integration.storage.purge_desk import PurgeDesk
 from tests.servers import Databases, fresh
 
 PLACES = {"a": "Rennes, salle A", "b": "Brest, salle B"}
 
-EMPTY = """TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox, storage.inbox, storage.work,
-                    storage.journal_head, storage.restore_test, storage.purge_order"""
+EMPTY = """TRUNCATE storage.holding, storage.copy, storage.site, storage.usage, storage.outbox, storage.inbox,
+                    storage.work, storage.journal_head, storage.restore_test, storage.purge_order"""
 
 OpenDepot = Callable[[str], Awaitable[Depot]]
 
@@ -77,6 +78,16 @@ async def open_depot(
         for store in (one.staging, *(site.store for site in one.sites.values())):
             await store.close()
         await one.database.engine.dispose()
+
+
+@pytest.fixture
+async def third(tmp_path: Path) -> AsyncIterator[OpenSite]:
+    """A third site, in a folder, declared by whoever adds it."""
+    declared = SiteSettings(name="c", kind="filesystem", place="Nantes", path=str(tmp_path / "site-c"))
+    opened = OpenSite(declared.site, FilesystemSite(Path(declared.path or "")))
+    await opened.store.prepare()
+    yield opened
+    await opened.store.close()
 
 
 @pytest.fixture

@@ -50,6 +50,10 @@ class Depot:
         """The same depot, one of its sites kept by another store."""
         return replace(self, sites={**self.sites, name: replace(self.sites[name], store=store)})
 
+    def and_site(self, opened: OpenSite) -> "Depot":
+        """The same depot, where one more site is declared."""
+        return replace(self, sites={**self.sites, opened.site.name: opened})
+
     async def hand_over(self, content: bytes | None = None) -> AipBuiltV1:
         """Put an AIP in staging and announce it, as ingest does; nothing is copied yet."""
         content = content or f"aip {uuid4()}\n".encode() * 500
@@ -63,8 +67,10 @@ class Depot:
         async with self.database.begin() as tx:
             await take_aips(sorted(self.sites))(tx, [message])
 
-    async def lease(self, kind: str) -> list[Lease]:
-        return [held for lane in Lane for held in await lease(self.database, [kind], 100, lane=lane)]
+    async def lease(self, kind: str, *lanes: Lane) -> list[Lease]:
+        """Take the work of a kind in some lanes: those of deposits unless told otherwise."""
+        asked = lanes or (Lane.USUAL, Lane.LARGE)
+        return [held for lane in asked for held in await lease(self.database, [kind], 100, lane=lane)]
 
     async def write(self) -> None:
         for held in await self.lease(WRITE):

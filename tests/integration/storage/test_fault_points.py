@@ -20,7 +20,7 @@ from shared import faults
 from shared.faults import FAULT_POINTS
 from shared.messages.journal import JournalLinesV1
 from shared.messaging.chain import batch_digest
-from shared.messaging.lease import Lease
+from shared.messaging.lease import Lane, Lease
 from tests.integration.storage.conftest import EMPTY
 from tests.integration.storage.depot import Depot
 from tests.integration.storage.purge_desk import PurgeDesk, an_order
@@ -56,7 +56,7 @@ async def work_off(depot: Depot) -> None:
     """Do all work, by whoever comes: a job that is killed is taken up by the next, with nothing of the last's."""
     while True:
         await depot.release()
-        held = [one for kind in jobs(depot) for one in await depot.lease(kind)]
+        held = [one for kind in jobs(depot) for one in await depot.lease(kind, *Lane)]
         if not held:
             return
         for one in held:
@@ -98,7 +98,7 @@ async def purge(depot: Depot) -> None:
 FLOWS: Mapping[str, Callable[[Depot], Awaitable[None]]] = {
     "storage.write": store,
     "storage.verify": store,
-    "storage.restore": restore,
+    "storage.restore_test": restore,
     "storage.purge": purge,
 }
 

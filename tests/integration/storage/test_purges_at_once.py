@@ -16,9 +16,10 @@ from services.storage.handlers import VERIFY, WRITE
 from services.storage.purging import Purger
 from services.storage.queries import holdings
 from services.storage.reading import content
+from services.storage.repairing import Loss, lose
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.sites import OpenSite
-from shared.messages.storage import AipPurgedV1, RestoreTestedV1
+from shared.messages.storage import AipPurgedV1, CopyCorruptedV1, RestoreTestedV1
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, enqueue
@@ -124,3 +125,16 @@ async def test_a_restore_test_that_finds_it_gone_reports_no_loss(desk: PurgeDesk
     with pytest.raises(TryAgain, match="is being purged"):
         await tester.test(held)
     assert await desk.depot.told(RestoreTestedV1) == []
+
+
+async def test_what_is_missing_because_it_is_being_purged_is_no_loss(desk: PurgeDesk) -> None:
+    message = await desk.stored()
+    holding, copy = await desk.depot.holding(message.aip_id), (await desk.depot.copies(message.aip_id))["a"]
+    await desk.order(an_order(message))
+    await desk.begin()
+
+    async with desk.depot.database.begin() as tx:
+        await lose(tx, [Loss(holding, replace(copy, state=CopyState.LOST), None)])
+
+    assert await desk.depot.told(CopyCorruptedV1) == []
+    assert await desk.depot.work() == ["purge a", "purge b"]

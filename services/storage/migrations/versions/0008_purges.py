@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.database.migrations import add_index
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 STATEMENTS = (
     """CREATE TABLE IF NOT EXISTS purge_order (
