@@ -26,8 +26,6 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.purge.deleted",
         "storage.purge.proven",
         "storage.purge.noted",
-        "storage.restore.read",
-        "storage.restore.noted",
         "storage.restore_test.read",
         "storage.restore_test.noted",
         "proof.close.planned",
@@ -42,6 +40,15 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.restore.put",
         "storage.fill.batch",
         "storage.retire.batch",
+        "storage.audit.read",
+        "storage.audit.renewed",
+        "storage.audit.noted",
+        "storage.sample.drawn",
+        "storage.sample.noted",
+        "storage.sample.ended",
+        "storage.coherence.missing",
+        "storage.coherence.noted",
+        "storage.coherence.ended",
     }
 )
 """Every place there is: room, flow, and what has just been done."""

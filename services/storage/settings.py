@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -119,8 +120,30 @@ class StorageSettings(BaseSettings):
     restore_test_days: PositiveInt = 30
     """How often an AIP of each establishment is read back whole from one site, and judged as a package."""
 
+    @property
+    def restore_test_period(self) -> timedelta:
+        """Return how long an establishment may be without a restore test."""
+        return timedelta(days=self.restore_test_days)
+
     storage_slots: PositiveInt = 16
     """Copies written, and copies read back, at once, large ones aside."""
 
     background_slots: PositiveInt = 4
     """Copies written or read back at once for what is stored already: repairs, and the filling of a new site."""
+
+    audit_period_days: PositiveInt = 90
+    """Within how many days every copy is read again, on every site."""
+
+    @field_validator("audit_period_days")
+    @classmethod
+    def _renewed_in_time(cls, days: int, info: ValidationInfo) -> int:
+        # Missing where it is wrong itself, which is told then.
+        if 2 * days > info.data.get("retention_days", 2 * days):
+            raise ValueError("at most half of CHARTRIER_RETENTION_DAYS, or locks end before audits renew them")
+        return days
+
+    audit_hands: int = Field(default=2, ge=1, le=16)
+    """Copies of one site that are audited at once."""
+
+    audit_share: float = Field(default=0.2, gt=0, le=1)
+    """The share of its time that each of these hands reads; the rest is the deposits'."""

@@ -1,6 +1,6 @@
 """Storage's tables, as its migrations made them."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, func
+from sqlalchemy import BigInteger, Column, DateTime, Float, Integer, Table, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from shared.database.engine import room_metadata
@@ -82,4 +82,60 @@ purge_order = Table(
     Column("proofs", JSONB, nullable=False, server_default="{}"),
     Column("ordered_at", DateTime(timezone=True), nullable=False),
     Column("done_at", DateTime(timezone=True)),
+)
+
+audit_hand = Table(
+    "audit_hand",
+    METADATA,
+    Column("site", Text, primary_key=True),
+    Column("hand", Integer, primary_key=True),
+    Column("copies", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("overlaid", BigInteger, nullable=False),
+    Column("unknown", BigInteger, nullable=False),
+    Column("recent_bytes", Float, nullable=False),
+    Column("recent_seconds", Float, nullable=False),
+)
+"""What each hand has read since there are audits; the recent sums fade, and tell its speed."""
+
+audit_round = Table(
+    "audit_round",
+    METADATA,
+    Column("site", Text, primary_key=True),
+    Column("began_at", DateTime(timezone=True), primary_key=True, server_default=func.now()),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("counts_before", JSONB, nullable=False),
+)
+
+audit_run = Table(
+    "audit_run",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("establishment", UUID),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("wanted", JSONB, nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+)
+
+audit_part = Table(
+    "audit_part",
+    METADATA,
+    Column("run", UUID, primary_key=True),
+    Column("site", Text, primary_key=True),
+    Column("counts", JSONB, nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+)
+
+audit_item = Table(
+    "audit_item",
+    METADATA,
+    Column("run", UUID, primary_key=True),
+    Column("site", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("holding", UUID),
+    Column("version", Integer),
+    Column("outcome", Text),
 )

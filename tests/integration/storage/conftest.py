@@ -18,7 +18,8 @@ from tests.servers import Databases, fresh
 PLACES = {"a": "Rennes, salle A", "b": "Brest, salle B"}
 
 EMPTY = """TRUNCATE storage.holding, storage.copy, storage.site, storage.usage, storage.outbox, storage.inbox,
-                    storage.work, storage.journal_head, storage.restore_test, storage.purge_order"""
+                    storage.work, storage.journal_head, storage.restore_test, storage.audit_hand, storage.audit_round,
+                    storage.audit_run, storage.audit_part, storage.audit_item, storage.purge_order"""
 
 OpenDepot = Callable[[str], Awaitable[Depot]]
 
@@ -69,7 +70,10 @@ async def open_depot(
         sites = open_sites(declared)
         for store in (staging, *(site.store for site in sites.values())):
             await store.prepare()
-        settings = StorageSettings(sites=declared, staging_url=(tmp_path / "staging").as_uri(), retention_days=1)
+        staged = (tmp_path / "staging").as_uri()
+        settings = StorageSettings(
+            sites=declared, staging_url=staged, retention_days=2, audit_period_days=1, audit_share=1.0
+        )
         opened.append(Depot(databases, databases.room("storage"), sites, staging, settings))
         return opened[-1]
 

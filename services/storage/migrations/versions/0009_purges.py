@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.database.migrations import add_index
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 STATEMENTS = (
     """CREATE TABLE IF NOT EXISTS purge_order (
