@@ -22,6 +22,10 @@ class FaultSettings(BaseSettings):
 
 FAULT_POINTS: frozenset[str] = frozenset(
     {
+        "storage.purge.begun",
+        "storage.purge.deleted",
+        "storage.purge.proven",
+        "storage.purge.noted",
         "storage.restore_test.read",
         "storage.restore_test.noted",
         "proof.close.planned",

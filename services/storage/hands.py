@@ -7,11 +7,14 @@ from functools import partial
 from services.storage.auditing import AUDIT, Auditor
 from services.storage.coherence import Comparer
 from services.storage.declaring import reconcile
+from services.storage.deleting import PURGE
 from services.storage.examining import Examiner
 from services.storage.filling import FILL, Filler
 from services.storage.findings import RENEW
 from services.storage.handlers import FETCH, VERIFY, WRITE
 from services.storage.profiles import ProfileKeeper
+from services.storage.purge_orders import BEGIN, Beginner
+from services.storage.purging import Purger
 from services.storage.renewing import Renewer
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.retiring import RETIRE, Retirer
@@ -64,6 +67,11 @@ class Hands:
             self._loop({FETCH: profiles.keep}, 1),
             self._loop({RESTORE: tester.test}, 1),
         ]
+
+    def purging(self) -> Sequence[WorkLoop]:
+        """Begin orders to purge, and delete copies; one site that hangs keeps no other's from being deleted."""
+        beginner, purger = Beginner(self.database, self.sites), Purger(self.database, self.sites)
+        return [self._loop({BEGIN: beginner.begin}, 1), self._loop({PURGE: purger.purge}, len(self.sites))]
 
     def auditing(self, examiner: Examiner, auditor: Auditor) -> Sequence[WorkLoop]:
         """Read every copy again and again; and what is asked for: samples, comparisons, locks to be renewed."""

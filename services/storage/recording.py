@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.storage import repairing
+from services.storage.deleting import rewrite_again
 from services.storage.domain.copies import Copy, CopyState, is_stored, is_unproven
 from services.storage.domain.holdings import Holding, HoldingKey, is_owed
 from services.storage.handlers import VERIFY, WRITE, copy_key
@@ -159,6 +160,7 @@ async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) ->
     if key not in locked or locked[key].state != "storing":
         return
     await holdings.set_states(tx.connection, [key], "refused")
+    await rewrite_again(tx, holding, held.cause)
     told = AipStorageRefusedV1(
         aip_id=holding.id,
         transfer_id=UUID(holding.facts["transfer_id"]),

@@ -18,7 +18,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from services.storage.domain.copies import Copy, CopyState, fault_of, is_same_writing, may_be_good
-from services.storage.domain.holdings import KEPT, Holding, HoldingKey
+from services.storage.domain.holdings import GOING, KEPT, Holding, HoldingKey
 from services.storage.handlers import WRITE, lane_of, work_key
 from services.storage.lines import damaged_line, life_line, lost_line, repaired_line
 from services.storage.queries import holdings
@@ -54,11 +54,16 @@ def count_from_zero(sites: Iterable[str]) -> None:
 async def lose(tx: Transaction, losses: Sequence[Loss]) -> None:
     """Note copies that are not what they must be, and have each written again; or name what is beyond repair.
 
-    What was noted before, or speaks of bytes that another task has replaced since, changes nothing.
+    What was noted before, or speaks of bytes that another task has replaced since, or that are being purged, changes
+    nothing.
     """
     locked = await holdings.lock_holdings(tx.connection, {_key(loss.holding) for loss in losses})
     known = await holdings.copies_of_all(tx.connection, locked.values())
-    new = [loss for loss in losses if _is_news(loss, known[_key(loss.holding)])]
+    new = [
+        loss
+        for loss in losses
+        if locked[_key(loss.holding)].state not in GOING and _is_news(loss, known[_key(loss.holding)])
+    ]
     if not new:
         return
     await holdings.put_copies(tx.connection, [(loss.holding, loss.copy) for loss in new])

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
-from services.storage.domain.holdings import CopyKey, Holding
+from services.storage.domain.holdings import GOING, CopyKey, Holding
 from services.storage.domain.packages import Package
 from services.storage.domain.restore_tests import Outcome, RestoreTest, judged
 from services.storage.handlers import VERIFY, work_key
@@ -84,6 +84,7 @@ class RestoreTester:
         expected = Measure(holding.sha512, holding.size)
         test = _test(establishment, holding, site.site.name, found, judged(found, expected))
         async with self._database.begin() as tx:
+            await _require_standing(tx, holding)
             await restore_tests.add(tx.connection, test)
             await _tell(tx, held, test, site)
             await finish(tx, held)
@@ -110,6 +111,14 @@ class RestoreTester:
             return None
         except StoreUnavailable as error:
             raise TryAgain(f"site {site.site.name}: {error}") from error
+
+
+async def _require_standing(tx: Transaction, holding: Holding) -> None:
+    """Raise `TryAgain` where an AIP was ordered to be purged while it was read: another is taken then."""
+    key = (holding.id, holding.version)
+    locked = await holdings.lock_holdings(tx.connection, [key])
+    if locked[key].state in GOING:
+        raise TryAgain(f"{holding.key} is being purged")
 
 
 @asynccontextmanager

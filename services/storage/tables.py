@@ -1,7 +1,7 @@
 """Storage's tables, as its migrations made them."""
 
 from sqlalchemy import BigInteger, Column, DateTime, Float, Integer, Table, Text, func
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from shared.database.engine import room_metadata
 
@@ -66,6 +66,22 @@ restore_test = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("faults", JSONB, nullable=False),
     Column("tested_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+purge_order = Table(
+    "purge_order",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("establishment", UUID, nullable=False),
+    Column("aip", UUID, nullable=False),
+    Column("units", ARRAY(UUID), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sha512", Text, nullable=False),
+    Column("ordered", JSONB, nullable=False),
+    Column("waits", JSONB, nullable=False, server_default="{}"),
+    Column("proofs", JSONB, nullable=False, server_default="{}"),
+    Column("ordered_at", DateTime(timezone=True), nullable=False),
+    Column("done_at", DateTime(timezone=True)),
 )
 
 audit_hand = Table(

@@ -7,12 +7,13 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from services.storage import audit_api, restore_api, sites_api
+from services.storage import audit_api, purge_api, restore_api, sites_api
 from services.storage.api import Storage, router
 from services.storage.audit_api import Audits
 from services.storage.auditing import Auditor
 from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
 from services.storage.declaring import measure_declared
+from services.storage.deleting import release_former
 from services.storage.examining import Examiner
 from services.storage.findings import known
 from services.storage.handlers import take_agreements, take_aips, take_organisations, take_profiles
@@ -20,6 +21,7 @@ from services.storage.hands import Hands
 from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
+from services.storage.purge_orders import take_orders
 from services.storage.restore_testing import measure_overdue
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
@@ -33,9 +35,11 @@ from shared.messages.admin import (
     OrganisationChangedV1,
     ProfilePublishedV1,
     ProfileReferenceV1,
+    PurgeOrderedV1,
     RulesPublishedV1,
     SigningKeyPublishedV1,
 )
+from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import AipBuiltV1, TransferDecidedV1
 from shared.messages.proof import JournalClosedV1
 from shared.messaging.consumer import Consumer
@@ -86,10 +90,14 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             ),
             Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
+            # Nothing here rewrites AIPs yet: an order on some units of one is a dead letter that says so.
+            Consumer("storage.purge", database, {PurgeOrderedV1: take_orders(rewrites=False)}),
+            Consumer("storage.release", database, {AipCataloguedV1: release_former}),
         ),
         loops=[
             *hands.copying(Keeper(database, sites, staging, own)),
             *hands.upkeep(ProfileKeeper(database, names, profile_of)),
+            *hands.purging(),
             *hands.auditing(examiner, auditor),
         ],
         dependencies=(
@@ -123,7 +131,7 @@ def _show(foundation: Foundation, room: Room, sites: Mapping[str, OpenSite], own
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (router, audit_api.router, restore_api.router, sites_api.router):
+    for each in (router, audit_api.router, restore_api.router, sites_api.router, purge_api.router):
         routes.include_router(each)
     return routes
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from services.storage import recording, repairing
 from services.storage.domain.copies import Copy, CopyState, is_unproven, read_back, written
-from services.storage.domain.holdings import CopyKey, Holding, is_owed
+from services.storage.domain.holdings import GOING, CopyKey, Holding, is_owed
 from services.storage.domain.sites import retention_of
 from services.storage.handlers import copy_key
 from services.storage.queries import holdings
@@ -78,7 +78,7 @@ class Keeper:
     async def verify(self, held: Lease) -> None:
         """Read one copy back, past our caches, and count it if its digest is the holding's."""
         holding, copy = await self._subject(held)
-        if not is_unproven(copy):
+        if holding.state in GOING or not is_unproven(copy):
             await self._idle.add(held)
             return
         opened = self._opened(copy)

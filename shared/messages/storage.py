@@ -64,6 +64,28 @@ class RestoreTestedV1(Message):
     tested_at: AwareDatetime
 
 
+class AipPurgedV1(Message):
+    """What an order named is gone from every site, and was looked for there in vain; the rooms forget it too.
+
+    `version` is that which remains (None: nothing does), without the `units` that were named; `copies` and `size`
+    (bytes) count what was deleted.
+    """
+
+    topic: ClassVar[str] = "aip.purged.v1"
+
+    order_id: UUID
+    establishment: UUID
+    aip_id: UUID
+    transfer_id: UUID
+    version: int | None
+    units: tuple[UUID, ...]
+    copies: int
+    size: ByteCount
+    list_sha512: Sha512
+    visa_sha512: Sha512
+    purged_at: AwareDatetime
+
+
 class JournalStoredV1(Message):
     """Every site holds a container of a journal, and each copy was read back whole: staging may forget it."""
 

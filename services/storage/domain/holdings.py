@@ -46,3 +46,6 @@ HoldingKey = tuple[UUID, int]
 
 CopyKey = tuple[UUID, int, str]
 """Id, version and site: what a copy is known by."""
+
+GOING = frozenset({"purging", "purged"})
+"""States of a holding that nobody reads, writes or repairs any more."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy import UUID as UUID_TYPE
-from sqlalchemy import Integer, bindparam, cast, extract, func, or_, select
+from sqlalchemy import Integer, bindparam, cast, extract, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,6 +66,12 @@ async def add_usage(connection: AsyncConnection, written: Mapping[str, Sequence[
     rows = [{"site": site, "bytes": sum(sizes), "copies": len(sizes)} for site, sizes in sorted(written.items())]
     if rows:
         await connection.execute(_ADD_USAGE, rows)
+
+
+async def drop_usage(connection: AsyncConnection, site: str, size: int) -> None:
+    """Count what was deleted on a site: one copy of so many bytes."""
+    less = {name: func.greatest(usage_table.c[name] - of, 0) for name, of in (("bytes", size), ("copies", 1))}
+    await connection.execute(update(usage_table).where(usage_table.c.site == site).values(less))
 
 
 _LIFT_USAGE = upsert(usage_table)

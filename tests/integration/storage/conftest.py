@@ -12,13 +12,14 @@ from services.storage.sites import OpenSite, open_sites
 from shared.object_store.filesystem import FilesystemStore
 from shared.object_store.filesystem_site import FilesystemSite
 from tests.integration.storage.depot import Depot
+from tests.integration.storage.purge_desk import PurgeDesk
 from tests.servers import Databases, fresh
 
 PLACES = {"a": "Rennes, salle A", "b": "Brest, salle B"}
 
 EMPTY = """TRUNCATE storage.holding, storage.copy, storage.site, storage.usage, storage.outbox, storage.inbox,
                     storage.work, storage.journal_head, storage.restore_test, storage.audit_hand, storage.audit_round,
-                    storage.audit_run, storage.audit_part, storage.audit_item"""
+                    storage.audit_run, storage.audit_part, storage.audit_item, storage.purge_order"""
 
 OpenDepot = Callable[[str], Awaitable[Depot]]
 
@@ -97,3 +98,22 @@ async def third(tmp_path: Path) -> AsyncIterator[OpenSite]:
 async def depot(open_depot: OpenDepot) -> Depot:
     """Storage on two folders."""
     return await open_depot("folders")
+
+
+OpenDesk = Callable[[str], Awaitable[PurgeDesk]]
+
+
+@pytest.fixture
+def desk(depot: Depot) -> PurgeDesk:
+    """A storage on two folders that purges."""
+    return PurgeDesk(depot)
+
+
+@pytest.fixture
+def open_desk(open_depot: OpenDepot) -> OpenDesk:
+    """Open a storage that purges, on `folders` or on `buckets` whose purgers' keys pass governance locks."""
+
+    async def desk(kind: str) -> PurgeDesk:
+        return PurgeDesk(await open_depot(kind))
+
+    return desk

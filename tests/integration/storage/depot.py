@@ -108,9 +108,9 @@ class Depot:
         assert found is not None
         return found
 
-    async def copies(self, holding_id: UUID) -> dict[str, Copy]:
+    async def copies(self, holding_id: UUID, version: int | None = None) -> dict[str, Copy]:
         async with self.database.reading() as connection:
-            found = await holdings.newest_with_copies(connection, holding_id)
+            found = await holdings.with_copies(connection, holding_id, version)
         assert found is not None
         return {copy.site: copy for copy in found[1]}
 

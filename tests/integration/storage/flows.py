@@ -8,11 +8,14 @@ from pathlib import Path
 from services.storage import retiring
 from services.storage.auditing import AUDIT
 from services.storage.coherence import Comparer
+from services.storage.deleting import PURGE
 from services.storage.domain.sites import Site, SiteKind
 from services.storage.examining import Examiner
 from services.storage.filling import FILL, Filler
 from services.storage.findings import RENEW
 from services.storage.handlers import VERIFY, WRITE
+from services.storage.purge_orders import BEGIN, Beginner
+from services.storage.purging import Purger
 from services.storage.renewing import Renewer
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.restoring import Restorer
@@ -24,6 +27,7 @@ from shared.object_store.filesystem_site import FilesystemSite
 from tests.integration.storage import audit_door, audited, harm
 from tests.integration.storage.depot import Depot
 from tests.integration.storage.moves import declare
+from tests.integration.storage.purge_desk import PurgeDesk, an_order
 
 MONTH = timedelta(days=30)
 RETAINED = timedelta(days=2)
@@ -63,6 +67,8 @@ def jobs(depot: Depot) -> Mapping[str, Job]:
         SAMPLE: audit_door.a_sampler(depot).sample,
         COHERENCE: Comparer(depot.database, depot.sites, 3).compare,
         RENEW: Renewer(depot.database, examiner).renew,
+        BEGIN: Beginner(depot.database, depot.sites).begin,
+        PURGE: Purger(depot.database, depot.sites).purge,
     }
 
 
@@ -178,6 +184,15 @@ async def coherence(depot: Depot) -> Depot:
     return depot
 
 
+async def purge(depot: Depot) -> Depot:
+    await declare(depot)
+    message = await depot.hand_over(harm.CONTENT)
+    await work_off(depot)
+    await PurgeDesk(depot).order(an_order(message))
+    await work_off(depot)
+    return depot
+
+
 PLACES: Mapping[str, Flow] = {
     "storage.write": store,
     "storage.verify": store,
@@ -190,6 +205,7 @@ PLACES: Mapping[str, Flow] = {
     "storage.audit": audit,
     "storage.sample": sample,
     "storage.coherence": coherence,
+    "storage.purge": purge,
 }
 """Which flow comes by a place: by its whole name, or by all of it but the last word."""
 
