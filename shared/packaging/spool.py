@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 
-from services.ingest.pipeline.aip.tar import CHUNK
+from shared.packaging.tar import CHUNK
 
 
 class Spool:
@@ -40,6 +40,11 @@ class Spool:
         self._file.seek(0)
         while chunk := self._file.read(CHUNK):
             yield chunk
+
+    def lines(self) -> Iterator[bytes]:
+        """Read everything back, line by line; lines keep their LF."""
+        self._file.seek(0)
+        yield from self._file
 
 
 class Measure:
