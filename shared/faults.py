@@ -24,6 +24,10 @@ FAULT_POINTS: frozenset[str] = frozenset(
     {
         "storage.restore.read",
         "storage.restore.noted",
+        "storage.rewrite.planned",
+        "storage.rewrite.written",
+        "storage.rewrite.staged",
+        "storage.rewrite.taken",
         "storage.write.put",
         "storage.write.noted",
         "storage.verify.read",

@@ -40,7 +40,7 @@ class Arrival:
     """A holding to take in: its row, and the message that announces it."""
 
     values: Mapping[str, Any]
-    cause: UUID
+    cause: UUID | None
 
 
 def work_key(holding: UUID, version: int, site: str) -> str:
@@ -172,6 +172,11 @@ async def take_records(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequ
     """Take records in, to be written to each site; one that is there already changes nothing."""
     if arrivals:
         await _take(tx, arrivals, sites)
+
+
+async def take_version(tx: Transaction, arrival: Arrival, sites: Sequence[str]) -> None:
+    """Take in a new version of an AIP, made here, to be written to each site as any other."""
+    await _take(tx, [arrival], sites)
 
 
 async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:

@@ -20,6 +20,7 @@ from services.storage.handlers import (
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.restoring import RESTORE, RestoreTester, plan_tests
+from services.storage.rewriting import REWRITE, Rewriter
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
@@ -58,6 +59,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
 
     profiles = ProfileKeeper(database, names, profile_of)
     tester = RestoreTester(database, sites)
+    rewriter = Rewriter(database, sites, staging)
     room = assemble(
         foundation,
         _routes(),
@@ -82,7 +84,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         ]
         + [
             WorkLoop(database, {kind: job}, slots=1, lease_seconds=lasts)
-            for kind, job in ((FETCH, profiles.keep), (RESTORE, tester.test))
+            for kind, job in ((FETCH, profiles.keep), (RESTORE, tester.test), (REWRITE, rewriter.rewrite))
         ],
         dependencies=(
             *map(_site, sites.values()),

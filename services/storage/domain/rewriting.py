@@ -24,10 +24,6 @@ class RewritePlan:
     planned_at: str
     software: str
 
-    def member_id_name(self, member: str) -> str:
-        """Return the name, for `uuid5` in the AIP, of a member of the version that is written anew."""
-        return f"member:{self.version - 1}:{member}"
-
 
 def to_json(plan: RewritePlan) -> dict[str, Any]:
     """Return a plan as JSON holds it."""

@@ -6,11 +6,12 @@ lie on disk; memory grows with the number of units and files, by some hundred by
 
 import hashlib
 import tarfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from itertools import chain
+from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 from uuid import UUID
 from xml.parsers.expat import ExpatError
@@ -30,6 +31,8 @@ from shared.packaging.spool import Measure, Spool
 from shared.packaging.tar import CHUNK, TarWriter, entry_length
 
 _UNKNOWN = bytes(64)
+
+NewSpool = Callable[[], Spool]
 
 
 class Source(Protocol):
@@ -60,17 +63,25 @@ class _Documents:
     scope: Scope
 
 
-def rewrite_package(source: Source, units: Collection[UUID], plan: RewritePlan, out: BinaryIO) -> Rewritten:
+def rewrite_package(
+    source: Source, units: Collection[UUID], plan: RewritePlan, out: BinaryIO, scratch: Path | None = None
+) -> Rewritten:
     """Write the new version to `out` and say what it is; `source` is read to its end or up to what cannot be read.
+
+    Documents lie in files of `scratch` meanwhile, or wherever the system likes.
 
     Raises `UnreadablePackage`, leaving `out` unfinished, `ImpossiblePurge` (see `read_scope`), and whatever the
     source raises. Whether these were the bytes that were stored, whoever gave them must know.
     """
     try:
         with ExitStack() as spools, tarfile.open(fileobj=source, mode="r|", bufsize=MIB) as tar:  # type: ignore[call-overload]
+
+            def new_spool() -> Spool:
+                return spools.enter_context(Spool(scratch))
+
             members = _members(tar, str(plan.aip_id))
-            old, first, mtime = _read_documents(spools, members)
-            documents = _write_documents(spools, old, frozenset(units), plan)
+            old, first, mtime = _read_documents(new_spool, members)
+            documents = _write_documents(new_spool, old, frozenset(units), plan)
             with TarWriter(out, mtime) as written:
                 catalogue_offset = _pack(written, plan, documents, first, members)
                 digest = written.finish()
@@ -108,7 +119,7 @@ def _members(tar: tarfile.TarFile, root: str) -> Iterator[_Member]:
         yield _Member(member.name.removeprefix(f"{root}/"), member.size, int(member.mtime), content)
 
 
-def _read_documents(spools: ExitStack, members: Iterator[_Member]) -> tuple[dict[str, Spool], _Member | None, int]:
+def _read_documents(new_spool: NewSpool, members: Iterator[_Member]) -> tuple[dict[str, Spool], _Member | None, int]:
     """Return the old documents, the first file if there is one, and the time of all members."""
     old: dict[str, Spool] = {}
     mtime = 0
@@ -116,14 +127,14 @@ def _read_documents(spools: ExitStack, members: Iterator[_Member]) -> tuple[dict
         mtime = member.mtime
         if member.name not in layout.SMALL:
             return old, member, mtime
-        old[member.name] = spools.enter_context(Spool())
+        old[member.name] = new_spool()
         while chunk := member.content.read(CHUNK):
             old[member.name].write(chunk)
     return old, None, mtime
 
 
 def _write_documents(
-    spools: ExitStack, old: dict[str, Spool], units: frozenset[UUID], plan: RewritePlan
+    new_spool: NewSpool, old: dict[str, Spool], units: frozenset[UUID], plan: RewritePlan
 ) -> _Documents:
     listing = list(listed(old[layout.METS].chunks()))
     _require_whole(old, listing)
@@ -131,7 +142,7 @@ def _write_documents(
     files = [each for each in listing if each.name.startswith(layout.DATA)]
     kept = [file for file in files if not scope.has_gone(file)]
     scope.gone_paths.update(file.name for file in files if scope.has_gone(file))
-    new = {name: spools.enter_context(Spool()) for name in layout.SMALL if name in old}
+    new = {name: new_spool() for name in layout.SMALL if name in old}
     _redact(old, new, scope, plan)
     for name in (layout.DOCUMENTATION, layout.SCHEMA):
         new[name].write(package_files(__package__).joinpath(name.rpartition("/")[2]).read_bytes())
