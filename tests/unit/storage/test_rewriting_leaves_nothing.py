@@ -1,5 +1,6 @@
 """A partial purge leaves nothing of what went, and all that stays as it was."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +11,8 @@ import pytest
 from lxml import etree
 
 from services.storage.pipeline.package_check import check_package
-from services.storage.pipeline.rewriting.layout import UnreadablePackage
-from services.storage.pipeline.rewriting.scope import ImpossiblePurge
+from services.storage.pipeline.rewriting.layout import Listed, UnreadablePackage
+from services.storage.pipeline.rewriting.scope import ImpossiblePurge, read_scope
 from shared.checksums import sha512_of
 from tests.builders.aips import AIP_ID
 from tests.builders.purges import (
@@ -202,15 +203,13 @@ def test_a_description_that_the_message_hides_is_refused(tmp_path: Path) -> None
 
 
 def test_a_file_of_no_object_goes_with_the_last_object_that_has_its_bytes(tmp_path: Path) -> None:
-    files = (AFile("un.txt", b"deux fois"), AFile("deux.txt", b"deux fois"), AFile("x.txt", b"x"))
     units = tuple(AUnit(name, files=(n,)) for n, name in enumerate("ABC"))
-    sip = ASip(files, (AUnit("Racine", "RecordGrp", units=units),), entries=(("copie.txt", b"deux fois"),))
-    before = an_aip(tmp_path, sip)
+    files = (AFile("un.txt", b"deux fois"), AFile("deux.txt", b"deux fois"), AFile("x.txt", b"x"))
+    before = an_aip(tmp_path, ASip(files, (AUnit("Racine", "RecordGrp", units=units),)))
+    lines = before.members[CATALOGUE].splitlines()
+    copy = Listed("original-4", f"{DATA}copie.txt", 9, hashlib.sha512(b"deux fois").digest())
 
-    def left(*gone: str) -> list[str]:
-        after = before.purged(before.units(*gone))
-        assert faults(after) == ()
-        return [name.removeprefix(DATA) for name in after.members if name.startswith(DATA)]
-
-    assert left("unit-2") == ["deux.txt", "x.txt", "copie.txt"]
-    assert left("unit-2", "unit-3") == ["x.txt"]
+    assert not read_scope(lines, frozenset(before.units("unit-2"))).has_gone(copy)
+    assert read_scope(lines, frozenset(before.units("unit-2", "unit-3"))).has_gone(copy)
+    left = before.purged(before.units("unit-2"))
+    assert [name.removeprefix(DATA) for name in left.members if name.startswith(DATA)] == ["deux.txt", "x.txt"]
