@@ -85,5 +85,7 @@ async def test_what_was_purged_is_found_no_more_and_what_is_left_is_where_it_is_
     assert after.content[shared["file_offset"] : shared["file_offset"] + shared["size"]] == b"des deux"
     (aip,) = everything["aip"]
     assert (aip["version"], aip["units"], aip["objects"]) == (2, 3, 2)
-    (found,) = await databases.as_superuser("SELECT count(*) FROM data_management.unit WHERE tsv::text LIKE '%secret%'")
+    (found,) = await databases.as_superuser(
+        "SELECT count(*) FROM data_management.unit WHERE tsv::text LIKE '%secret%'"
+    )
     assert found["count"] == 0

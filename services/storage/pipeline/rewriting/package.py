@@ -153,7 +153,7 @@ def _write_documents(
 
 def _redact(old: Mapping[str, Spool], new: Mapping[str, Spool], scope: Scope, plan: RewritePlan) -> None:
     """Write the documents that depend on no place; make sure that all that goes was found in them."""
-    manifest = ManifestEditor(scope.marks, plan)
+    manifest = ManifestEditor(scope, plan)
     _splice(old[layout.SUBMISSION], new[layout.SUBMISSION], manifest)
     if layout.SIGNATURES in old:
         gone = frozenset(path.removeprefix(layout.DATA) for path in scope.gone_paths)

@@ -35,7 +35,7 @@ def _shown(
         return {"file": None, **kept, "purged": {"order": str(plan.order_id), "at": plan.planned_at}}
     listed = {name: signature.get(name) or [] for name in ("documents", "covers")}
     left = {name: [each for each in value if each not in names] for name, value in listed.items()}
-    if left == listed:
+    told = " ".join(signature.get(name, "") for name in _TEXTS)
+    if left == listed and not any(name in told for name in names):
         return signature
-    # What is wrong with it may name the document.
     return {name: value for name, value in signature.items() if name not in _TEXTS} | left
