@@ -28,6 +28,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.rewrite.written",
         "storage.rewrite.staged",
         "storage.rewrite.taken",
+        "storage.rewrite.unstaged",
         "storage.write.put",
         "storage.write.noted",
         "storage.verify.read",

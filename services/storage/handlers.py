@@ -26,6 +26,9 @@ WRITE = "write"
 VERIFY = "verify"
 """Read one copy back from its site, by another task than its writer."""
 
+UNSTAGE = "unstage"
+"""Remove from staging a version that was made here, and is on every site; the key is its own there."""
+
 FETCH = "fetch_profile"
 """Ask admin for an approved profile, to keep it as a record."""
 

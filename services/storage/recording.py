@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.storage.domain.copies import Copy, is_stored
 from services.storage.domain.holdings import Holding, HoldingKey
-from services.storage.handlers import VERIFY, WRITE
+from services.storage.handlers import UNSTAGE, VERIFY, WRITE
 from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
 from shared.messages.ingest import MemberV1
@@ -75,6 +75,9 @@ async def _conclude(
     for one in stored:
         on_sites = copies[one.id, one.version]
         tx.journal(_stored_line(one, len(on_sites)))
+        if "order" in one.facts:
+            # What ingest has staged, it removes itself.
+            await enqueue(tx, UNSTAGE, Piece(one.facts["staging_key"], owner=str(one.establishment)))
         if one.kind == "aip":
             tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id, one.version])
 

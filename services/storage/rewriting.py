@@ -94,6 +94,16 @@ class Rewriter:
             await finish(tx, held)
         fault_point("storage.rewrite.taken")
 
+    async def unstage(self, held: Lease) -> None:
+        """Remove what was staged of a version that is on every site now."""
+        try:
+            await self._staging.delete(held.key)
+        except StoreError as error:
+            raise TryAgain(f"staging: {error}") from error
+        fault_point("storage.rewrite.unstaged")
+        async with self._database.begin() as tx:
+            await finish(tx, held)
+
     async def _planned(self, held: Lease) -> Rewriting:
         """Return the plan, made and committed by whoever takes the work first."""
         order, noted = held.payload["order"], held.payload.get("plan")

@@ -10,6 +10,7 @@ from services.storage import restore_api
 from services.storage.api import Storage, router
 from services.storage.handlers import (
     FETCH,
+    UNSTAGE,
     VERIFY,
     WRITE,
     take_agreements,
@@ -84,7 +85,12 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         ]
         + [
             WorkLoop(database, {kind: job}, slots=1, lease_seconds=lasts)
-            for kind, job in ((FETCH, profiles.keep), (RESTORE, tester.test), (REWRITE, rewriter.rewrite))
+            for kind, job in (
+                (FETCH, profiles.keep),
+                (RESTORE, tester.test),
+                (REWRITE, rewriter.rewrite),
+                (UNSTAGE, rewriter.unstage),
+            )
         ],
         dependencies=(
             *map(_site, sites.values()),

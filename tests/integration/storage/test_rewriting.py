@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.data_management.domain.catalogue import CataloguedObject, CataloguedUnit, read_line
-from services.storage.handlers import VERIFY, take_aips
+from services.storage.handlers import UNSTAGE, VERIFY, take_aips
 from services.storage.pipeline.package_check import check_package
 from services.storage.rewriting import REWRITE, Rewriter
 from shared import faults
@@ -18,6 +18,7 @@ from shared.messages.storage import AipStoredV1
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.work import enqueue
+from shared.object_store.errors import NoSuchObject
 from tests.builders.aips import AIP_ID
 from tests.builders.purges import MARK, ORDER, PLANTED, AnAip, Trickle, a_planted_aip
 from tests.integration.storage.conftest import OpenDepot
@@ -25,7 +26,7 @@ from tests.integration.storage.depot import Depot, an_announcement, spoil
 
 pytestmark = pytest.mark.integration
 
-STEPS = tuple(f"storage.rewrite.{step}" for step in ("planned", "written", "staged", "taken"))
+STEPS = tuple(f"storage.rewrite.{step}" for step in ("planned", "written", "staged", "taken", "unstaged"))
 
 
 class Died(BaseException):
@@ -68,6 +69,11 @@ async def rewrite(depot: Depot) -> None:
         await Rewriter(depot.database, depot.sites, depot.staging).rewrite(held)
 
 
+async def unstage(depot: Depot) -> None:
+    for held in await depot.lease(UNSTAGE):
+        await Rewriter(depot.database, depot.sites, depot.staging).unstage(held)
+
+
 @pytest.mark.parametrize("kind", ["folders", "buckets"])
 async def test_the_new_version_is_stored_beside_the_old_one(open_depot: OpenDepot, tmp_path: Path, kind: str) -> None:
     depot = await open_depot(kind)
@@ -89,7 +95,10 @@ async def test_the_new_version_is_stored_beside_the_old_one(open_depot: OpenDepo
     assert await depot.kept("a", old.key) == aip.content
     (line,) = await depot.lines("aip.rewritten")
     assert (line.details["units"], line.details["objects"], line.details["files"]) == (2, 3, 2)
+    await unstage(depot)
     assert await depot.work() == []
+    with pytest.raises(NoSuchObject):
+        await depot.staging.stat(new.facts["staging_key"])
 
 
 async def test_what_stays_is_served_by_range_from_where_the_new_catalogue_says(depot: Depot, tmp_path: Path) -> None:
@@ -164,17 +173,24 @@ async def test_a_crash_behind_any_step_comes_to_the_same_version(
     for step in STEPS:
         monkeypatch.setattr(faults, "strike", partial(die_at, step))
         with pytest.raises(Died):
-            await rewrite(depot)
+            await go_on(depot)
         await depot.release()
         if step == "storage.rewrite.staged":
             staged = (await depot.staging.sha512(f"aips/{AIP_ID}-v2")).sha512
     monkeypatch.setattr(faults, "strike", None)
     await rewrite(depot)
-    await depot.work_off()
+    await unstage(depot)
 
     new = await depot.holding(AIP_ID)
+    assert await depot.work() == []
     assert (new.version, new.state, new.sha512) == (2, "stored", staged)
     assert len(await depot.lines("aip.rewritten")) == 1
+
+
+async def go_on(depot: Depot) -> None:
+    await rewrite(depot)
+    await depot.work_off()
+    await unstage(depot)
 
 
 def die_at(step: str, name: str) -> None:

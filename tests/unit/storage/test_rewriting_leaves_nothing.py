@@ -1,12 +1,14 @@
 """A partial purge leaves nothing of what went, and all that stays as it was."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import jsonschema
 import pytest
 from lxml import etree
 
@@ -115,6 +117,16 @@ def test_what_stays_of_the_catalogue_is_as_it_was_at_its_new_place(tmp_path: Pat
         "purged_objects": 3,
     }
     assert (head["aip_version"], head["purges"]) == (2, [{**purged, "version": 2}])
+
+
+def test_every_line_of_the_new_catalogue_is_as_the_schema_beside_it_says(tmp_path: Path) -> None:
+    before = a_planted_aip(tmp_path)
+    after = before.purged(before.units(*PLANTED))
+    lines = jsonschema.Draft202012Validator(json.loads(after.members["schemas/catalogue.schema.json"]))
+
+    assert [list(lines.iter_errors(line)) for line in after.catalogue] == [[]] * len(after.catalogue)
+    gone = next(line for line in after.catalogue if "purged" in line)
+    assert list(lines.iter_errors({**gone, "title": "Un titre"})) != []
 
 
 def test_the_evidence_of_the_version_before_proves_what_is_left(tmp_path: Path) -> None:

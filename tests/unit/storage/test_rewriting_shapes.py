@@ -35,7 +35,8 @@ def in_groups(sip: ASip) -> ASip:
         start = f'<BinaryDataObject id="obj-{n}">'
         changes.append((f"{start}\n<DataObjectGroupId>grp-{n}</DataObjectGroupId>", start))
         changes.append((start, f'<DataObjectGroup id="grp-{n}">{start}'))
-    book = "<LogBook><Event><EventType>dit</EventType><EventDateTime>2024-01-01T00:00:00</EventDateTime></Event></LogBook>"
+    event = "<EventType>dit</EventType><EventDateTime>2024-01-01T00:00:00</EventDateTime>"
+    book = f"<LogBook><Event>{event}</Event></LogBook>"
     return with_manifest(sip, *changes, ("</BinaryDataObject>", f"</BinaryDataObject>{book}</DataObjectGroup>"))
 
 
@@ -160,7 +161,7 @@ def test_the_report_on_signatures_says_nothing_more_of_what_went() -> None:
 
 
 def test_memory_grows_with_neither_files_nor_the_message(tmp_path: Path) -> None:
-    size = 24 << 20
+    size = 32 << 20
     before = an_aip(tmp_path, a_sip_of_large_and_small(size))
     tracemalloc.start()
     try:
@@ -171,7 +172,7 @@ def test_memory_grows_with_neither_files_nor_the_message(tmp_path: Path) -> None
         tracemalloc.stop()
 
     assert (tmp_path / "out").stat().st_size > size
-    assert peak < size / 3
+    assert peak < size / 2
 
 
 def a_sip_of_large_and_small(size: int) -> ASip:
