@@ -85,6 +85,8 @@ _NEWEST_WITH_COPIES = _PAIRS.where(
     holding.c.version == select(func.max(holding.c.version)).where(holding.c.id == bindparam("of")).scalar_subquery(),
 ).order_by(copy.c.site)
 
+_VERSIONS_WITH_COPIES = _PAIRS.where(holding.c.id == bindparam("of")).order_by(holding.c.version.desc(), copy.c.site)
+
 _SUBJECTS = _PAIRS.where(
     tuple_(copy.c.holding, copy.c.version, copy.c.site).in_(
         select(
@@ -119,6 +121,15 @@ async def newest_with_copies(connection: AsyncConnection, holding_id: UUID) -> t
         return None
     held, _ = _pair(rows[0])
     return held, [_pair(row)[1] for row in rows]
+
+
+async def versions_with_copies(connection: AsyncConnection, holding_id: UUID) -> list[tuple[Holding, list[Copy]]]:
+    """Return every version of a holding with its copies by site, the newest first, in one question."""
+    found: dict[int, tuple[Holding, list[Copy]]] = {}
+    for row in (await connection.execute(_VERSIONS_WITH_COPIES, {"of": holding_id})).mappings():
+        held, one = _pair(row)
+        found.setdefault(held.version, (held, []))[1].append(one)
+    return list(found.values())
 
 
 async def copies_of_all(connection: AsyncConnection, holdings: Collection[Holding]) -> dict[HoldingKey, list[Copy]]:

@@ -1,5 +1,6 @@
 """A partial purge is written from a copy that proves good, and taken in as a new version of the AIP."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from services.storage.pipeline.package_check import check_package
 from services.storage.rewriting import REWRITE, Rewriter
 from shared import faults
 from shared.faults import FAULT_POINTS
+from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import AipStoredV1
 from shared.messaging.lease import Piece
@@ -23,6 +25,7 @@ from tests.builders.aips import AIP_ID
 from tests.builders.purges import MARK, ORDER, PLANTED, AnAip, Trickle, a_planted_aip
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot, an_announcement, spoil
+from tests.integration.storage.test_giving_back import ask
 
 pytestmark = pytest.mark.integration
 
@@ -122,6 +125,28 @@ async def test_what_stays_is_served_by_range_from_where_the_new_catalogue_says(d
     store = depot.sites["a"].store
     chunks = await store.open_range(new.key, None, kept.offset, kept.size)
     assert b"".join([chunk async for chunk in chunks]) == b"des deux"
+
+
+async def test_each_version_is_read_by_its_own_places_until_it_is_replaced(depot: Depot, tmp_path: Path) -> None:
+    aip, message = await stored(depot, tmp_path)
+    await order(depot, message, aip.units(*PLANTED))
+    await rewrite(depot)
+
+    async def given(version: str) -> tuple[int, bytes]:
+        answer = await ask(depot, f"{AIP_ID}/content{version}", Role.READER, message.establishment)
+        return answer.status_code, answer.content
+
+    # On its way to the sites, the new version is nobody's yet.
+    assert await given("") == await given("?version=1") == (200, aip.content)
+    await depot.work_off()
+    new = await depot.kept("a", (await depot.holding(AIP_ID)).key)
+    assert await given("") == await given("?version=2") == (200, new)
+    assert await given("?version=1") == (200, aip.content)
+    assert (await given("?version=3"))[0] == 404
+    await depot.databases.as_superuser("UPDATE storage.holding SET state = 'purging' WHERE version = 1")
+    assert await given("?version=2") == (200, new)
+    replaced, problem = await given("?version=1")
+    assert (replaced, json.loads(problem)["code"]) == (503, "aip_version_replaced")
 
 
 async def test_a_copy_that_proves_bad_is_passed_over_and_judged_again(depot: Depot, tmp_path: Path) -> None:
