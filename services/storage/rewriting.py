@@ -73,8 +73,12 @@ class Rewriter:
     async def rewrite(self, held: Lease) -> None:
         """Write the new version and take it in. Taken up again after a crash, it writes the same bytes.
 
-        Raises `Rejected` for an order that cannot be carried out, `TryAgain` while no good copy can be read.
+        Raises `Rejected` for an order that cannot be carried out, each time anew but without reading the AIP again;
+        `TryAgain` while no good copy can be read.
         """
+        if "refused" in held.payload and held.attempts > 1:
+            # Resumed by a person, it begins with its first attempt again, and is tried.
+            raise Rejected(held.payload["refused"])
         rewriting = await self._planned(held)
         before, copies = await self._before(rewriting)
         if before.version == rewriting.plan.version:
@@ -83,8 +87,13 @@ class Rewriter:
             return
         with TemporaryDirectory(dir=self._staging.scratch(), prefix="rewrite-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "aip.tar"
-            with timed("storage", "rewrite"):
-                rewritten = await self._write(rewriting, before, copies, path)
+            try:
+                with timed("storage", "rewrite"):
+                    rewritten = await self._write(rewriting, before, copies, path)
+            except Rejected as error:
+                async with self._database.begin() as tx:
+                    await note(tx, held, {**held.payload, "plan": to_json(rewriting.plan), "refused": str(error)})
+                raise
             fault_point("storage.rewrite.written")
             await self._stage(rewriting.staging_key, path, rewritten)
         fault_point("storage.rewrite.staged")

@@ -7,16 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from services.data_management.domain.catalogue import CataloguedObject, CataloguedUnit, read_line
 from services.storage.handlers import UNSTAGE, VERIFY, take_aips
 from services.storage.pipeline.package_check import check_package
 from services.storage.rewriting import REWRITE, Rewriter
 from shared import faults
+from shared.database.plumbing import work
 from shared.faults import FAULT_POINTS
 from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import AipStoredV1
+from shared.messaging.interventions import resume
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.work import enqueue
@@ -185,6 +188,29 @@ async def test_an_order_that_cannot_be_carried_out_is_refused_and_changes_nothin
 
     assert (await depot.holding(AIP_ID)).version == 1
     assert await depot.work() == [f"rewrite {ORDER}"]
+    # Tried again, it says the same, and reads nothing for it.
+    for site in depot.sites:
+        depot.file(site, (await depot.holding(AIP_ID)).key).unlink()
+    await depot.release()
+    with pytest.raises(Rejected, match=str(ORDER)):
+        await rewrite(depot)
+
+
+async def test_an_order_that_was_refused_is_tried_anew_when_a_person_resumes_it(depot: Depot, tmp_path: Path) -> None:
+    aip, message = await stored(depot, tmp_path)
+    await order(depot, message, aip.units(PLANTED[0]))
+    with pytest.raises(Rejected):
+        await rewrite(depot)
+
+    async with depot.database.begin() as tx:
+        (row,) = (await tx.connection.execute(select(work.c.id).where(work.c.kind == REWRITE))).scalars()
+        await resume(tx, "agent:opératrice", [row])
+    spoil(depot.file("a", (await depot.holding(AIP_ID)).key))
+
+    # It reads the AIP again, as what it finds bad shows.
+    with pytest.raises(Rejected, match="stays below"):
+        await rewrite(depot)
+    assert [held.key for held in await depot.lease(VERIFY)] == [f"{AIP_ID}/1/a"]
 
 
 async def test_a_crash_behind_any_step_comes_to_the_same_version(

@@ -195,8 +195,9 @@ def test_what_was_purged_before_stays_purged_and_proven(tmp_path: Path) -> None:
         (lambda aip: aip.units(PLANTED[0]), "stays below"),
         (lambda aip: [*aip.units(*PLANTED), UUID(int=1)], "not in this AIP"),
         (lambda aip: aip.units("unit-1", "unit-2", *PLANTED, "unit-5"), "nothing would be left"),
+        (lambda _: [], "no unit"),
     ],
-    ids=["child-kept", "stranger", "everything"],
+    ids=["child-kept", "stranger", "everything", "nothing"],
 )
 def test_units_that_cannot_go_are_refused(tmp_path: Path, units: Callable[[AnAip], list[UUID]], told: str) -> None:
     before = a_planted_aip(tmp_path)

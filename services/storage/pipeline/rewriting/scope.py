@@ -20,10 +20,10 @@ _COUNTED = ("units", "objects", "purged_units", "purged_objects")
 class Scope:
     """What goes and what stays, by all the names it has.
 
-    `ids` are those of the units and objects that go; `marks` maps each XML identifier that goes (of a unit, an
-    object, or a group whose objects all go) to the one that its place keeps; `kept_names` are the XML identifiers,
-    paths that may still be told of; `objects_of_files` are those of `objects` that have a file. `counts` is what
-    is left, and what went in all.
+    `units` and `objects` go, by their identifiers; `objects_of_files` are the objects among them that have a file.
+    `marks` maps each XML identifier that goes (of a unit, an object, or a group whose objects all go) to the one that
+    its place keeps. `kept_names` are the XML identifiers and paths that may still be told of. `gone_paths` and
+    `kept_paths` are members of the AIP. `counts` is what is left, and what went in all.
     """
 
     units: frozenset[str]
@@ -58,6 +58,8 @@ def read_scope(lines: Iterable[bytes], units: frozenset[UUID]) -> Scope:
 
     Closed: whatever is below a unit that goes, by any parent, goes too. What was purged before counts as gone.
     """
+    if not units:
+        raise ImpossiblePurge("no unit is named")
     scope = Scope(frozenset(map(str, units)))
     seen: set[str] = set()
     held: set[str] = set()  # objects of units that stay
