@@ -26,6 +26,9 @@ WRITE = "write"
 VERIFY = "verify"
 """Read one copy back from its site, by another task than its writer."""
 
+REWRITE = "rewrite"
+"""Write the version of an AIP that is to replace it; the key is the order, whose content is in the payload."""
+
 UNSTAGE = "unstage"
 """Remove from staging a version that was made here, and is on every site; the key is its own there."""
 

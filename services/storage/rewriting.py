@@ -23,6 +23,7 @@ from services.storage.pipeline.rewriting.layout import UnreadablePackage
 from services.storage.pipeline.rewriting.package import Source, rewrite_package
 from services.storage.pipeline.rewriting.scope import ImpossiblePurge
 from services.storage.queries import holdings
+from services.storage.reading import READABLE
 from services.storage.recording import ACTOR
 from services.storage.restoring import bridged
 from services.storage.sites import OpenSite
@@ -41,16 +42,18 @@ from shared.steps import timed
 
 log = logging.getLogger(__name__)
 
-REWRITE = "rewrite"
-"""Write the version of an AIP that is to replace it; the key is the order, whose content is in the payload."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
     """What one order asks for, and the committed plan by which it is done."""
 
-    units: tuple[UUID, ...]
+    order: Mapping[str, Any]
     plan: RewritePlan
+
+    @property
+    def units(self) -> tuple[UUID, ...]:
+        """Return the units that go."""
+        return tuple(map(UUID, self.order["units"]))
 
     @property
     def staging_key(self) -> str:
@@ -110,7 +113,9 @@ class Rewriter:
         except StoreError as error:
             raise TryAgain(f"staging: {error}") from error
         fault_point("storage.rewrite.unstaged")
+        key = (UUID(held.payload["aip"]), held.payload["version"])
         async with self._database.begin() as tx:
+            await holdings.drop_fact(tx.connection, key, "ordered")
             await finish(tx, held)
 
     async def _planned(self, held: Lease) -> Rewriting:
@@ -124,24 +129,25 @@ class Rewriter:
                 noted = to_json(_plan(order, newest.version + 1))
                 await note(tx, held, {**held.payload, "plan": noted})
             fault_point("storage.rewrite.planned")
-        return Rewriting(tuple(map(UUID, order["units"])), of_json(noted))
+        return Rewriting(order, of_json(noted))
 
     async def _before(self, rewriting: Rewriting) -> tuple[Holding, Sequence[Copy]]:
-        """Return the newest version: the one to rewrite, or ours if it was taken in already."""
-        plan = rewriting.plan
+        """Return the newest version that stands, or ours if it was taken in already."""
+        plan, order = rewriting.plan, f"order {rewriting.plan.order_id}"
         async with self._database.reading() as connection:
-            found = await holdings.newest_with_copies(connection, plan.aip_id)
-        if found is None or found[0].version not in (plan.version - 1, plan.version):
-            raise Rejected(f"order {plan.order_id}: version {plan.version - 1} of {plan.aip_id} is not the newest")
-        newest = found[0]
-        if newest.version == plan.version:
-            if newest.facts.get("order") != str(plan.order_id):
-                raise Rejected(f"order {plan.order_id}: version {plan.version} of {plan.aip_id} is not of its making")
-        elif newest.state == "storing":
+            versions = await holdings.versions_with_copies(connection, plan.aip_id)
+        newest = versions[0][0]
+        if newest.version == plan.version and newest.facts.get("order") == str(plan.order_id):
+            return versions[0]
+        if newest.version != plan.version - 1:
+            raise Rejected(f"{order}: version {plan.version} of {plan.aip_id} is not of its making")
+        if newest.state == "storing":
             raise TryAgain(f"{newest.key} is not stored yet")
-        elif newest.state not in ("stored", "damaged"):
-            raise Rejected(f"order {plan.order_id}: {newest.key} is {newest.state}")
-        return found
+        # Ours is refused where what was staged of it was lost: then it is written again, under the next number.
+        standing = next((one for one in versions if one[0].state != "refused"), versions[0])
+        if standing[0].state not in READABLE:
+            raise Rejected(f"{order}: {standing[0].key} is {standing[0].state}")
+        return standing
 
     async def _write(self, rewriting: Rewriting, before: Holding, copies: Sequence[Copy], path: Path) -> Rewritten:
         """Write the new version to `path` from the first copy that proves good."""
@@ -254,6 +260,8 @@ def _values(rewriting: Rewriting, before: Holding, rewritten: Rewritten) -> dict
             "staging_key": rewriting.staging_key,
             "catalogue": catalogue.model_dump(),
             "order": str(rewriting.plan.order_id),
+            # For as long as it may have to be written again.
+            "ordered": dict(rewriting.order),
         },
     }
 

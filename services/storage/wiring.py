@@ -10,6 +10,7 @@ from services.storage import restore_api
 from services.storage.api import Storage, router
 from services.storage.handlers import (
     FETCH,
+    REWRITE,
     UNSTAGE,
     VERIFY,
     WRITE,
@@ -21,7 +22,7 @@ from services.storage.handlers import (
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.restoring import RESTORE, RestoreTester, plan_tests
-from services.storage.rewriting import REWRITE, Rewriter
+from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, cast, func, insert, select, tuple_, update
 from sqlalchemy import UUID as UUID_TYPE
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,6 +75,13 @@ async def set_states(connection: AsyncConnection, keys: Collection[HoldingKey], 
     stored_at = func.now() if state == "stored" else holding.c.stored_at
     change = update(holding).where(_AMONG).values(state=state, stored_at=stored_at)
     await connection.execute(change, _columns(keys))
+
+
+async def drop_fact(connection: AsyncConnection, key: HoldingKey, name: str) -> None:
+    """Forget one fact about a holding that is of no more use."""
+    of = (holding.c.id == key[0]) & (holding.c.version == key[1])
+    left = holding.c.facts.op("-", return_type=JSONB)(cast(name, Text))
+    await connection.execute(update(holding).where(of).values(facts=left))
 
 
 _PAIRS = select(*holding.c, *(column.label(f"copy_{column.name}") for column in copy.c)).join_from(

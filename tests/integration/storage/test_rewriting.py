@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from services.data_management.domain.catalogue import CataloguedObject, CataloguedUnit, read_line
-from services.storage.handlers import UNSTAGE, VERIFY, take_aips
+from services.storage.handlers import REWRITE, UNSTAGE, VERIFY, take_aips
 from services.storage.pipeline.package_check import check_package
-from services.storage.rewriting import REWRITE, Rewriter
+from services.storage.rewriting import Rewriter
 from shared import faults
 from shared.database.plumbing import work
 from shared.faults import FAULT_POINTS
 from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
-from shared.messages.storage import AipStoredV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
 from shared.messaging.interventions import resume
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
@@ -105,6 +105,7 @@ async def test_the_new_version_is_stored_beside_the_old_one(open_depot: OpenDepo
     assert await depot.work() == []
     with pytest.raises(NoSuchObject):
         await depot.staging.stat(new.facts["staging_key"])
+    assert "ordered" not in (await depot.holding(AIP_ID)).facts
 
 
 async def test_what_stays_is_served_by_range_from_where_the_new_catalogue_says(depot: Depot, tmp_path: Path) -> None:
@@ -211,6 +212,24 @@ async def test_an_order_that_was_refused_is_tried_anew_when_a_person_resumes_it(
     with pytest.raises(Rejected, match="stays below"):
         await rewrite(depot)
     assert [held.key for held in await depot.lease(VERIFY)] == [f"{AIP_ID}/1/a"]
+
+
+async def test_what_is_lost_in_staging_is_written_again_from_the_version_before(depot: Depot, tmp_path: Path) -> None:
+    aip, message = await stored(depot, tmp_path)
+    await order(depot, message, aip.units(*PLANTED))
+    await rewrite(depot)
+    await depot.staging.delete(f"aips/{AIP_ID}-v2")
+    await depot.write()
+
+    assert (await depot.holding(AIP_ID)).state == "refused"
+    assert await depot.told(AipStorageRefusedV1) == []
+    await rewrite(depot)
+    await depot.work_off()
+    await unstage(depot)
+
+    new = await depot.holding(AIP_ID)
+    assert (new.version, new.state) == (3, "stored")
+    assert MARK.encode() not in await depot.kept("a", new.key)
 
 
 async def test_a_crash_behind_any_step_comes_to_the_same_version(
