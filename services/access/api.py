@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.access import queries
 from services.access.delivery import Delivery, deliver
-from services.access.domain.dip import Dip, DipState, aip_of
+from services.access.domain.dip import Dip, DipState
 from services.access.domain.representation import Part, Representation, media_type
 from services.access.handlers import Access, line, order_dip, record_refusal
 from shared.calls import RoomUnavailable
@@ -93,7 +93,7 @@ async def get_content(request: Request, caller: Fetcher, access: Parts, object_i
         raise not_found()
 
     def open_part(first: int, length: int) -> Any:  # noqa: ANN401 (an async context manager)
-        return access.rooms.content(aip_of(found), found["offset"] + first, length, caller)
+        return access.rooms.content(UUID(found["aip_id"]), found["offset"] + first, length, caller)
 
     representation = Representation(
         sha512=found["sha512"],

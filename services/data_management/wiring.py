@@ -45,8 +45,7 @@ async def fetch_catalogue(calls: RoomCalls, message: AipStoredV1) -> AsyncIterat
     """Open the catalogue of an AIP where storage keeps it; raises `RoomUnavailable` when it cannot be had."""
     first = message.catalogue.offset
     last = first + message.catalogue.length - 1
-    # Its places are those of this version, whatever came since.
-    path = f"/storage/v1/aips/{message.aip_id}/content?version={message.version}"
+    path = f"/storage/v1/aips/{message.aip_id}/content"
     try:
         async with calls.stream("storage", path, headers={"Range": f"bytes={first}-{last}"}) as answer:
             if answer.status_code != 206:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.storage.domain.copies import Copy
+from services.storage.domain.holdings import Holding
 from services.storage.queries import holdings
-from services.storage.reading import Version, VersionReplaced, content, version_to_read
+from services.storage.reading import content
 from services.storage.sites import OpenSite
 from services.storage.space import SiteSpaces
 from shared.byte_ranges import UnsatisfiableRange, byte_range
@@ -42,10 +44,6 @@ def _storage(request: Request) -> Storage:
 
 
 Parts = Annotated[Storage, Depends(_storage)]
-
-
-MOST_VERSIONS = 2**31 - 1
-"""What the number of a version can be at most."""
 
 
 @router.get("/aips/{aip_id}/copies")
@@ -87,13 +85,9 @@ async def get_content(
     aip_id: str,
     storage: Parts,
     caller: Annotated[Caller, requires(Permission.CONTENT_READ)],
-    version: Annotated[int | None, Query(ge=1, le=MOST_VERSIONS)] = None,
 ) -> Response:
-    """Return an AIP's TAR, or one range of it, from a site whose copy was verified.
-
-    Whoever asks for a place in it names the version that it is a place of.
-    """
-    holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id, version)
+    """Return an AIP's TAR, or one range of it, from a site whose copy was verified."""
+    holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id)
     try:
         wanted = byte_range(request.headers.get("range"), holding.size)
     except UnsatisfiableRange as error:
@@ -120,35 +114,18 @@ async def get_content(
     return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type=TAR)
 
 
-def _replaced() -> Problem:
-    return Problem(
-        503,
-        "aip_version_replaced",
-        "Cette version de l'archive vient d'être remplacée ; le catalogue connaîtra la nouvelle dans un instant.",
-        "This version of the archive has just been replaced; the catalogue will know the new one in a moment.",
-        headers={"Retry-After": "5"},
-    )
-
-
 async def _within(
-    storage: Storage, caller: Caller, permission: Permission, aip_id: str, version: int | None = None
-) -> Version:
+    storage: Storage, caller: Caller, permission: Permission, aip_id: str
+) -> tuple[Holding, list[Copy]]:
     """Return an AIP the caller may ask about and its copies; a foreign or malformed id is as unknown as any other."""
     try:
         wanted = UUID(aip_id)
     except ValueError as error:
         raise not_found() from error
     async with storage.database.reading() as connection:
-        versions = await holdings.versions_with_copies(connection, wanted)
-    aip = versions[0][0] if versions else None
-    if aip is None or aip.kind != "aip" or aip.establishment is None:
+        found = await holdings.newest_with_copies(connection, wanted)
+    if found is None or found[0].kind != "aip" or found[0].establishment is None:
         raise not_found()
-    if aip.establishment not in caller.scope(permission):
-        raise not_found()
-    try:
-        found = version_to_read(versions, version)
-    except VersionReplaced as error:
-        raise _replaced() from error
-    if found is None:
+    if found[0].establishment not in caller.scope(permission):
         raise not_found()
     return found

@@ -1,35 +1,11 @@
 """Give bytes back: from the first site that can, whose copy was verified."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.domain.holdings import Holding
 from services.storage.sites import OpenSite
 from shared.object_store.errors import NoSuchObject, NoSuchRange, StoreUnavailable
-
-READABLE = ("stored", "damaged")
-"""States of a version whose bytes are given to whoever may have them."""
-
-Version = tuple[Holding, list[Copy]]
-
-
-class VersionReplaced(Exception):
-    """The version that was asked for has given way to a newer one: its places are no longer true."""
-
-
-def version_to_read(versions: Sequence[Version], wanted: int | None) -> Version | None:
-    """Choose among the versions of an AIP, newest first: the one that is wanted, else the newest that can be read.
-
-    While a version is on its way to the sites, the one before it is read. None where there is no such version; raises
-    `VersionReplaced` where there was.
-    """
-    readable = [one for one in versions if one[0].state in READABLE]
-    if wanted is None:
-        return next(iter(readable or versions), None)
-    found = next((one for one in versions if one[0].version == wanted), None)
-    if found is not None and found not in readable and any(one[0].version > wanted for one in readable):
-        raise VersionReplaced(found[0].key)
-    return found
 
 
 async def content(

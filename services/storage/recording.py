@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.storage.domain.copies import Copy, is_stored
 from services.storage.domain.holdings import Holding, HoldingKey
-from services.storage.handlers import REWRITE, UNSTAGE, VERIFY, WRITE
+from services.storage.handlers import UNSTAGE, VERIFY, WRITE
 from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
 from shared.messages.ingest import MemberV1
@@ -77,8 +77,7 @@ async def _conclude(
         tx.journal(_stored_line(one, len(on_sites)))
         if "order" in one.facts:
             # What ingest has staged, it removes itself.
-            named = {"aip": str(one.id), "version": one.version}
-            await enqueue(tx, UNSTAGE, Piece(one.facts["staging_key"], named, owner=str(one.establishment)))
+            await enqueue(tx, UNSTAGE, Piece(one.facts["staging_key"], owner=str(one.establishment)))
         if one.kind == "aip":
             tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id, one.version])
 
@@ -131,11 +130,6 @@ async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) ->
     if key not in locked or locked[key].state != "storing":
         return
     await holdings.set_states(tx.connection, [key], "refused")
-    if "order" in holding.facts:
-        # Written here, from the version before: ingest has no part in it.
-        again = {"order": holding.facts["ordered"]}
-        await enqueue(tx, REWRITE, Piece(holding.facts["order"], again, held.cause, owner=held.owner))
-        return
     told = AipStorageRefusedV1(
         aip_id=holding.id,
         transfer_id=UUID(holding.facts["transfer_id"]),

@@ -23,7 +23,6 @@ from services.storage.pipeline.rewriting.layout import UnreadablePackage
 from services.storage.pipeline.rewriting.package import Source, rewrite_package
 from services.storage.pipeline.rewriting.scope import ImpossiblePurge
 from services.storage.queries import holdings
-from services.storage.reading import READABLE
 from services.storage.recording import ACTOR
 from services.storage.restoring import bridged
 from services.storage.sites import OpenSite
@@ -42,18 +41,16 @@ from shared.steps import timed
 
 log = logging.getLogger(__name__)
 
+STANDING = ("stored", "damaged")
+"""States of a version that can be rewritten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
     """What one order asks for, and the committed plan by which it is done."""
 
-    order: Mapping[str, Any]
+    units: tuple[UUID, ...]
     plan: RewritePlan
-
-    @property
-    def units(self) -> tuple[UUID, ...]:
-        """Return the units that go."""
-        return tuple(map(UUID, self.order["units"]))
 
     @property
     def staging_key(self) -> str:
@@ -113,9 +110,7 @@ class Rewriter:
         except StoreError as error:
             raise TryAgain(f"staging: {error}") from error
         fault_point("storage.rewrite.unstaged")
-        key = (UUID(held.payload["aip"]), held.payload["version"])
         async with self._database.begin() as tx:
-            await holdings.drop_fact(tx.connection, key, "ordered")
             await finish(tx, held)
 
     async def _planned(self, held: Lease) -> Rewriting:
@@ -129,7 +124,7 @@ class Rewriter:
                 noted = to_json(_plan(order, newest.version + 1))
                 await note(tx, held, {**held.payload, "plan": noted})
             fault_point("storage.rewrite.planned")
-        return Rewriting(order, of_json(noted))
+        return Rewriting(tuple(map(UUID, order["units"])), of_json(noted))
 
     async def _before(self, rewriting: Rewriting) -> tuple[Holding, Sequence[Copy]]:
         """Return the newest version that stands, or ours if it was taken in already."""
@@ -145,7 +140,7 @@ class Rewriter:
             raise TryAgain(f"{newest.key} is not stored yet")
         # Ours is refused where what was staged of it was lost: then it is written again, under the next number.
         standing = next((one for one in versions if one[0].state != "refused"), versions[0])
-        if standing[0].state not in READABLE:
+        if standing[0].state not in STANDING:
             raise Rejected(f"{order}: {standing[0].key} is {standing[0].state}")
         return standing
 
@@ -260,8 +255,6 @@ def _values(rewriting: Rewriting, before: Holding, rewritten: Rewritten) -> dict
             "staging_key": rewriting.staging_key,
             "catalogue": catalogue.model_dump(),
             "order": str(rewriting.plan.order_id),
-            # For as long as it may have to be written again.
-            "ordered": dict(rewriting.order),
         },
     }
 

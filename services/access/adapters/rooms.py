@@ -50,19 +50,14 @@ class Rooms:
 
     @asynccontextmanager
     async def content(
-        self, aip: tuple[UUID, int | None], offset: int, length: int, caller: Caller | None = None
+        self, aip_id: UUID, offset: int, length: int, caller: Caller | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open a range of a version of an AIP (the newest without one).
-
-        Whoever reads it gets exactly `length` bytes, or `RoomUnavailable`.
-        """
+        """Open a range of an AIP; whoever reads it gets exactly `length` bytes, or `RoomUnavailable`."""
         if length == 0:
             yield _nothing()
             return
         headers = {"Range": f"bytes={offset}-{offset + length - 1}", "Accept-Encoding": "identity"}
-        aip_id, version = aip
-        named = "" if version is None else f"?version={version}"
-        path = f"/storage/v1/aips/{aip_id}/content{named}"
+        path = f"/storage/v1/aips/{aip_id}/content"
         try:
             async with self._calls.stream("storage", path, caller=caller, headers=headers) as answer:
                 if answer.status_code != 206:

@@ -5,11 +5,10 @@ ordered ──► ready ──► expired
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 _DATA = "representations/original/data/"
@@ -48,18 +47,12 @@ class DipFile:
 
     object_id: UUID
     aip_id: UUID
-    aip_version: int | None
     offset: int
     size: int
     sha512: str
     filename: str | None
     puid: str | None
     name: str
-
-
-def aip_of(found: Mapping[str, Any]) -> tuple[UUID, int | None]:
-    """Return the AIP of a data object, and the version that its offset is in; None if the catalogue does not say."""
-    return UUID(found["aip_id"]), found.get("aip_version")
 
 
 class Names:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.access.domain.dip import Dip, DipFile, Names, aip_of
+from services.access.domain.dip import Dip, DipFile, Names
 from services.access.domain.zip_stream import ZipStream
 from shared.clock import rfc3339
 from shared.messaging.outcome import TryAgain
@@ -40,7 +40,7 @@ class Sources:
 
     branch: Callable[[UUID], AsyncIterator[dict[str, Any]]]
     data_object: Callable[[UUID], Awaitable[dict[str, Any] | None]]
-    content: Callable[[tuple[UUID, int | None], int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+    content: Callable[[UUID, int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,11 @@ async def _files(sources: Sources, limits: Limits, held: tuple[UUID, ...]) -> li
         total += found["size"]
         if total > limits.size:
             raise CannotPackage(f"more than {limits.size} bytes")
-        aip_id, aip_version = aip_of(found)
+        aip_id = UUID(found["aip_id"])
         files.append(
             DipFile(
                 object_id=object_id,
                 aip_id=aip_id,
-                aip_version=aip_version,
                 offset=found["offset"],
                 size=found["size"],
                 sha512=found["sha512"],
@@ -143,7 +142,7 @@ async def _files(sources: Sources, limits: Limits, held: tuple[UUID, ...]) -> li
 
 
 async def _add_file(packer: Packer, sources: Sources, file: DipFile) -> None:
-    async with sources.content((file.aip_id, file.aip_version), file.offset, file.size) as chunks:
+    async with sources.content(file.aip_id, file.offset, file.size) as chunks:
         found = await packer.add(file.name, file.size, chunks)
     if found != file.sha512:
         raise CannotPackage(f"object {file.object_id}: the bytes read are not those archived")

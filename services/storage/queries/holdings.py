@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, cast, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, Integer, Row, RowMapping, Text, bindparam, func, insert, select, tuple_, update
 from sqlalchemy import UUID as UUID_TYPE
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -77,13 +76,6 @@ async def set_states(connection: AsyncConnection, keys: Collection[HoldingKey], 
     await connection.execute(change, _columns(keys))
 
 
-async def drop_fact(connection: AsyncConnection, key: HoldingKey, name: str) -> None:
-    """Forget one fact about a holding that is of no more use."""
-    of = (holding.c.id == key[0]) & (holding.c.version == key[1])
-    left = holding.c.facts.op("-", return_type=JSONB)(cast(name, Text))
-    await connection.execute(update(holding).where(of).values(facts=left))
-
-
 _PAIRS = select(*holding.c, *(column.label(f"copy_{column.name}") for column in copy.c)).join_from(
     holding, copy, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version)
 )
@@ -92,8 +84,6 @@ _NEWEST_WITH_COPIES = _PAIRS.where(
     holding.c.id == bindparam("of"),
     holding.c.version == select(func.max(holding.c.version)).where(holding.c.id == bindparam("of")).scalar_subquery(),
 ).order_by(copy.c.site)
-
-_VERSIONS_WITH_COPIES = _PAIRS.where(holding.c.id == bindparam("of")).order_by(holding.c.version.desc(), copy.c.site)
 
 _SUBJECTS = _PAIRS.where(
     tuple_(copy.c.holding, copy.c.version, copy.c.site).in_(
@@ -129,15 +119,6 @@ async def newest_with_copies(connection: AsyncConnection, holding_id: UUID) -> t
         return None
     held, _ = _pair(rows[0])
     return held, [_pair(row)[1] for row in rows]
-
-
-async def versions_with_copies(connection: AsyncConnection, holding_id: UUID) -> list[tuple[Holding, list[Copy]]]:
-    """Return every version of a holding with its copies by site, the newest first, in one question."""
-    found: dict[int, tuple[Holding, list[Copy]]] = {}
-    for row in (await connection.execute(_VERSIONS_WITH_COPIES, {"of": holding_id})).mappings():
-        held, one = _pair(row)
-        found.setdefault(held.version, (held, []))[1].append(one)
-    return list(found.values())
 
 
 async def copies_of_all(connection: AsyncConnection, holdings: Collection[Holding]) -> dict[HoldingKey, list[Copy]]:
@@ -188,3 +169,15 @@ async def put_copies(connection: AsyncConnection, copies: Sequence[tuple[Holding
         for held, now in copies
     ]
     await connection.execute(_PUT_COPY, rows)
+
+
+_VERSIONS = _PAIRS.where(holding.c.id == bindparam("of")).order_by(holding.c.version.desc(), copy.c.site)
+
+
+async def versions_with_copies(connection: AsyncConnection, holding_id: UUID) -> list[tuple[Holding, list[Copy]]]:
+    """Return every version of a holding with its copies by site, the newest first, in one question."""
+    found: dict[int, tuple[Holding, list[Copy]]] = {}
+    for row in (await connection.execute(_VERSIONS, {"of": holding_id})).mappings():
+        held, one = _pair(row)
+        found.setdefault(held.version, (held, []))[1].append(one)
+    return list(found.values())

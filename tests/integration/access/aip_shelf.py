@@ -12,7 +12,6 @@ class AipShelf:
     def __init__(self) -> None:
         self.aips: dict[str, bytes] = {}
         self.ranges: list[str] = []
-        self.versions: list[str | None] = []
         self.cut_after: int | None = None
         self.away = False
         self.app = FastAPI()
@@ -21,7 +20,6 @@ class AipShelf:
     async def give(self, request: Request, aip_id: str) -> Response:
         asked = request.headers["range"]
         self.ranges.append(asked)
-        self.versions.append(request.query_params.get("version"))
         if self.away:
             return Response(status_code=503)
         first, last = (int(text) for text in asked.removeprefix("bytes=").split("-"))

@@ -247,9 +247,8 @@ async def test_an_object_tells_where_its_bytes_lie(load: Load, seen_by: As) -> N
     found = (await reader.get(f"/data_management/v1/objects/{catalogue.object_id('o')}")).json()
 
     assert (found["offset"], found["size"], found["sha512"]) == (123_456_789_012, 4, SHA512)
-    assert (found["aip_id"], found["aip_version"], found["establishment"]) == (
+    assert (found["aip_id"], found["establishment"]) == (
         str(catalogue.message.aip_id),
-        1,
         str(catalogue.message.establishment),
     )
     assert found["format"] == {"puid": "fmt/18", "name": "Acrobat PDF 1.4", "mime": "application/pdf"}

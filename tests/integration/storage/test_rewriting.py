@@ -1,6 +1,5 @@
 """A partial purge is written from a copy that proves good, and taken in as a new version of the AIP."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ from services.storage.rewriting import Rewriter
 from shared import faults
 from shared.database.plumbing import work
 from shared.faults import FAULT_POINTS
-from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1
+from shared.messages.storage import AipStoredV1
 from shared.messaging.interventions import resume
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
@@ -28,7 +26,6 @@ from tests.builders.aips import AIP_ID
 from tests.builders.purges import MARK, ORDER, PLANTED, AnAip, Trickle, a_planted_aip
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot, an_announcement, spoil
-from tests.integration.storage.test_giving_back import ask
 
 pytestmark = pytest.mark.integration
 
@@ -105,7 +102,6 @@ async def test_the_new_version_is_stored_beside_the_old_one(open_depot: OpenDepo
     assert await depot.work() == []
     with pytest.raises(NoSuchObject):
         await depot.staging.stat(new.facts["staging_key"])
-    assert "ordered" not in (await depot.holding(AIP_ID)).facts
 
 
 async def test_what_stays_is_served_by_range_from_where_the_new_catalogue_says(depot: Depot, tmp_path: Path) -> None:
@@ -129,28 +125,6 @@ async def test_what_stays_is_served_by_range_from_where_the_new_catalogue_says(d
     store = depot.sites["a"].store
     chunks = await store.open_range(new.key, None, kept.offset, kept.size)
     assert b"".join([chunk async for chunk in chunks]) == b"des deux"
-
-
-async def test_each_version_is_read_by_its_own_places_until_it_is_replaced(depot: Depot, tmp_path: Path) -> None:
-    aip, message = await stored(depot, tmp_path)
-    await order(depot, message, aip.units(*PLANTED))
-    await rewrite(depot)
-
-    async def given(version: str) -> tuple[int, bytes]:
-        answer = await ask(depot, f"{AIP_ID}/content{version}", Role.READER, message.establishment)
-        return answer.status_code, answer.content
-
-    # On its way to the sites, the new version is nobody's yet.
-    assert await given("") == await given("?version=1") == (200, aip.content)
-    await depot.work_off()
-    new = await depot.kept("a", (await depot.holding(AIP_ID)).key)
-    assert await given("") == await given("?version=2") == (200, new)
-    assert await given("?version=1") == (200, aip.content)
-    assert (await given("?version=3"))[0] == 404
-    await depot.databases.as_superuser("UPDATE storage.holding SET state = 'purging' WHERE version = 1")
-    assert await given("?version=2") == (200, new)
-    replaced, problem = await given("?version=1")
-    assert (replaced, json.loads(problem)["code"]) == (503, "aip_version_replaced")
 
 
 async def test_a_copy_that_proves_bad_is_passed_over_and_judged_again(depot: Depot, tmp_path: Path) -> None:
@@ -214,18 +188,19 @@ async def test_an_order_that_was_refused_is_tried_anew_when_a_person_resumes_it(
     assert [held.key for held in await depot.lease(VERIFY)] == [f"{AIP_ID}/1/a"]
 
 
-async def test_what_is_lost_in_staging_is_written_again_from_the_version_before(depot: Depot, tmp_path: Path) -> None:
+async def test_what_is_lost_in_staging_is_written_again_from_the_version_that_stands(
+    depot: Depot, tmp_path: Path
+) -> None:
     aip, message = await stored(depot, tmp_path)
     await order(depot, message, aip.units(*PLANTED))
     await rewrite(depot)
     await depot.staging.delete(f"aips/{AIP_ID}-v2")
     await depot.write()
-
     assert (await depot.holding(AIP_ID)).state == "refused"
-    assert await depot.told(AipStorageRefusedV1) == []
+
+    await order(depot, message, aip.units(*PLANTED))
     await rewrite(depot)
     await depot.work_off()
-    await unstage(depot)
 
     new = await depot.holding(AIP_ID)
     assert (new.version, new.state) == (3, "stored")

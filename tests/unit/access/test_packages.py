@@ -64,7 +64,6 @@ class Shelf:
         object_id = uuid5(AIP, f"{path}{offset}")
         self.objects[object_id] = {
             "aip_id": str(AIP),
-            "aip_version": 3,
             "offset": offset,
             "size": len(content),
             "sha512": hashlib.sha512(content if told is None else told).hexdigest(),
@@ -90,10 +89,8 @@ class Shelf:
         return self.objects.get(object_id)
 
     @asynccontextmanager
-    async def content(
-        self, aip: tuple[UUID, int | None], offset: int, size: int
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        assert (aip, size) == ((AIP, 3), len(self.contents[offset]))
+    async def content(self, aip: UUID, offset: int, size: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        assert (aip, size) == (AIP, len(self.contents[offset]))
 
         async def chunks() -> AsyncIterator[bytes]:
             for position in range(0, size, 3):
