@@ -19,6 +19,7 @@ from services.storage.domain.holdings import Holding
 from services.storage.domain.keys import aip_key
 from services.storage.domain.rewriting import RewritePlan, Rewritten, of_json, to_json
 from services.storage.handlers import VERIFY, Arrival, take_version, work_key
+from services.storage.pipeline.package_check import check_package
 from services.storage.pipeline.rewriting.layout import UnreadablePackage
 from services.storage.pipeline.rewriting.package import Source, rewrite_package
 from services.storage.pipeline.rewriting.scope import ImpossiblePurge
@@ -217,7 +218,16 @@ def _rewrite(source: Source, rewriting: Rewriting, expected: Measure, path: Path
         raise _BadCopy("other bytes than were stored")
     if rewritten is None:
         raise Rejected(f"order {rewriting.plan.order_id}: {fault}") from fault
+    _require_whole(path, rewriting.plan, rewritten)
     return rewritten
+
+
+def _require_whole(path: Path, plan: RewritePlan, rewritten: Rewritten) -> None:
+    """Read what was written as whoever restores it would: the version that it replaces will be deleted for it."""
+    with path.open("rb") as source:
+        found = check_package(source, str(plan.aip_id))
+    if found.faults or found.measure != Measure(rewritten.sha512, rewritten.size):
+        raise AssertionError(f"order {plan.order_id}: what was written is no whole AIP: {found.faults}")
 
 
 def _plan(order: Mapping[str, Any], number: int) -> RewritePlan:

@@ -1,16 +1,20 @@
 """A partial purge is written from a copy that proves good, and taken in as a new version of the AIP."""
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
 from services.data_management.domain.catalogue import CataloguedObject, CataloguedUnit, read_line
+from services.storage import rewriting
+from services.storage.domain.rewriting import RewritePlan, Rewritten
 from services.storage.handlers import REWRITE, UNSTAGE, VERIFY, take_aips
 from services.storage.pipeline.package_check import check_package
+from services.storage.pipeline.rewriting.package import Source, rewrite_package
 from services.storage.rewriting import Rewriter
 from shared import faults
 from shared.database.plumbing import work
@@ -169,6 +173,25 @@ async def test_an_order_that_cannot_be_carried_out_is_refused_and_changes_nothin
     await depot.release()
     with pytest.raises(Rejected, match=str(ORDER)):
         await rewrite(depot)
+
+
+async def test_what_is_no_whole_package_is_not_taken_in(
+    depot: Depot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aip, message = await stored(depot, tmp_path)
+    await order(depot, message, aip.units(*PLANTED))
+
+    def badly(source: Source, units: Collection[UUID], plan: RewritePlan, out: BinaryIO, scratch: Path) -> Rewritten:
+        summary = rewrite_package(source, units, plan, out, scratch)
+        out.seek(summary.size // 2)
+        out.write(b"?")
+        return summary
+
+    monkeypatch.setattr(rewriting, "rewrite_package", badly)
+    with pytest.raises(AssertionError, match="no whole AIP"):
+        await rewrite(depot)
+
+    assert (await depot.holding(AIP_ID)).version == 1
 
 
 async def test_an_order_that_was_refused_is_tried_anew_when_a_person_resumes_it(depot: Depot, tmp_path: Path) -> None:
