@@ -23,6 +23,7 @@ from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import take_orders
 from services.storage.restore_testing import measure_overdue
+from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
@@ -90,14 +91,13 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             ),
             Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
-            # Nothing here rewrites AIPs yet: an order on some units of one is a dead letter that says so.
-            Consumer("storage.purge", database, {PurgeOrderedV1: take_orders(rewrites=False)}),
+            Consumer("storage.purge", database, {PurgeOrderedV1: take_orders}),
             Consumer("storage.release", database, {AipCataloguedV1: release_former}),
         ),
         loops=[
             *hands.copying(Keeper(database, sites, staging, own)),
             *hands.upkeep(ProfileKeeper(database, names, profile_of)),
-            *hands.purging(),
+            *hands.purging(Rewriter(database, sites, staging)),
             *hands.auditing(examiner, auditor),
         ],
         dependencies=(
