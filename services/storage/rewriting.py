@@ -39,7 +39,6 @@ from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import enqueue, finish, note
 from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError, StoreUnavailable
 from shared.object_store.port import ObjectStore
-from shared.steps import timed
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +89,7 @@ class Rewriter:
         with TemporaryDirectory(dir=self._staging.scratch(), prefix="rewrite-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "aip.tar"
             try:
-                with timed("storage", "rewrite"):
-                    rewritten = await self._write(rewriting, before, copies, path)
+                rewritten = await self._write(rewriting, before, copies, path)
             except Rejected as error:
                 async with self._database.begin() as tx:
                     await note(tx, held, {**held.payload, "plan": to_json(rewriting.plan), "refused": str(error)})
