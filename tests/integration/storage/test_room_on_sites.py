@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -150,19 +151,24 @@ async def test_the_operator_may_ask_for_it_and_depositors_may_not(depot: Depot, 
     assert (await sites_as_told(depot, a_token(role))).status_code == status
 
 
+@contextmanager
+def unmounted(root: Path, elsewhere: Path) -> Iterator[None]:
+    """Leave the empty mount point; it must be so still when the volume comes back."""
+    root.rename(elsewhere)
+    root.mkdir()
+    yield
+    root.rmdir()
+    elsewhere.rename(root)
+
+
 async def test_a_volume_that_is_not_mounted_is_no_new_site(depot: Depot, tmp_path: Path) -> None:
     await depot.hand_over()
     await depot.work_off()
-    root = Path(depot.sites["a"].site.location)
-    root.rename(tmp_path / "elsewhere")
-    root.mkdir()
 
-    with pytest.raises(StoreUnavailable, match="mounted"):
-        await ready_site(depot.database, depot.sites["a"])
-    assert list(root.iterdir()) == []
+    with unmounted(Path(depot.sites["a"].site.location), tmp_path / "elsewhere"):
+        with pytest.raises(StoreUnavailable, match="mounted"):
+            await ready_site(depot.database, depot.sites["a"])
 
-    root.rmdir()
-    (tmp_path / "elsewhere").rename(root)
     await ready_site(depot.database, depot.sites["a"])
 
 
