@@ -156,18 +156,20 @@ def unmounted(root: Path, elsewhere: Path) -> Iterator[None]:
     """Leave the empty mount point; it must be so still when the volume comes back."""
     root.rename(elsewhere)
     root.mkdir()
-    yield
-    root.rmdir()
-    elsewhere.rename(root)
+    try:
+        yield
+    finally:
+        root.rmdir()
+        elsewhere.rename(root)
 
 
 async def test_a_volume_that_is_not_mounted_is_no_new_site(depot: Depot, tmp_path: Path) -> None:
     await depot.hand_over()
     await depot.work_off()
 
-    with unmounted(Path(depot.sites["a"].site.location), tmp_path / "elsewhere"):
-        with pytest.raises(StoreUnavailable, match="mounted"):
-            await ready_site(depot.database, depot.sites["a"])
+    root = Path(depot.sites["a"].site.location)
+    with unmounted(root, tmp_path / "elsewhere"), pytest.raises(StoreUnavailable, match="mounted"):
+        await ready_site(depot.database, depot.sites["a"])
 
     await ready_site(depot.database, depot.sites["a"])
 
