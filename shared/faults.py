@@ -24,6 +24,9 @@ FAULT_POINTS: frozenset[str] = frozenset(
     {
         "storage.restore.read",
         "storage.restore.noted",
+        "proof.close.planned",
+        "proof.close.staged",
+        "proof.close.told",
         "storage.write.put",
         "storage.write.noted",
         "storage.verify.read",

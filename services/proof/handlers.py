@@ -6,7 +6,7 @@ rewound, or somebody speaks in its name.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,18 +14,24 @@ from prometheus_client import Gauge
 from sqlalchemy.dialects.postgresql import insert
 
 from services.proof import queries
+from services.proof.domain.containers import fills_one
 from services.proof.domain.line import FixedLine, Head, Origin, fix, journal_name
 from shared.clock import now
 from shared.database.plumbing import dead_letter, inbox
 from shared.messages.journal import TRANSFER_ACCEPTED, JournalLinesV1, JournalLineV1
 from shared.messages.proof import DepositRecordedV1
 from shared.messaging.chain import batch_digest
+from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected
 from shared.messaging.transaction import Transaction
+from shared.messaging.work import enqueue
 
 log = logging.getLogger(__name__)
 
 QUEUE = "proof.keep_lines"
+
+CLOSE = "close_journal"
+"""Close the containers of one journal: all its lines, or full containers alone."""
 
 AT_ONCE = 200
 """Waiting batches applied in one statement: bounds memory when a long gap fills."""
@@ -164,6 +170,7 @@ async def _keep(tx: Transaction, book: OpenBook, messages: Sequence[JournalLines
     if unknown:
         book.journals |= await queries.journal_heads(tx.connection, unknown)
 
+    grown = {name: book.journals[name][1].number for name in wanted}
     recorded_at = now()
     fixed: list[FixedLine] = []
     origins: list[Origin] = []
@@ -178,7 +185,14 @@ async def _keep(tx: Transaction, book: OpenBook, messages: Sequence[JournalLines
     await queries.keep(tx.connection, origins, fixed, book.journals, recorded_at)
     _, waits = book.senders[origins[-1].sender]
     book.senders[origins[-1].sender] = (Head(origins[-1].batch, origins[-1].sha512), waits)
+    await _close_full(tx, grown, book)
     await _tell_deposits(tx, messages)
+
+
+async def _close_full(tx: Transaction, grown: Mapping[str, int], book: OpenBook) -> None:
+    """Have journals closed that have grown by a container's lines; `grown` has where each was before."""
+    full = [name for name, before in grown.items() if fills_one(before, book.journals[name][1].number)]
+    await enqueue(tx, CLOSE, *(Piece(name, {"whole": False}) for name in sorted(full)))
 
 
 async def _tell_deposits(tx: Transaction, messages: Sequence[JournalLinesV1]) -> None:

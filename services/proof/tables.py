@@ -1,6 +1,6 @@
 """The tables of proof; `line` and `batch` are append-only by right of the database role."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID
 
 from shared.database.engine import room_metadata
@@ -62,3 +62,18 @@ pending_batch = Table(
     Column("received_at", DateTime(timezone=True), nullable=False),
 )
 """Batches that came before their predecessor; they wait for it."""
+
+container = Table(
+    "container",
+    METADATA,
+    Column("journal", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("planned_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("sha512", LargeBinary),
+    Column("size", BigInteger),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("stored_at", DateTime(timezone=True)),
+)
+"""Runs of lines that leave for the sites, numbered from 1 in each journal, and each where the one before ended."""

@@ -1,25 +1,54 @@
 """The composition root of proof."""
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from services.proof.api import routes
-from services.proof.handlers import QUEUE, keep_lines
+from services.proof.closing import Closer, close_due
+from services.proof.handlers import CLOSE, QUEUE, keep_lines
 from services.proof.measures import MEASURES
 from services.proof.settings import ProofSettings
+from shared.dependencies import WORKER, Dependency
 from shared.messages.journal import JournalLinesV1
+from shared.messages.storage import JournalStoredV1
 from shared.messaging.consumer import Consumer
+from shared.messaging.housekeeping import Chore
 from shared.messaging.transport import Transport
+from shared.messaging.workers import WorkLoop
+from shared.object_store.opening import open_store
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
 LINGER_SECONDS = 0.05
+
+CLOSED_AT_ONCE = 2
+"""Journals closed at once by one process: each is read a page at a time, and keeps one connection busy."""
 
 
 def build(settings: RoomSettings, own: ProofSettings, transport: Transport | None = None) -> Room:
     """Return proof, ready to be opened."""
     foundation = lay("proof", settings, transport)
     foundation.gauges.add(*MEASURES)
-    router = routes(foundation.database, timedelta(minutes=own.journal_gap_minutes))
-    # Lines may wait a moment for others: one transaction then keeps them all.
-    consumer = Consumer(QUEUE, foundation.database, {JournalLinesV1: keep_lines}, linger=LINGER_SECONDS)
-    return assemble(foundation, router, consumers=[consumer])
+    database, staging = foundation.database, open_store(own.staging_url)
+    closer = Closer(database, staging)
+    room = assemble(
+        foundation,
+        routes(database, timedelta(minutes=own.journal_gap_minutes)),
+        consumers=(
+            # Lines may wait a moment for others: one transaction then keeps them all.
+            Consumer(QUEUE, database, {JournalLinesV1: keep_lines}, linger=LINGER_SECONDS),
+            Consumer("proof.note_stored", database, {JournalStoredV1: closer.forget_stored}),
+        ),
+        loops=[WorkLoop(database, {CLOSE: closer.close}, slots=CLOSED_AT_ONCE, lease_seconds=settings.lease_seconds)],
+        # Ingest makes it. While it is away lines are kept all the same, and containers wait.
+        dependencies=[Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset())],
+        close=[staging.close],
+    )
+    period = timedelta(hours=own.journal_container_hours)
+    chores = (
+        Chore("journals to close", partial(close_due, period)),
+        Chore("containers that staging lost", closer.mend_staging),
+        Chore("containers left in staging", closer.forget_orphans),
+    )
+    return replace(room, chores=chores)

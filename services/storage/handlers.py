@@ -56,7 +56,7 @@ def take_aips(sites: Sequence[str]) -> Handle:
         for message in messages:
             firsts.setdefault(message.aip_id, message)
         arrivals = [Arrival(_aip_values(message, 1), message.message_id) for message in firsts.values()]
-        taken = await _take(tx, arrivals, sites)
+        taken = await take_in(tx, arrivals, sites)
         for message in messages:
             if firsts[message.aip_id] is not message or (message.aip_id, 1) not in taken:
                 await _take_again(tx, message, sites)
@@ -73,7 +73,7 @@ async def _take_again(tx: Transaction, message: AipBuiltV1, sites: Sequence[str]
     if known is None or known.sha512 != message.sha512:
         raise Rejected(f"AIP {message.aip_id} was announced before with other bytes")
     if known.state == "refused":
-        await _take(tx, [Arrival(_aip_values(message, known.version + 1), message.message_id)], sites)
+        await take_in(tx, [Arrival(_aip_values(message, known.version + 1), message.message_id)], sites)
 
 
 def _aip_values(message: AipBuiltV1, version: int) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def take_agreements(sites: Sequence[str]) -> Handle:
     """Return the handler that keeps each version of an agreement as a record."""
 
     async def handle(tx: Transaction, messages: Sequence[AgreementPublishedV1]) -> None:
-        await _take(tx, [_agreement_record(message) for message in messages], sites)
+        await take_in(tx, [_agreement_record(message) for message in messages], sites)
 
     return handle
 
@@ -112,7 +112,7 @@ def take_organisations(sites: Sequence[str]) -> Handle:
     """Return the handler that keeps each version of an organisation as a record."""
 
     async def handle(tx: Transaction, messages: Sequence[OrganisationChangedV1]) -> None:
-        await _take(tx, [_organisation_record(message) for message in messages], sites)
+        await take_in(tx, [_organisation_record(message) for message in messages], sites)
 
     return handle
 
@@ -171,10 +171,10 @@ def _record(
 async def take_records(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> None:
     """Take records in, to be written to each site; one that is there already changes nothing."""
     if arrivals:
-        await _take(tx, arrivals, sites)
+        await take_in(tx, arrivals, sites)
 
 
-async def _take(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
+async def take_in(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
     """Take in what is not there yet, to be written to each site; return what that was."""
     added = await holdings.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
     new = [arrival for arrival in arrivals if (arrival.values["id"], arrival.values["version"]) in added]

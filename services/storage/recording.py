@@ -10,8 +10,8 @@ from services.storage.handlers import VERIFY, WRITE
 from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
 from shared.messages.ingest import MemberV1
-from shared.messages.journal import JournalLineV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, ReceiptV1
+from shared.messages.journal import JournalKind, JournalLineV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, ReceiptV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, finish
@@ -77,6 +77,8 @@ async def _conclude(
         tx.journal(_stored_line(one, len(on_sites)))
         if one.kind == "aip":
             tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id, one.version])
+        elif one.kind == "journal":
+            tx.post(_journal_stored(one), cause=causes[one.id, one.version])
 
 
 def _everywhere(copies: Sequence[Copy]) -> bool:
@@ -94,6 +96,10 @@ def _aip_stored(sites: Mapping[str, OpenSite], holding: Holding, copies: Sequenc
         receipts=tuple(_receipt(sites, holding, copy) for copy in copies),
         catalogue=MemberV1.model_validate(holding.facts["catalogue"]),
     )
+
+
+def _journal_stored(holding: Holding) -> JournalStoredV1:
+    return JournalStoredV1(journal=holding.facts["journal"], number=holding.version, sha512=holding.sha512)
 
 
 def _receipt(sites: Mapping[str, OpenSite], holding: Holding, copy: Copy) -> ReceiptV1:
@@ -147,6 +153,15 @@ def _establishment(holding: Holding) -> UUID:
     return holding.establishment
 
 
+def told_of(holding: Holding) -> UUID | None:
+    """Return whose journal tells of a holding: its establishment's, but of a journal the platform's.
+
+    Lines about copies of a container would else be in the next container of the same journal, whose copies give lines
+    again: each establishment's journal would grow for ever of itself. So only one journal does, once a period.
+    """
+    return None if holding.kind == "journal" else holding.establishment
+
+
 def _write_line(holding: Holding, copy: Copy) -> JournalLineV1:
     """Return the line of the write log: what a site holds, as read back from it (NF Z42-013)."""
     return JournalLineV1(
@@ -154,7 +169,7 @@ def _write_line(holding: Holding, copy: Copy) -> JournalLineV1:
         action="copy.written",
         actor=ACTOR,
         object=f"{holding.kind}:{holding.id}",
-        establishment=holding.establishment,
+        establishment=told_of(holding),
         details={
             "site": copy.site,
             "key": holding.key,
@@ -167,12 +182,13 @@ def _write_line(holding: Holding, copy: Copy) -> JournalLineV1:
 
 
 def _stored_line(holding: Holding, copies: int) -> JournalLineV1:
+    kind: JournalKind = "writes" if holding.kind == "journal" else "archives"
     return JournalLineV1(
-        kind="archives",
+        kind=kind,
         action=f"{holding.kind}.stored",
         actor=ACTOR,
         object=f"{holding.kind}:{holding.id}",
-        establishment=holding.establishment,
+        establishment=told_of(holding),
         transfer_id=UUID(holding.facts["transfer_id"]) if holding.kind == "aip" else None,
         details={"version": holding.version, "copies": copies, "sha512": holding.sha512},
     )

@@ -17,6 +17,7 @@ from services.storage.handlers import (
     take_organisations,
     take_profiles,
 )
+from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.restoring import RESTORE, RestoreTester, measure_overdue, plan_tests
@@ -28,6 +29,7 @@ from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
 from shared.messages.ingest import AipBuiltV1
+from shared.messages.proof import JournalClosedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
@@ -71,6 +73,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                     OrganisationChangedV1: take_organisations(names),
                 },
             ),
+            Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
         ),
         # Apart, so that a site that hangs in writing never keeps another's copies from being read back, nor large

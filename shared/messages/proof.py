@@ -3,7 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
-from shared.messages.message import Message, Part, Sha512
+from shared.messages.journal import JournalKind
+from shared.messages.message import ByteCount, Message, Part, Sha512
 
 
 class JournalPositionV1(Part):
@@ -22,3 +23,25 @@ class DepositRecordedV1(Message):
     transfer_id: UUID
     establishment: UUID
     positions: tuple[JournalPositionV1, ...]
+
+
+class JournalClosedV1(Message):
+    """Lines `first` to `last` of a journal lie in staging as one container, to be kept on every site.
+
+    `number` counts the containers of a journal from 1 without a gap; each begins where the one before ended.
+    `head` is the digest of its last line, `sha512` and `size` (bytes) those of the container itself
+    (docs/journal-format.md). Without an establishment the journal is the platform's.
+    """
+
+    topic: ClassVar[str] = "journal.closed.v1"
+
+    journal: str
+    kind: JournalKind
+    establishment: UUID | None
+    number: int
+    first: int
+    last: int
+    head: Sha512
+    staging_key: str
+    sha512: Sha512
+    size: ByteCount

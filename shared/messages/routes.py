@@ -19,8 +19,8 @@ from shared.messages.ingest import (
 )
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
-from shared.messages.proof import DepositRecordedV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, RestoreTestedV1
+from shared.messages.proof import DepositRecordedV1, JournalClosedV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, RestoreTestedV1
 
 HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.check_sip": (SipReceivedV1,),
@@ -30,6 +30,8 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "storage.keep_records": (AgreementPublishedV1, OrganisationChangedV1),
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
+    "storage.keep_journals": (JournalClosedV1,),
+    "proof.note_stored": (JournalStoredV1,),
     "access.build_dip": (DipOrderedV1,),
     "admin.announce": (
         TransferAcknowledgedV1,

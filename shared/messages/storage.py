@@ -1,4 +1,4 @@
-"""What storage tells: an AIP stands on every site, or cannot be taken as it is."""
+"""What storage tells: an AIP or a container of a journal stands on every site, or an AIP cannot be taken as it is."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -62,3 +62,13 @@ class RestoreTestedV1(Message):
     place: str
     outcome: Literal["whole", "faulty", "lost"]
     tested_at: AwareDatetime
+
+
+class JournalStoredV1(Message):
+    """Every site holds a container of a journal, and each copy was read back whole: staging may forget it."""
+
+    topic: ClassVar[str] = "journal.stored.v1"
+
+    journal: str
+    number: int
+    sha512: Sha512

@@ -156,7 +156,7 @@ def test_every_room_reads_the_same_secret_and_its_own_stores() -> None:
     }
 
     assert len(shared) == 1
-    assert with_staging == {"ingest", "storage", "access"}
+    assert with_staging == {"ingest", "storage", "access", "proof"}
     assert with_sites == {"storage"}
     for room in with_staging:
         for workload in workloads_of("dev", room):

@@ -2,6 +2,7 @@
 
     <establishment>/aips/<last two digits of the AIP's id>/<AIP's id>-v<version>.tar
     <establishment>/records/<kind>/<id>/<version>.json
+    <establishment>/journals/<kind>/<first line>-<last line>.ndjson
 
 The establishment comes first, so that it can leave by prefix. The AIP's last digits are random where its
 first ones are a date: folders fill evenly, and none grows without end.
@@ -36,3 +37,15 @@ def _counted(version: int) -> int:
     if version < 1:
         raise UnnamableError(f"versions count from 1, not {version}")
     return version
+
+
+def journal_key(establishment: UUID | None, kind: str, first: int, last: int) -> str:
+    """Name a container of a journal's lines, numbers in 16 digits: the order of keys is that of the lines.
+
+    More digits than any number has that JSON can carry (2⁵³ − 1). The platform's own lie under `platform`.
+    """
+    if not _KIND.fullmatch(kind):
+        raise UnnamableError(f"not a kind of journal: {kind!r}")
+    if not 1 <= first <= last:
+        raise UnnamableError(f"no lines from {first} to {last}")
+    return f"{establishment or 'platform'}/journals/{kind}/{first:016}-{last:016}.ndjson"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -104,11 +105,11 @@ async def calling(crowd: Crowd) -> AsyncIterator[None]:
             task.cancel()
 
 
-async def test_keys_rotate_three_times_and_nobody_is_refused(databases: Databases) -> None:
+async def test_keys_rotate_three_times_and_nobody_is_refused(databases: Databases, tmp_path: Path) -> None:
     rooms = [
         open_admin(databases),
         open_admin(databases),
-        build_proof(settings_of(databases, "proof"), ProofSettings(), LocalTransport()),
+        build_proof(settings_of(databases, "proof"), ProofSettings(staging_url=tmp_path.as_uri()), LocalTransport()),
     ]
     async with contextlib.AsyncExitStack() as until_closed:
         doors = []

@@ -1,6 +1,7 @@
 """A broker that is away: an API goes on without, a worker says that it waits, and both are well once it is back."""
 
 import asyncio
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 from services.local.ports import free_ports
 from services.proof.settings import ProofSettings
 from services.proof.wiring import build
+from shared.object_store.filesystem import FilesystemStore
 from shared.readiness import Report
 from shared.room import Room, running
 from shared.settings import RoomSettings
@@ -30,7 +32,7 @@ async def until(room: Room, status: str) -> Report:
 
 @pytest.mark.parametrize(("role", "without"), [("api", "degraded"), ("worker", "unready")])
 async def test_a_room_says_since_when_its_broker_is_away_and_notices_its_return(
-    databases: Databases, broker: str, role: str, without: str
+    databases: Databases, broker: str, tmp_path: Path, role: str, without: str
 ) -> None:
     there = urlsplit(broker)
     (port,) = free_ports(1)
@@ -42,7 +44,8 @@ async def test_a_room_says_since_when_its_broker_is_away_and_notices_its_return(
         internal_secret=SecretStr(SECRET),
         base_url=BASE,
     )
-    room = build(settings, ProofSettings()).playing(role)
+    await FilesystemStore(tmp_path).prepare()
+    room = build(settings, ProofSettings(staging_url=tmp_path.as_uri())).playing(role)
     async with running(room):
         away = await until(room, without)
         await relay.open()

@@ -1,6 +1,7 @@
 """The room itself cannot change a line; whoever can (a superuser) is found out."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
@@ -26,9 +27,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def client(databases: Databases) -> AsyncIterator[httpx.AsyncClient]:
+async def client(databases: Databases, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = RoomSettings(database_url=SecretStr(databases.url("proof")), internal_secret=SecretStr(SECRET))
-    room = build(settings, ProofSettings(), LocalTransport())
+    room = build(settings, ProofSettings(staging_url=tmp_path.as_uri()), LocalTransport())
     room.app.state.verifier = a_verifier()
     headers = {"Authorization": f"Bearer {a_token(Role.AUDITOR)}"}
     transport = httpx.ASGITransport(room.app)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -46,11 +47,11 @@ async def published_key() -> dict[str, object]:
 
 
 @pytest.fixture
-async def seen_by(databases: Databases) -> AsyncIterator[As]:
+async def seen_by(databases: Databases, tmp_path: Path) -> AsyncIterator[As]:
     settings = RoomSettings(
         database_url=SecretStr(databases.url("proof")), internal_secret=SecretStr(SECRET), base_url=BASE
     )
-    room = build(settings, ProofSettings(), LocalTransport())
+    room = build(settings, ProofSettings(staging_url=tmp_path.as_uri()), LocalTransport())
     room.app.state.verifier = TokenVerifier(BASE, SECRET, published_key)
     opened: list[httpx.AsyncClient] = []
 

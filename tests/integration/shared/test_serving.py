@@ -19,6 +19,7 @@ import pytest
 import services
 from services.local.ports import free_ports
 from services.local.postgres import Postgres
+from shared.object_store.filesystem import FilesystemStore
 from tests.builders.callers import SECRET
 from tests.servers import Databases, fresh
 
@@ -63,6 +64,7 @@ def databases(postgres_server: Postgres) -> Databases:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     port, nobody = free_ports(2)
+    asyncio.run(FilesystemStore(tmp_path / "staging").prepare())
     return {
         "PATH": os.defpath,
         "PYTHONPATH": str(ROOT),

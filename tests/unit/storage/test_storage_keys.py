@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from services.storage.domain.keys import UnnamableError, aip_key, record_key
+from services.storage.domain.keys import UnnamableError, aip_key, journal_key, record_key
 from shared.object_store.port import check_key
 
 ESTABLISHMENT = UUID("0190a000-0000-7000-8000-000000000001")
@@ -27,8 +27,38 @@ def test_a_record_of_nobody_in_particular_lies_under_the_platform() -> None:
     assert record_key(None, "policy", AIP, 2) == f"platform/records/policy/{AIP}/2.json"
 
 
+def test_a_container_of_lines_is_named_by_establishment_kind_and_lines() -> None:
+    lines = "0000000000005001-0000000000007342"
+    assert journal_key(ESTABLISHMENT, "writes", 5001, 7342) == f"{ESTABLISHMENT}/journals/writes/{lines}.ndjson"
+    assert journal_key(None, "events", 5001, 7342) == f"platform/journals/events/{lines}.ndjson"
+
+
+def test_containers_sort_by_name_as_their_lines_by_number() -> None:
+    firsts = [1, 2, 9, 10, 99, 5_000, 123_456_789, 2**53 - 1]
+    keys = [journal_key(ESTABLISHMENT, "archives", first, first) for first in firsts]
+
+    assert sorted(keys) == keys
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (2, 1), (-1, 3)])
+def test_a_container_has_at_least_one_line(first: int, last: int) -> None:
+    with pytest.raises(UnnamableError):
+        journal_key(ESTABLISHMENT, "archives", first, last)
+
+
+@pytest.mark.parametrize("kind", ["", "../aips", "archives."])
+def test_a_kind_of_journal_is_a_plain_word(kind: str) -> None:
+    with pytest.raises(UnnamableError):
+        journal_key(ESTABLISHMENT, kind, 1, 2)
+
+
 def test_every_store_can_hold_our_names() -> None:
-    for key in (aip_key(ESTABLISHMENT, AIP, 1), record_key(ESTABLISHMENT, "hold", AIP, 12)):
+    names = (
+        aip_key(ESTABLISHMENT, AIP, 1),
+        record_key(ESTABLISHMENT, "hold", AIP, 12),
+        journal_key(None, "archives", 1, 12),
+    )
+    for key in names:
         assert check_key(key) == key
 
 

@@ -1,0 +1,49 @@
+"""Containers of journal lines are kept on every site, so that a journal outlives the database it was written in."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid5
+
+from services.storage.domain.keys import journal_key
+from services.storage.handlers import Arrival, Handle, take_in
+from services.storage.queries import holdings
+from shared.messages.proof import JournalClosedV1
+from shared.messaging.outcome import Rejected
+from shared.messaging.transaction import Transaction
+
+JOURNALS = UUID("6f0b7c1e-52a4-4f0b-9d57-3d1c7a0f6b21")
+"""The namespace (RFC 9562, section 5.5) in which the name of a journal gives the id of what is kept of it."""
+
+
+def journal_id(journal: str) -> UUID:
+    """Return the id that the containers of a journal are kept under, each as a version of its own."""
+    return uuid5(JOURNALS, journal)
+
+
+def take_journals(sites: Sequence[str]) -> Handle:
+    """Return the handler that takes containers in, to be copied to `sites`."""
+
+    async def handle(tx: Transaction, messages: Sequence[JournalClosedV1]) -> None:
+        taken = await take_in(tx, [_arrival(message) for message in messages], sites)
+        again = [one for one in messages if (journal_id(one.journal), one.number) not in taken]
+        keys = [(journal_id(one.journal), one.number) for one in again]
+        known = await holdings.lock_holdings(tx.connection, keys) if keys else {}
+        for message, key in zip(again, keys, strict=True):
+            if known[key].sha512 != message.sha512:
+                raise Rejected(f"container {message.number} of {message.journal} was announced with other bytes")
+
+    return handle
+
+
+def _arrival(message: JournalClosedV1) -> Arrival:
+    facts = message.model_dump(mode="json", include={"journal", "kind", "first", "last", "head", "staging_key"})
+    values = {
+        "id": journal_id(message.journal),
+        "version": message.number,
+        "kind": "journal",
+        "establishment": message.establishment,
+        "key": journal_key(message.establishment, message.kind, message.first, message.last),
+        "sha512": message.sha512,
+        "size": message.size,
+        "facts": facts,
+    }
+    return Arrival(values, message.message_id)
