@@ -71,5 +71,10 @@ def _line(action: str, new: Transfer, written: Written) -> JournalLineV1:
         object=f"transfer:{new.id}",
         establishment=new.establishment,
         transfer_id=new.id,
-        details={"sha512": written.measure.sha512, "size": written.measure.size},
+        details={
+            "sha512": written.measure.sha512,
+            "size": written.measure.size,
+            "agreement": str(new.agreement),
+            "agreement_version": new.agreement_version,
+        },
     )

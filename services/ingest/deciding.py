@@ -1,7 +1,7 @@
 """What an archivist decides, and how he is reminded: nobody's silence archives a deposit, or refuses it."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from services.ingest import intake, lanes, queries
@@ -12,7 +12,7 @@ from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import PROCESS, line, locked, reject
 from services.ingest.parts import Ingest
 from services.ingest.queries import Move, Transfer
-from shared.messages.ingest import DecisionRemindedV1
+from shared.messages.ingest import DecisionRemindedV1, TransferDecidedV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
@@ -20,6 +20,8 @@ from shared.problems import Problem
 
 REMIND = "remind"
 """Tell that a decision is due soon, then that it is overdue."""
+
+Verdict = Literal["accepted", "refused"]
 
 LEAD = timedelta(days=2)
 """How long before the end of the term the first reminder comes; of a short term, half."""
@@ -41,8 +43,9 @@ async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: b
             )
         if accept:
             await refuse_suspended(tx.connection, transfer.agreement)
-        verdict = "accepted" if accept else "refused"
+        verdict: Verdict = "accepted" if accept else "refused"
         tx.journal(line(transfer, "transfer.decided", archivist, {"decision": verdict}))
+        tx.post(_decided(transfer, archivist, verdict, reason))
         if accept:
             values = {"reason": reason or None, "findings": _with_reason(transfer, reason)}
             await queries.move(tx.connection, [Move(transfer, TransferState.STORING, values)])
@@ -52,6 +55,19 @@ async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: b
         refusal = found("DECISION_REFUSED", "decision", reason=reason)
         findings = (*findings_of_json(transfer.findings), refusal)
         await reject(ingest.staging, tx, transfer, findings, {"reason": reason})
+
+
+def _decided(transfer: Transfer, archivist: str, verdict: Verdict, reason: str) -> TransferDecidedV1:
+    return TransferDecidedV1(
+        transfer_id=transfer.id,
+        establishment=transfer.establishment,
+        agreement=transfer.agreement,
+        agreement_version=transfer.agreement_version,
+        sip_sha512=transfer.sha512,
+        decision=verdict,
+        reason=reason.strip(),
+        decided_by=archivist,
+    )
 
 
 def _with_reason(transfer: Transfer, reason: str) -> list[dict[str, Any]]:

@@ -89,10 +89,14 @@ async def record_deposit(tx: Transaction, messages: Sequence[AipCataloguedV1]) -
 
 
 def _acceptance(transfer: Transfer, catalogued: AipCataloguedV1) -> JournalLineV1:
+    # With the first line of the AIP's catalogue, all by which a rebuilt archive knows the transfer again.
     details = {
         "aip": str(transfer.aip_id),
         "aip_sha512": (transfer.built or {}).get("sha512", ""),
         "sip_sha512": transfer.sha512,
+        "sip_size": transfer.size,
+        "agreement": str(transfer.agreement),
+        "agreement_version": transfer.agreement_version,
         "units": catalogued.units,
         "objects": catalogued.objects,
     }

@@ -8,6 +8,7 @@ rewound, or somebody speaks in its name.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from prometheus_client import Gauge
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.proof import queries
 from services.proof.domain.containers import fills_one
 from services.proof.domain.line import FixedLine, Head, Origin, fix, journal_name
-from shared.clock import now
+from shared.clock import now, to_the_millisecond
 from shared.database.plumbing import dead_letter, inbox
 from shared.messages.journal import TRANSFER_ACCEPTED, JournalLinesV1, JournalLineV1
 from shared.messages.proof import DepositRecordedV1
@@ -171,7 +172,8 @@ async def _keep(tx: Transaction, book: OpenBook, messages: Sequence[JournalLines
         book.journals |= await queries.journal_heads(tx.connection, unknown)
 
     grown = {name: book.journals[name][1].number for name in wanted}
-    recorded_at = now()
+    # As the lines write it: what is said of this moment elsewhere can be found again from them.
+    recorded_at = to_the_millisecond(now())
     fixed: list[FixedLine] = []
     origins: list[Origin] = []
     for message in messages:
@@ -186,7 +188,7 @@ async def _keep(tx: Transaction, book: OpenBook, messages: Sequence[JournalLines
     _, waits = book.senders[origins[-1].sender]
     book.senders[origins[-1].sender] = (Head(origins[-1].batch, origins[-1].sha512), waits)
     await _close_full(tx, grown, book)
-    await _tell_deposits(tx, messages)
+    await _tell_deposits(tx, messages, recorded_at)
 
 
 async def _close_full(tx: Transaction, grown: Mapping[str, int], book: OpenBook) -> None:
@@ -195,7 +197,7 @@ async def _close_full(tx: Transaction, grown: Mapping[str, int], book: OpenBook)
     await enqueue(tx, CLOSE, *(Piece(name, {"whole": False}) for name in sorted(full)))
 
 
-async def _tell_deposits(tx: Transaction, messages: Sequence[JournalLinesV1]) -> None:
+async def _tell_deposits(tx: Transaction, messages: Sequence[JournalLinesV1], recorded_at: datetime) -> None:
     deposits = {
         deposit: message.message_id
         for message in messages
@@ -206,7 +208,12 @@ async def _tell_deposits(tx: Transaction, messages: Sequence[JournalLinesV1]) ->
         return
     places = await queries.positions(tx.connection, [transfer for transfer, _ in deposits])
     for (transfer, establishment), cause in deposits.items():
-        told = DepositRecordedV1(transfer_id=transfer, establishment=establishment, positions=places[transfer])
+        told = DepositRecordedV1(
+            occurred_at=recorded_at,
+            transfer_id=transfer,
+            establishment=establishment,
+            positions=places[transfer],
+        )
         tx.post(told, cause)
 
 

@@ -105,7 +105,7 @@ def take_agreements(sites: Sequence[str]) -> Handle:
 def _agreement_record(message: AgreementPublishedV1) -> Arrival:
     agreement = message.agreement
     key = record_key(agreement.establishment, "agreement", agreement.id, agreement.version)
-    return _record(message, (agreement.id, agreement.version, agreement.establishment, key))
+    return record(message, (agreement.id, agreement.version, agreement.establishment, key))
 
 
 def take_organisations(sites: Sequence[str]) -> Handle:
@@ -121,7 +121,7 @@ def _organisation_record(message: OrganisationChangedV1) -> Arrival:
     # An establishment leaves with its own records; the other organisations are the platform's.
     owner = message.organisation if message.kind == "establishment" else None
     key = record_key(owner, "organisation", message.organisation, message.version)
-    return _record(message, (message.organisation, message.version, owner, key))
+    return record(message, (message.organisation, message.version, owner, key))
 
 
 def take_profiles(sites: Sequence[str]) -> Handle:
@@ -147,12 +147,13 @@ def profile_record(message: ProfilePublishedV1, more: Mapping[str, str]) -> Arri
     """Return the record of a message about a profile, with `more` beside the message."""
     version_id, revision, owner = message.reference.id, message.revision, message.establishment
     key = record_key(owner, "profile", version_id, revision)
-    return _record(message, (version_id, revision, owner, key), more)
+    return record(message, (version_id, revision, owner, key), more)
 
 
-def _record(
+def record(
     message: Message, named: tuple[UUID, int, UUID | None, str], more: Mapping[str, str] = MappingProxyType({})
 ) -> Arrival:
+    """Return the record of a message: `named` is its id, version, owner (None: the platform) and key."""
     holding_id, version, owner, key = named
     body = rfc8785.dumps({"topic": message.topic, "fact": message.model_dump(mode="json"), **more})
     values = {

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from services.storage import restore_api
 from services.storage.api import Storage, router
+from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
 from services.storage.handlers import (
     FETCH,
     VERIFY,
@@ -27,8 +28,15 @@ from services.storage.space import site_spaces
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, ProfileReferenceV1
-from shared.messages.ingest import AipBuiltV1
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    ProfileReferenceV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
+)
+from shared.messages.ingest import AipBuiltV1, TransferDecidedV1
 from shared.messages.proof import JournalClosedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
@@ -71,6 +79,15 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                 {
                     AgreementPublishedV1: take_agreements(names),
                     OrganisationChangedV1: take_organisations(names),
+                },
+            ),
+            Consumer(
+                "storage.keep_decisions",
+                database,
+                {
+                    RulesPublishedV1: take_decisions(rules_record, names),
+                    SigningKeyPublishedV1: take_decisions(signing_key_record, names),
+                    TransferDecidedV1: take_decisions(decision_record, names),
                 },
             ),
             Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),

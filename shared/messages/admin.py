@@ -4,7 +4,7 @@ from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from shared.messages.message import ByteCount, Message, Part, Sha512
 
@@ -158,3 +158,40 @@ class ProfilePublishedV1(Message):
     declared_on: date | None = None
     withdrawn_by: str | None = None
     reason: str | None = None
+
+
+class RuleV1(Part):
+    """One version of a rule code, as admin checked it: ``AppraisalRule``, ``P10Y`` or ``unlimited``, ``Destroy``."""
+
+    model_config = KEPT_WHOLE
+
+    code: str
+    version: int
+    category: str
+    duration: str
+    final_action: str | None = None
+
+
+class RulesPublishedV1(Message):
+    """Rule codes were added or changed, all by one decision; those that it does not name stay as they were."""
+
+    model_config = KEPT_WHOLE
+
+    topic: ClassVar[str] = "rules.published.v1"
+
+    publication: UUID
+    published_by: str
+    rules: tuple[RuleV1, ...]
+
+
+class SigningKeyPublishedV1(Message):
+    """A key signs from `signs_from` on; `jwk` is its public half (RFC 7517), all that verifying ever needs."""
+
+    model_config = KEPT_WHOLE
+
+    topic: ClassVar[str] = "signing_key.published.v1"
+
+    kid: str
+    jwk: dict[str, str]
+    signs_from: AwareDatetime
+    published_by: str

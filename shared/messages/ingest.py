@@ -1,10 +1,11 @@
 """What ingest tells: a SIP came in, its header was read, an AIP is ready to be stored, a transfer has ended."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from shared.messages.admin import KEPT_WHOLE
 from shared.messages.message import ByteCount, Message, Part, Sha512
 
 
@@ -50,6 +51,23 @@ class AipBuiltV1(Message):
     sha512: Sha512
     size: ByteCount
     catalogue: MemberV1
+
+
+class TransferDecidedV1(Message):
+    """An archivist accepted or refused a transfer that waited for him; `reason` is empty where he gave none."""
+
+    model_config = KEPT_WHOLE
+
+    topic: ClassVar[str] = "transfer.decided.v1"
+
+    transfer_id: UUID
+    establishment: UUID
+    agreement: UUID
+    agreement_version: int
+    sip_sha512: Sha512
+    decision: Literal["accepted", "refused"]
+    reason: str
+    decided_by: str
 
 
 class DecisionRemindedV1(Message):

@@ -7,7 +7,13 @@ lost that was said before its hearer ever started. Rooms may hear neither more n
 from collections.abc import Mapping
 
 from shared.messages.access import DipOrderedV1
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
+)
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import (
     AipBuiltV1,
@@ -16,6 +22,7 @@ from shared.messages.ingest import (
     SipRejectedV1,
     TransferAcknowledgedV1,
     TransferCompletedV1,
+    TransferDecidedV1,
 )
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
@@ -30,6 +37,7 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "storage.keep_records": (AgreementPublishedV1, OrganisationChangedV1),
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
+    "storage.keep_decisions": (RulesPublishedV1, SigningKeyPublishedV1, TransferDecidedV1),
     "storage.keep_journals": (JournalClosedV1,),
     "proof.note_stored": (JournalStoredV1,),
     "access.build_dip": (DipOrderedV1,),

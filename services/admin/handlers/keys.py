@@ -9,6 +9,7 @@ from services.admin.handlers.journal import event
 from services.admin.queries import keys
 from services.admin.sealing import Seal, SigningKey, new_key
 from shared.clock import rfc3339
+from shared.messages.admin import SigningKeyPublishedV1
 from shared.messaging.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ async def revoke(tx: Transaction, actor: str, seal: Seal) -> Rotation:
 async def _publish(tx: Transaction, actor: str, seal: Seal, lead: timedelta) -> tuple[SigningKey, datetime]:
     key = new_key()
     signs_from = await keys.add(tx.connection, key.kid, seal.close(key), key.jwk, lead)
+    tx.post(SigningKeyPublishedV1(kid=key.kid, jwk=key.jwk, signs_from=signs_from, published_by=actor))
     tx.journal(event("signing_key.made", actor, f"key:{key.kid}", details={"signs_from": rfc3339(signs_from)}))
     return key, signs_from
 

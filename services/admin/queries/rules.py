@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.admin.domain.rule import Category, Rule
 from services.admin.tables import rule
+from shared.messages.admin import RuleV1
 
 _PUBLISH = text(
     """INSERT INTO rule (code, version, category, duration, final_action)
@@ -18,7 +19,7 @@ _PUBLISH = text(
             ON true
        WHERE (old.category, old.duration, old.final_action)
              IS DISTINCT FROM (new.category, new.duration, new.final_action)
-       RETURNING code"""
+       RETURNING code, version, category, duration, final_action"""
 )
 
 _LOCK = text("SELECT pg_advisory_xact_lock(5715003)")
@@ -33,8 +34,8 @@ async def current(connection: AsyncConnection) -> list[Rule]:
     ]
 
 
-async def publish(connection: AsyncConnection, rules: Sequence[Rule]) -> int:
-    """Add a version of each rule that is new or not as it was; return how many those are."""
+async def publish(connection: AsyncConnection, rules: Sequence[Rule]) -> list[RuleV1]:
+    """Add a version of each rule that is new or not as it was; return those, by code."""
     values = {
         "codes": [one.code for one in rules],
         "categories": [one.category.value for one in rules],
@@ -42,4 +43,5 @@ async def publish(connection: AsyncConnection, rules: Sequence[Rule]) -> int:
         "actions": [one.final_action for one in rules],
     }
     await connection.execute(_LOCK)
-    return len((await connection.execute(_PUBLISH, values)).all())
+    rows = (await connection.execute(_PUBLISH, values)).mappings()
+    return sorted((RuleV1.model_validate(row) for row in rows), key=lambda published: published.code)

@@ -1,4 +1,4 @@
-"""What storage keeps: AIPs and records, each version immutable bytes under one key, the same on every site."""
+"""What storage keeps: AIPs, records and containers of journal lines, each version immutable bytes under one key, the same on every site."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One AIP or record that storage keeps, in one version; `facts` is what its sender told of it."""
+    """One AIP, record or container of lines, in one version; `facts` is what its sender told of it."""
 
     id: UUID
     version: int

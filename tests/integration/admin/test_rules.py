@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.messages.admin import RulesPublishedV1
 from tests.integration.admin.house import House
 
 pytestmark = pytest.mark.integration
@@ -29,6 +30,28 @@ async def test_rules_are_added_and_changed_by_code_and_the_others_stay(house: Ho
     rules = (await house.root.get("/admin/v1/rules")).json()
     assert len(rules) == before + 1
     assert {**new, "final_action": "Keep"} in rules
+
+
+async def test_a_publication_is_told_with_the_rules_that_it_changed_and_no_others(house: House) -> None:
+    kept = {"code": "DUA-KEPT", "category": "AppraisalRule", "duration": "P1Y", "final_action": "Keep"}
+    moved = {"code": "DUA-MOVED", "category": "AppraisalRule", "duration": "P2Y", "final_action": "Keep"}
+    before = len(await house.told(RulesPublishedV1.topic))
+    await house.root.put("/admin/v1/rules", json={"rules": [moved, kept]})
+    await house.root.put("/admin/v1/rules", json={"rules": [kept, {**moved, "duration": "P3Y"}]})
+    await house.root.put("/admin/v1/rules", json={"rules": [kept]})
+
+    bodies = (await house.told(RulesPublishedV1.topic))[before:]
+    first, second = [RulesPublishedV1.model_validate_json(body) for body in bodies]
+    assert [(rule.code, rule.version, rule.duration) for rule in first.rules] == [
+        ("DUA-KEPT", 1, "P1Y"),
+        ("DUA-MOVED", 1, "P2Y"),
+    ]
+    assert [(rule.code, rule.version, rule.duration) for rule in second.rules] == [("DUA-MOVED", 2, "P3Y")]
+    assert first.publication != second.publication
+    lines = {
+        line.details["publication"]: line.actor for line in await house.lines() if line.action == "rules.published"
+    }
+    assert lines[str(second.publication)] == second.published_by
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from services.admin.handlers.keys import AlreadyRotating, Rotation
 from services.admin.queries import keys as queries
 from services.admin.sealing import Seal
 from services.admin.signing import Signer
+from shared.messages.admin import SigningKeyPublishedV1
 from tests.integration.admin.house import SECRET, House
 from tests.servers import Databases
 
@@ -78,6 +79,20 @@ async def test_processes_that_start_together_share_one_key(house: House) -> None
 
     assert len({key.kid for key in keys}) == 1
     assert await published(signers[0]) == {keys[0].kid}
+
+
+async def test_a_new_key_is_told_with_its_public_half_and_nothing_of_the_other(house: House) -> None:
+    first = await signer(house).key()
+    rotation = await rotate(house)
+
+    bodies = await house.told(SigningKeyPublishedV1.topic)
+    told = {one.kid: one for one in map(SigningKeyPublishedV1.model_validate_json, bodies)}
+
+    assert told.keys() >= {first.kid, rotation.kid}
+    assert told[first.kid].jwk == first.jwk
+    assert told[rotation.kid].signs_from == rotation.signs_from
+    assert told[rotation.kid].published_by == TEST
+    assert not any("d" in one.jwk for one in told.values())
 
 
 async def test_the_private_key_is_kept_encrypted_and_opens_again(house: House, databases: Databases) -> None:

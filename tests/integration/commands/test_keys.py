@@ -11,6 +11,7 @@ from services.__main__ import main
 from services.admin.signing import Signer
 from services.local.postgres import Postgres
 from services.local.settings import as_if_told
+from shared.messages.journal import JournalLinesV1
 from tests.servers import Databases, fresh
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,11 @@ def its_turn_comes(databases: Databases, kid: str) -> None:
 
 
 def journaled(databases: Databases) -> list[tuple[str, str, str]]:
-    rows = asyncio.run(databases.as_superuser("SELECT body FROM admin.outbox ORDER BY message_id"))
+    rows = asyncio.run(
+        databases.as_superuser(
+            "SELECT body FROM admin.outbox WHERE topic = $1 ORDER BY message_id", JournalLinesV1.topic
+        )
+    )
     lines = [line for row in rows for line in json.loads(row["body"])["lines"]]
     return [(line["action"], line["object"], line["actor"]) for line in lines]
 

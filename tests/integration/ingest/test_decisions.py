@@ -16,7 +16,7 @@ from services.ingest.queries import Transfer
 from shared.clock import now
 from shared.identity.rights import Role
 from shared.messages.admin import AgreementV1
-from shared.messages.ingest import DecisionRemindedV1, TransferCompletedV1
+from shared.messages.ingest import DecisionRemindedV1, TransferCompletedV1, TransferDecidedV1
 from shared.problems import Problem
 from shared.readiness import Readiness
 from shared.web import room_app
@@ -76,6 +76,11 @@ async def test_the_reason_of_an_acceptance_is_in_the_reply_and_weighs_nothing(be
     assert "DECISION_ACCEPTED" in [event.text for event in reply.iter("{*}OutcomeDetail")]
     (told,) = await bench.told(TransferCompletedV1)
     assert "DECISION_ACCEPTED" in told.finding_codes
+    (decided,) = await bench.told(TransferDecidedV1)
+    assert (decided.transfer_id, decided.establishment) == (transfer.id, transfer.establishment)
+    assert (decided.agreement, decided.agreement_version) == (transfer.agreement, transfer.agreement_version)
+    assert (decided.decision, decided.decided_by) == ("accepted", "client:archivist")
+    assert (decided.reason, decided.sip_sha512) == ("Versement vu avec le service.", transfer.sha512)
 
 
 async def test_an_acceptance_without_a_reason_adds_nothing_to_the_reply(bench: Bench) -> None:

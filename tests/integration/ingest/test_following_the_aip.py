@@ -115,6 +115,9 @@ async def test_stored_catalogued_recorded_makes_it_accepted(bench: Bench) -> Non
     assert "DataObjectSystemId" in reply
     (line,) = await bench.lines(TRANSFER_ACCEPTED)
     assert (line.details["aip"], line.details["aip_sha512"]) == (str(built.aip_id), built.sha512)
+    assert (line.details["sip_sha512"], line.details["sip_size"]) == (transfer.sha512, transfer.size)
+    agreement = (line.details["agreement"], line.details["agreement_version"])
+    assert agreement == (str(transfer.agreement), transfer.agreement_version)
     (completed,) = await bench.told(TransferCompletedV1)
     assert (completed.aip_id, completed.reply_key) == (built.aip_id, transfer.reply_key)
     assert completed.causation_id == message.message_id

@@ -52,7 +52,12 @@ async def test_new_bytes_lie_whole_in_staging_with_one_row_one_message_one_line(
     assert (line.actor, line.transfer_id, line.details) == (
         "client:pastell",
         transfer.id,
-        {"sha512": transfer.sha512, "size": transfer.size},
+        {
+            "sha512": transfer.sha512,
+            "size": transfer.size,
+            "agreement": str(transfer.agreement),
+            "agreement_version": transfer.agreement_version,
+        },
     )
 
 

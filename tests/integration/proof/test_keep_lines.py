@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from services.proof.domain.verification import ChainCheck
 from services.proof.handlers import WAITING
 from services.proof.measures import measure_gaps
 from services.proof.tables import journal, line, pending_batch
+from shared.clock import rfc3339, to_the_millisecond
 from shared.database.plumbing import outbox
 from shared.identity.caller import Scope
 from shared.messages.journal import TRANSFER_ACCEPTED, JournalKind, JournalLinesV1
@@ -213,11 +215,11 @@ async def test_an_accepted_transfer_is_said_to_be_recorded_with_all_its_places(
         bodies = await connection.scalars(select(outbox.c.body).where(topic))
         told = [DepositRecordedV1.model_validate_json(body) for body in bodies]
         kept = await connection.execute(
-            select(line.c.number, line.c.sha512)
+            select(line.c.number, line.c.sha512, line.c.body)
             .join(journal, journal.c.id == line.c.journal)
             .where(journal.c.name == f"archives.{establishment}")
         )
-        digests = {row.number: row.sha512.hex() for row in kept}
+        lines = {row.number: row for row in kept}
     (recorded,) = [message for message in told if message.transfer_id == transfer]
     assert (recorded.establishment, recorded.causation_id) == (establishment, batch.message_id)
     assert [(place.journal, place.number) for place in recorded.positions] == [
@@ -225,7 +227,10 @@ async def test_an_accepted_transfer_is_said_to_be_recorded_with_all_its_places(
         (f"archives.{establishment}", 3),
         (f"writes.{establishment}", 1),
     ]
-    assert recorded.positions[1].sha512 == digests[3]
+    assert recorded.positions[1].sha512 == lines[3].sha512.hex()
+    # So the grant date of a transfer can be found again from its journal alone.
+    assert rfc3339(recorded.occurred_at) == json.loads(lines[3].body)["recorded_at"]
+    assert recorded.occurred_at == to_the_millisecond(recorded.occurred_at)
 
 
 async def test_a_process_that_did_not_see_the_gap_fill_tells_so_when_asked(
