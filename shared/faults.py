@@ -22,6 +22,16 @@ class FaultSettings(BaseSettings):
 
 FAULT_POINTS: frozenset[str] = frozenset(
     {
+        "rebuild.journals.kept",
+        "rebuild.journals.senders",
+        "rebuild.journals.followed",
+        "rebuild.records.kept",
+        "rebuild.copies.kept",
+        "rebuild.catalogue.loaded",
+        "rebuild.catalogue.streamed",
+        "rebuild.transfers.kept",
+        "rebuild.counted",
+        "rebuild.told",
         "storage.restore.read",
         "storage.restore.noted",
         "proof.close.planned",

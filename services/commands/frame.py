@@ -164,9 +164,9 @@ def at(place: Place) -> Iterator[RoomSettings]:
 
 
 @asynccontextmanager
-async def opened(settings: RoomSettings, room: str) -> AsyncIterator[RoomDatabase]:
-    """Open a room's database for one command. Raises `DatabaseAway`."""
-    engine = room_engine(settings.database_url.get_secret_value(), room, pool=2)
+async def opened(settings: RoomSettings, room: str, *, pool: int = 2) -> AsyncIterator[RoomDatabase]:
+    """Open a room's database for one command, with at most `pool` connections. Raises `DatabaseAway`."""
+    engine = room_engine(settings.database_url.get_secret_value(), room, pool=pool)
     try:
         yield RoomDatabase(engine, room)
     except Exception as error:

@@ -21,6 +21,7 @@ from services.storage.handlers import (
 from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
+from services.storage.rebuilding import read_back_rebuilt
 from services.storage.restoring import RESTORE, RestoreTester, measure_overdue, plan_tests
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
@@ -120,7 +121,11 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     room.app.state.storage = Storage(database, sites, spaces)
     every = timedelta(days=own.restore_test_days)
     foundation.gauges.add(Measure("restore_tests", partial(measure_overdue, every)))
-    return replace(room, chores=(Chore("plan_restore_tests", partial(plan_tests, every)),))
+    chores = (
+        Chore("plan_restore_tests", partial(plan_tests, every)),
+        Chore("copies to read back after a rebuild", read_back_rebuilt),
+    )
+    return replace(room, chores=chores)
 
 
 def _routes() -> APIRouter:
