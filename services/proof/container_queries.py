@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -201,6 +201,21 @@ async def awaited(connection: AsyncConnection, rested: timedelta, limit: int) ->
     query = _CONTAINERS.where(container.c.stored_at.is_(None), container.c.closed_at <= func.now() - rested)
     rows = await connection.execute(query.order_by(container.c.closed_at).limit(limit))
     return [(_container(row), row.sha512.hex()) for row in rows]
+
+
+_OLDEST_ALONE = text(
+    """SELECT min((convert_from(line.body, 'UTF8')::jsonb ->> 'recorded_at')::timestamptz)
+       FROM journal JOIN line ON line.journal = journal.id AND line.number = coalesce(
+           (SELECT min(first) FROM container AS c WHERE c.journal = journal.id AND stored_at IS NULL),
+           (SELECT last + 1 FROM container AS c WHERE c.journal = journal.id ORDER BY c.number DESC LIMIT 1),
+           1)"""
+)
+
+
+async def oldest_alone(connection: AsyncConnection) -> datetime | None:
+    """Return when the oldest line was recorded that is not on every site yet; None where all are."""
+    found: datetime | None = await connection.scalar(_OLDEST_ALONE)
+    return found
 
 
 async def count_awaited(connection: AsyncConnection) -> int:

@@ -1,9 +1,21 @@
-"""What proof tells besides its queues: the gaps in what the senders of lines have sent."""
+"""What proof tells besides its queues: gaps in what senders of lines have sent, and lines that should have left."""
 
-from services.proof import queries
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+from prometheus_client import Gauge
+
+from services.proof import container_queries, queries
 from services.proof.handlers import show_states
+from shared.clock import now
 from shared.gauges import Measure
 from shared.messaging.transaction import RoomDatabase
+
+OVERDUE = Gauge(
+    "chartrier_journal_overdue_seconds",
+    "How much older than its period the oldest line is that is not on every site (0: none is)",
+)
 
 
 async def measure_gaps(database: RoomDatabase) -> None:
@@ -12,4 +24,17 @@ async def measure_gaps(database: RoomDatabase) -> None:
         show_states(await queries.sender_states(connection))
 
 
-MEASURES = (Measure("journal_gaps", measure_gaps),)
+async def measure_overdue(period: timedelta, database: RoomDatabase) -> None:
+    """Set by how much the oldest line that is in this database alone is late."""
+    async with database.reading() as connection:
+        oldest = await container_queries.oldest_alone(connection)
+    late = timedelta(0) if oldest is None else now() - oldest - period
+    OVERDUE.set(max(0.0, late.total_seconds()))
+
+
+def measures(period: timedelta) -> Sequence[Measure]:
+    """Return what is measured where lines leave for the sites once a period."""
+    return (
+        Measure("journal_gaps", measure_gaps),
+        Measure("journal_overdue", partial(measure_overdue, period)),
+    )

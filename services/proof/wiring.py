@@ -7,7 +7,7 @@ from functools import partial
 from services.proof.api import routes
 from services.proof.closing import Closer, close_due
 from services.proof.handlers import CLOSE, QUEUE, keep_lines
-from services.proof.measures import MEASURES
+from services.proof.measures import measures
 from services.proof.settings import ProofSettings
 from shared.dependencies import WORKER, Dependency
 from shared.messages.journal import JournalLinesV1
@@ -29,7 +29,8 @@ CLOSED_AT_ONCE = 2
 def build(settings: RoomSettings, own: ProofSettings, transport: Transport | None = None) -> Room:
     """Return proof, ready to be opened."""
     foundation = lay("proof", settings, transport)
-    foundation.gauges.add(*MEASURES)
+    period = timedelta(hours=own.journal_container_hours)
+    foundation.gauges.add(*measures(period))
     database, staging = foundation.database, open_store(own.staging_url)
     closer = Closer(database, staging)
     room = assemble(
@@ -45,7 +46,6 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
         dependencies=[Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset())],
         close=[staging.close],
     )
-    period = timedelta(hours=own.journal_container_hours)
     chores = (
         Chore("journals to close", partial(close_due, period)),
         Chore("containers that staging lost", closer.mend_staging),

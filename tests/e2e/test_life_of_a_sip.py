@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -11,11 +13,17 @@ import httpx
 import pytest
 from lxml import etree
 
+import services
 from chartrier_client import AsyncClient, Upload, UploadMemory
 from chartrier_client.command import main
 from chartrier_client.replies import read_reply
 from chartrier_client.samples.deposit import demo_deposit
+from services.local.settings import room_environment
+from services.proof.domain.line import Head
+from services.proof.domain.verification import ChainCheck, StoredLine
 from tests.answers import valid_answer
+from tests.e2e.conftest import AllInOne
+from tests.e2e.traces import eventually
 from trials.towns import Archive, Town, a_package, a_town, until_state
 
 pytestmark = pytest.mark.e2e
@@ -244,3 +252,31 @@ def test_journals_keep_the_deposit_and_verify(archive: Archive, town: Town, tmp_
     assert {"transfer.received", "aip.built", "aip.stored", "transfer.accepted"} <= set(mine)
     assert [item["number"] for item in lines] == list(range(1, len(lines) + 1))
     assert verified["valid"] is True
+
+
+def test_on_demand_the_journals_stand_on_both_sites_and_verify_there(all_in_one: AllInOne, tmp_path: Path) -> None:
+    town = a_town(all_in_one.archive)
+    with town.client() as client:
+        transfer = client.wait(client.deposit(a_package(tmp_path / "sip.zip"), town.agreement), 120)
+    assert transfer.state == "accepted", transfer.findings
+    state = all_in_one.home / "all-in-one"
+
+    asked = [sys.executable, "-m", "services", "journals", "close", "--json"]
+    environment = {
+        **room_environment(),
+        "PYTHONPATH": str(Path(services.__file__).parents[1]),
+        "CHARTRIER_HOME": str(all_in_one.home),
+    }
+    said = json.loads(subprocess.run(asked, env=environment, check=True, capture_output=True).stdout)
+
+    name = f"archives.{town.establishment}"
+    assert name in {one["journal"] for one in said["closed"]}
+    assert eventually(lambda: not list((state / "staging" / "journals").glob("*.ndjson")))
+    for site in ("site-a", "site-b"):
+        folder = state / site / town.establishment / "journals" / "archives"
+        rows = b"".join(path.read_bytes() for path in sorted(folder.iterdir())).splitlines()
+        check = ChainCheck(name, Head())
+        lines = [StoredLine(number, hashlib.sha512(row).digest(), row) for number, row in enumerate(rows, 1)]
+        assert check.feed(lines) == []
+        told = {line["action"] for line in map(json.loads, rows) if line["transfer"] == transfer.id}
+        assert {"transfer.received", "aip.stored", "transfer.accepted"} <= told

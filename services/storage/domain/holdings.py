@@ -1,4 +1,4 @@
-"""What storage keeps: AIPs, records and containers of journal lines, each version immutable bytes under one key, the same on every site."""
+"""What storage keeps: AIPs, records and containers of journal lines, immutable bytes, the same on every site."""
 
 from dataclasses import dataclass
 from datetime import datetime

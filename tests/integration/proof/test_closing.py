@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from services.proof import closing, container_queries, queries
@@ -17,6 +18,7 @@ from services.proof.domain import containers
 from services.proof.domain.line import Head
 from services.proof.domain.verification import ChainCheck, StoredLine
 from services.proof.handlers import CLOSE
+from services.proof.measures import measure_overdue
 from shared import faults
 from shared.clock import now
 from shared.database.plumbing import outbox
@@ -357,3 +359,25 @@ async def test_while_staging_is_away_lines_are_kept_and_containers_wait(
     await room.tells(1)
     assert await told(database) == []
     await away.close()
+
+
+async def test_lines_are_late_from_a_period_after_they_were_recorded_until_every_site_has_them(
+    room: Room, closer: Closer, database: RoomDatabase
+) -> None:
+    async def late(period: timedelta) -> float:
+        await measure_overdue(period, database)
+        return REGISTRY.get_sample_value("chartrier_journal_overdue_seconds") or 0.0
+
+    assert await late(-DAY) == 0
+    await room.tells(1)
+    assert await late(DAY) == 0
+    # A day that has passed, so to speak.
+    assert await late(-DAY) == pytest.approx(DAY.total_seconds(), abs=60)
+
+    await closer.close_journal(room.journal, whole=True)
+    assert await late(-DAY) > 0
+
+    (message,) = await told(database)
+    async with database.begin() as tx:
+        await closer.forget_stored(tx, [stored(message)])
+    assert await late(-DAY) == 0

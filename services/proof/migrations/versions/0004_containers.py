@@ -18,7 +18,7 @@ STATEMENTS = (
         stored_at timestamptz,
         PRIMARY KEY (journal, number)
     )""",
-    "CREATE INDEX ix_container_awaited ON container (closed_at) WHERE stored_at IS NULL",
+    "CREATE INDEX ix_container_awaited ON container (journal, number) WHERE stored_at IS NULL",
     "GRANT SELECT, INSERT, UPDATE ON container TO chartrier_proof",
 )
 
