@@ -7,10 +7,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import text
+
 from services import all_in_one
-from services.commands.frame import ACTOR, UNAVAILABLE, Answer, Commands, Fault, add_command, at, opened, places
+from services.commands.frame import ACTOR, UNAVAILABLE, Answer, Commands, Fault, add_command, at, opened_at, places
 from services.local import files, stack
 from services.local.settings import LocalSettings, is_told
+from services.proof.rebuild_queries import has_lines
 from services.rebuild.house import House
 from services.rebuild.report import Report
 from services.rebuild.run import rebuild
@@ -21,7 +26,7 @@ from shared.configuration import read
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.errors import StoreError
 from shared.rooms import ROOMS
-from shared.settings import RoomSettings
+from shared.settings import DatabaseUrl
 
 CONNECTIONS = 6
 """With each database: batches under way hold one each, and a large catalogue holds one for as long as it streams."""
@@ -33,11 +38,20 @@ class SiteAway(Fault):
     status = UNAVAILABLE
 
 
+class RebuildSettings(BaseSettings):
+    """Where the rooms' databases are, for this one command: no room is told of another's."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARTRIER_", frozen=True, extra="ignore")
+
+    database_urls: dict[str, DatabaseUrl]
+    """Room → address, each with the room's own role."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What each room is told, and storage of its sites."""
+    """Where each room's database is, and what storage is told of its sites."""
 
-    rooms: Mapping[str, RoomSettings]
+    databases: Mapping[str, SecretStr]
     storage: StorageSettings
 
 
@@ -50,36 +64,46 @@ def add_to(commands: Commands) -> None:
 
 def run(asked: argparse.Namespace) -> Answer:
     """Rebuild. The exit status is 1 where anything on the site, or in the databases, was not as it must be."""
-    with _databases_there():
-        report = asyncio.run(_rebuilt(_told(), asked.from_site, dry=asked.dry_run))
-    facts = _facts(report)
-    return Answer(facts, _lines(report), 1 if report.faults else 0)
+    with _told() as told:
+        report = asyncio.run(_rebuilt(told, asked.from_site, dry=asked.dry_run))
+    return Answer(_facts(report), _lines(report), 1 if report.faults else 0)
 
 
 @contextmanager
-def _databases_there() -> Iterator[None]:
-    """Open the database of an all-in-one for as long as the block lasts; any other is its operator's."""
-    if is_told("CHARTRIER_DATABASE_URL") or stack.load(read(LocalSettings).home) is not None:
-        yield
-        return
-    try:
-        with all_in_one.at_rest(read(LocalSettings)):
-            yield
-    except files.HeldError as error:
-        raise Fault("The archive runs here: stop it first.") from error
+def _told() -> Iterator[Told]:
+    """Say where everything is, and have it answer while the block lasts. Raises `Fault`.
+
+    The database of an all-in-one that is stopped is opened for it; any other is its operator's to run.
+    """
+    if is_told("CHARTRIER_DATABASE_URLS"):
+        yield Told(_complete(read(RebuildSettings).database_urls), read(StorageSettings))
+    elif is_told("CHARTRIER_DATABASE_URL") or stack.load(read(LocalSettings).home) is not None:
+        yield _told_by_places()
+    else:
+        try:
+            with all_in_one.at_rest(read(LocalSettings)):
+                yield _told_by_places()
+        except files.HeldError as error:
+            raise Fault("The archive runs here: stop it first.") from error
 
 
-def _told() -> Told:
-    """Return what all rooms are told. Raises `Fault` where this process may not speak for each of them."""
-    found = {place.room: place for place in places()}
-    if missing := [room for room in ROOMS if room not in found]:
-        raise Fault(f"A rebuild speaks for every room; this process may not for {', '.join(missing)}.")
-    rooms = {}
-    for name, place in found.items():
+def _complete(found: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+    if missing := sorted(set(ROOMS) - found.keys()):
+        raise Fault(
+            f"A rebuild speaks for every room; this process may not for {', '.join(missing)}: "
+            "name all databases in CHARTRIER_DATABASE_URLS."
+        )
+    return found
+
+
+def _told_by_places() -> Told:
+    databases = {}
+    for place in places():
         with at(place) as settings:
-            rooms[name] = settings
-    with at(found["storage"]):
-        return Told(rooms, read(StorageSettings))
+            databases[place.room] = settings.database_url
+    _complete(databases)
+    with at(places("storage")[0]):
+        return Told(databases, read(StorageSettings))
 
 
 async def _rebuilt(told: Told, site: str, *, dry: bool) -> Report:
@@ -89,7 +113,8 @@ async def _rebuilt(told: Told, site: str, *, dry: bool) -> Report:
         raise Fault(f"No such site: {site}. Declared: {', '.join(sorted(sites))}.")
     try:
         with scratch() as kept:
-            async with _databases(told.rooms) as rooms:
+            async with _databases(told.databases) as rooms:
+                await _require_quiet(rooms)
                 await rebuild(House(rooms, site, sites[site].store, sorted(sites), kept, report, dry), ACTOR)
     except StoreError as error:
         raise SiteAway(f"{site} does not answer ({error}): what is back stays; run it again.") from error
@@ -99,12 +124,31 @@ async def _rebuilt(told: Told, site: str, *, dry: bool) -> Report:
 
 
 @asynccontextmanager
-async def _databases(told: Mapping[str, RoomSettings]) -> AsyncIterator[Mapping[str, RoomDatabase]]:
-    async with AsyncExitStack() as stack:
+async def _databases(told: Mapping[str, SecretStr]) -> AsyncIterator[Mapping[str, RoomDatabase]]:
+    async with AsyncExitStack() as opened:
         yield {
-            name: await stack.enter_async_context(opened(settings, name, pool=CONNECTIONS))
-            for name, settings in told.items()
+            room: await opened.enter_async_context(opened_at(told[room], room, pool=CONNECTIONS)) for room in ROOMS
         }
+
+
+_OTHERS = text(
+    """SELECT count(*) FROM pg_stat_activity
+       WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"""
+)
+
+
+async def _require_quiet(rooms: Mapping[str, RoomDatabase]) -> None:
+    """Raise `Fault` while rooms run on empty journals: what they tell now would take the place of the old lines."""
+    async with rooms["proof"].reading() as connection:
+        if await has_lines(connection):
+            return
+    busy = []
+    for name, database in rooms.items():
+        async with database.reading() as connection:
+            if await connection.scalar(_OTHERS):
+                busy.append(name)
+    if busy:
+        raise Fault(f"The journals are empty, and there are rooms that run: stop {', '.join(busy)} first.")
 
 
 async def _close(sites: Mapping[str, OpenSite]) -> None:

@@ -123,6 +123,11 @@ async def lift_senders(connection: AsyncConnection) -> list[SenderHead]:
     return [SenderHead(row.sender, row.number, row.sha512.hex(), row.unknown) for row in rows]
 
 
+async def has_lines(connection: AsyncConnection) -> bool:
+    """Say whether anything was ever kept here."""
+    return bool(await connection.scalar(select(select(line).exists())))
+
+
 async def journal_heads(connection: AsyncConnection) -> dict[str, Head]:
     """Return where each journal ends, by name."""
     rows = await connection.execute(select(journal.c.name, journal.c.number, journal.c.sha512))

@@ -22,7 +22,7 @@ from services.storage.domain.key_names import PLATFORM, NamedAip
 from services.storage.domain.rebuilt import Rebuilt
 from services.storage.pipeline.package_head import Head, UnreadablePackage
 from services.storage.queries.rebuilding import Standing
-from shared.checksums import sha512_of
+from shared.checksums import MIB, sha512_of
 from shared.messages.storage import AipStoredV1
 from shared.object_store.errors import NoSuchObject, NoSuchRange
 from shared.object_store.keeping import Version
@@ -35,6 +35,9 @@ BATCHES = 3
 
 READ_AT_ONCE = 16
 """AIPs of a batch whose heads are read at one time."""
+
+LOADED_BYTES = 2 * MIB
+"""Bytes of small catalogues loaded in one transaction; parsed they take several times as much memory."""
 
 _NOT_AN_AIP = (NoSuchObject, NoSuchRange, UnreadablePackage, WrongCatalogue, UnreadableCatalogue)
 
@@ -184,18 +187,35 @@ async def _load(house: House, packages: Sequence[Package]) -> None:
     for one in packages:
         if one.named.id not in newest or newest[one.named.id].named.version < one.named.version:
             newest[one.named.id] = one
-    wholes = []
+    wholes: list[catalogue.Whole] = []
+    gathered = 0
     for package in newest.values():
-        try:
-            if package.head.catalogue.length <= catalogue.BATCH_BYTES:
-                wholes.append(await catalogue.read_whole(package.message, _chunks(package)))
-            elif not house.dry:
-                database = house.rooms["data_management"]
-                house.report.came("units", await catalogue.stream(database, package.message, _chunks(package)))
-        except _NOT_AN_AIP as error:
-            house.report.fault("catalogue_unreadable", package.known.version.key, str(error))
+        if gathered >= LOADED_BYTES:
+            await _load_wholes(house, wholes)
+            wholes, gathered = [], 0
+        whole = await _read_catalogue(house, package)
+        if whole is not None:
+            wholes.append(whole)
+            gathered += package.head.catalogue.length
+    await _load_wholes(house, wholes)
+
+
+async def _load_wholes(house: House, wholes: Sequence[catalogue.Whole]) -> None:
     if not house.dry:
         house.report.came("units", await catalogue.load(house.rooms["data_management"], wholes))
+
+
+async def _read_catalogue(house: House, package: Package) -> catalogue.Whole | None:
+    """Read a small catalogue, to be loaded with others; a large one is loaded here."""
+    database = house.rooms["data_management"]
+    try:
+        if package.head.catalogue.length <= catalogue.BATCH_BYTES:
+            return await catalogue.read_whole(package.message, _chunks(package))
+        if not house.dry:
+            house.report.came("units", await catalogue.stream(database, package.message, _chunks(package)))
+    except _NOT_AN_AIP as error:
+        house.report.fault("catalogue_unreadable", package.known.version.key, str(error))
+    return None
 
 
 def _chunks(package: Package) -> AsyncIterator[bytes]:

@@ -38,6 +38,8 @@ async def rebuild(house: House, actor: str) -> None:
         if name == READABLE_AFTER and not house.dry:
             house.report.say("The rooms may be started: what is back can be read.")
     copies.missing(house)
+    if not house.report.counts["AIPs"] + house.report.counts["records"]:
+        house.report.fault("nothing_there", house.site, "neither an AIP nor a record: is it the right place?")
     if not house.dry:
         await _conclude(house, actor)
 
