@@ -5,7 +5,7 @@ By the code that makes them in the rooms, with identifiers from a seed: two site
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,6 +58,8 @@ class KeptSite:
     lines_each: int = CONTAINER_LINES
     objects: dict[str, bytes] = field(default_factory=dict)
     journals: dict[tuple[JournalKind, UUID | None], list[FixedLine]] = field(default_factory=dict)
+    put: Callable[[str, bytes], str] | None = None
+    """Puts an object on site a as it comes, and returns the version that the site gave it."""
     _batches: dict[str, tuple[int, str]] = field(default_factory=dict)
     _aips: int = 0
 
@@ -155,8 +157,13 @@ class KeptSite:
         )
 
     def _keep(self, key: str, content: bytes, about: str, version: int) -> None:
+        self._store(key, content, (about, version, self.establishment))
+
+    def _store(self, key: str, content: bytes, named: tuple[str, int, UUID | None]) -> None:
         self.objects[key] = content
-        self.say("storage", *(_written(key, content, about, version, site, self.establishment) for site in SITES))
+        version_id = "" if self.put is None else self.put(key, content)
+        versions = zip(SITES, (version_id, ""), strict=True)
+        self.say("storage", *(_written(key, content, (site, known), named) for site, known in versions))
 
     def say(self, sender: str, *lines: JournalLineV1) -> None:
         """Have a sender tell lines in one batch, and the journals keep them."""
@@ -181,9 +188,7 @@ class KeptSite:
             some = lines[begins : begins + self.lines_each]
             key = journal_key(owner, kind, some[0].number, some[-1].number)
             content = b"".join(row(line.body) for line in some)
-            self.objects[key] = content
-            about = f"journal:{name}"
-            self.say("storage", *(_written(key, content, about, number, site, None) for site in SITES))
+            self._store(key, content, (f"journal:{name}", number, None))
 
     def write_to(self, folder: Path) -> None:
         """Write everything into the folder of a site."""
@@ -211,14 +216,14 @@ def _of(transfer: UUID, line: JournalLineV1) -> JournalLineV1:
     return line.model_copy(update={"transfer_id": transfer})
 
 
-def _written(
-    key: str, content: bytes, about: str, version: int, site: str, establishment: UUID | None
-) -> JournalLineV1:
+def _written(key: str, content: bytes, place: tuple[str, str], named: tuple[str, int, UUID | None]) -> JournalLineV1:
+    about, version, establishment = named
+    site, version_id = place
     details: Mapping[str, str | int] = {
         "site": site,
         "key": key,
         "version": version,
-        "version_id": "",
+        "version_id": version_id,
         "sha512": sha512_of(content),
         "size": len(content),
     }

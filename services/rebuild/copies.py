@@ -1,6 +1,6 @@
 """What storage keeps of a key: the write log's word for digest, size and copies; where it is silent, the bytes'."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from services.rebuild.facts import copies_of
 from services.rebuild.house import House
 from services.storage.domain.rebuilt import KnownCopy, Rebuilt
 from services.storage.rebuilding import take_back
+from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import Version
 
 DELETED = "copy.deleted"
@@ -87,8 +88,26 @@ async def keep(house: House, found: Sequence[Rebuilt]) -> None:
     house.report.came("holdings", len(found) - len(others))
 
 
+async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
+    """Yield what the site does not list and gives all the same, in the version that was recorded; note each.
+
+    A delete marker hides a key (S3), which changes nothing that we read.
+    """
+    for key, said in list(house.scratch.unseen(copies_of(""), prefix, house.site)):
+        version_id = said["details"]["version_id"]
+        if said["action"] == DELETED or not version_id:
+            continue
+        try:
+            facts = await house.store.stat(key, version_id)
+        except NoSuchObject:
+            continue
+        house.report.fault("object_hidden", key, "the site does not list it, and still gives the version recorded")
+        house.scratch.see([key])
+        yield Version(key, version_id, facts.size, facts.modified_at)
+
+
 def missing(house: House) -> None:
     """Note what the write log says that the site holds, and that was not listed there."""
-    for key, said in house.scratch.unseen(copies_of(""), house.site):
+    for key, said in house.scratch.unseen(copies_of(""), "", house.site):
         if said["action"] != DELETED:
             house.report.fault("object_missing", key, "the write log says that this site holds it")

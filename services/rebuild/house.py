@@ -32,8 +32,8 @@ class House:
     report: Report
     dry: bool = False
 
-    async def read(self, key: str, size: int) -> bytes:
-        """Return a small object. Raises `TooLarge`, and what the store raises."""
+    async def read(self, key: str, size: int, version_id: str | None) -> bytes:
+        """Return a small object, in the version that was recorded. Raises `TooLarge`, and what the store raises."""
         if size > MOST_WHOLE:
             raise TooLarge(f"{key} has {size} bytes")
-        return b"".join([chunk async for chunk in await self.store.open_range(key)])
+        return b"".join([chunk async for chunk in await self.store.open_range(key, version_id)])

@@ -62,7 +62,8 @@ async def _read(house: House, version: Version, named: NamedContainer, before: i
     house.scratch.see([version.key])
     told = house.scratch.about([copies_of(version.key)])[copies_of(version.key)].get(house.site)
     try:
-        content = await house.read(version.key, version.size)
+        recorded = None if told is None else told["details"]["version_id"] or None
+        content = await house.read(version.key, version.size, recorded)
     except (NoSuchObject, TooLarge) as error:
         house.report.fault("container_unreadable", version.key, str(error))
         return None

@@ -18,7 +18,7 @@ from services.rebuild.house import House
 from services.rebuild.ranges import Ranges
 from services.rebuild.shelves import owners, shelf
 from services.storage import rebuilding as storage
-from services.storage.domain.key_names import PLATFORM, NamedAip
+from services.storage.domain.key_names import PLATFORM, NamedAip, named_by
 from services.storage.domain.rebuilt import Rebuilt
 from services.storage.pipeline.package_head import Head, UnreadablePackage
 from services.storage.queries.rebuilding import Standing
@@ -100,6 +100,9 @@ async def _batches(house: House, prefix: str) -> AsyncIterator[list[Listed]]:
             yield some
             some = []
         some.append((version, named))
+    async for version in copies.hidden(house, prefix):
+        if isinstance(named := named_by(version.key), NamedAip):
+            some.append((version, named))
     if some:
         yield some
 
@@ -136,7 +139,9 @@ async def _read(house: House, few: asyncio.Semaphore, listed: Listed, told: copi
     async with few:
         try:
             known = await copies.known(house, version, told)
-            ranges = Ranges(house.store, version.key, known.version_id, version.size)
+            # Of a recorded version the size is known; what was listed may be a stranger's on top of it.
+            size = version.size if known.version_id is None else known.size
+            ranges = Ranges(house.store, version.key, known.version_id, size)
             head = await ranges.head(str(named.id))
             _require_ours(house, named, known, ranges, head)
             return Package(known, named, ranges, head, await _transfer(ranges, head))

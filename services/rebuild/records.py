@@ -74,13 +74,16 @@ async def _batches(
         if len(some) == AT_ONCE:
             yield some
             some = []
+    async for version in copies.hidden(house, prefix):
+        if isinstance(named := named_by(version.key), NamedRecord):
+            some.append((version, named))
     yield some
 
 
 async def _read(house: House, version: Version, named: NamedRecord, told: copies.Told) -> tuple[Rebuilt, Body] | None:
     try:
         known = await copies.known(house, version, told)
-        content = await house.read(version.key, version.size)
+        content = await house.read(version.key, known.size, known.version_id)
         body = _body(content, known.sha512)
     except (NoSuchObject, TooLarge, NotTheRecord) as error:
         house.report.fault("record_unreadable", version.key, str(error))

@@ -56,12 +56,15 @@ class Scratch:
         """Note that keys were listed."""
         self._file.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((key,) for key in keys))
 
-    def unseen(self, prefix: str, sort: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return the keys that facts of this sort tell of, under this prefix and a key, and that were not listed."""
+    def unseen(self, about: str, prefix: str, sort: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Return the keys with this prefix that facts of this sort are about, and that were not listed.
+
+        What such facts are about begins with `about`, and goes on with the key.
+        """
         query = """SELECT substr(about, length(?1) + 1), said FROM fact
-                   WHERE about >= ?1 AND about < ?1 || char(1114111) AND sort = ?2
+                   WHERE about >= ?1 || ?2 AND about < ?1 || ?2 || char(1114111) AND sort = ?3
                      AND substr(about, length(?1) + 1) NOT IN (SELECT key FROM seen) ORDER BY about"""
-        for key, said in self._file.execute(query, (prefix, sort)):
+        for key, said in self._file.execute(query, (about, prefix, sort)):
             yield key, json.loads(said)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from services.rebuild.run import rebuild
 from services.rebuild.scratch import scratch
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem_site import FilesystemSite
+from shared.object_store.keeping import SiteStore
 from shared.rooms import ROOMS
 from tests.servers import Databases
 
@@ -39,7 +40,7 @@ class Ruins:
 
     databases: Databases
     rooms: Mapping[str, RoomDatabase]
-    store: FilesystemSite
+    store: SiteStore
     folder: Path
 
     @classmethod
