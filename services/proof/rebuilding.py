@@ -14,7 +14,7 @@ from services.proof.domain.line import Head
 from services.proof.domain.rebuilt import Container, ReadLine, faults_of, follows, read_container
 from services.proof.queries import lock_writing
 from shared.faults import fault_point
-from shared.messaging.transaction import RoomDatabase
+from shared.messaging.transaction import RoomDatabase, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Taken:
     faults: Sequence[str]
     head: str
     gap: str | None
+
+
+class _Contradicted(Exception):
+    """The database has something else in this place: nothing of the container is kept."""
 
 
 @dataclass(slots=True)
@@ -60,7 +64,8 @@ class JournalRebuilder:
         gap = None if missing[1] < missing[0] else f"lines {missing[0]} to {missing[1]} are in no container"
         before, self._waiting = self._waiting, _Waiting(container, lines, faults, gap)
         self._last = max(self._last, container.last)
-        return [] if before is None else [await self._settle(before, lines)]
+        # One that is at fault itself confirms nothing, and contradicts nothing.
+        return [] if before is None else [await self._settle(before, () if faults else lines)]
 
     async def close(self) -> list[Taken]:
         """Take the last one; return what became of it."""
@@ -78,16 +83,25 @@ class JournalRebuilder:
         return Taken(one.container, [line.facts for line in one.lines], (), one.lines[-1].sha512.hex(), one.gap)
 
     async def _keep(self, database: RoomDatabase, container: Container, lines: Sequence[ReadLine]) -> list[str]:
-        async with database.begin() as tx:
-            await lock_writing(tx.connection)
-            journal = await queries.open_journal(tx.connection, container.kind, container.establishment)
-            known = await queries.digests(tx.connection, journal, container.first, container.last)
-            other = [line.number for line in lines if known.get(line.number, line.sha512) != line.sha512]
-            if other:
-                return [f"the database has another line {other[0]} (of {len(other)})"]
-            contradicted = await queries.keep(tx.connection, journal, [x for x in lines if x.number not in known])
-            await queries.keep_container(tx.connection, journal, container)
-        return [f"the database has another batch {name}" for name in contradicted]
+        try:
+            async with database.begin() as tx:
+                await _add(tx, container, lines)
+        except _Contradicted as contradicted:
+            return [f"the database has another {contradicted}"]
+        return []
+
+
+async def _add(tx: Transaction, container: Container, lines: Sequence[ReadLine]) -> None:
+    await lock_writing(tx.connection)
+    journal = await queries.open_journal(tx.connection, container.kind, container.establishment)
+    known = await queries.digests(tx.connection, journal, container.first, container.last)
+    other = [line.number for line in lines if known.get(line.number, line.sha512) != line.sha512]
+    if other:
+        raise _Contradicted(f"line {other[0]}")
+    contradicted = await queries.keep(tx.connection, journal, [one for one in lines if one.number not in known])
+    if contradicted:
+        raise _Contradicted(f"batch {contradicted[0]}")
+    await queries.keep_container(tx.connection, journal, container)
 
 
 async def lift_senders(database: RoomDatabase) -> list[queries.SenderHead]:

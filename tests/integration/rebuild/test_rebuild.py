@@ -252,3 +252,17 @@ async def test_a_line_that_the_database_has_otherwise_stays_and_is_named(ruins: 
 
     assert {one.code for one in report.findings} >= {"container_at_fault"}
     assert all("another line 2" in one.said for one in report.findings if one.code == "container_at_fault")
+
+
+async def test_lines_of_a_batch_that_the_database_has_otherwise_are_not_kept(ruins: Ruins) -> None:
+    await ruins.databases.as_superuser(
+        "INSERT INTO proof.batch (sender, number, sha512, kept_at) VALUES ('ingest', 1, '\\x00', now())"
+    )
+
+    report = await ruins.rebuild()
+
+    said = {one.said for one in report.findings if one.code == "container_at_fault"}
+    assert said == {"the database has another batch 1 of ingest"}
+    told_first = 'convert_from(body, \'UTF8\') LIKE \'%"batch":1,%"sender":"ingest"%\''
+    kept = await ruins.rows(f"SELECT 1 FROM proof.line WHERE {told_first}")  # noqa: S608
+    assert kept == []
