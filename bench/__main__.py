@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from bench import measures, options, report
+from bench import audits, measures, options, report
 from bench.archives import running
 from bench.driver import DepositFailed
 from bench.figures import Outcome
@@ -22,6 +22,7 @@ from services.local.stack import StackError
 
 # The package, what staging holds of it, the AIP in staging and on two sites, and room to move.
 _TIMES_THE_INPUT = 8
+AUDIT = "audit"
 _FOR_PEOPLE = (DepositFailed, NotReadyError, MissingServerError, StackError)
 
 
@@ -35,8 +36,10 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _stop)
     outcomes: list[Outcome] = []
     try:
-        for mode in asked.modes:
+        for mode in asked.modes if set(asked.workloads) - {AUDIT} else ():
             _run_mode(mode, asked, outcomes)
+        if AUDIT in asked.workloads:
+            _run_audit(asked, outcomes)
     except (*_FOR_PEOPLE, NoRoomError) as said:
         print(said, file=sys.stderr)
         return 1
@@ -57,10 +60,20 @@ def _run_mode(mode: str, asked: Options, outcomes: list[Outcome]) -> None:
         print(f"\nStarting {mode}…", flush=True)
         with running(mode, home) as archive:
             for workload in asked.workloads:
+                if workload == AUDIT:
+                    continue
                 print(f"\n{workload} on {mode}…", flush=True)
                 outcomes.append(measures.measure(workload, archive, asked, folder / workload))
                 print(report.table(outcomes[-1]), flush=True)
                 shutil.rmtree(folder / workload)
+
+
+def _run_audit(asked: Options, outcomes: list[Outcome]) -> None:
+    """Storage alone is measured: no other room has a part in it, and both ways of running have the same one."""
+    with _folder(asked) as folder:
+        print("\naudit of storage alone…", flush=True)
+        outcomes.append(audits.audit(asked, folder / AUDIT))
+        print(report.table(outcomes[-1]), flush=True)
 
 
 @contextmanager
@@ -68,11 +81,15 @@ def _folder(asked: Options) -> Iterator[Path]:
     """Lend a folder beside the archive's own state: the same disk is measured, and it is seldom a small one."""
     parent = (asked.home or LocalSettings().home).resolve()
     parent.mkdir(parents=True, exist_ok=True)
-    need = _TIMES_THE_INPUT * max(asked.large_bytes if "large" in asked.workloads else 0, 1 << 28)
+    need = max(
+        _TIMES_THE_INPUT * max(asked.large_bytes if "large" in asked.workloads else 0, 1 << 28),
+        len(audits.SITES) * asked.audit_count * asked.audit_bytes + (1 << 30) if AUDIT in asked.workloads else 0,
+    )
     free = shutil.disk_usage(parent).free
     if free < need:
         raise NoRoomError(
-            f"{parent} has {free >> 20} MiB free; this bench needs {need >> 20}: --home, --large-bytes."
+            f"{parent} has {free >> 20} MiB free; this bench needs {need >> 20}:"
+            " --home, --large-bytes, --audit-count."
         )
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
     try:

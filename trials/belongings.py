@@ -63,6 +63,7 @@ def belongings(archive: Archive, folder: Path) -> Belongings:
     token = archive.token(all_roles.client_id, all_roles.client_secret)
     ids["upload_id"] = _upload(archive, token, town)
     ids |= _webhook(archive, token, town)
+    ids["run_id"] = _sample(archive, token, town)
     return Belongings(town, token, all_roles.client_id, ids)
 
 
@@ -71,6 +72,14 @@ def _upload(archive: Archive, token: str, town: Town) -> str:
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000000", "Upload-Metadata": metadata(town)}
     with archive.http(token) as http:
         return http.post(PLACE, headers=headers).raise_for_status().headers["location"].rpartition("/")[2]
+
+
+def _sample(archive: Archive, token: str, town: Town) -> str:
+    """Have a copy of the town's read now."""
+    with archive.http(token) as http:
+        wanted = {"count": 1, "establishment": town.establishment}
+        sample: str = http.post("/storage/v1/audits/samples", json=wanted).raise_for_status().json()["id"]
+    return sample
 
 
 def _webhook(archive: Archive, token: str, town: Town) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from trials.deposits import UnderLoad
 from trials.fuzz import play as fuzz
-from trials.mishaps import kill_rooms, restart_broker, restart_database, restart_site
+from trials.mishaps import burn_database, kill_rooms, restart_broker, restart_database, restart_site
 from trials.run import Trial
 from trials.schema_mutants import play as schema_mutants
 from trials.schemas import play as schemas
@@ -37,6 +37,12 @@ _ALL = (
         "sites",
         "a site is killed or stopped under load, and comes back",
         UnderLoad(restart_site, wave=10),
+        count=200,
+    ),
+    Trial(
+        "burn-database",
+        "the disks of PostgreSQL burn under load; a base backup and the log that was kept elsewhere restore it",
+        UnderLoad(burn_database, wave=20),
         count=200,
     ),
     Trial(

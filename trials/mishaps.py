@@ -6,8 +6,9 @@ Each mishap returns what happened, as names to count. The parts run again when i
 import random
 from collections.abc import Callable
 
-from services.local import postgres, rabbitmq, seaweedfs
+from services.local import files, postgres, rabbitmq, seaweedfs
 from trials.levers import Levers
+from trials.recovery import Archive
 from trials.run import Run
 
 Mishap = Callable[[Levers, random.Random, Run], list[str]]
@@ -51,6 +52,16 @@ def restart_database(levers: Levers, chance: random.Random, run: Run) -> list[st
     run.pause(chance.uniform(0, _LONGEST_AWAY))
     levers.stack.start_postgres()
     return [f"{word} of PostgreSQL"]
+
+
+def burn_database(levers: Levers, chance: random.Random, run: Run) -> list[str]:
+    """PostgreSQL dies and its disk with it; all of it is had again from a backup and the log kept elsewhere."""
+    archive = Archive(levers, files.private_folder(run.folder / "archive"))
+    archive.begin()
+    run.pause(chance.uniform(0, _LONGEST_AWAY))
+    seconds = archive.burn_and_restore()
+    run.notebook.count("seconds without a database, restored and rooms ready, in all", round(seconds))
+    return ["disks of PostgreSQL burnt"]
 
 
 def restart_site(levers: Levers, chance: random.Random, run: Run) -> list[str]:

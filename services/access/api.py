@@ -93,7 +93,8 @@ async def get_content(request: Request, caller: Fetcher, access: Parts, object_i
         raise not_found()
 
     def open_part(first: int, length: int) -> Any:  # noqa: ANN401 (an async context manager)
-        return access.rooms.content(UUID(found["aip_id"]), found["offset"] + first, length, caller)
+        version = found.get("aip_version")
+        return access.rooms.content(UUID(found["aip_id"]), version, found["offset"] + first, length, caller)
 
     representation = Representation(
         sha512=found["sha512"],

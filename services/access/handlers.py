@@ -8,7 +8,7 @@ from uuid import UUID
 from services.access import queries
 from services.access.adapters.rooms import Rooms
 from services.access.domain.dip import Dip, DipState, package_key
-from services.access.pipeline.package import CannotPackage, Limits, Sources, write_package
+from services.access.pipeline.package import CannotPackage, Contents, Limits, Sources, write_package
 from services.access.settings import AccessSettings
 from shared.clock import now
 from shared.identifiers import new_id
@@ -18,13 +18,16 @@ from shared.messages.journal import JournalLineV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import enqueue, finish
+from shared.messaging.work import confirm, enqueue, finish
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.port import ObjectStore, Written
 from shared.steps import timed
 
 BUILD = "build_dip"
 EXPIRE = "expire_dip"
+
+ELIMINATED = "something that it may hold was eliminated; what is left can be ordered again"
+"""Why a package is taken back."""
 
 
 @dataclass(frozen=True)
@@ -81,41 +84,45 @@ async def enqueue_dips(tx: Transaction, messages: Sequence[DipOrderedV1]) -> Non
 async def build_dip(access: Access, sources: Sources, held: Lease) -> None:
     """Build the package of an order into staging, or say why it cannot be."""
     dip_id = UUID(held.key)
-    dip = await _begin(access.database, dip_id, held)
+    dip = await _begin(access, dip_id, held)
     if dip is None:
         return
     key = package_key(dip.id, held.epoch)
     try:
         with timed("access", "build_dip"):
-            written = await _write(access, sources, dip, key)
+            written, contents = await _write(access, sources, dip, key)
     except CannotPackage as error:
         await _fail(access.database, held, dip, str(error))
         return
     except StoreUnavailable as error:
         raise TryAgain(str(error)) from error
     ready = replace(dip, state=DipState.READY, key=key, size=written.measure.size, sha512=written.measure.sha512)
-    await _finish(access.database, held, ready)
+    if not await _finish(access.database, held, ready, contents):
+        await _leave_nothing(access, held, dip)
 
 
-async def _begin(database: RoomDatabase, dip_id: UUID, held: Lease) -> Dip | None:
+async def _begin(access: Access, dip_id: UUID, held: Lease) -> Dip | None:
     """Note that an attempt begins, for its key to be found again; None when there is nothing to build."""
-    async with database.begin() as tx:
+    async with access.database.begin() as tx:
         dip = await queries.get_dip(tx.connection, dip_id)
-        if dip is None or dip.state is not DipState.ORDERED:
+        if dip is None or dip.state is DipState.READY:
             await finish(tx, held)
             return None
-        if dip.expires_at > now():
+        if dip.state is DipState.ORDERED and dip.expires_at > now():
             await queries.begin_attempt(tx.connection, dip_id, held.epoch)
             return dip
-    await _fail(database, held, dip, "expired before it could be built")
+    if dip.state is DipState.ORDERED:
+        await _fail(access.database, held, dip, "expired before it could be built")
+    else:
+        await _leave_nothing(access, held, dip)
     return None
 
 
-async def _write(access: Access, sources: Sources, dip: Dip, key: str) -> Written:
+async def _write(access: Access, sources: Sources, dip: Dip, key: str) -> tuple[Written, Contents]:
     limits = Limits(access.settings.dip_max_units, access.settings.dip_max_bytes, await _room(access))
     async with access.staging.writer(key) as writer:
-        await write_package(dip, sources, limits, writer)
-        return await writer.commit()
+        contents = await write_package(dip, sources, limits, writer)
+        return await writer.commit(), contents
 
 
 async def _room(access: Access) -> int | None:
@@ -131,14 +138,28 @@ async def _room(access: Access) -> int | None:
     return None if space is None else space.open
 
 
-async def _finish(database: RoomDatabase, held: Lease, ready: Dip) -> None:
+async def _finish(database: RoomDatabase, held: Lease, ready: Dip, contents: Contents) -> bool:
+    """Let the package be fetched; not where something in it was destroyed on order while it was built."""
     async with database.begin() as tx:
-        await queries.change_dip(
-            tx.connection, ready.id, ready.state, key=ready.key, size=ready.size, sha512=ready.sha512
-        )
+        # First: a late worker that finds another's package ready must not take it for one that was taken back.
+        await confirm(tx, held)
+        if not await queries.make_ready(tx.connection, ready, contents.aips):
+            return False
+        # Only now: whoever notes a purge after this line finds the package, and takes it back.
+        if await queries.holds_purged(tx.connection, contents.aips, contents.units):
+            await queries.change_dip(tx.connection, ready.id, DipState.FAILED, key=None, reason=ELIMINATED)
+            return False
         details: dict[str, str | int] = {"size": ready.size or 0, "sha512": ready.sha512 or ""}
         tx.journal(line("dip.built", "room:access", f"dip:{ready.id}", ready.establishment, **details))
         await enqueue(tx, EXPIRE, Piece(str(ready.id), not_before=ready.expires_at))
+        await finish(tx, held)
+    return True
+
+
+async def _leave_nothing(access: Access, held: Lease, dip: Dip) -> None:
+    """Remove what was written for an order that has ended meanwhile."""
+    await remove_packages(access, dip.id)
+    async with access.database.begin() as tx:
         await finish(tx, held)
 
 
@@ -155,6 +176,16 @@ async def _fail(database: RoomDatabase, held: Lease, dip: Dip, reason: str) -> N
 async def expire_dip(access: Access, held: Lease) -> None:
     """Remove what was written for an order, by every attempt; the order itself stays, as its trace."""
     dip_id = UUID(held.key)
+    await remove_packages(access, dip_id)
+    async with access.database.begin() as tx:
+        dip = await queries.get_dip(tx.connection, dip_id)
+        if dip is not None and dip.state is DipState.READY:
+            await queries.change_dip(tx.connection, dip_id, DipState.EXPIRED, key=None)
+        await finish(tx, held)
+
+
+async def remove_packages(access: Access, dip_id: UUID) -> None:
+    """Remove the packages of every attempt at an order. Raises `TryAgain`."""
     async with access.database.engine.connect() as connection:
         attempts = await queries.attempts_of(connection, dip_id)
     try:
@@ -162,11 +193,6 @@ async def expire_dip(access: Access, held: Lease) -> None:
             await access.staging.delete(package_key(dip_id, epoch))
     except StoreUnavailable as error:
         raise TryAgain(str(error)) from error
-    async with access.database.begin() as tx:
-        dip = await queries.get_dip(tx.connection, dip_id)
-        if dip is not None and dip.state is DipState.READY:
-            await queries.change_dip(tx.connection, dip_id, DipState.EXPIRED, key=None)
-        await finish(tx, held)
 
 
 def sources_of(rooms: Rooms) -> Sources:

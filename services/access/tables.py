@@ -22,4 +22,15 @@ dip = Table(
     Column("size", BigInteger),
     Column("sha512", Text),
     Column("reason", Text),
+    Column("aips", ARRAY(UUID)),
 )
+
+purged_aip = Table(
+    "purged_aip",
+    METADATA,
+    Column("aip", UUID, primary_key=True),
+    Column("order_id", UUID, primary_key=True),
+    Column("units", ARRAY(UUID), nullable=False),
+    Column("purged_at", DateTime(timezone=True), nullable=False),
+)
+"""AIPs of which an order destroyed something: these units, or (none named) all."""

@@ -222,3 +222,17 @@ profile_version = Table(
     Column("reason", Text),
 )
 """Versions of profiles; what is uploaded never changes, only its state does."""
+
+purge_order = Table(
+    "purge_order",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("establishment", UUID, nullable=False),
+    Column("aip", UUID, nullable=False),
+    Column("units", ARRAY(UUID), nullable=False),
+    Column("list_sha512", Text, nullable=False),
+    Column("visa_sha512", Text, nullable=False),
+    Column("ordered_at", DateTime(timezone=True), nullable=False),
+    Column("ordered_by", Text, nullable=False),
+)
+"""Orders to destroy archives, as they were given."""

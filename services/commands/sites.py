@@ -1,4 +1,4 @@
-"""``sites list|check``: where the copies are, how much room is left, and whether each site is what it must be."""
+"""``sites list|check|retire``: where the copies are, what room is left, whether each site is what it must be."""
 
 import argparse
 import asyncio
@@ -10,13 +10,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
+from services.commands import site_retirement
 from services.commands.asking import in_room
 from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, places
 from services.storage.domain.copies import CopyState
 from services.storage.queries import amounts
 from services.storage.settings import SiteSettings, StorageSettings
-from services.storage.sites import OpenSite, bucket_of, open_sites
+from services.storage.sites import OpenSite, bucket_of, open_sites, purgers_bucket_of
 from services.storage.space import site_spaces
+from services.storage.survey import survey
 from shared.configuration import read
 from shared.messages.journal import JournalLineV1
 from shared.messaging.transaction import RoomDatabase
@@ -33,20 +35,23 @@ def add_to(commands: Commands) -> None:
     """Add the command and those below it."""
     summary = "sites: list them, check them"
     below = commands.add_parser("sites", help=summary, description=summary).add_subparsers(
-        required=True, metavar="list|check"
+        required=True, metavar="list|check|retire"
     )
     add_command(below, "list", "name each site, what it holds, and how much room it has", run_list)
     checking = add_command(
         below, "check", "look whether each site is what it must be; nothing is left there", run_check
     )
+    site_retirement.add_to(below)
     checking.add_argument("site", nargs="*", help="these only (default: every one)")
 
 
 def run_list(_: argparse.Namespace) -> Answer:
     """Say of each site where it is, what it holds, and what room it has."""
-    listed = _in_storage(_listed)
+    listed, surveyed = _in_storage(_listed)
     lines = [line for site in listed for line in _told(site)]
-    return Answer({"sites": listed}, lines)
+    away = [site for site in surveyed if not site["declared"]]
+    lines += [f"{site['name']}: NOT DECLARED, {site_retirement.told(site)}" for site in away]
+    return Answer({"sites": listed, "undeclared": away}, lines)
 
 
 def run_check(asked: argparse.Namespace) -> Answer:
@@ -74,7 +79,8 @@ def _in_storage(act: Callable[[RoomDatabase, StorageSettings], Awaitable[Found]]
     return in_room(place, lambda database: act(database, own))
 
 
-async def _listed(database: RoomDatabase, own: StorageSettings) -> list[dict[str, Any]]:
+async def _listed(database: RoomDatabase, own: StorageSettings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what there is to say of the declared sites, and the survey of all."""
     sites = open_sites(own.sites)
     try:
         states = {name: await _answers(site) for name, site in sites.items()}
@@ -84,13 +90,14 @@ async def _listed(database: RoomDatabase, own: StorageSettings) -> list[dict[str
             await site.store.close()
     async with database.begin() as tx:
         totals = await amounts.totals(tx.connection)
+        surveyed = {one["name"]: one for one in await survey(tx.connection, sites)}
         tx.journal(_line("sites.listed", {"sites": len(sites)}))
     copies: dict[str, Counter[str]] = defaultdict(Counter)
     size: Counter[str] = Counter()
     for name, state, count, total in totals:
         copies[name][state] += count
         size[name] += int(total) if state in (CopyState.WRITTEN, CopyState.VERIFIED) else 0
-    return [
+    listed = [
         {
             "name": name,
             "kind": sites[name].site.kind,
@@ -98,12 +105,14 @@ async def _listed(database: RoomDatabase, own: StorageSettings) -> list[dict[str
             "location": sites[name].site.location,
             "lock_mode": sites[name].site.lock or "none",
             "answers": states[name],
+            **{key: surveyed[name][key] for key in ("state", "since", "copies_left", "bytes_left", "done_by")},
             "copies": dict(copies[name]),
             "bytes": size[name],
             **{key: space[name][key] for key in ("full", "open_bytes", "free_bytes", "total_bytes")},
         }
         for name in sorted(sites)
     ]
+    return listed, list(surveyed.values())
 
 
 async def _answers(site: OpenSite) -> str:
@@ -125,6 +134,7 @@ def _told(site: Mapping[str, Any]) -> list[str]:
     return [
         f"{site['name']}: {site['kind']}, {site['place']}, {site['location']}, lock {site['lock_mode']}",
         f"  answers: {site['answers']}",
+        f"  state:   {site_retirement.told(site)}",
         f"  copies:  {copies}; {site['bytes']} bytes",
         f"  room:    {'FULL; ' if site['full'] else ''}{room}",
     ]
@@ -154,7 +164,7 @@ async def _examined(declared: SiteSettings) -> list[Check]:
     try:
         if declared.path is not None and declared.kind == "filesystem":
             return await _in_time(partial(examine_folder, Path(declared.path)))
-        return await _in_time(partial(examine_bucket, bucket_of(declared)))
+        return await _in_time(partial(examine_bucket, bucket_of(declared), purgers_bucket_of(declared)))
     except TimeoutError:
         return [Check("there", ok=False, said=f"no answer within {PATIENCE_SECONDS:.0f} s")]
 

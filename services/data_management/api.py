@@ -16,7 +16,7 @@ from services.data_management.domain.search import (
     encode_place,
     searchable,
 )
-from services.data_management.queries import reading
+from services.data_management.queries import purges, reading
 from services.data_management.queries.scope import look_within
 from shared.days import Day
 from shared.identity.caller import Caller
@@ -109,7 +109,9 @@ async def get_unit(caller: Reader, database: Database, unit_id: str) -> schemas.
         await _enter(connection, caller)
         wanted = _identifier(unit_id)
         row = await reading.unit(connection, wanted)
-        if row is None or row.establishment not in caller.scope(Permission.CATALOGUE_READ):
+        if row is None:
+            raise await _absent(connection, caller, wanted)
+        if row.establishment not in caller.scope(Permission.CATALOGUE_READ):
             raise not_found()
         objects = await reading.objects_of(connection, [row])
         return schemas.full_unit_of(row, objects[wanted])
@@ -166,6 +168,20 @@ async def _seen(connection: AsyncConnection, caller: Caller, unit_id: str) -> UU
     if row is None or row.establishment not in caller.scope(Permission.CATALOGUE_READ):
         raise not_found()
     return UUID(str(row.id))
+
+
+async def _absent(connection: AsyncConnection, caller: Caller, unit_id: UUID) -> Problem:
+    """Return the answer for a unit that is not there: 410 where the caller could see it before its elimination."""
+    gone = await purges.purged_unit(connection, unit_id)
+    if gone is None or gone[0] not in caller.scope(Permission.CATALOGUE_READ):
+        return not_found()
+    return Problem(
+        410,
+        "unit_purged",
+        "Cette unité d'archives a été éliminée ; seul son identifiant est conservé.",
+        "This archive unit was eliminated; only its identifier is kept.",
+        extra={"order": str(gone[1])},
+    )
 
 
 async def _listed(connection: AsyncConnection, page: reading.Page) -> schemas.UnitPage:

@@ -94,11 +94,12 @@ class ObjectFormat(BaseModel):
 
 
 class DataObject(BaseModel):
-    """A data object and the place of its bytes: `offset` and `size` in the AIP's TAR."""
+    """A data object and the place of its bytes: `offset` and `size` in the TAR of the AIP's `aip_version`."""
 
     id: UUID
     establishment: UUID
     aip_id: UUID
+    aip_version: int
     transfer_id: UUID
     xml_id: str
     kind: str
@@ -120,6 +121,7 @@ class DataObject(BaseModel):
             id=row.id,
             establishment=row.establishment,
             aip_id=row.aip_id,
+            aip_version=row.aip_version,
             transfer_id=row.transfer_id,
             xml_id=row.xml_id,
             kind=row.kind,

@@ -19,7 +19,20 @@ aip = Table(
     Column("objects", Integer, nullable=False),
     Column("head", JSONB, nullable=False),
     Column("catalogued_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("purged_by", UUID),
 )
+"""AIPs in the catalogue; of one that was purged the row stays, empty but for the order by which it went."""
+
+purged_unit = Table(
+    "purged_unit",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("establishment", UUID, primary_key=True),
+    Column("aip_id", UUID, nullable=False),
+    Column("order_id", UUID, nullable=False),
+    Column("purged_at", DateTime(timezone=True), nullable=False),
+)
+"""Identifiers of units that were eliminated: they were given for ever, and never name anything else."""
 
 # Its column `tsv` is the index's business: no query of ours reads it.
 unit = Table(

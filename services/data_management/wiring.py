@@ -7,11 +7,12 @@ from functools import partial
 import httpx
 
 from services.data_management.api import router
+from services.data_management.forgetting import FORGET, forget, forget_aips
 from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.settings import DataManagementSettings
-from services.data_management.worker import Cataloguer
+from services.data_management.worker import CatalogueGone, Cataloguer
 from shared.calls import RoomCalls, RoomUnavailable
-from shared.messages.storage import AipStoredV1
+from shared.messages.storage import AipPurgedV1, AipStoredV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.lease import Lane
 from shared.messaging.transport import Transport
@@ -34,20 +35,31 @@ def build(settings: RoomSettings, own: DataManagementSettings, transport: Transp
         )
         for lane, slots in ((Lane.USUAL, own.catalogue_slots), (Lane.LARGE, STREAMS))
     ]
-    consumer = Consumer("data_management.take_aip", database, {AipStoredV1: take_aips})
-    room = assemble(foundation, router, consumers=[consumer], loops=loops)
+    loops.append(
+        WorkLoop(database, {FORGET: partial(forget, database)}, slots=1, lease_seconds=settings.lease_seconds)
+    )
+    consumers = (
+        Consumer("data_management.take_aip", database, {AipStoredV1: take_aips}),
+        Consumer("data_management.forget", database, {AipPurgedV1: forget_aips}),
+    )
+    room = assemble(foundation, router, consumers=consumers, loops=loops)
     room.app.state.database = database
     return room
 
 
 @asynccontextmanager
 async def fetch_catalogue(calls: RoomCalls, message: AipStoredV1) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Open the catalogue of an AIP where storage keeps it; raises `RoomUnavailable` when it cannot be had."""
+    """Open the catalogue of an AIP where storage keeps it.
+
+    Raises `RoomUnavailable` when it cannot be had, `CatalogueGone` when it never will again.
+    """
     first = message.catalogue.offset
     last = first + message.catalogue.length - 1
-    path = f"/storage/v1/aips/{message.aip_id}/content"
+    path = f"/storage/v1/aips/{message.aip_id}/content?version={message.version}"
     try:
         async with calls.stream("storage", path, headers={"Range": f"bytes={first}-{last}"}) as answer:
+            if answer.status_code == 410:
+                raise CatalogueGone(f"aip {message.aip_id}, version {message.version}")
             if answer.status_code != 206:
                 raise RoomUnavailable(f"storage: {answer.status_code} for the catalogue of {message.aip_id}")
             yield answer.aiter_raw()

@@ -27,6 +27,10 @@ Standing = Mapping[UUID, StandingAip]
 """What the catalogue holds of AIPs, by their ids."""
 
 
+class CatalogueGone(Exception):
+    """Storage gives this version of the AIP to nobody any more: it was purged on order."""
+
+
 class CataloguedMeanwhile(TryAgain):
     """Another worker has just catalogued this AIP; the next attempt will find it."""
 
@@ -61,8 +65,15 @@ class Cataloguer:
         self._together = recorder(database, load_together)
 
     async def catalogue(self, held: Lease) -> None:
-        """Load the catalogue of a stored AIP and say so; loaded before, only say so again."""
+        """Load the catalogue of a stored AIP and say so; loaded before, only say so again; purged before, nothing."""
         job = Job(held, AipStoredV1.model_validate(held.payload))
+        try:
+            await self._catalogue(job)
+        except CatalogueGone:
+            async with self._database.begin() as tx:
+                await finish(tx, held)
+
+    async def _catalogue(self, job: Job) -> None:
         if job.message.catalogue.length <= BATCH_BYTES:
             with timed("data_management", "read_catalogue"):
                 async with self._fetch(job.message) as chunks:
@@ -140,7 +151,7 @@ async def _load_parts(
 
 def _is_due(message: AipStoredV1, standing: Standing) -> bool:
     stands = standing.get(message.aip_id)
-    return stands is None or stands.version < message.version
+    return stands is None or (stands.version < message.version and not stands.purged)
 
 
 async def _enter(tx: Transaction, found: Sequence[tuple[AipStoredV1, CataloguedAip]], standing: Standing) -> None:

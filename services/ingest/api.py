@@ -233,7 +233,19 @@ async def _within(ingest: Ingest, caller: Caller, permission: Permission, transf
     return transfer
 
 
+def _purged(order: UUID) -> Problem:
+    return Problem(
+        410,
+        "transfer_purged",
+        "Les archives de ce versement ont été éliminées.",
+        "The archives of this transfer were eliminated.",
+        extra={"order": str(order)},
+    )
+
+
 def _not_yet(code: str, fr: str, en: str, transfer: Transfer) -> Problem:
+    if transfer.purged_by is not None:
+        return _purged(transfer.purged_by)
     final = transfer.state in {TransferState.ACCEPTED, TransferState.REJECTED, TransferState.JUDGED}
     if final:
         return Problem(

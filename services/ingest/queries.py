@@ -65,6 +65,7 @@ class Transfer:
     dry_run: bool = False
     decide_by: datetime | None = None
     profile: dict[str, Any] | None = None
+    purged_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +112,14 @@ async def add_transfers(connection: AsyncConnection, arrivals: Sequence[Mapping[
 
 
 async def transfer_of_bytes(connection: AsyncConnection, establishment: UUID, sha512: str) -> Transfer | None:
-    """Return the pending or accepted transfer of these bytes."""
-    query = select(*_SHOWN).where(
-        transfer.c.establishment == establishment,
-        transfer.c.sha512 == sha512,
-        transfer.c.state != TransferState.REJECTED,
-        ~transfer.c.dry_run,
-    )
+    """Return the transfer of these bytes that is pending, or accepted and still kept."""
+    query = select(*_SHOWN).where(transfer.c.establishment == establishment, transfer.c.sha512 == sha512, STANDING)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else transfer_of(row)
 
+
+STANDING = literal_column("state <> 'rejected' AND NOT dry_run AND purged_by IS NULL", Boolean)
+"""Holds for what another deposit may not repeat: the words of the indexes ``uq_transfer_standing_…``."""
 
 MessageName = tuple[UUID, str, str]
 """What a message is known by: establishment, transferring agency, message identifier."""
@@ -129,13 +128,11 @@ MessageName = tuple[UUID, str, str]
 async def transfers_of_messages(
     connection: AsyncConnection, names: Collection[MessageName]
 ) -> dict[MessageName, UUID]:
-    """Return the transfers, pending or accepted, that bear these names."""
+    """Return the transfers, pending, or accepted and still kept, that bear these names."""
     if not names:
         return {}
     columns = (transfer.c.establishment, transfer.c.transferring_agency, transfer.c.message_identifier)
-    query = select(*columns, transfer.c.id).where(
-        tuple_(*columns).in_(list(names)), transfer.c.state != TransferState.REJECTED, ~transfer.c.dry_run
-    )
+    query = select(*columns, transfer.c.id).where(tuple_(*columns).in_(list(names)), STANDING)
     return {(row[0], row[1], row[2]): row.id for row in await connection.execute(query)}
 
 

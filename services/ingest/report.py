@@ -26,6 +26,13 @@ _JUDGED = {
     True: ("Essai : ce versement serait refusé", "Dry run: this transfer would be rejected"),
     False: ("Essai : ce versement serait accepté", "Dry run: this transfer would be accepted"),
 }
+_ELIMINATED = (
+    ("Archives éliminées", "Archives eliminated"),
+    (
+        "Ce versement avait été accepté ; ses archives ont été éliminées depuis, et ce rapport n’en dit plus rien.",
+        "This transfer had been accepted; its archives were eliminated since, and this report says no more of them.",
+    ),
+)
 _UNDER_WAY = ("Versement en cours de traitement", "Transfer under way")
 _LEADS = {
     TransferState.ACCEPTED: (
@@ -71,7 +78,7 @@ def report(transfer: Transfer, language: str) -> str:
         _title(transfer, is_refused(findings), at),
         language,
         [
-            element("p", _LEADS.get(transfer.state, _PATIENCE)[at], class_="lead"),
+            element("p", _lead(transfer)[at], class_="lead"),
             *([element("p", _CUT_SHORT[at])] if _cut_short(transfer) else []),
             *(_sections(findings, language) if findings else [element("p", _NOTHING_FOUND[at])]),
             element("h2", ("Le versement", "The transfer")[at]),
@@ -81,9 +88,15 @@ def report(transfer: Transfer, language: str) -> str:
 
 
 def _title(transfer: Transfer, refused: bool, at: int) -> str:  # noqa: FBT001 (what was found)
+    if transfer.purged_by is not None:
+        return _ELIMINATED[0][at]
     judged = transfer.state is TransferState.JUDGED
     title = (_JUDGED[refused] if judged else _TITLES.get(transfer.state, _UNDER_WAY))[at]
     return f"{title} : {transfer.filename}" if transfer.filename else title
+
+
+def _lead(transfer: Transfer) -> tuple[str, str]:
+    return _ELIMINATED[1] if transfer.purged_by is not None else _LEADS.get(transfer.state, _PATIENCE)
 
 
 def _cut_short(transfer: Transfer) -> bool:

@@ -38,6 +38,7 @@ transfer = Table(
     Column("dry_run", Boolean, nullable=False, server_default="false"),
     Column("decide_by", DateTime(timezone=True)),
     Column("profile", JSONB(none_as_null=True)),
+    Column("purged_by", UUID),
 )
 
 agreement = Table(

@@ -84,6 +84,7 @@ def summary_view(transfer: Transfer) -> dict[str, Any]:
         "message_identifier": transfer.message_identifier,
         "transferring_agency": transfer.transferring_agency,
         # An identifier is told once it names something: until then the plan may still change.
+        "purged_by": _text(transfer.purged_by),
         "aip_id": None if transfer.state is TransferState.REJECTED else _text(transfer.aip_id),
         "links": links(transfer),
     }
@@ -99,7 +100,8 @@ def links(transfer: Transfer) -> dict[str, str]:
     if transfer.reply_key is not None or (answered and transfer.state is TransferState.JUDGED):
         found["reply"] = f"{here}/reply"
     if transfer.state is TransferState.ACCEPTED:
-        found["units"] = f"/access/v1/units?transfer={transfer.id}"
+        if transfer.purged_by is None:
+            found["units"] = f"/access/v1/units?transfer={transfer.id}"
         found["copies"] = f"/storage/v1/aips/{transfer.aip_id}/copies"
     return found
 

@@ -12,11 +12,15 @@ from shared.rooms import ROOMS
 BUCKET = "chartrier-aips"
 # Two stores on one machine are two places in name only, and their names say so to whoever reads a receipt.
 PLACES = ("cette machine, magasin A", "cette machine, magasin B")
+_LIKELY_KEYS = tuple(seaweedfs.Keys(f"key of {who}", "its secret") for who in ("root", "service", "purger"))
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The servers a stack runs on, and what its rooms share; `also` is what they are told besides."""
+    """The servers a stack runs on, and what its rooms share; `also` is what they are told besides.
+
+    `purging`: storage is told the keys of purgers, which an earlier release refuses as unknown.
+    """
 
     home: Path
     database: postgres.Postgres
@@ -26,6 +30,7 @@ class Surroundings:
     internal_secret: str
     room_ports: Mapping[str, int]
     also: Mapping[str, str] = field(default_factory=dict)
+    purging: bool = True
 
 
 def of_room(room: str, around: Surroundings) -> dict[str, str]:
@@ -36,7 +41,7 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
         "CHARTRIER_BROKER_URL": around.broker.url,
         # Staging may be elsewhere, or have a reserve: there is nothing in it that a stack must find again.
         "CHARTRIER_STAGING_URL": around.also.get("CHARTRIER_STAGING_URL", (around.home / "staging").as_uri()),
-        "CHARTRIER_SITES": _sites(around.sites),
+        "CHARTRIER_SITES": _sites(around.sites, purging=around.purging and room == "storage"),
         "CHARTRIER_INTERNAL_SECRET": around.internal_secret,
         "CHARTRIER_BASE_URL": around.base_url,
         "CHARTRIER_ROOM_URLS": json.dumps(
@@ -72,7 +77,7 @@ def likely(home: Path, also: Mapping[str, str]) -> Surroundings:
         database=postgres.Postgres(folder / "postgres", folder / "postgres" / "socket"),
         broker=rabbitmq.Broker(folder / "rabbitmq", "amqp://chartrier@127.0.0.1:5672/"),
         sites=tuple(
-            seaweedfs.Site(folder / "sites" / one, f"127.0.0.1:{port}", "key", "its secret")
+            seaweedfs.Site(folder / "sites" / one, f"127.0.0.1:{port}", *_LIKELY_KEYS)
             for port, one in enumerate("ab", 8333)
         ),
         base_url="http://127.0.0.1:8000",
@@ -89,7 +94,8 @@ def of_migration(around: Surroundings) -> dict[str, str]:
     return {**of_room(first, around), "CHARTRIER_OWNER_DATABASE_URL": owner}
 
 
-def _sites(sites: tuple[seaweedfs.Site, ...]) -> str:
+def _sites(sites: tuple[seaweedfs.Site, ...], *, purging: bool) -> str:
+    """Declare the sites; who does not purge is not told the keys that can."""
     return json.dumps(
         [
             {
@@ -98,11 +104,16 @@ def _sites(sites: tuple[seaweedfs.Site, ...]) -> str:
                 "place": place,
                 "endpoint": site.endpoint,
                 "bucket": BUCKET,
-                "access_key": site.access_key,
-                "secret_key": site.secret_key,
+                "access_key": site.service.access_key,
+                "secret_key": site.service.secret_key,
                 "secure": False,
                 "lock_mode": "GOVERNANCE",
+                **(_of_purger(site.purger) if purging else {}),
             }
             for letter, place, site in zip("ab", PLACES, sites, strict=True)
         ]
     )
+
+
+def _of_purger(keys: seaweedfs.Keys) -> dict[str, str]:
+    return {"purger_access_key": keys.access_key, "purger_secret_key": keys.secret_key}

@@ -2,6 +2,9 @@
 
 Its inner services (master, volume, filer) ask for no password and listen on loopback only, as does the S3
 door, which asks for one. Whoever has an account on this machine is trusted that far.
+
+Three keys open that door: root's, which makes buckets and which no room is told; the service's, which writes and
+reads; and the purger's, which alone deletes (`services.local.s3_rights`).
 """
 
 import json
@@ -10,7 +13,7 @@ import shutil
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -18,9 +21,9 @@ from minio import Minio
 from minio.commonconfig import ENABLED
 from minio.error import MinioException, S3Error
 from minio.versioningconfig import VersioningConfig
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.local import files, ports, processes
+from services.local import files, ports, processes, s3_rights
 from services.local.settings import server_environment
 
 # Where the program puts them; no option of it says otherwise.
@@ -32,44 +35,67 @@ class SeaweedError(Exception):
     """SeaweedFS is missing, or a bucket is not what it should be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Who somebody is at a store."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+def _new_keys() -> Keys:
+    return Keys(secrets.token_hex(10), secrets.token_urlsafe(30))
+
+
 class _State(BaseModel):
     """Kept from one start to the next, so that the rooms' settings stay true."""
 
     model_config = ConfigDict(frozen=True)
 
+    # Root's. A store of an earlier release has no others yet.
     access_key: str
     secret_key: str
     # One HTTP and one gRPC port for each of _SERVICES, in that order.
     ports: tuple[int, ...]
+    service: Keys = Field(default_factory=_new_keys)
+    purger: Keys = Field(default_factory=_new_keys)
+
+    @property
+    def root(self) -> Keys:
+        return Keys(self.access_key, self.secret_key)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A running store."""
+    """A running store, and who may do what there."""
 
     folder: Path
     endpoint: str
-    access_key: str
-    secret_key: str
+    root: Keys
+    service: Keys
+    purger: Keys
 
     def client(self) -> Minio:
         """Return a new client with every right on this store."""
-        return Minio(self.endpoint, self.access_key, self.secret_key, secure=False)
+        # With a region, or it would ask for that first, which is a right of its own.
+        return Minio(self.endpoint, self.root.access_key, self.root.secret_key, secure=False, region="us-east-1")
 
 
 def start(folder: Path, patience: float = 60.0) -> Site:
     """Return the store of this folder: the one that runs, else a new one on the same data, ports and keys."""
     folder = files.private_folder(folder)
     with files.held(folder / "lock"):
+        if is_running(folder) and not _lets_all_in(folder):
+            stop(folder)  # an earlier release started it
         if is_running(folder):
-            state = _State.model_validate_json((folder / "seaweedfs.json").read_bytes())
+            state = _read(folder)
         else:
             state = _prepared(folder)
             _spawn(folder, state)
         wait = processes.Wait(
             "SeaweedFS", folder / "seaweedfs.log", patience, processes.read_mark(folder / "seaweedfs.pid")
         )
-        site = Site(folder, f"127.0.0.1:{state.ports[6]}", state.access_key, state.secret_key)
+        site = Site(folder, f"127.0.0.1:{state.ports[6]}", state.root, state.service, state.purger)
         processes.wait_until(lambda: _takes_objects(site, state), wait)
     return site
 
@@ -119,21 +145,49 @@ def _program() -> str:
     return found
 
 
+def _read(folder: Path) -> _State:
+    return _State.model_validate_json((folder / "seaweedfs.json").read_bytes())
+
+
 def _prepared(folder: Path) -> _State:
     known: _State | None = None
     with suppress(FileNotFoundError):
-        known = _State.model_validate_json((folder / "seaweedfs.json").read_bytes())
-    state = _State(
-        access_key=known.access_key if known else secrets.token_hex(10),
-        secret_key=known.secret_key if known else secrets.token_urlsafe(30),
-        ports=ports.keep_or_replace(known.ports if known else (), 2 * len(_SERVICES)),
-    )
+        known = _read(folder)
+    found = ports.keep_or_replace(known.ports if known else (), 2 * len(_SERVICES))
+    if known is None:
+        root = _new_keys()
+        state = _State(access_key=root.access_key, secret_key=root.secret_key, ports=found)
+    else:
+        state = known.model_copy(update={"ports": found})
     files.write_private(folder / "seaweedfs.json", state.model_dump_json())
-    keys = {"accessKey": state.access_key, "secretKey": state.secret_key}
-    rights = ["Admin", "Read", "Write", "List", "Tagging"]
-    identity = {"name": "chartrier", "credentials": [keys], "actions": rights}
-    files.write_private(folder / "s3.json", json.dumps({"identities": [identity]}))
+    files.write_private(folder / "s3.json", _identities(state))
     return state
+
+
+def _identities(state: _State) -> str:
+    def identity(name: str, keys: Keys, **may: list[str]) -> dict[str, object]:
+        credentials = [{"accessKey": keys.access_key, "secretKey": keys.secret_key}]
+        return {"name": name, "credentials": credentials, **may}
+
+    everything = ["Admin", "Read", "Write", "List", "Tagging"]
+    policies = {"service": s3_rights.SERVICE, "purger": s3_rights.PURGER}
+    described = {
+        "identities": [
+            identity("chartrier", state.root, actions=everything),
+            identity("service", state.service, policyNames=["service"]),
+            identity("purger", state.purger, policyNames=["purger"]),
+        ],
+        "policies": [{"name": name, "content": s3_rights.policy(may)} for name, may in policies.items()],
+    }
+    return json.dumps(described)
+
+
+def _lets_all_in(folder: Path) -> bool:
+    """Tell whether the store was started with the keys and the rights of this release."""
+    try:
+        return (folder / "s3.json").read_text(encoding="utf-8") == _identities(_read(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _spawn(folder: Path, state: _State) -> None:
@@ -188,6 +242,6 @@ def _takes_objects(site: Site, state: _State) -> bool:
 
 def _sweep_sockets(folder: Path) -> None:
     """Remove the socket files that SeaweedFS leaves in /tmp whatever it is told; our ports name them."""
-    state = _State.model_validate_json((folder / "seaweedfs.json").read_bytes())
+    state = _read(folder)
     for number, service in enumerate(_SERVICES):
         (_SOCKETS / f"seaweedfs-{service}-grpc-{state.ports[2 * number + 1]}.sock").unlink(missing_ok=True)

@@ -34,7 +34,6 @@ from shared.rooms import ROOMS
 HERE = Path(services.__file__).parents[1]
 """The tree of this very code."""
 
-
 WELL = frozenset({"running", "ready", "degraded"})
 """Words of `status` for a part that does its work."""
 
@@ -223,6 +222,7 @@ def _start_servers(home: Path, state: State, plan: Plan) -> room_settings.Surrou
             internal_secret=state.internal_secret,
             room_ports={name: room.port for name, room in state.rooms.items()},
             also=plan.also,
+            purging=plan.code == HERE,
         )
 
 

@@ -171,8 +171,8 @@ class Closer:
 async def close_due(period: timedelta, database: RoomDatabase) -> int:
     """Ask for every journal with new lines of which nothing was closed for a period; return how many there are.
 
-    Rather an hour early than late; and by time no journal is closed more than once in a period, not even that which
-    tells of the containers themselves.
+    Rather an hour early than late; and by time no journal is closed oftener than that, not even the one that tells of
+    the containers themselves.
     """
     async with database.begin() as tx:
         due = await queries.unclosed(tx.connection, period - HOUSE)

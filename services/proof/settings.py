@@ -16,5 +16,5 @@ class ProofSettings(BaseSettings):
 
     staging_url: StoreUrl
 
-    journal_container_hours: int = Field(default=24, ge=1, le=24 * 31)
+    journal_container_hours: int = Field(default=24, ge=2, le=24 * 31)
     """How long lines may be in this database alone before they leave for the sites."""

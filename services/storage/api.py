@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.storage.domain.copies import Copy
-from services.storage.domain.holdings import Holding
+from services.storage.domain.holdings import GOING, Holding
 from services.storage.queries import holdings
 from services.storage.reading import content
 from services.storage.sites import OpenSite
@@ -27,6 +27,9 @@ from shared.problems import Problem, not_found, out_of_range
 router = APIRouter(prefix="/storage/v1", tags=["storage"])
 
 TAR = "application/x-tar"
+
+LAST_VERSION = 2**31 - 1
+"""What the database can count to."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ async def get_copies(
                 "state": copy.state,
                 "sha512": None if copy.verified_at is None else copy.expected.sha512,
                 "verified_at": None if copy.verified_at is None else rfc3339(copy.verified_at),
+                "lost_at": None if copy.lost_at is None else rfc3339(copy.lost_at),
             }
             for copy in copies
         ],
@@ -85,9 +89,22 @@ async def get_content(
     aip_id: str,
     storage: Parts,
     caller: Annotated[Caller, requires(Permission.CONTENT_READ)],
+    version: Annotated[int | None, Query(ge=1, le=LAST_VERSION)] = None,
 ) -> Response:
-    """Return an AIP's TAR, or one range of it, from a site whose copy was verified."""
-    holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id)
+    """Return an AIP's TAR, or one range of it, from a site whose copy was verified.
+
+    Offsets are those of a `version`; without one the newest that is stored is given.
+    """
+    holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id, version)
+    if holding.state in GOING:
+        raise _purged()
+    if holding.state == "damaged":
+        raise Problem(
+            409,
+            "damaged",
+            "Plus aucun site n'a de copie intègre de ce paquet ; l'exploitant en est averti.",
+            "No site has a good copy of this package any more; the operator has been told.",
+        )
     try:
         wanted = byte_range(request.headers.get("range"), holding.size)
     except UnsatisfiableRange as error:
@@ -114,8 +131,17 @@ async def get_content(
     return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type=TAR)
 
 
+def _purged() -> Problem:
+    return Problem(
+        410,
+        "aip_purged",
+        "Cette archive a été éliminée ; ses octets ne sont plus communiqués.",
+        "This archive was eliminated; its bytes are given to nobody any more.",
+    )
+
+
 async def _within(
-    storage: Storage, caller: Caller, permission: Permission, aip_id: str
+    storage: Storage, caller: Caller, permission: Permission, aip_id: str, version: int | None = None
 ) -> tuple[Holding, list[Copy]]:
     """Return an AIP the caller may ask about and its copies; a foreign or malformed id is as unknown as any other."""
     try:
@@ -123,7 +149,7 @@ async def _within(
     except ValueError as error:
         raise not_found() from error
     async with storage.database.reading() as connection:
-        found = await holdings.newest_with_copies(connection, wanted)
+        found = await holdings.with_copies(connection, wanted, version)
     if found is None or found[0].kind != "aip" or found[0].establishment is None:
         raise not_found()
     if found[0].establishment not in caller.scope(permission):

@@ -8,15 +8,16 @@ from uuid import UUID
 
 import rfc8785
 
-from services.storage.domain.holdings import HoldingKey
+from services.storage.domain.holdings import CopyKey, HoldingKey
 from services.storage.domain.keys import aip_key, record_key
 from services.storage.queries import holdings
+from services.storage.queries import sites as site_states
 from shared.checksums import sha512_of
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.message import Message
 from shared.messaging.lease import Lane, Piece
-from shared.messaging.outcome import Rejected
+from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
 
@@ -28,6 +29,9 @@ VERIFY = "verify"
 
 FETCH = "fetch_profile"
 """Ask admin for an approved profile, to keep it as a record."""
+
+FEWEST = 2
+"""Sites that each holding stands on, at least."""
 
 LARGE_FROM = 8 * 1024**2
 """Bytes from which a holding is large: its copies have buffers of their own, up to 32 MiB each."""
@@ -46,6 +50,17 @@ class Arrival:
 def work_key(holding: UUID, version: int, site: str) -> str:
     """Name the work on one copy."""
     return f"{holding}/{version}/{site}"
+
+
+def copy_key(key: str) -> CopyKey:
+    """Return the copy that work is about, by its key."""
+    holding, version, site = key.split("/", 2)
+    return UUID(holding), int(version), site
+
+
+def lane_of(size: int) -> Lane:
+    """Say whose hands copy so many bytes."""
+    return Lane.LARGE if size >= LARGE_FROM else Lane.USUAL
 
 
 def take_aips(sites: Sequence[str]) -> Handle:
@@ -177,6 +192,9 @@ async def take_records(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequ
 
 async def take_in(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
     """Take in what is not there yet, to be written to each site; return what that was."""
+    sites = await site_states.taking(tx.connection, sites)
+    if len(sites) < FEWEST:
+        raise TryAgain(f"only {len(sites)} of the sites take new copies")
     added = await holdings.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
     new = [arrival for arrival in arrivals if (arrival.values["id"], arrival.values["version"]) in added]
     pieces = (_copying(arrival, site) for arrival in new for site in sites)
@@ -190,5 +208,5 @@ def _copying(arrival: Arrival, site: str) -> Piece:
         work_key(holding["id"], holding["version"], site),
         cause=arrival.cause,
         owner=str(holding["establishment"] or ""),
-        lane=Lane.LARGE if holding["size"] >= LARGE_FROM else Lane.USUAL,
+        lane=lane_of(holding["size"]),
     )

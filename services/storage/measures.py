@@ -6,7 +6,7 @@ from decimal import Decimal
 from prometheus_client import Gauge
 
 from services.storage.domain.copies import CopyState
-from services.storage.queries import amounts
+from services.storage.queries import amounts, damage
 from shared.gauges import Measure, show
 from shared.messaging.transaction import RoomDatabase
 
@@ -14,6 +14,9 @@ SITE_BYTES = Gauge("chartrier_site_bytes", "Bytes of the copies that were read b
 SITE_COPIES = Gauge("chartrier_site_copies", "Copies on a site", ("site", "state"))
 SITE_WAITING = Gauge("chartrier_site_waiting", "Copies to be written, or read back, on a site", ("site", "kind"))
 SITE_WAITING_AGE = Gauge("chartrier_site_waiting_oldest_seconds", "Age of the oldest of them", ("site", "kind"))
+DAMAGED = Gauge("chartrier_holdings_damaged", "What no site has a good copy of any more", ("kind",))
+
+KINDS = ("aip", "record", "journal")
 
 
 async def measure_totals(database: RoomDatabase) -> None:
@@ -48,4 +51,15 @@ async def measure_waiting(database: RoomDatabase) -> None:
     show(SITE_WAITING_AGE, {(site, kind): float(age) for site, kind, _, age in rows})
 
 
-MEASURES = (Measure("site_totals", measure_totals), Measure("site_waiting", measure_waiting))
+async def measure_damage(database: RoomDatabase) -> None:
+    """Set how much is damaged: a short list, by an index of its own."""
+    async with database.reading() as connection:
+        found = await damage.count(connection)
+    show(DAMAGED, {(kind,): float(found.get(kind, 0)) for kind in (*KINDS, *found)})
+
+
+MEASURES = (
+    Measure("site_totals", measure_totals),
+    Measure("site_waiting", measure_waiting),
+    Measure("damage", measure_damage),
+)

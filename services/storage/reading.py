@@ -7,7 +7,7 @@ are given where no verified one can be. Whoever reads them holds them to their d
 from collections.abc import AsyncIterator, Mapping
 
 from services.storage.domain.copies import Copy, CopyState
-from services.storage.domain.holdings import Holding
+from services.storage.domain.holdings import GOING, Holding
 from services.storage.sites import OpenSite
 from shared.object_store.errors import NoSuchObject, NoSuchRange, StoreUnavailable
 
@@ -15,7 +15,12 @@ from shared.object_store.errors import NoSuchObject, NoSuchRange, StoreUnavailab
 async def content(
     holding: Holding, copies: list[Copy], sites: Mapping[str, OpenSite], offset: int, length: int
 ) -> AsyncIterator[bytes]:
-    """Open a range of a holding from the first site that can give it; `StoreUnavailable` if none can."""
+    """Open a range of a holding from the first site that can give it.
+
+    Raises `StoreUnavailable` if none can, `NoSuchObject` from the moment on when its purge began.
+    """
+    if holding.state in GOING:
+        raise NoSuchObject(f"{holding.key} was purged on order")
     reasons = []
     for copy in _in_turn(holding, copies):
         if copy.site not in sites:

@@ -4,28 +4,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.storage.domain.copies import Copy, is_stored
-from services.storage.domain.holdings import Holding, HoldingKey
-from services.storage.handlers import VERIFY, WRITE
+from services.storage import repairing
+from services.storage.deleting import rewrite_again
+from services.storage.domain.copies import Copy, CopyState, is_stored, is_unproven
+from services.storage.domain.holdings import Holding, HoldingKey, is_owed
+from services.storage.handlers import VERIFY, WRITE, copy_key
+from services.storage.lines import stored_line, write_line
 from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
+from shared.checksums import Measure
 from shared.messages.ingest import MemberV1
-from shared.messages.journal import JournalKind, JournalLineV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, ReceiptV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, finish
 
-ACTOR = "room:storage"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a copy stands after the work on it."""
+    """Where a copy stands after the work on it.
+
+    Of one that was read back, `found` is what its site gave: None for nothing.
+    """
 
     held: Lease
     holding: Holding
     copy: Copy
+    found: Measure | None = None
 
 
 async def note_written(tx: Transaction, steps: Sequence[Step]) -> list[None]:
@@ -50,11 +55,13 @@ async def note_verified(sites: Mapping[str, OpenSite], tx: Transaction, steps: S
     keys = {(step.holding.id, step.holding.version) for step in steps}
     # Locked, so that of two copies verified at once exactly one finds itself the last.
     locked = await holdings.lock_holdings(tx.connection, keys)
-    await holdings.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    whole = [(step.holding, repairing.found_again(step.copy)) for step in steps]
+    await holdings.put_copies(tx.connection, whole)
     await finish(tx, *(step.held for step in steps))
     for step in steps:
-        tx.journal(_write_line(step.holding, step.copy))
-    await _conclude(sites, tx, [one for one in locked.values() if one.state == "storing"], _causes(steps))
+        tx.journal(write_line(step.holding, step.copy))
+    await repairing.note_whole(tx, locked, [((step.holding.id, step.holding.version), step.copy) for step in steps])
+    await conclude(sites, tx, [one for one in locked.values() if one.state == "storing"], _causes(steps))
     return [None] * len(steps)
 
 
@@ -62,23 +69,25 @@ def _causes(steps: Sequence[Step]) -> dict[HoldingKey, UUID | None]:
     return {(step.holding.id, step.holding.version): step.held.cause for step in steps}
 
 
-async def _conclude(
+async def conclude(
     sites: Mapping[str, OpenSite],
     tx: Transaction,
     storing: Sequence[Holding],
     causes: Mapping[HoldingKey, UUID | None],
 ) -> None:
-    copies = await holdings.copies_of_all(tx.connection, storing)
+    """Tell of the holdings, locked before, that every site they were taken in for has given back whole."""
+    found = await holdings.copies_of_all(tx.connection, storing)
+    copies = {key: [copy for copy in of if copy.state is not CopyState.RETIRED] for key, of in found.items()}
     # On the sites each was taken in for: one declared since is filled by other means.
     stored = [one for one in storing if _everywhere(copies[one.id, one.version])]
     await holdings.set_states(tx.connection, [(one.id, one.version) for one in stored], "stored")
     for one in stored:
         on_sites = copies[one.id, one.version]
-        tx.journal(_stored_line(one, len(on_sites)))
+        tx.journal(stored_line(one, len(on_sites)))
         if one.kind == "aip":
-            tx.post(_aip_stored(sites, one, on_sites), cause=causes[one.id, one.version])
+            tx.post(_aip_stored(sites, one, on_sites), cause=causes.get((one.id, one.version)))
         elif one.kind == "journal":
-            tx.post(_journal_stored(one), cause=causes[one.id, one.version])
+            tx.post(_journal_stored(one), cause=causes.get((one.id, one.version)))
 
 
 def _everywhere(copies: Sequence[Copy]) -> bool:
@@ -116,13 +125,31 @@ def _receipt(sites: Mapping[str, OpenSite], holding: Holding, copy: Copy) -> Rec
 
 
 async def note_lost(tx: Transaction, steps: Sequence[Step]) -> list[None]:
-    """Note copies that are not what they must be: never counted, and to be written again."""
-    await holdings.put_copies(tx.connection, [(step.holding, step.copy) for step in steps])
+    """Note copies that are not what they must be, and close the work that found them."""
+    losses = [repairing.Loss(step.holding, step.copy, step.found, step.held.cause) for step in steps]
+    await repairing.lose(tx, losses)
     await finish(tx, *(step.held for step in steps))
-    await enqueue(tx, WRITE, *(_further(step) for step in steps))
-    for step in steps:
-        tx.journal(_write_line(step.holding, step.copy).model_copy(update={"outcome": "ko"}))
     return [None] * len(steps)
+
+
+async def note_idle(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
+    """Close work on copies that need it no more.
+
+    Looked at under the lock of those who ask for such work: what is needed again at this moment stays, and is taken
+    up when the lease ends.
+    """
+    keys = {held.id: copy_key(held.key) for held in leases}
+    await holdings.lock_holdings(tx.connection, {key[:2] for key in keys.values()})
+    found = await holdings.subjects(tx.connection, list(keys.values()))
+    await finish(tx, *(held for held in leases if not is_needed(held.kind, found.get(keys[held.id]))))
+    return [None] * len(leases)
+
+
+def is_needed(kind: str, subject: tuple[Holding, Copy] | None) -> bool:
+    """Say whether a copy is still to be written, or read back."""
+    if subject is None:
+        return False
+    return is_owed(*subject) if kind == WRITE else is_unproven(subject[1])
 
 
 async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) -> None:
@@ -133,6 +160,7 @@ async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) ->
     if key not in locked or locked[key].state != "storing":
         return
     await holdings.set_states(tx.connection, [key], "refused")
+    await rewrite_again(tx, holding, held.cause)
     told = AipStorageRefusedV1(
         aip_id=holding.id,
         transfer_id=UUID(holding.facts["transfer_id"]),
@@ -151,44 +179,3 @@ def _establishment(holding: Holding) -> UUID:
     if holding.establishment is None:
         raise AssertionError(f"AIP {holding.id} belongs to nobody")
     return holding.establishment
-
-
-def told_of(holding: Holding) -> UUID | None:
-    """Return whose journal tells of a holding: its establishment's, but of a journal the platform's.
-
-    Lines about copies of a container would else be in the next container of the same journal, whose copies give lines
-    again: each establishment's journal would grow for ever of itself. So only one journal does, once a period.
-    """
-    return None if holding.kind == "journal" else holding.establishment
-
-
-def _write_line(holding: Holding, copy: Copy) -> JournalLineV1:
-    """Return the line of the write log: what a site holds, as read back from it (NF Z42-013)."""
-    return JournalLineV1(
-        kind="writes",
-        action="copy.written",
-        actor=ACTOR,
-        object=f"{holding.kind}:{holding.id}",
-        establishment=told_of(holding),
-        details={
-            "site": copy.site,
-            "key": holding.key,
-            "version": holding.version,
-            "version_id": copy.version_id or "",
-            "sha512": holding.sha512,
-            "size": holding.size,
-        },
-    )
-
-
-def _stored_line(holding: Holding, copies: int) -> JournalLineV1:
-    kind: JournalKind = "writes" if holding.kind == "journal" else "archives"
-    return JournalLineV1(
-        kind=kind,
-        action=f"{holding.kind}.stored",
-        actor=ACTOR,
-        object=f"{holding.kind}:{holding.id}",
-        establishment=told_of(holding),
-        transfer_id=UUID(holding.facts["transfer_id"]) if holding.kind == "aip" else None,
-        details={"version": holding.version, "copies": copies, "sha512": holding.sha512},
-    )

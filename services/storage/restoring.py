@@ -1,203 +1,125 @@
-"""Restore tests: now and then an AIP of each establishment is read back whole, as if one site were all that is left.
-
-An audit proves that bytes are those that were stored; this proves that what was stored can be restored.
-"""
+"""A damaged holding gets its bytes back from outside: from a back-up, or from whoever was given a copy."""
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
-from prometheus_client import Counter, Gauge
-
-from services.storage.domain.holdings import CopyKey, Holding
-from services.storage.domain.packages import Package
-from services.storage.domain.restore_tests import Outcome, RestoreTest, judged
-from services.storage.handlers import VERIFY, work_key
-from services.storage.pipeline.package_check import check_package
-from services.storage.queries import holdings, restore_tests
-from services.storage.recording import ACTOR
+from services.storage.domain.copies import Copy, CopyState, is_same_writing, written
+from services.storage.domain.holdings import Holding
+from services.storage.domain.sites import retention_of
+from services.storage.handlers import VERIFY
+from services.storage.lines import life_line
+from services.storage.queries import amounts, damage, holdings
+from services.storage.repairing import piece_again
 from services.storage.sites import OpenSite
-from shared.checksums import Measure
+from services.storage.sources import whole_there
+from shared.checksums import Measure, measure_file
 from shared.clock import now
 from shared.faults import fault_point
 from shared.identifiers import new_id
-from shared.messages.journal import JournalLineV1
-from shared.messages.storage import RestoreTestedV1
-from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import enqueue, finish
-from shared.object_store.errors import NoSuchObject, StoreUnavailable
-
-log = logging.getLogger(__name__)
-
-RESTORE = "restore_test"
-"""Read an AIP of an establishment back whole; the key is the establishment."""
-
-TESTED = Counter("chartrier_restore_tests", "Restore tests", ("site", "outcome"))
+from shared.messaging.work import enqueue
+from shared.object_store.errors import StoreError
+from shared.object_store.port import Receipt
 
 
-OVERDUE = Gauge("chartrier_restore_tests_overdue", "Establishments of which nothing was tested for two periods")
+class NotRestorable(Exception):
+    """Nothing was written; the text says why."""
 
 
-async def measure_overdue(every: timedelta, database: RoomDatabase) -> None:
-    """Set how many establishments wait for their test for too long."""
-    async with database.reading() as connection:
-        OVERDUE.set(len(await restore_tests.due(connection, 2 * every, stored_before=2 * every)))
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Sites that have the bytes again, to be read back; and those that could not take them, with the reason."""
+
+    sites: list[str] = field(default_factory=list)
+    missed: dict[str, str] = field(default_factory=dict)
 
 
-async def plan_tests(every: timedelta, database: RoomDatabase) -> int:
-    """Ask for a test of each establishment that had none for that long; return how many there are."""
-    async with database.begin() as tx:
-        due = await restore_tests.due(tx.connection, every)
-        await enqueue(tx, RESTORE, *(Piece(str(establishment), owner=str(establishment)) for establishment in due))
-    return len(due)
+class Restorer:
+    """Writes the right bytes to every site where a damaged holding lost them."""
 
-
-class RestoreTester:
-    """Reads AIPs back, one at a time."""
-
-    def __init__(self, database: RoomDatabase, sites: Mapping[str, OpenSite]) -> None:
+    def __init__(self, database: RoomDatabase, sites: Mapping[str, OpenSite], retention: timedelta) -> None:
         self._database = database
         self._sites = sites
-        for site in sites:
-            for outcome in Outcome:
-                TESTED.labels(site, outcome)
+        self._retention = retention
 
-    async def test(self, held: Lease) -> None:
-        """Test an AIP of the establishment from the site whose turn it is, and tell what came of it.
+    async def restore(self, holding_id: UUID, path: Path, actor: str, version: int | None = None) -> Restored:
+        """Put a file in the place of what was lost. What lies there is set aside, or stays as a version below.
 
-        A site that does not answer proves nothing: the test waits, and takes another AIP then.
+        The holding is `stored` again once another task has read one copy back whole; a site that could not take its
+        copy now has it from that one then. Without a `version` it is the only one that is damaged. Raises
+        `NotRestorable` where none is, or several are, or the file is not it.
         """
-        establishment = UUID(held.key)
-        chosen = await self._choose(establishment)
-        if chosen is None:
-            async with self._database.begin() as tx:
-                await finish(tx, held)
-            return
-        holding, site, version_id = chosen
-        found = await self._read(holding, site, version_id)
-        fault_point("storage.restore.read")
-        expected = Measure(holding.sha512, holding.size)
-        test = _test(establishment, holding, site.site.name, found, judged(found, expected))
+        holding, copies = await self._damaged(holding_id, version)
+        await _require_right(holding, path)
+        said, receipts = Restored(), []
+        for copy in copies:
+            if copy.state not in (CopyState.LOST, CopyState.TO_WRITE):
+                continue
+            try:
+                receipts.append((copy, await self._put(holding, copy, path)))
+                said.sites.append(copy.site)
+            except (StoreError, TryAgain) as error:
+                said.missed[copy.site] = str(error)
+        fault_point("storage.restore.put")
         async with self._database.begin() as tx:
-            await restore_tests.add(tx.connection, test)
-            await _tell(tx, held, test, site)
-            await finish(tx, held)
-        fault_point("storage.restore.noted")
-        TESTED.labels(test.site, test.outcome).inc()
-        if test.outcome is not Outcome.WHOLE:
-            log.error("a restore test failed", extra={"site": test.site, "key": holding.key, "outcome": test.outcome})
+            await _note(tx, holding, receipts, actor)
+        return said
 
-    async def _choose(self, establishment: UUID) -> tuple[Holding, OpenSite, str | None] | None:
+    async def _damaged(self, holding_id: UUID, version: int | None) -> tuple[Holding, list[Copy]]:
         async with self._database.reading() as connection:
-            key = await restore_tests.any_aip(connection, establishment)
-            name = None if key is None else await restore_tests.site_in_turn(connection, establishment, key)
-            if key is None or name is None or name not in self._sites:
-                return None
-            wanted: CopyKey = (*key, name)
-            holding, copy = (await holdings.subjects(connection, [wanted]))[wanted]
-        return holding, self._sites[name], copy.version_id
+            found = await damage.versions(connection, holding_id)
+        chosen = [one for one in found if version in (None, one[0].version)]
+        if not chosen:
+            which = "" if version is None else f" in version {version}"
+            raise NotRestorable(f"Nothing called {holding_id} is damaged{which}.")
+        if len(chosen) > 1:
+            named = ", ".join(str(one[0].version) for one in chosen)
+            raise NotRestorable(f"{holding_id} is damaged in several versions; say which: {named}.")
+        return chosen[0]
 
-    async def _read(self, holding: Holding, site: OpenSite, version_id: str | None) -> Package | None:
-        try:
-            async with bridged(await site.store.open_range(holding.key, version_id)) as source:
-                return await asyncio.to_thread(check_package, source, str(holding.id))
-        except NoSuchObject:
-            return None
-        except StoreUnavailable as error:
-            raise TryAgain(f"site {site.site.name}: {error}") from error
-
-
-@asynccontextmanager
-async def bridged(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator["Bridge"]:
-    """Give a thread the chunks to read; when the block ends, however it does, its reading ends too."""
-    bridge = Bridge(asyncio.get_running_loop(), chunks)
-    try:
-        yield bridge
-    finally:
-        await bridge.close()
-
-
-class Bridge:
-    """Chunks that arrive on the event loop, for a thread that reads."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, chunks: AsyncGenerator[bytes, None]) -> None:
-        self._loop = loop
-        self._chunks = chunks
-        self._left = b""
-        self._turn = asyncio.Lock()
-        self._open = True
-
-    def read(self, count: int, /) -> bytes:
-        """Return the next bytes, at most `count`; whatever the store raises is raised here."""
-        if not self._left:
-            self._left = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
-        given, self._left = self._left[:count], self._left[count:]
-        return given
-
-    async def _next(self) -> bytes:
-        async with self._turn:
-            if not self._open:
-                raise StoreUnavailable("whoever asked for these bytes has gone")
-            return await anext(self._chunks, b"")
-
-    async def close(self) -> None:
-        """Give nothing more: a thread that still reads is told so with its next call."""
-        self._open = False
-        async with self._turn:
-            await self._chunks.aclose()
-
-
-def _test(establishment: UUID, holding: Holding, site: str, found: Package | None, outcome: Outcome) -> RestoreTest:
-    return RestoreTest(
-        id=new_id(),
-        establishment=establishment,
-        aip=holding.id,
-        version=holding.version,
-        site=site,
-        outcome=outcome,
-        members=0 if found is None else found.members,
-        bytes=0 if found is None else found.bytes,
-        faults=[] if found is None else [f"{fault.reason}: {fault.member}" for fault in found.faults],
-        tested_at=now(),
-    )
-
-
-async def _tell(tx: Transaction, held: Lease, test: RestoreTest, site: OpenSite) -> None:
-    tx.post(
-        RestoreTestedV1(
-            establishment=test.establishment,
-            aip_id=test.aip,
-            version=test.version,
-            test_id=test.id,
-            site=test.site,
-            place=site.site.place,
-            outcome=test.outcome.value,
-            tested_at=test.tested_at,
-        ),
-        cause=held.cause,
-    )
-    tx.journal(
-        JournalLineV1(
-            kind="archives",
-            action="aip.restore_tested",
-            actor=ACTOR,
-            outcome="ok" if test.outcome is Outcome.WHOLE else "ko",
-            object=f"aip:{test.aip}",
-            establishment=test.establishment,
-            details={
-                "version": test.version,
-                "site": test.site,
-                "outcome": test.outcome.value,
-                "members": test.members,
-                "faults": len(test.faults),
-            },
+    async def _put(self, holding: Holding, copy: Copy, path: Path) -> Receipt:
+        if copy.site not in self._sites:
+            raise TryAgain("not declared")
+        opened = self._sites[copy.site]
+        lock = retention_of(opened.site, now(), self._retention)
+        there = await whole_there(opened, holding, lock)
+        if there is not None:
+            return there
+        return await opened.store.put_over(
+            holding.key, path, size=holding.size, sha512=holding.sha512, retention=lock
         )
-    )
-    if test.outcome is Outcome.LOST:
-        # Judged again by whoever reads copies back, and repaired: one such reading is no verdict on a copy.
-        await enqueue(tx, VERIFY, Piece(work_key(test.aip, test.version, test.site), owner=str(test.establishment)))
+
+
+async def _require_right(holding: Holding, path: Path) -> None:
+    try:
+        found = await asyncio.to_thread(measure_file, path)
+    except OSError as error:
+        raise NotRestorable(f"{path}: {error.strerror}.") from error
+    if found != Measure(holding.sha512, holding.size):
+        raise NotRestorable(
+            f"{path} is not {holding.key}: {found.size} bytes with SHA-512 {found.sha512}; "
+            f"wanted are {holding.size} with {holding.sha512}."
+        )
+
+
+async def _note(tx: Transaction, holding: Holding, receipts: Sequence[tuple[Copy, Receipt]], actor: str) -> None:
+    """Note what was written, to be read back by another; a copy that somebody else wrote meanwhile stays his."""
+    locked = await holdings.lock_holdings(tx.connection, [(holding.id, holding.version)])
+    known = (await holdings.copies_of_all(tx.connection, locked.values()))[holding.id, holding.version]
+    ours = [
+        (holding, written(copy, receipt, new_id(), now()))
+        for copy, receipt in receipts
+        if any(one.state is copy.state and is_same_writing(one, copy) for one in known)
+    ]
+    if not ours:
+        return
+    await holdings.put_copies(tx.connection, ours)
+    await enqueue(tx, VERIFY, *(piece_again(holding, copy.site) for _, copy in ours))
+    line = life_line(holding, "copy.restored", {"sites": ", ".join(copy.site for _, copy in ours)})
+    tx.journal(line.model_copy(update={"actor": actor}))
+    await amounts.add_usage(tx.connection, {copy.site: [holding.size] for _, copy in ours})

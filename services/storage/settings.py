@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -51,6 +52,9 @@ class SiteSettings(BaseModel):
     quota_bytes: int | None = Field(default=None, ge=0)
     """What is ours of it in all; None: as much as there is, which a bucket does not tell."""
     lock_mode: Literal["GOVERNANCE", "COMPLIANCE", "none"] = "none"
+    purger_access_key: str | None = None
+    """Who alone deletes there: passes a governance lock, and of compliance waits for the end. None: nobody does."""
+    purger_secret_key: SecretStr | None = None
 
     @field_validator("path", "endpoint", "bucket", "access_key", "secret_key")
     @classmethod
@@ -73,6 +77,18 @@ class SiteSettings(BaseModel):
         if endpoint and _ENDPOINT.fullmatch(endpoint) is None:
             raise ValueError("host or host:port is expected, without a scheme")
         return endpoint
+
+    @field_validator("purger_secret_key")
+    @classmethod
+    def _purger_apart(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        purger = info.data.get("purger_access_key")
+        if bool(secret) != bool(purger):
+            raise ValueError("the purger has both its keys, or none")
+        if purger and info.data.get("kind") != "s3":
+            raise ValueError("a folder has no keys, of a purger or anybody else")
+        if purger and purger == info.data.get("access_key"):
+            raise ValueError("the purger's key is not the service's: whoever writes could delete")
+        return secret
 
     @property
     def site(self) -> Site:
@@ -104,5 +120,30 @@ class StorageSettings(BaseSettings):
     restore_test_days: PositiveInt = 30
     """How often an AIP of each establishment is read back whole from one site, and judged as a package."""
 
+    @property
+    def restore_test_period(self) -> timedelta:
+        """Return how long an establishment may be without a restore test."""
+        return timedelta(days=self.restore_test_days)
+
     storage_slots: PositiveInt = 16
     """Copies written, and copies read back, at once, large ones aside."""
+
+    background_slots: PositiveInt = 4
+    """Copies written or read back at once for what is stored already: repairs, and the filling of a new site."""
+
+    audit_period_days: PositiveInt = 90
+    """Within how many days every copy is read again, on every site."""
+
+    @field_validator("audit_period_days")
+    @classmethod
+    def _renewed_in_time(cls, days: int, info: ValidationInfo) -> int:
+        # Missing where it is wrong itself, which is told then.
+        if 2 * days > info.data.get("retention_days", 2 * days):
+            raise ValueError("at most half of CHARTRIER_RETENTION_DAYS, or locks end before audits renew them")
+        return days
+
+    audit_hands: int = Field(default=2, ge=1, le=16)
+    """Copies of one site that are audited at once."""
+
+    audit_share: float = Field(default=0.2, gt=0, le=1)
+    """The share of its time that each of these hands reads; the rest is the deposits'."""

@@ -1,7 +1,9 @@
 """The sites of this installation, opened from their declarations."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from services.storage.domain.sites import Site, require_safe_sites
@@ -19,6 +21,23 @@ class OpenSite:
 
     site: Site
     store: SiteStore
+    open_purger: Callable[[], SiteStore] | None = None
+
+    @asynccontextmanager
+    async def purger(self) -> AsyncIterator[SiteStore]:
+        """Be who may delete there, for as long as a purge needs it.
+
+        On a folder, and where no purger is declared, that is the store that everything else uses: it passes no lock,
+        so a locked version waits for the end of its window.
+        """
+        if self.open_purger is None:
+            yield self.store
+            return
+        store = self.open_purger()
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
@@ -26,7 +45,7 @@ def open_sites(declared: Iterable[SiteSettings]) -> Mapping[str, OpenSite]:
 
     Raises `UnsafeSitesError` for sites that cannot carry an archive.
     """
-    opened = [OpenSite(settings.site, _store(settings)) for settings in declared]
+    opened = [OpenSite(settings.site, _store(settings), _purger(settings)) for settings in declared]
     require_safe_sites([one.site for one in opened])
     return {one.site.name: one for one in opened}
 
@@ -36,6 +55,14 @@ def _store(declared: SiteSettings) -> SiteStore:
     if declared.kind == "filesystem":
         return FilesystemSite(Path(declared.path or ""), allowance)
     return S3Site(bucket_of(declared), allowance)
+
+
+def _purger(declared: SiteSettings) -> Callable[[], SiteStore] | None:
+    bucket = purgers_bucket_of(declared)
+    if bucket is None:
+        return None
+    # Nobody passes a lock of compliance: there the key needs no right to, and does not ask.
+    return partial(S3Site, bucket, bypass=declared.lock_mode == "GOVERNANCE")
 
 
 def bucket_of(declared: SiteSettings) -> Bucket:
@@ -50,3 +77,11 @@ def bucket_of(declared: SiteSettings) -> Bucket:
         locked=declared.lock_mode != "none",
         checksum=declared.checksum,
     )
+
+
+def purgers_bucket_of(declared: SiteSettings) -> Bucket | None:
+    """Return the same bucket as the purger opens it; None where no purger is declared."""
+    if not declared.purger_access_key or not declared.purger_secret_key:
+        return None
+    secret = declared.purger_secret_key.get_secret_value()
+    return replace(bucket_of(declared), access_key=declared.purger_access_key, secret_key=secret)

@@ -1,31 +1,32 @@
 """Storage put together: the one place where its real parts are chosen."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from fastapi import APIRouter
 
-from services.storage import restore_api
+from services.storage import audit_api, purge_api, restore_api, sites_api
 from services.storage.api import Storage, router
+from services.storage.audit_api import Audits
+from services.storage.auditing import Auditor
 from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
-from services.storage.handlers import (
-    FETCH,
-    VERIFY,
-    WRITE,
-    take_agreements,
-    take_aips,
-    take_organisations,
-    take_profiles,
-)
+from services.storage.declaring import measure_declared
+from services.storage.deleting import release_former
+from services.storage.examining import Examiner
+from services.storage.findings import known
+from services.storage.handlers import take_agreements, take_aips, take_organisations, take_profiles
+from services.storage.hands import Hands
 from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
-from services.storage.rebuilding import read_back_rebuilt
-from services.storage.restoring import RESTORE, RestoreTester, measure_overdue, plan_tests
+from services.storage.purge_orders import take_orders
+from services.storage.restore_testing import measure_overdue
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites
 from services.storage.space import site_spaces
+from services.storage.surveys import Surveyor
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure
@@ -34,24 +35,20 @@ from shared.messages.admin import (
     OrganisationChangedV1,
     ProfilePublishedV1,
     ProfileReferenceV1,
+    PurgeOrderedV1,
     RulesPublishedV1,
     SigningKeyPublishedV1,
 )
+from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import AipBuiltV1, TransferDecidedV1
 from shared.messages.proof import JournalClosedV1
 from shared.messaging.consumer import Consumer
-from shared.messaging.housekeeping import Chore
-from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
-from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import make_ready, open_store
 from shared.profiles.fetching import fetch_profile
-from shared.room import Room, assemble, lay
+from shared.room import Foundation, Room, assemble, lay
 from shared.settings import RoomSettings
-
-LARGE_SLOTS = 2
-"""Large copies written, and read back, at once: one on each of two sites."""
 
 
 def build(settings: RoomSettings, own: StorageSettings, transport: Transport | None = None) -> Room:
@@ -60,15 +57,15 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     foundation = lay("storage", settings, transport)
     foundation.gauges.add(*MEASURES)
     staging = open_store(own.staging_url)
-    database, lasts = foundation.database, settings.lease_seconds
-    keeper = Keeper(database, sites, staging, own)
-    names = sorted(sites)
+    database, names = foundation.database, sorted(sites)
+    known(names)
+    hands = Hands(database, sites, own, settings.lease_seconds)
+    examiner = Examiner(sites, timedelta(days=own.retention_days))
+    auditor = Auditor(database, examiner, own)
 
     async def profile_of(wanted: ProfileReferenceV1) -> bytes:
         return await fetch_profile(foundation.calls, wanted.profile, wanted.version, wanted.sha512, wanted.size)
 
-    profiles = ProfileKeeper(database, names, profile_of)
-    tester = RestoreTester(database, sites)
     room = assemble(
         foundation,
         _routes(),
@@ -93,17 +90,15 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             ),
             Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
+            # Nothing here rewrites AIPs yet: an order on some units of one is a dead letter that says so.
+            Consumer("storage.purge", database, {PurgeOrderedV1: take_orders(rewrites=False)}),
+            Consumer("storage.release", database, {AipCataloguedV1: release_former}),
         ),
-        # Apart, so that a site that hangs in writing never keeps another's copies from being read back, nor large
-        # copies the small ones.
         loops=[
-            WorkLoop(database, {kind: job}, slots=slots, lane=lane, lease_seconds=lasts)
-            for kind, job in ((WRITE, keeper.write), (VERIFY, keeper.verify))
-            for lane, slots in ((Lane.USUAL, own.storage_slots), (Lane.LARGE, LARGE_SLOTS))
-        ]
-        + [
-            WorkLoop(database, {kind: job}, slots=1, lease_seconds=lasts)
-            for kind, job in ((FETCH, profiles.keep), (RESTORE, tester.test))
+            *hands.copying(Keeper(database, sites, staging, own)),
+            *hands.upkeep(ProfileKeeper(database, names, profile_of)),
+            *hands.purging(),
+            *hands.auditing(examiner, auditor),
         ],
         dependencies=(
             *map(_site, sites.values()),
@@ -112,25 +107,31 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
         ),
         close=(staging.close, *(site.store.close for site in sites.values())),
     )
-    spaces = site_spaces(database, sites)
+    _show(foundation, room, sites, own)
+    return replace(room, chores=hands.chores(auditor))
+
+
+def _show(foundation: Foundation, room: Room, sites: Mapping[str, OpenSite], own: StorageSettings) -> None:
+    """Give the edge what it works with, and the metrics what they tell."""
+    database, names = foundation.database, sorted(sites)
+    spaces, surveyor = site_spaces(database, sites), Surveyor(database, names, own)
 
     async def measure_space(_: RoomDatabase) -> None:
         await spaces.look()
 
-    foundation.gauges.add(Measure("space", measure_space))
-    room.app.state.storage = Storage(database, sites, spaces)
-    every = timedelta(days=own.restore_test_days)
-    foundation.gauges.add(Measure("restore_tests", partial(measure_overdue, every)))
-    chores = (
-        Chore("plan_restore_tests", partial(plan_tests, every)),
-        Chore("copies to read back after a rebuild", read_back_rebuilt),
+    foundation.gauges.add(
+        Measure("space", measure_space),
+        Measure("declared", partial(measure_declared, names)),
+        Measure("restore_tests", partial(measure_overdue, own.restore_test_period)),
+        Measure("audits", surveyor.measure),
     )
-    return replace(room, chores=chores)
+    room.app.state.storage = Storage(database, sites, spaces)
+    room.app.state.audits = Audits(database, surveyor, own, names)
 
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (router, restore_api.router):
+    for each in (router, audit_api.router, restore_api.router, sites_api.router, purge_api.router):
         routes.include_router(each)
     return routes
 

@@ -1,21 +1,19 @@
 """The long work of storage: write each copy, read each copy back, tell when every one was found whole."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
 
-from prometheus_client import Counter
-
-from services.storage import recording
-from services.storage.domain.copies import Copy, CopyState, read_back, written
-from services.storage.domain.holdings import CopyKey, Holding
+from services.storage import recording, repairing
+from services.storage.domain.copies import Copy, CopyState, is_unproven, read_back, written
+from services.storage.domain.holdings import GOING, CopyKey, Holding, is_owed
 from services.storage.domain.sites import retention_of
+from services.storage.handlers import copy_key
 from services.storage.queries import holdings
 from services.storage.recording import Step
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite
+from services.storage.sources import GoodCopies, measured, put_staged, whole_there
 from shared.clock import now
 from shared.faults import fault_point
 from shared.identifiers import new_id
@@ -23,14 +21,9 @@ from shared.messaging.gathering import Gatherer, recorder
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import close
 from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError, StoreUnavailable, WrongBytes
 from shared.object_store.port import ObjectStore, Receipt
 from shared.steps import timed
-
-log = logging.getLogger(__name__)
-
-LOST = Counter("chartrier_copies_lost", "Copies that their site did not give back as they were written", ("site",))
 
 
 class Keeper:
@@ -54,80 +47,76 @@ class Keeper:
         self._written = recorder(database, recording.note_written)
         self._verified = recorder(database, partial(recording.note_verified, sites))
         self._lost = recorder(database, recording.note_lost)
-        self._closed = recorder(database, close)
-        for site in sites:
-            LOST.labels(site)  # 0 from the start: what first shows itself as 1 was never seen to increase
+        self._idle = recorder(database, recording.note_idle)
+        self._good = GoodCopies(database, sites)
+        repairing.count_from_zero(sites)
 
     async def write(self, held: Lease) -> None:
         """Write one copy. Taken up again after a crash, it finds its own bytes under the key and goes on."""
-        holding, copy, opened = await self._subject(held)
-        if holding.state != "storing" or copy.state not in {CopyState.TO_WRITE, CopyState.LOST}:
-            await self._closed.add(held)
+        holding, copy = await self._subject(held)
+        if not is_owed(holding, copy):
+            await self._idle.add(held)
             return
+        opened = self._opened(copy)
         try:
             with timed("storage", "write_copy"):
-                receipt = await self._put(holding, opened)
+                receipt = await self._put(holding, copy, opened)
         except (NoSuchObject, WrongBytes) as error:
+            if holding.state != "storing":
+                raise TryAgain(f"site {copy.site}: {error}") from error
             await self._refuse(held, holding, str(error))
             return
         except (StoreUnavailable, KeyTaken) as error:
             raise TryAgain(f"site {copy.site}: {error}") from error
+        if receipt is None:
+            await self._give_up(held, holding)
+            return
         fault_point("storage.write.put")
-        if copy.state is CopyState.LOST and receipt.already_there:
-            await self._require_whole(holding, opened, receipt)
         await self._written.add(Step(held, holding, written(copy, receipt, new_id(), now())))
         fault_point("storage.write.noted")
 
     async def verify(self, held: Lease) -> None:
         """Read one copy back, past our caches, and count it if its digest is the holding's."""
-        holding, copy, opened = await self._subject(held)
-        try:
-            with timed("storage", "read_back"):
-                found = await opened.store.sha512(holding.key, copy.version_id, cold=True)
-        except NoSuchObject:
-            found = None
-        except StoreUnavailable as error:
-            raise TryAgain(f"site {copy.site}: {error}") from error
+        holding, copy = await self._subject(held)
+        if holding.state in GOING or not is_unproven(copy):
+            await self._idle.add(held)
+            return
+        opened = self._opened(copy)
+        with timed("storage", "read_back"):
+            found = await measured(opened, holding, copy)
         fault_point("storage.verify.read")
         judged = read_back(copy, found, new_id(), now())
         if judged.state is CopyState.VERIFIED:
             await self._verified.add(Step(held, holding, judged))
             fault_point("storage.verify.noted")
         else:
-            await self._not_whole(held, holding, judged)
+            await self._not_whole(Step(held, holding, judged, found))
 
-    async def _put(self, holding: Holding, opened: OpenSite) -> Receipt:
+    async def _put(self, holding: Holding, copy: Copy, opened: OpenSite) -> Receipt | None:
+        """Write a copy; None if nothing is left to write it from."""
+        lost = copy.state is CopyState.LOST
         lock = retention_of(opened.site, now(), timedelta(days=self._settings.retention_days))
-        put = partial(opened.store.put, holding.key, size=holding.size, sha512=holding.sha512, retention=lock)
-        if holding.kind == "record":
-            return await put(holding.facts["body"].encode())
-        staged = holding.facts["staging_key"]
-        # A site may believe a file; a container is small enough for every byte to be measured as it passes.
-        path = None if holding.kind == "journal" else self._staging.path_of(staged)
-        try:
-            return await put(path if path is not None else await self._staging.open_range(staged))
-        except FileNotFoundError:
-            # Sites speak of themselves otherwise: let staging say whether the file is gone, or staging itself.
-            await self._staging.stat(staged)
-            raise
+        if lost and (there := await whole_there(opened, holding, lock)) is not None:
+            return there
+        # The key of a copy that was lost may hold what is not ours, and keeps it: set aside, or a version below.
+        act = opened.store.put_over if lost else opened.store.put
+        put = partial(act, holding.key, size=holding.size, sha512=holding.sha512, retention=lock)
+        if holding.state == "storing":
+            return await put_staged(self._staging, holding, put)
+        return await self._good.put(holding, copy.site, put)
 
-    async def _not_whole(self, held: Lease, holding: Holding, judged: Copy) -> None:
+    async def _give_up(self, held: Lease, holding: Holding) -> None:
+        async with self._database.begin() as tx:
+            await repairing.give_up(tx, held, holding)
+
+    async def _not_whole(self, step: Step) -> None:
         """Decide whose fault other bytes are: the staged ones' (refuse) or the site's (never counts)."""
-        if holding.kind == "aip" and not await self._staged_whole(holding):
-            await self._refuse(held, holding, "the staged AIP does not have its announced digest")
+        holding = step.holding
+        if holding.kind == "aip" and holding.state == "storing" and not await self._staged_whole(holding):
+            await self._refuse(step.held, holding, "the staged AIP does not have its announced digest")
             return
-        await self._lost.add(Step(held, holding, judged))
-        LOST.labels(judged.site).inc()
-        log.error("a site gave back other bytes", extra={"site": judged.site, "key": holding.key})
-
-    async def _require_whole(self, holding: Holding, opened: OpenSite, receipt: Receipt) -> None:
-        """Take over what lies under the key of a lost copy only if it is whole; else a person must remove it."""
-        try:
-            found = await opened.store.sha512(holding.key, receipt.version_id, cold=True)
-        except StoreError as error:
-            raise TryAgain(f"site {opened.site.name}: {error}") from error
-        if (found.sha512, found.size) != (holding.sha512, holding.size):
-            raise TryAgain(f"site {opened.site.name} still holds other bytes under {holding.key}")
+        await self._lost.add(step)
+        fault_point("storage.repair.lost")
 
     async def _staged_whole(self, holding: Holding) -> bool:
         try:
@@ -146,14 +135,16 @@ class Keeper:
         async with self._database.begin() as tx:
             await recording.refuse(tx, held, holding, reason)
 
-    async def _subject(self, held: Lease) -> tuple[Holding, Copy, OpenSite]:
-        holding_id, version, site = held.key.split("/", 2)
-        if site not in self._sites:
-            raise TryAgain(f"site {site} is no longer declared")
-        found = await self._subjects.add((UUID(holding_id), int(version), site))
+    async def _subject(self, held: Lease) -> tuple[Holding, Copy]:
+        found = await self._subjects.add(copy_key(held.key))
         if found is None:
             raise AssertionError(f"work on a holding that does not exist: {held.key}")
-        return *found, self._sites[site]
+        return found
+
+    def _opened(self, copy: Copy) -> OpenSite:
+        if copy.site not in self._sites:
+            raise TryAgain(f"site {copy.site} is no longer declared")
+        return self._sites[copy.site]
 
     async def _find(self, keys: Sequence[CopyKey]) -> list[tuple[Holding, Copy] | None]:
         async with self._database.reading() as connection:

@@ -17,6 +17,8 @@ class Permission(StrEnum):
     CONTENT_READ = "content.read"
     COPIES_READ = "copies.read"
     SPACE_READ = "space.read"
+    AUDIT_READ = "audit.read"
+    AUDIT_ASK = "audit.ask"
     JOURNAL_READ = "journal.read"
     ORGANISATION_READ = "organisation.read"
     ORGANISATION_MANAGE = "organisation.manage"
@@ -82,10 +84,18 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
         }
     ),
     # The operator keeps the service running and never reads content.
-    Role.OPERATOR: frozenset({_P.COPIES_READ, _P.SPACE_READ, _P.ORGANISATION_READ}),
+    Role.OPERATOR: frozenset({_P.COPIES_READ, _P.SPACE_READ, _P.ORGANISATION_READ, _P.AUDIT_READ, _P.AUDIT_ASK}),
     Role.SECURITY_OFFICER: frozenset({_P.CLIENT_MANAGE, _P.ORGANISATION_READ, _P.JOURNAL_READ}),
     Role.AUDITOR: frozenset(
-        {_P.JOURNAL_READ, _P.COPIES_READ, _P.TRANSFER_READ, _P.AGREEMENT_READ, _P.ORGANISATION_READ}
+        {
+            _P.JOURNAL_READ,
+            _P.COPIES_READ,
+            _P.TRANSFER_READ,
+            _P.AGREEMENT_READ,
+            _P.ORGANISATION_READ,
+            _P.AUDIT_READ,
+            _P.AUDIT_ASK,
+        }
     ),
     # The first client of an installation: sets it up, hands out mandates, sees where copies are.
     Role.ADMINISTRATOR: frozenset(
@@ -97,6 +107,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.CLIENT_MANAGE,
             _P.COPIES_READ,
             _P.SPACE_READ,
+            _P.AUDIT_READ,
             _P.TRANSFER_READ,
             _P.WEBHOOK_MANAGE,
             _P.PROFILE_APPROVE,

@@ -160,6 +160,26 @@ class ProfilePublishedV1(Message):
     reason: str | None = None
 
 
+class PurgeOrderedV1(Message):
+    """Archives are to be destroyed, on every site and in every room: an AIP, or some of its units.
+
+    Without `units` the whole AIP. `list_sha512` is the digest of the list that was signed, `visa_sha512` that of the
+    visa that bears on it (code du patrimoine, R212-14: no elimination without one). An order is known by its id: the
+    same one again changes nothing, another content under the same id is refused.
+    """
+
+    topic: ClassVar[str] = "purge.ordered.v1"
+
+    order_id: UUID
+    establishment: UUID
+    aip_id: UUID
+    units: tuple[UUID, ...] = ()
+    list_sha512: Sha512
+    visa_sha512: Sha512
+    ordered_at: AwareDatetime
+    ordered_by: str
+
+
 class RuleV1(Part):
     """One version of a rule code, as admin checked it: ``AppraisalRule``, ``P10Y`` or ``unlimited``, ``Destroy``."""
 

@@ -11,6 +11,7 @@ from shared.messages.admin import (
     AgreementPublishedV1,
     OrganisationChangedV1,
     ProfilePublishedV1,
+    PurgeOrderedV1,
     RulesPublishedV1,
     SigningKeyPublishedV1,
 )
@@ -27,7 +28,7 @@ from shared.messages.ingest import (
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
 from shared.messages.proof import DepositRecordedV1, JournalClosedV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, RestoreTestedV1
+from shared.messages.storage import AipPurgedV1, AipStorageRefusedV1, AipStoredV1, JournalStoredV1, RestoreTestedV1
 
 HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.check_sip": (SipReceivedV1,),
@@ -50,6 +51,11 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     ),
     "ingest.keep_profiles": (ProfilePublishedV1,),
     "storage.keep_profiles": (ProfilePublishedV1,),
+    "storage.purge": (PurgeOrderedV1,),
+    "storage.release": (AipCataloguedV1,),
+    "data_management.forget": (AipPurgedV1,),
+    "access.forget": (AipPurgedV1,),
+    "ingest.forget": (AipPurgedV1,),
 }
 
 ROUTES: Mapping[str, tuple[str, ...]] = {

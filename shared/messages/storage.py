@@ -1,4 +1,4 @@
-"""What storage tells: an AIP or a container of a journal stands on every site, or an AIP cannot be taken as it is."""
+"""What storage tells: what stands on every site, or cannot be taken; a copy that went bad, or is whole again."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -64,6 +64,28 @@ class RestoreTestedV1(Message):
     tested_at: AwareDatetime
 
 
+class AipPurgedV1(Message):
+    """What an order named is gone from every site, and was looked for there in vain; the rooms forget it too.
+
+    `version` is that which remains (None: nothing does), without the `units` that were named; `copies` and `size`
+    (bytes) count what was deleted.
+    """
+
+    topic: ClassVar[str] = "aip.purged.v1"
+
+    order_id: UUID
+    establishment: UUID
+    aip_id: UUID
+    transfer_id: UUID
+    version: int | None
+    units: tuple[UUID, ...]
+    copies: int
+    size: ByteCount
+    list_sha512: Sha512
+    visa_sha512: Sha512
+    purged_at: AwareDatetime
+
+
 class JournalStoredV1(Message):
     """Every site holds a container of a journal, and each copy was read back whole: staging may forget it."""
 
@@ -72,3 +94,43 @@ class JournalStoredV1(Message):
     journal: str
     number: int
     sha512: Sha512
+
+
+class CopyCorruptedV1(Message):
+    """A site gave back other bytes of a stored holding than were verified there, or none (`found_…` None).
+
+    `establishment` is None for what is the platform's own. `sha512` and `size` are what the copy must be.
+    """
+
+    topic: ClassVar[str] = "copy.corrupted.v1"
+
+    holding: UUID
+    kind: str
+    version: int
+    establishment: UUID | None
+    site: str
+    key: str
+    version_id: str | None
+    reason: Literal["missing", "cut", "mismatch"]
+    sha512: Sha512
+    size: ByteCount
+    found_sha512: Sha512 | None
+    found_size: ByteCount | None
+
+
+class CopyRepairedV1(Message):
+    """A copy that was lost at `lost_at` was written again from a good one, and read back whole at `verified_at`."""
+
+    topic: ClassVar[str] = "copy.repaired.v1"
+
+    holding: UUID
+    kind: str
+    version: int
+    establishment: UUID | None
+    site: str
+    key: str
+    version_id: str | None
+    sha512: Sha512
+    size: ByteCount
+    lost_at: AwareDatetime
+    verified_at: AwareDatetime

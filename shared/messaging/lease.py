@@ -9,10 +9,14 @@ from uuid import UUID
 
 
 class Lane(StrEnum):
-    """Which hands do a piece of work: small work never waits behind large work, nor large behind small."""
+    """Which hands do a piece of work: small work never waits behind large work, nor large behind small.
+
+    Nor either behind what nobody waits for, however much of it there is: that has hands of its own too.
+    """
 
     USUAL = "usual"
     LARGE = "large"
+    BACKGROUND = "background"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,8 @@ def _writes(root: Path) -> str:
     return "a temporary file was written, made durable and removed"
 
 
-def examine_bucket(bucket: Bucket) -> list[Check]:
-    """Look at a bucket: does it answer us, keep versions, lock as declared, and have the time right."""
+def examine_bucket(bucket: Bucket, purgers: Bucket | None = None) -> list[Check]:
+    """Look at a bucket: does it answer us (and its purger), keep versions, lock as declared, have the time right."""
     wire = S3Wire(bucket, connections=1)
     try:
         reached = _asked("there", lambda: _answers(wire))
@@ -72,9 +72,19 @@ def examine_bucket(bucket: Bucket) -> list[Check]:
             _asked("versions", lambda: _keeps_versions(wire)),
             _asked("locks", lambda: _locks(wire)),
             _asked("clock", lambda: _clock(wire)),
+            *([] if purgers is None else [_asked("purger", lambda: _answers_purger(purgers))]),
         ]
     finally:
         wire.close()
+
+
+def _answers_purger(bucket: Bucket) -> str:
+    wire = S3Wire(bucket, connections=1)
+    try:
+        wire.send("HEAD", None)
+    finally:
+        wire.close()
+    return "the bucket knows the purger's key"
 
 
 def _answers(wire: S3Wire) -> str:

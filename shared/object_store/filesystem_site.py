@@ -1,20 +1,26 @@
 """A site in a folder: one version a key, set aside before it is ever replaced, listed in the order of keys."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from shared.checksums import MIB
 from shared.identifiers import new_id
 from shared.object_store import durable_files
-from shared.object_store.errors import NoSuchObject, StoreMisconfigured
+from shared.object_store.errors import NoSuchObject, StoreMisconfigured, StoreUnavailable
 from shared.object_store.filesystem import FilesystemStore
+from shared.object_store.filesystem_sink import FileSink
 from shared.object_store.keeping import Version
-from shared.object_store.port import ObjectFacts, Receipt, Retention, Source, check_key
+from shared.object_store.port import ObjectFacts, Receipt, Retention, Source, check_key, fits_in_a_key
+from shared.object_store.writer import StreamWriter, receive
 
 ASIDE = ".aside"
-"""Where files go whose bytes were not ours any more: a person may want to look at them."""
+"""Where files go whose bytes were not ours any more, each in a folder of its key: a person may want to look."""
 
 _AT_ONCE = 500
 
@@ -37,22 +43,45 @@ class FilesystemSite(FilesystemStore):
     async def put_over(
         self, key: str, source: Source, *, size: int, sha512: str, retention: Retention | None = None
     ) -> Receipt:
-        """Keep the promise of `SiteStore.put_over`: the new file is whole and durable before the old one moves."""
-        staged = f"replacing-{new_id().hex}"
-        await self.put(staged, source, size=size, sha512=sha512, retention=retention)
-        return await self._threads.short(self._replace, staged, check_key(key), size)
+        """Keep the promise of `SiteStore.put_over`: at every moment the key has the old file or the new one."""
+        if retention is not None:
+            raise StoreMisconfigured(f"{key}: a folder cannot lock its objects")
+        sink = FileSink(self._root, check_key(key), partial(self._replace, key), self._threads)
+        async with aclosing(self._read_through(source)) as chunks:
+            return await receive(StreamWriter(sink, self._threads), chunks, size, sha512)
 
-    def _replace(self, staged: str, key: str, size: int) -> Receipt:
-        with durable_files.store_errors(self._root, key):
-            target, aside = self._file(key), self._root / ASIDE / f"{new_id().hex}-{key.replace('/', '~')}"
-            durable_files.make_folders(aside.parent, self._root)
-            durable_files.make_folders(target.parent, self._root)
-            if target.exists():
-                target.rename(aside)
-                durable_files.sync_folder(aside.parent)
-            self._file(staged).rename(target)
-            durable_files.sync_folder(target.parent)
+    async def _read_through(self, source: Source) -> AsyncGenerator[bytes, None]:
+        """Give any source as a stream: what replaces a lost copy is measured on its way, whoever vouches for it."""
+        if isinstance(source, bytes):
+            yield source
+        elif isinstance(source, Path):
+            with source.open("rb", buffering=0) as file:
+                while chunk := await self._threads.short(file.read, MIB):
+                    yield chunk
+        else:
+            async for chunk in source:
+                yield chunk
+
+    def _replace(self, key: str, descriptor: int, temporary: Path, size: int, _digest: Callable[[], str]) -> Receipt:
+        target = self._file(key)
+        os.fchmod(descriptor, 0o444)
+        os.fsync(descriptor)
+        with suppress(FileNotFoundError):  # of a file that is gone nothing can be set aside
+            self._set_aside(key, target)
+        durable_files.make_folders(target.parent, self._root)
+        temporary.replace(target)
+        durable_files.sync_folder(target.parent)
         return Receipt(key, None, size)
+
+    def _set_aside(self, key: str, target: Path) -> None:
+        target.stat()
+        aside = self._aside(key)
+        durable_files.make_folders(aside, self._root)
+        os.link(target, aside / new_id().hex)
+        durable_files.sync_folder(aside)
+
+    def _aside(self, key: str) -> Path:
+        return self._root / ASIDE / key
 
     async def topmost(self, key: str) -> ObjectFacts | None:
         """Keep the promise of `SiteStore.topmost`."""
@@ -70,13 +99,25 @@ class FilesystemSite(FilesystemStore):
 
     def _some(self, found: Iterator[Version]) -> list[Version]:
         with durable_files.store_errors(self._root, "the store"):
-            (self._root / durable_files.ARRIVING).stat()
-            return list(islice(found, _AT_ONCE))
+            some = list(islice(found, _AT_ONCE))
+            # Afterwards: a volume that goes away in the middle looks like the end of the list.
+            self._require_mounted()
+            return some
+
+    def _require_mounted(self) -> None:
+        (self._root / durable_files.ARRIVING).stat()
 
     async def versions(self, key: str) -> list[Version]:
-        """Keep the promise of `SiteStore.versions`."""
-        facts = await self.topmost(key)
-        return [] if facts is None else [Version(key, None, facts.size, facts.modified_at)]
+        """Keep the promise of `SiteStore.versions`: what was set aside of a key is there until the key is purged."""
+        return await self._threads.short(self._versions, check_key(key))
+
+    def _versions(self, key: str) -> list[Version]:
+        with durable_files.store_errors(self._root, key):
+            found = list(_version(self._root / key, key))
+            for path in _files_in(self._aside(key)):
+                found += [replace(one, newest=False) for one in _version(path, key)]
+            self._require_mounted()
+        return found
 
     async def purge(self, key: str) -> None:
         """Keep the promise of `SiteStore.purge`; what was set aside of the key goes too."""
@@ -84,24 +125,34 @@ class FilesystemSite(FilesystemStore):
 
     def _purge(self, key: str) -> None:
         with durable_files.store_errors(self._root, key):
-            target, aside = self._file(key), self._root / ASIDE
-            (self._root / durable_files.ARRIVING).stat()
-            former = aside.glob(f"*-{key.replace('/', '~')}") if aside.is_dir() else iter(())
-            for path in (target, *former):
+            self._require_mounted()
+            aside = self._aside(key)
+            for path in (self._file(key), *_files_in(aside)):
                 path.unlink(missing_ok=True)
                 if path.parent.is_dir():
                     durable_files.sync_folder(path.parent)
+            with suppress(OSError):  # not there, or a key that begins with this one has something aside
+                aside.rmdir()
+        if left := self._versions(key):
+            raise StoreUnavailable(f"{key}: {len(left)} files are there after they were removed")
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.is_dir()] if folder.is_dir() else []
 
 
 def _walk(root: Path, folder: str, prefix: str, after: str) -> Iterator[Version]:
-    """Yield the files below a folder in the order of their keys; hidden names are the store's own."""
+    """Yield the files below a folder in the order of their keys.
+
+    Hidden names are the store's own, others that no key could have (`lost+found`) are the volume's.
+    """
     try:
         with os.scandir(root / folder) as entries:
             # A folder sorts as its keys do: with the slash that follows its name in them.
             names = sorted(
                 (f"{folder}{entry.name}{'/' if entry.is_dir(follow_symlinks=False) else ''}")
                 for entry in entries
-                if not entry.name.startswith(".")
+                if fits_in_a_key(entry.name)
             )
     except FileNotFoundError:
         return
@@ -112,12 +163,12 @@ def _walk(root: Path, folder: str, prefix: str, after: str) -> Iterator[Version]
             if name > after or after.startswith(name):
                 yield from _walk(root, name, prefix, after)
         elif name > after and name.startswith(prefix):
-            yield from _version(root, name)
+            yield from _version(root / name, name)
 
 
-def _version(root: Path, key: str) -> Iterator[Version]:
+def _version(path: Path, key: str) -> Iterator[Version]:
     try:
-        found = (root / key).stat(follow_symlinks=False)
-    except FileNotFoundError:  # purged while we listed
+        found = path.stat(follow_symlinks=False)
+    except FileNotFoundError:  # never there, or purged while we listed
         return
     yield Version(key, None, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))

@@ -90,6 +90,11 @@ def check_key(key: str) -> str:
     return key
 
 
+def fits_in_a_key(name: str) -> bool:
+    """Say whether a file of this name could be a part of a key: what could not, no store of ours has written."""
+    return _SEGMENT.fullmatch(name) is not None
+
+
 class ObjectWriter(Protocol):
     """An object whose bytes are arriving. Leaving its `async with` without `commit` leaves nothing behind."""
 

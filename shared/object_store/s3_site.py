@@ -6,6 +6,7 @@ from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 from minio.datatypes import Object
 from minio.error import MinioException, S3Error
@@ -13,9 +14,9 @@ from minio.retention import Retention as S3Retention
 from urllib3.exceptions import HTTPError
 
 from shared.checksums import Measure, measure_file
-from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavailable, WrongBytes
+from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreError, StoreUnavailable, WrongBytes
 from shared.object_store.keeping import Version
-from shared.object_store.port import ObjectFacts, Receipt, Retention, Source, check_key
+from shared.object_store.port import NOTHING, ObjectFacts, Receipt, Retention, Source, check_key
 from shared.object_store.s3 import S3Store, measure_known
 from shared.object_store.s3_bucket import client_of
 from shared.object_store.s3_wire import Bucket
@@ -29,14 +30,15 @@ _BYPASS = {"x-amz-bypass-governance-retention": "true"}
 class S3Site(S3Store):
     """A `SiteStore` in one bucket.
 
-    `purger`: what is locked in governance mode is deleted all the same. The store's own rights decide whether our
+    `bypass`: what is locked in governance mode is deleted all the same. The store's own rights decide whether our
     key may ask for that; the key with which the service writes and reads may not.
     """
 
-    def __init__(self, bucket: Bucket, allowance: Allowance = USUAL, *, purger: bool = False) -> None:
+    def __init__(self, bucket: Bucket, allowance: Allowance = USUAL, *, bypass: bool = False) -> None:
         super().__init__(bucket, allowance)
         self._client = client_of(bucket)
-        self._deleting = _BYPASS if purger else {}
+        self.bucket = bucket
+        self.bypasses = bypass
 
     async def renew(self, key: str, version_id: str | None, retention: Retention) -> None:
         """Keep the promise of `SiteStore.renew`."""
@@ -51,12 +53,20 @@ class S3Site(S3Store):
 
     async def is_held(self, key: str, version_id: str | None) -> bool:
         """Keep the promise of `SiteStore.is_held`."""
-        ask = partial(self._client.is_object_legal_hold_enabled, self._bucket.name, check_key(key), version_id)
-        return bool(await self._asked(key, ask))
+        ask = partial(self._is_held, check_key(key), version_id)
+        return bool(await self._asked(key, ask, refusal=StoreUnavailable))
 
-    async def _asked(self, key: str, ask: Callable[[], object]) -> object:
+    def _is_held(self, key: str, version_id: str | None) -> bool:
+        try:
+            return self._client.is_object_legal_hold_enabled(self._bucket.name, key, version_id)
+        except S3Error as error:
+            if error.code != "NoSuchObjectLegalHold":  # how SeaweedFS says what Amazon says by another code
+                raise
+            return False
+
+    async def _asked(self, key: str, ask: Callable[[], object], refusal: type[StoreError] = ObjectLocked) -> object:
         def answer() -> object:
-            with _store_errors(key):
+            with _store_errors(key, refusal):
                 return ask()
 
         return await self._threads.short(answer)
@@ -96,20 +106,24 @@ class S3Site(S3Store):
 
     def _versions(self, key: str) -> list[Version]:
         found = self._client.list_objects(self._bucket.name, key, recursive=True, include_version=True)
-        with _store_errors(key):
+        with _store_errors(key, refusal=StoreUnavailable):
             # By prefix: the keys of others may begin with this one.
-            return [_version(one) for one in found if one.object_name == key]
+            mine = [_version(one) for one in found if one.object_name == key]
+        # The library gives markers apart from what they hide.
+        return sorted(mine, key=lambda one: (one.newest, one.modified_at), reverse=True)
 
     async def purge(self, key: str) -> None:
         """Keep the promise of `SiteStore.purge`."""
         await self._threads.long(self._purge, check_key(key))
 
     def _purge(self, key: str) -> None:
-        locked = None
+        locked, headers = None, _BYPASS if self.bypasses else NOTHING
         for version in self._versions(key):
             query = {} if version.version_id is None else {"versionId": version.version_id}
             try:
-                self._wire.send("DELETE", key, query=query, headers=self._deleting)
+                self._wire.send("DELETE", key, query=query, headers=headers)
+            except NoSuchObject:  # another purge of the same key was quicker
+                pass
             except ObjectLocked as error:
                 locked = error
         if locked is not None:
@@ -119,7 +133,7 @@ class S3Site(S3Store):
 
 
 def _some(found: Iterator[Object]) -> list[Version]:
-    with _store_errors("the store"):
+    with _store_errors("the store", refusal=StoreUnavailable):
         return [_version(one) for one in islice(found, _AT_ONCE)]
 
 
@@ -138,15 +152,18 @@ def _version(found: Object) -> Version:
 
 
 @contextmanager
-def _store_errors(key: str) -> Iterator[None]:
-    """Turn what the library raises into what the port says."""
+def _store_errors(key: str, refusal: type[StoreError] = ObjectLocked) -> Iterator[None]:
+    """Turn what the library raises into what the port says.
+
+    A 403 is a lock where something was to be changed; who may not even read has lost a right, and can tell nothing.
+    """
     try:
         yield
     except S3Error as error:
         if error.code in ("NoSuchKey", "NoSuchVersion", "MethodNotAllowed"):
             raise NoSuchObject(f"no object {key}") from error
         if error.code in ("AccessDenied", "InvalidRequest", "ObjectLocked"):
-            raise ObjectLocked(f"{key}: {error.code}") from error
+            raise refusal(f"{key}: {error.code}") from error
         raise StoreUnavailable(f"{key}: {error.code}") from error
-    except (MinioException, HTTPError) as error:
+    except (MinioException, HTTPError, ParseError) as error:  # the last: 200, and words that are not S3's
         raise StoreUnavailable(f"{key}: {error}") from error

@@ -12,16 +12,18 @@ from urllib.parse import SplitResult, urlencode
 from minio.credentials.credentials import Credentials
 from minio.signer import sign_v4_s3
 from minio.time import to_amz_date, utcnow
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from shared.object_store import errors
 from shared.object_store.port import NOTHING
+from shared.object_store.s3_connections import pool
 
 # The signature says who asks for what; the bytes are proven by our read-back, and by a checksum if wanted.
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _CONNECT_WITHIN = 2.0
-_ANSWER_WITHIN = 60.0
+ANSWER_WITHIN = 60.0
+"""Seconds between two bytes of an answer; a server that is silent for longer is away."""
 _FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "EntityTooLargeForQuota"})
 _AGAIN = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "SlowDown", "ConditionalRequestConflict"})
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
@@ -57,12 +59,7 @@ class S3Wire:
     def __init__(self, bucket: Bucket, connections: int) -> None:
         self.bucket = bucket
         self._credentials = Credentials(bucket.access_key, bucket.secret_key)
-        self._pool = PoolManager(
-            maxsize=connections,
-            blocksize=1 << 20,
-            retries=False,
-            timeout=Timeout(connect=_CONNECT_WITHIN, read=_ANSWER_WITHIN),
-        )
+        self._pool = pool(connections, connect_within=_CONNECT_WITHIN, answer_within=ANSWER_WITHIN)
 
     def send(
         self,
@@ -109,7 +106,7 @@ class S3Wire:
                 return attempt()
             except ProtocolError:
                 # A kept connection that the server has just let go. Asking twice is harmless: objects are
-                # only written where the key is free.
+                # only written where the key is free, or as one version more.
                 return attempt()
         except HTTPError as error:
             raise errors.StoreUnavailable(f"{self._name()}: {error}") from error
@@ -147,7 +144,7 @@ class S3Wire:
         code = found[1].decode(errors="replace") if found else ""
         text = f"{self._name()}: {method} {key or ''}: {status} {code}".strip()
         if status == 404 and key and code != "NoSuchBucket":
-            return self._absent(method, key)
+            return self._absent(key, code)
         if code in _FULL or status == 507:
             return errors.StoreFull(text)
         if status == 403 and method == "DELETE":
@@ -161,9 +158,9 @@ class S3Wire:
             return errors.StoreUnavailable
         return errors.StoreError
 
-    def _absent(self, method: str, key: str) -> errors.StoreError:
+    def _absent(self, key: str, code: str) -> errors.StoreError:
         # The answer to HEAD has no body: only the bucket itself tells a lost object from a lost bucket.
-        if method == "HEAD":
+        if not code:
             self.send("HEAD", None)
         return errors.NoSuchObject(f"{self._name()}: no object {key}")
 

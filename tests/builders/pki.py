@@ -145,9 +145,13 @@ def _usage(wanted: Wanted) -> x509.KeyUsage:
 
 
 def revocation_list(
-    by: Holder, revoked: Sequence[tuple[Holder, datetime]] = (), *, keeps_expired: datetime | None = None
+    by: Holder,
+    revoked: Sequence[tuple[Holder, datetime]] = (),
+    *,
+    keeps_expired: datetime | None = None,
+    why: Sequence[x509.ExtensionType] = (),
 ) -> x509.CertificateRevocationList:
-    """Return what an authority has revoked, and since when; it may keep those that expired since a date."""
+    """Return what an authority has revoked, since when and why; it may keep those that expired since a date."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(by.certificate.subject)
@@ -160,6 +164,8 @@ def revocation_list(
         builder = builder.add_extension(kept, critical=False)
     for holder, since in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(holder.certificate.serial_number)
+        for each in why:
+            entry = entry.add_extension(each, critical=False)
         builder = builder.add_revoked_certificate(entry.revocation_date(since).build())
     return builder.sign(by.key, hashes.SHA256())
 

@@ -15,11 +15,12 @@ from tests.contracts.object_stores import a_key
 
 @dataclass
 class Server:
-    """Answers every request with the same words, `per_connection` times before it hangs up."""
+    """Answers every request with the same words, or the first `most` bytes of them, and hangs up after some."""
 
     status: int = 200
     code: str = ""
     per_connection: int = 1000
+    most: int | None = None
     door: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     @property
@@ -43,13 +44,15 @@ class Server:
                     length = int(line.removeprefix(b"content-length:")) if b"content-length:" in line else length
                 asked.read(length)
                 if turn < self.per_connection:
-                    connection.sendall(self._answer(method))
+                    connection.sendall(self.answer(method)[: self.most])
+                if self.most is not None:
+                    return
 
-    def _answer(self, method: bytes) -> bytes:
+    def answer(self, method: bytes) -> bytes:
         body = f"<Error><Code>{self.code}</Code></Error>".encode() if self.code else b""
         head = (
             f'HTTP/1.1 {self.status} x\r\nContent-Length: {len(body)}\r\nETag: "e"\r\n'
-            "Last-Modified: Mon, 23 Nov 2026 06:16:30 GMT\r\n\r\n"
+            "Last-Modified: Mon, 23 Nov 2026 06:16:30 GMT\r\nX-Amz-Version-Id: 0123456789\r\n\r\n"
         )
         return head.encode() + (b"" if method == b"HEAD" else body)
 
@@ -92,6 +95,28 @@ async def test_every_complaint_has_its_meaning(
 
     assert type(complaint.value) is meaning
     assert "secret" not in str(complaint.value)
+    await store.close()
+
+
+async def test_an_answer_that_is_cut_anywhere_says_nothing(server: Server) -> None:
+    store = open_store(server.url)
+    assert (await store.put(a_key(), b"x")).version_id == "0123456789"
+    whole = server.answer(b"PUT")
+
+    for cut in range(len(whole)):
+        server.most = cut
+        for question in (store.put(a_key(), b"x"), store.stat(a_key()), store.sha512(a_key()), store.probe()):
+            with pytest.raises(errors.StoreUnavailable):
+                await question
+    await store.close()
+
+
+async def test_absence_that_is_not_explained_is_of_the_object_only_where_the_bucket_answers(server: Server) -> None:
+    server.status = 404
+    store = open_store(server.url)
+
+    with pytest.raises(errors.StoreUnavailable):
+        await store.open_range(a_key())
     await store.close()
 
 

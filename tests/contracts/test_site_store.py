@@ -1,41 +1,49 @@
-"""What the store of a site promises beyond any other, on a folder and on a real S3 server."""
+"""What the store of a site promises beyond any other, on a folder and on a real S3 server, with our own keys."""
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from services.local import seaweedfs
 from shared.checksums import MIB, sha512_of
 from shared.identifiers import new_id
 from shared.object_store import errors
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.keeping import SiteStore
-from shared.object_store.opening import bucket_of
-from shared.object_store.port import LockMode, Retention
-from shared.object_store.s3_site import S3Site
-from tests.contracts.object_stores import a_key, bucket_url, slowly, whole
+from shared.object_store.port import Source
+from tests.contracts.object_stores import a_key, a_site_in_a_bucket, slowly, whole
 
 KINDS = ["filesystem", pytest.param("s3", marks=pytest.mark.integration)]
 
 
-def a_bucket_site(seaweed: seaweedfs.Site, *, purger: bool = False) -> S3Site:
-    return S3Site(bucket_of(urlsplit(bucket_url(seaweed, "contracts", "?lock=yes"))), purger=purger)
+@dataclass(frozen=True)
+class Place:
+    """One site as the service opens it, and as its purger does."""
+
+    site: SiteStore
+    purger: SiteStore
 
 
 @pytest.fixture(params=KINDS)
-async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SiteStore]:
-    opened: SiteStore
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     if request.param == "filesystem":
-        opened = FilesystemSite(tmp_path / "site")
+        folder = FilesystemSite(tmp_path / "site")
+        opened = Place(folder, folder)
     else:
-        opened = a_bucket_site(request.getfixturevalue("seaweed"))
-    await opened.prepare()
+        seaweed = request.getfixturevalue("seaweed")
+        purger = a_site_in_a_bucket(seaweed, seaweed.purger, bypass=True)
+        opened = Place(a_site_in_a_bucket(seaweed, seaweed.service), purger)
+    await opened.site.prepare()
     yield opened
-    await opened.close()
+    await opened.site.close()
+    await opened.purger.close()
+
+
+@pytest.fixture
+def site(place: Place) -> SiteStore:
+    return place.site
 
 
 @pytest.mark.parametrize("size", [100, 9 * MIB], ids=["small", "large"])
@@ -51,13 +59,54 @@ async def test_the_right_bytes_are_put_over_what_lies_there(site: SiteStore, siz
     assert await whole(site, key) == data
 
 
-async def test_wrong_bytes_change_nothing(site: SiteStore) -> None:
+@pytest.mark.parametrize("size", [100, 9 * MIB], ids=["small", "large"])
+@pytest.mark.parametrize("kind", ["bytes", "file"])
+async def test_they_may_come_from_a_file_or_from_memory(
+    site: SiteStore, tmp_path: Path, size: int, kind: str
+) -> None:
+    await site.put(key := a_key(), b"bad bytes")
+    data = os.urandom(size)
+    (tmp_path / "good").write_bytes(data)
+    source: Source = data if kind == "bytes" else tmp_path / "good"
+
+    receipt = await site.put_over(key, source, size=size, sha512=sha512_of(data))
+
+    assert (receipt.key, receipt.size, receipt.already_there) == (key, size, False)
+    assert await whole(site, key, receipt.version_id) == data
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file", "stream"])
+@pytest.mark.parametrize("lie", ["digest", "size"])
+async def test_wrong_bytes_change_nothing(site: SiteStore, tmp_path: Path, kind: str, lie: str) -> None:
     await site.put(key := a_key(), b"what is there")
+    (tmp_path / "wrong").write_bytes(b"other")
+    sources: dict[str, Source] = {"bytes": b"other", "file": tmp_path / "wrong", "stream": slowly(b"other")}
+    size, said = (5, b"right") if lie == "digest" else (6, b"other")
 
     with pytest.raises(errors.WrongBytes):
-        await site.put_over(key, slowly(b"other"), size=5, sha512=sha512_of(b"right"))
+        await site.put_over(key, sources[kind], size=size, sha512=sha512_of(said))
 
     assert await whole(site, key) == b"what is there"
+    assert len(await site.versions(key)) == 1
+
+
+async def test_what_was_put_over_before_a_crash_may_be_put_over_again(site: SiteStore) -> None:
+    await site.put(key := a_key(), b"bad bytes")
+
+    receipts = [await site.put_over(key, b"good", size=4, sha512=sha512_of(b"good")) for _ in range(2)]
+
+    for receipt in receipts:
+        assert await whole(site, key, receipt.version_id) == b"good"
+    assert [one.key async for one in site.listed(key)] == [key]
+
+
+async def test_what_was_replaced_stays_in_sight_until_the_key_is_purged(place: Place) -> None:
+    await place.site.put(key := a_key(), b"bad")
+    await place.site.put_over(key, b"good", size=4, sha512=sha512_of(b"good"))
+
+    found = await place.site.versions(key)
+
+    assert [(one.size, one.newest, one.marker) for one in found] == [(4, True, False), (3, False, False)]
 
 
 async def test_the_list_is_in_the_order_of_keys_and_goes_on_from_any(site: SiteStore) -> None:
@@ -75,36 +124,32 @@ async def test_the_list_is_in_the_order_of_keys_and_goes_on_from_any(site: SiteS
     assert [one.key async for one in site.listed(f"{top}/a")] == keys[:3]
 
 
-async def test_a_purge_leaves_nothing(site: SiteStore) -> None:
+async def test_nothing_is_held_that_nobody_held(site: SiteStore) -> None:
+    receipt = await site.put(key := a_key(), b"x")
+
+    assert await site.is_held(key, receipt.version_id) is False
+
+
+async def test_a_purge_leaves_nothing_and_may_be_asked_for_again(place: Place) -> None:
+    site = place.site
     await site.put(key := a_key(), b"first")
     await site.put_over(key, slowly(b"second"), size=6, sha512=sha512_of(b"second"))
-    await site.put(other := f"{key}.other", b"another's")
+    others = [f"{key}.other", f"{key}-other/below"]
+    for other in others:
+        await site.put(other, b"another's")
+        await site.put_over(other, b"another's", size=9, sha512=sha512_of(b"another's"))
 
-    await site.purge(key)
-    await site.purge(key)
+    await place.purger.purge(key)
+    await place.purger.purge(key)
 
     assert await site.versions(key) == []
     assert await site.topmost(key) is None
-    assert await whole(site, other) == b"another's"
+    for other in others:
+        assert await whole(site, other) == b"another's"
+        assert len(await site.versions(other)) == 2
 
 
-@pytest.mark.integration
-async def test_a_lock_is_renewed_and_never_shortened(seaweed: seaweedfs.Site) -> None:
-    site, until = a_bucket_site(seaweed), datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
-    await site.prepare()
-    receipt = await site.put(key := a_key(), b"ours", retention=Retention(LockMode.GOVERNANCE, until))
-    later = Retention(LockMode.GOVERNANCE, until + timedelta(days=1))
+async def test_a_key_that_never_was_is_purged_without_a_word(place: Place) -> None:
+    await place.purger.purge(key := a_key())
 
-    await site.renew(key, receipt.version_id, later)
-    with pytest.raises(errors.ObjectLocked):
-        await site.renew(key, receipt.version_id, Retention(LockMode.GOVERNANCE, until))
-
-    assert (await site.stat(key, receipt.version_id)).retention == later
-    with pytest.raises(errors.ObjectLocked):
-        await site.purge(key)
-    assert await whole(site, key, receipt.version_id) == b"ours"
-    await site.close()
-    purger = a_bucket_site(seaweed, purger=True)
-    await purger.purge(key)
-    assert await purger.versions(key) == []
-    await purger.close()
+    assert await place.site.versions(key) == []

@@ -118,7 +118,8 @@ PROSE = re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL)
 # Words of the log that look like a command.
 SAID_BY_LOGS = {"work failed", "work without progress"}
 # What stands for an identifier, which work gives with its room.
-AN_ID = {"dead-letters": "0192f0c1-0000-7000-8000-000000000001", "work": "storage:6"}
+AN_UUID = "0192f0c1-0000-7000-8000-000000000001"
+AN_ID = {"dead-letters": AN_UUID, "work": "storage:6", "copies": AN_UUID, "sites": "site-b"}
 
 
 def given() -> Iterator[str]:
@@ -127,7 +128,7 @@ def given() -> Iterator[str]:
         if OURS in line:
             yield line.partition(OURS)[2].partition(" #")[0].strip()
     yield from re.findall(r"`python -m services (\w[^`]*)`", PROSE)
-    yield from re.findall(r"`((?:config|dead-letters|keys|sites|work) [^`]+)`", PROSE)
+    yield from re.findall(r"`((?:config|copies|dead-letters|keys|sites|work) [^`]+)`", PROSE)
 
 
 @pytest.mark.parametrize("text", sorted(set(given()) - SAID_BY_LOGS))

@@ -263,6 +263,9 @@ def orders(foreign: Belongings) -> Iterator[tuple[Route, dict[str, Any], set[int
         yield ("POST", "/admin/v1/profiles"), {"json": {**terms, "establishment": place}}, {status}
     yield ("POST", "/admin/v1/organisations"), {"json": {**terms, "kind": "control_authority"}}, {403}
     yield ("PUT", "/admin/v1/rules"), {"json": {"rules": [rule]}}, {403, 422}
+    for place, status in ((abroad, 404), (None, 403)):
+        yield ("POST", "/storage/v1/audits/samples"), {"json": {"count": 1, "establishment": place}}, {status}
+    yield ("POST", "/storage/v1/audits/coherence"), {"json": {"site": "site-a"}}, {403}
     webhook = {"url": "https://receiver.invalid/", "events": ["transfer.accepted"], "establishments": [abroad]}
     yield ("POST", "/admin/v1/webhooks"), {"json": webhook}, {404}
     for place, status in ((abroad, 404), ("*", 403)):

@@ -9,6 +9,7 @@ import httpx
 
 from shared.calls import RoomCalls, RoomUnavailable
 from shared.identity.caller import Caller
+from shared.problems import Problem
 
 _BRANCH_PAGE = 200
 
@@ -50,21 +51,35 @@ class Rooms:
 
     @asynccontextmanager
     async def content(
-        self, aip_id: UUID, offset: int, length: int, caller: Caller | None = None
+        self, aip_id: UUID, version: int | None, offset: int, length: int, caller: Caller | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open a range of an AIP; whoever reads it gets exactly `length` bytes, or `RoomUnavailable`."""
+        """Open a range of a version of an AIP; whoever reads it gets exactly `length` bytes, or `RoomUnavailable`.
+
+        `version` is None where a data management of the release before did not tell it.
+        """
         if length == 0:
             yield _nothing()
             return
         headers = {"Range": f"bytes={offset}-{offset + length - 1}", "Accept-Encoding": "identity"}
-        path = f"/storage/v1/aips/{aip_id}/content"
+        path = f"/storage/v1/aips/{aip_id}/content{'' if version is None else f'?version={version}'}"
         try:
             async with self._calls.stream("storage", path, caller=caller, headers=headers) as answer:
+                if answer.status_code == 410 and caller is not None:
+                    raise _eliminated()
                 if answer.status_code != 206:
                     raise RoomUnavailable(f"storage: {answer.status_code} for {aip_id}")
                 yield _exactly(answer.aiter_raw(), length)
         except httpx.HTTPError as error:
             raise RoomUnavailable(f"storage: {type(error).__name__}") from error
+
+
+def _eliminated() -> Problem:
+    return Problem(
+        410,
+        "aip_purged",
+        "Cette archive a été éliminée ; ses octets ne sont plus communiqués.",
+        "This archive was eliminated; its bytes are given to nobody any more.",
+    )
 
 
 def _maybe(answer: Any) -> dict[str, Any] | None:  # noqa: ANN401 (JSON is what it is)

@@ -2,6 +2,8 @@
 
 ordered ──► ready ──► expired
 └──────► failed
+
+It expires before its time, or fails, where something that it may hold was eliminated.
 """
 
 import re
@@ -43,10 +45,14 @@ class Dip:
 
 @dataclass(frozen=True, slots=True)
 class DipFile:
-    """A file that goes into a DIP: where its bytes lie, what they must be, and its name in the package."""
+    """A file that goes into a DIP: where its bytes lie, what they must be, and its name in the package.
+
+    Its `offset` is that in a version of its AIP; None: the newest.
+    """
 
     object_id: UUID
     aip_id: UUID
+    version: int | None
     offset: int
     size: int
     sha512: str

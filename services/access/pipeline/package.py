@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -36,11 +36,11 @@ class CannotPackage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where a package's parts come from: a unit with all below it, an object, a range of an AIP."""
+    """Where a package's parts come from: a unit with all below it, an object, a range of an AIP's version."""
 
     branch: Callable[[UUID], AsyncIterator[dict[str, Any]]]
     data_object: Callable[[UUID], Awaitable[dict[str, Any] | None]]
-    content: Callable[[UUID, int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+    content: Callable[[UUID, int | None, int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,15 @@ class Limits:
     units: int
     size: int
     room: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a package: binary objects, in their order; units; the AIPs that they are of."""
+
+    objects: dict[UUID, None] = field(default_factory=dict)
+    units: set[UUID] = field(default_factory=set)
+    aips: set[UUID] = field(default_factory=set)
 
 
 class Packer:
@@ -79,32 +88,39 @@ class Packer:
         await self._writer.write(self._zip.take())
 
 
-async def write_package(dip: Dip, sources: Sources, limits: Limits, writer: ObjectWriter) -> None:
-    """Write the whole package. Raises `CannotPackage`, or `TryAgain` for want of room, and what sources raise."""
+async def write_package(dip: Dip, sources: Sources, limits: Limits, writer: ObjectWriter) -> Contents:
+    """Write the whole package and say what is in it.
+
+    Raises `CannotPackage`, or `TryAgain` for want of room, and what sources raise.
+    """
     packer = Packer(writer)
     await packer.add("LISEZMOI.txt", len(README), _one(README))
-    held: dict[UUID, None] = {}
-    await packer.add("metadata/units.json", 0, _units(dip, sources, limits, held))
-    files = await _files(sources, limits, tuple(held))
+    contents = Contents()
+    await packer.add("metadata/units.json", 0, _units(dip, sources, limits, contents))
+    files = await _files(sources, limits, tuple(contents.objects))
     for file in files:
         await _add_file(packer, sources, file)
     summary = _summary(dip, files)
     await packer.add("dip.json", len(summary), _one(summary))
     await packer.end()
+    return contents
 
 
-async def _units(dip: Dip, sources: Sources, limits: Limits, held: dict[UUID, None]) -> AsyncIterator[bytes]:
-    """Write each unit once; gather the binary objects it holds."""
-    seen: set[str] = set()
+async def _units(dip: Dip, sources: Sources, limits: Limits, contents: Contents) -> AsyncIterator[bytes]:
+    """Write each unit once; gather the binary objects it holds, and its AIP."""
+    seen = contents.units
     for root in dip.units:
         found = False
         async for unit in sources.branch(root):
             found = True
-            if unit["id"] in seen:
+            if UUID(unit["id"]) in seen:
                 continue
             yield (b",\n" if seen else b"[\n") + json.dumps(unit, ensure_ascii=False).encode()
-            seen.add(unit["id"])
-            held.update((UUID(each["id"]), None) for each in unit["objects"] if each["digest"] is not None)
+            seen.add(UUID(unit["id"]))
+            contents.aips.add(UUID(unit["aip_id"]))
+            contents.objects.update(
+                (UUID(each["id"]), None) for each in unit["objects"] if each["digest"] is not None
+            )
             if len(seen) > limits.units:
                 raise CannotPackage(f"more than {limits.units} archive units")
         if not found:
@@ -128,6 +144,7 @@ async def _files(sources: Sources, limits: Limits, held: tuple[UUID, ...]) -> li
             DipFile(
                 object_id=object_id,
                 aip_id=aip_id,
+                version=found.get("aip_version"),
                 offset=found["offset"],
                 size=found["size"],
                 sha512=found["sha512"],
@@ -142,7 +159,7 @@ async def _files(sources: Sources, limits: Limits, held: tuple[UUID, ...]) -> li
 
 
 async def _add_file(packer: Packer, sources: Sources, file: DipFile) -> None:
-    async with sources.content(file.aip_id, file.offset, file.size) as chunks:
+    async with sources.content(file.aip_id, file.version, file.offset, file.size) as chunks:
         found = await packer.add(file.name, file.size, chunks)
     if found != file.sha512:
         raise CannotPackage(f"object {file.object_id}: the bytes read are not those archived")

@@ -21,11 +21,12 @@ class PlacedUnit:
 
 @dataclass(frozen=True, slots=True)
 class StandingAip:
-    """What the catalogue holds of an AIP: which version, and how much of it."""
+    """What the catalogue holds of an AIP: which version, and how much of it; `purged`: nothing, for ever."""
 
     version: int
     units: int
     objects: int
+    purged: bool = False
 
 
 class Tree:

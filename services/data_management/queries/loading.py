@@ -56,8 +56,11 @@ _ADD = text("""
 async def standing_aips(connection: AsyncConnection, aip_ids: Collection[UUID]) -> dict[UUID, StandingAip]:
     """Return what stands in the catalogue of AIPs; those that are not there are left out."""
     aip = tables.aip.c
-    found = select(aip.aip_id, aip.version, aip.units, aip.objects).where(aip.aip_id.in_(aip_ids))
-    return {row.aip_id: StandingAip(row.version, row.units, row.objects) for row in await connection.execute(found)}
+    found = select(aip.aip_id, aip.version, aip.units, aip.objects, aip.purged_by).where(aip.aip_id.in_(aip_ids))
+    return {
+        row.aip_id: StandingAip(row.version, row.units, row.objects, row.purged_by is not None)
+        for row in await connection.execute(found)
+    }
 
 
 async def add_aips(connection: AsyncConnection, found: Sequence[tuple[CataloguedAip, int, str]]) -> set[UUID]:
@@ -86,10 +89,16 @@ _ADD_AIPS = insert(tables.aip).on_conflict_do_nothing().returning(tables.aip.c.a
 
 async def remove_aip(connection: AsyncConnection, aip_id: UUID) -> None:
     """Take an AIP out, before a newer version of it takes its place."""
+    await remove_contents(connection, aip_id)
+    await connection.execute(delete(tables.aip).where(tables.aip.c.aip_id == aip_id))
+
+
+async def remove_contents(connection: AsyncConnection, aip_id: UUID) -> None:
+    """Take all that an AIP holds out of the catalogue."""
     ours = select(tables.unit.c.id).where(tables.unit.c.aip_id == aip_id)
     await connection.execute(delete(tables.unit_object).where(tables.unit_object.c.unit_id.in_(ours)))
     await connection.execute(delete(tables.unit_child).where(tables.unit_child.c.parent_id.in_(ours)))
-    for table in (tables.unit, tables.data_object, tables.aip):
+    for table in (tables.unit, tables.data_object):
         await connection.execute(delete(table).where(table.c.aip_id == aip_id))
 
 

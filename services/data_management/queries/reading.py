@@ -130,6 +130,8 @@ async def objects_of(connection: AsyncConnection, units: Rows) -> dict[UUID, lis
 
 
 async def data_object(connection: AsyncConnection, object_id: UUID) -> Row[Any] | None:
-    """Return one data object, or None where there is none to be seen."""
-    wanted = select(tables.data_object).where(tables.data_object.c.id == object_id)
+    """Return one data object, with the version of its AIP; None where there is none to be seen."""
+    found, aip = tables.data_object, tables.aip
+    together = (aip.c.aip_id == found.c.aip_id) & (aip.c.establishment == found.c.establishment)
+    wanted = select(found, aip.c.version.label("aip_version")).join(aip, together).where(found.c.id == object_id)
     return (await connection.execute(wanted)).one_or_none()

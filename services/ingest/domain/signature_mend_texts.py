@@ -23,9 +23,11 @@ SIGNATURE_MENDS: Final[dict[str, Mend]] = {
         _STATUS,
     ),
     "SIGNATURE_PARTIAL": Mend(
-        "Versez le fichier tel qu’il était après sa dernière signature, ou assurez-vous que l’ajout était voulu.",
-        "Deposit the file as it was after its last signature, or make sure that the addition was meant.",
-        "ISO 32000-2, 12.8.1",
+        "Versez le fichier tel qu’il était après sa dernière signature, ou assurez-vous que l’ajout était voulu ; "
+        "d’un flux XML, signez chaque bordereau, ou l’ensemble.",
+        "Deposit the file as it was after its last signature, or make sure that the addition was meant; of an XML "
+        "flow, sign each bordereau, or all of it.",
+        "ISO 32000-2, 12.8.1; XML Signature 1.1, 4.4.3",
     ),
     "SIGNATURE_MISSING": Mend(
         "Versez le document signé, ou joignez sa signature détachée, à côté de lui : acte.pdf.p7s pour acte.pdf.",

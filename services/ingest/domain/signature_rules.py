@@ -52,6 +52,22 @@ RULES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "la signature d’un PDF doit couvrir le fichier, ou un état antérieur entier",
             "the signature of a PDF must cover the file, or an earlier state of it as a whole",
         ),
+        "added": (
+            "quelque chose y a été ajouté après la dernière",
+            "something was added to it after the last one",
+        ),
+        "parts_unsigned": (
+            "{count} éléments sur {total} n’en portent pas qui se vérifie ({what})",
+            "{count} elements of {total} bear none that verifies ({what})",
+        ),
+        "rest_unsigned": (
+            "elles n’en couvrent que des parties",
+            "they cover but parts of it",
+        ),
+        "unbound": (
+            "rien de ce qui est signé ne dit par quel certificat (aucun attribut signé)",
+            "nothing that is signed says by which certificate (no signed attributes)",
+        ),
         "no_certificate": (
             "la signature ne contient pas le certificat du signataire",
             "the signature does not hold the certificate of its signer",

@@ -17,8 +17,8 @@ SIGNATURE_TEXTS: Final[dict[str, FindingText]] = {
         f"{_EN} could not be found valid: {{rule}} ({{indication}}).",
     ),
     "SIGNATURE_PARTIAL": warning(
-        "Quelque chose a été ajouté au fichier après sa dernière signature : aucune ne le couvre en entier.",
-        "Something was added to the file after its last signature: none covers all of it.",
+        "Les signatures de ce fichier, ensemble, ne le couvrent pas en entier : {rule}.",
+        "The signatures of this file, together, do not cover all of it: {rule}.",
     ),
     "SIGNATURE_MISSING": warning(
         "L’accord demande des documents signés, et ce fichier ne l’est pas.",

@@ -122,3 +122,8 @@ class SignatureReport:
     revocation_lists: tuple[str, ...]
     results: tuple[SignatureResult, ...]
     rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Say whether every signature is valid, of none at all too."""
+        return all(each.conclusion is Conclusion.VALID for each in self.results)

@@ -54,5 +54,5 @@ def check_signatures(
     package = SipPackage(sip_path, inventory.manifest_path, inventory.prefix, limits)
     pairs = Pairs((file.path for file in inventory.files), sip.manifest, sip.located)
     terms = Terms(sip.agreement, verification.trust, verification.now, message.parent, _most(limits))
-    report = examine(package, inventory, (sip.manifest_name, message), pairs, terms)
-    return replace(inventory, signatures=report), list(signature_findings(sip, report))
+    report, left = examine(package, inventory, (sip.manifest_name, message), pairs, terms)
+    return replace(inventory, signatures=report), list(signature_findings(sip, report, left))

@@ -8,6 +8,8 @@
                              LOST ◀───────────────────┘
                                      other bytes, gone
 
+    any of them but PURGED ──▶ RETIRED, with its site: the bytes lie where they lay, and count no more
+
 A copy counts only when VERIFIED, and never on the word of whoever wrote it. An object is stored when every
 site of the policy has a copy that counts.
 """
@@ -30,6 +32,15 @@ class CopyState(StrEnum):
     VERIFIED = "verified"
     LOST = "lost"
     PURGED = "purged"
+    RETIRED = "retired"
+
+
+class Fault(StrEnum):
+    """What is wrong with what a site gave back."""
+
+    MISSING = "missing"
+    CUT = "cut"
+    MISMATCH = "mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,8 @@ class Copy:
     """One copy, with what it must be (`expected`) and what is known of it.
 
     `version_id` is the site's own (None on a folder); `written_by` is the task that wrote it; `verified_at`
-    is the last time that it was read back whole.
+    is the last time that it was read back whole; `lost_at` since when it is known to be lost, until it is whole
+    again.
     """
 
     site: str
@@ -48,6 +60,7 @@ class Copy:
     written_by: UUID | None = None
     written_at: datetime | None = None
     verified_at: datetime | None = None
+    lost_at: datetime | None = None
 
 
 class ImpossibleStepError(Exception):
@@ -79,7 +92,14 @@ def read_back(copy: Copy, found: Measure | None, by: UUID, at: datetime) -> Copy
         raise ImpossibleStepError(f"{copy.site}: {copy.key} cannot be verified by the task that wrote it")
     if found == copy.expected:
         return replace(copy, state=CopyState.VERIFIED, verified_at=at)
-    return replace(copy, state=CopyState.LOST)
+    return replace(copy, state=CopyState.LOST, lost_at=copy.lost_at or at)
+
+
+def fault_of(expected: Measure, found: Measure | None) -> Fault:
+    """Say what is wrong with a copy that was lost, by what its site gave back (None: nothing)."""
+    if found is None:
+        return Fault.MISSING
+    return Fault.CUT if found.size < expected.size else Fault.MISMATCH
 
 
 def is_stored(copies: Iterable[Copy], sites: Iterable[str]) -> bool:
@@ -87,6 +107,21 @@ def is_stored(copies: Iterable[Copy], sites: Iterable[str]) -> bool:
     good = {copy.site for copy in copies if copy.state is CopyState.VERIFIED}
     wanted = set(sites)
     return bool(wanted) and wanted <= good
+
+
+def may_be_good(copies: Iterable[Copy]) -> bool:
+    """Say whether any copy counts, or may once it is read back: until none does, nothing is beyond repair."""
+    return any(copy.state in (CopyState.VERIFIED, CopyState.WRITTEN) for copy in copies)
+
+
+def is_unproven(copy: Copy) -> bool:
+    """Say whether a copy was written, and nobody has read it back since."""
+    return copy.state is CopyState.WRITTEN
+
+
+def is_same_writing(copy: Copy, other: Copy) -> bool:
+    """Say whether both speak of the same bytes on the site, and not of those that another task wrote since."""
+    return (copy.site, copy.version_id, copy.written_by) == (other.site, other.version_id, other.written_by)
 
 
 def _require(copy: Copy, step: str, *states: CopyState) -> None:

@@ -5,6 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.storage.domain.copies import Copy, CopyState
+from shared.checksums import sha512_of
+
+KEPT = frozenset({"stored", "damaged"})
+"""States of a holding that was stored: a copy that it loses comes back from another, or is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -22,9 +28,24 @@ class Holding:
     taken_at: datetime
     stored_at: datetime | None
 
+    @property
+    def body(self) -> bytes | None:
+        """Return the bytes themselves where the sender's word has them and they are whole: of a small record."""
+        body = self.facts.get("body")
+        told = body.encode() if isinstance(body, str) else None
+        return told if told is not None and sha512_of(told) == self.sha512 else None
+
+
+def is_owed(holding: Holding, copy: Copy) -> bool:
+    """Say whether a copy is to be written, or written again. Of what is damaged there is nothing to write it from."""
+    return holding.state in ("storing", "stored") and copy.state in (CopyState.TO_WRITE, CopyState.LOST)
+
 
 HoldingKey = tuple[UUID, int]
 """Id and version: what a holding is known by."""
 
 CopyKey = tuple[UUID, int, str]
 """Id, version and site: what a copy is known by."""
+
+GOING = frozenset({"purging", "purged"})
+"""States of a holding that nobody reads, writes or repairs any more."""

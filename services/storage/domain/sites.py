@@ -31,6 +31,15 @@ class Site:
     lock: LockMode | None = None
 
 
+class SiteState(StrEnum):
+    """What becomes of a site: it is filled, takes part, and leaves when the others hold all."""
+
+    FILLING = "filling"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+
+
 class UnsafeSitesError(Exception):
     """These sites cannot carry an archive; the text names every reason, for the operator."""
 
@@ -59,9 +68,13 @@ def _cannot_lock(site: Site) -> bool:
     return site.kind is SiteKind.FILESYSTEM and site.lock is not None
 
 
+def place_of(site: Site) -> str:
+    """Return the place as it is compared: a slip of the pen ("rennes ") must not pass for a second building."""
+    return " ".join(site.place.split()).casefold()
+
+
 def _too_few(sites: Sequence[Site]) -> list[str]:
-    # "Rennes" and "rennes " are one place: a slip of the pen must not pass for a second building.
-    places = {" ".join(site.place.split()).casefold() for site in sites} - {""}
+    places = {place_of(site) for site in sites} - {""}
     if len(places) >= 2:
         return []
     return [f"at least two sites on distinct places are needed; declared: {len(sites)} on {len(places)}"]

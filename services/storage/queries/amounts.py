@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy import UUID as UUID_TYPE
-from sqlalchemy import Integer, cast, extract, func, or_, select
+from sqlalchemy import Integer, bindparam, cast, extract, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.storage.tables import copy, holding
 from services.storage.tables import usage as usage_table
 from shared.database.plumbing import work
+from shared.messaging.lease import Lane
 
 _TOTALS = (
     select(copy.c.site, copy.c.state, func.count().label("copies"), func.sum(holding.c.size).label("bytes"))
@@ -24,16 +25,31 @@ async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decim
     return [tuple(row) for row in await connection.execute(_TOTALS)]
 
 
+_VERIFIED = (
+    select(func.count(), func.coalesce(func.sum(holding.c.size), 0))
+    .join_from(copy, holding, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version))
+    .where(copy.c.site == bindparam("on_site"), copy.c.state == "verified")
+)
+
+
+async def verified(connection: AsyncConnection, site: str) -> tuple[int, int]:
+    """Return how many copies of a site count, and their bytes: each of them is looked at."""
+    copies, size = (await connection.execute(_VERIFIED, {"on_site": site})).one()
+    return int(copies), int(size)
+
+
 _SITE = func.split_part(work.c.key, "/", 3)
+# No deposit waits for what is in the background, however long that takes.
+_OLDEST = func.min(work.c.created_at).filter(work.c.lane != Lane.BACKGROUND)
 _WAITING = (
-    select(_SITE, work.c.kind, func.count(), extract("epoch", func.now() - func.min(work.c.created_at)))
+    select(_SITE, work.c.kind, func.count(), func.coalesce(extract("epoch", func.now() - _OLDEST), 0))
     .where(work.c.kind.in_(("write", "verify")))
     .group_by(_SITE, work.c.kind)
 )
 
 
 async def waiting(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
-    """Return how many copies are still to be written, or read back, on each site, and the age of the oldest, in s."""
+    """Return how many copies are to be written, or read back, on each site; and the age of the oldest awaited (s)."""
     return [tuple(row) for row in await connection.execute(_WAITING)]
 
 
@@ -50,6 +66,12 @@ async def add_usage(connection: AsyncConnection, written: Mapping[str, Sequence[
     rows = [{"site": site, "bytes": sum(sizes), "copies": len(sizes)} for site, sizes in sorted(written.items())]
     if rows:
         await connection.execute(_ADD_USAGE, rows)
+
+
+async def drop_usage(connection: AsyncConnection, site: str, size: int) -> None:
+    """Count what was deleted on a site: one copy of so many bytes."""
+    less = {name: func.greatest(usage_table.c[name] - of, 0) for name, of in (("bytes", size), ("copies", 1))}
+    await connection.execute(update(usage_table).where(usage_table.c.site == site).values(less))
 
 
 _LIFT_USAGE = upsert(usage_table)

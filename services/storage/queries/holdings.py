@@ -71,8 +71,16 @@ async def set_states(connection: AsyncConnection, keys: Collection[HoldingKey], 
     """Move holdings, locked before, to a state."""
     if not keys:
         return
-    stored_at = func.now() if state == "stored" else holding.c.stored_at
+    # Once for all: what comes back from damage was stored when it was.
+    stored_at = func.coalesce(holding.c.stored_at, func.now()) if state == "stored" else holding.c.stored_at
     change = update(holding).where(_AMONG).values(state=state, stored_at=stored_at)
+    await connection.execute(change, _columns(keys))
+
+
+async def forget(connection: AsyncConnection, keys: Collection[HoldingKey], kept: Sequence[str]) -> None:
+    """Note that nothing is left of holdings, locked before; of their facts those that are named stay."""
+    facts = func.jsonb_build_object(*(part for name in kept for part in (name, holding.c.facts[name])))
+    change = update(holding).where(_AMONG).values(state="purged", facts=facts)
     await connection.execute(change, _columns(keys))
 
 
@@ -80,9 +88,18 @@ _PAIRS = select(*holding.c, *(column.label(f"copy_{column.name}") for column in 
     holding, copy, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version)
 )
 
-_NEWEST_WITH_COPIES = _PAIRS.where(
+# One that is still being stored, or was refused, stands for nothing while there is another.
+_UNFINISHED = holding.c.state.in_(("storing", "refused"))
+_STANDING = (
+    select(holding.c.version)
+    .where(holding.c.id == bindparam("of"))
+    .order_by(_UNFINISHED, holding.c.version.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_WITH_COPIES = _PAIRS.where(
     holding.c.id == bindparam("of"),
-    holding.c.version == select(func.max(holding.c.version)).where(holding.c.id == bindparam("of")).scalar_subquery(),
+    holding.c.version == func.coalesce(bindparam("wanted", type_=Integer), _STANDING),
 ).order_by(copy.c.site)
 
 _SUBJECTS = _PAIRS.where(
@@ -112,9 +129,11 @@ def _pair(row: RowMapping) -> tuple[Holding, Copy]:
     return held, _copy(held, {name.removeprefix("copy_"): value for name, value in row.items()})
 
 
-async def newest_with_copies(connection: AsyncConnection, holding_id: UUID) -> tuple[Holding, list[Copy]] | None:
-    """Return the newest version of a holding with its copies by site, in one question."""
-    rows = (await connection.execute(_NEWEST_WITH_COPIES, {"of": holding_id})).mappings().all()
+async def with_copies(
+    connection: AsyncConnection, holding_id: UUID, version: int | None = None
+) -> tuple[Holding, list[Copy]] | None:
+    """Return a version of a holding (None: the newest that stands) with its copies by site, in one question."""
+    rows = (await connection.execute(_WITH_COPIES, {"of": holding_id, "wanted": version})).mappings().all()
     if not rows:
         return None
     held, _ = _pair(rows[0])
@@ -143,6 +162,7 @@ def _copy(held: Holding, row: Mapping[str, Any]) -> Copy:
         written_by=row["written_by"],
         written_at=row["written_at"],
         verified_at=row["verified_at"],
+        lost_at=row["lost_at"],
     )
 
 
@@ -150,11 +170,14 @@ _PUT_COPY = update(copy).where(
     copy.c.holding == bindparam("of"),
     copy.c.version == bindparam("in_version"),
     copy.c.site == bindparam("on_site"),
+    # Whoever wrote, or read, while it was purged or its site retired, comes too late.
+    copy.c.state != "retired",
+    copy.c.state != "purged",
 )
 
 
 async def put_copies(connection: AsyncConnection, copies: Sequence[tuple[Holding, Copy]]) -> None:
-    """Write down where copies stand now."""
+    """Write down where copies stand now; of one that was purged meanwhile nothing changes."""
     rows = [
         {
             "of": held.id,
@@ -165,6 +188,7 @@ async def put_copies(connection: AsyncConnection, copies: Sequence[tuple[Holding
             "written_by": now.written_by,
             "written_at": now.written_at,
             "verified_at": now.verified_at,
+            "lost_at": now.lost_at,
         }
         for held, now in copies
     ]

@@ -12,16 +12,21 @@ class AipShelf:
     def __init__(self) -> None:
         self.aips: dict[str, bytes] = {}
         self.ranges: list[str] = []
+        self.versions: list[str] = []
         self.cut_after: int | None = None
         self.away = False
+        self.eliminated: set[str] = set()
         self.app = FastAPI()
         self.app.get("/storage/v1/aips/{aip_id}/content")(self.give)
 
     async def give(self, request: Request, aip_id: str) -> Response:
         asked = request.headers["range"]
         self.ranges.append(asked)
+        self.versions.append(request.query_params["version"])
         if self.away:
             return Response(status_code=503)
+        if aip_id in self.eliminated:
+            return Response(status_code=410)
         first, last = (int(text) for text in asked.removeprefix("bytes=").split("-"))
         part = self.aips[aip_id][first : last + 1]
         headers = {"Content-Length": str(len(part)), "Content-Range": f"bytes {first}-{last}/*"}

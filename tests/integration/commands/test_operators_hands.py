@@ -352,6 +352,21 @@ def test_what_an_older_version_has_not_opened_to_the_room_is_not_reached(termina
     terminal.rows("GRANT SELECT ON proof.alembic_version TO chartrier_proof")
 
 
+def test_what_a_drill_has_shown_is_put_on_record(terminal: Terminal) -> None:
+    said = terminal(
+        "drills", "note", "database", "--took-seconds", "1260", "--lost-seconds", "0", "--at", "2026-11-23"
+    )
+    failed = terminal.json("drills", "note", "site", "--took-seconds", "5", "--lost-seconds", "60", "--failed")
+
+    assert said == "database: took 21 min, lost 0 s; on record.\n"
+    assert (failed["subject"], failed["failed"], failed["lost_seconds"]) == ("site", True, 60)
+    first, second = terminal.lines(ROOMS[0])
+    assert (first.kind, first.action, first.outcome) == ("events", "recovery.drilled", "ok")
+    assert first.details == {"tried_at": "2026-11-23T00:00:00.000Z", "took_seconds": 1260, "lost_seconds": 0}
+    assert (second.object, second.outcome) == ("recovery:site", "ko")
+    assert "no number of seconds" in terminal.refused("drills", "note", "site", "--took-seconds", "-1")
+
+
 def test_moments_and_names_are_read_as_people_write_them() -> None:
     assert abs(moment("90m") - (now() - timedelta(minutes=90))) < timedelta(minutes=1)
     assert moment("2026-11-23").isoformat() == "2026-11-23T00:00:00+00:00"

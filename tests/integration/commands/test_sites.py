@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from services.__main__ import main
 from services.local import seaweedfs
@@ -41,10 +42,13 @@ def told(databases: Databases, tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Return the environment of a storage that runs on some sites."""
 
     def variables(sites: tuple[SiteSettings, ...]) -> dict[str, str]:
-        declared = [site.model_dump(exclude_none=True) for site in sites]
-        for site in declared:
-            if "secret_key" in site:
-                site["secret_key"] = site["secret_key"].get_secret_value()
+        declared = [
+            {
+                name: value.get_secret_value() if isinstance(value, SecretStr) else value
+                for name, value in site.model_dump(exclude_none=True).items()
+            }
+            for site in sites
+        ]
         return {
             "CHARTRIER_DATABASE_URL": databases.url("storage"),
             "CHARTRIER_INTERNAL_SECRET": SECRET,
@@ -58,7 +62,11 @@ def told(databases: Databases, tmp_path: Path) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def give(databases: Databases, told: Callable[..., dict[str, str]], capsys: pytest.CaptureFixture[str]) -> Give:
     """Give a command where storage runs on these sites; return its status and its answer."""
-    asyncio.run(databases.as_superuser("TRUNCATE storage.holding, storage.copy, storage.usage, storage.outbox"))
+    asyncio.run(
+        databases.as_superuser(
+            "TRUNCATE storage.holding, storage.copy, storage.site, storage.usage, storage.work, storage.outbox"
+        )
+    )
 
     def command(sites: tuple[SiteSettings, ...], *words: str) -> tuple[int, Any]:
         with as_if_told(told(sites)):
@@ -151,7 +159,7 @@ def test_buckets_with_versions_and_locks_pass_and_nothing_is_left_in_them(
     status, found = give(sites, "check", "--json")
 
     assert status == 0, found
-    names = ["there", "versions", "locks", "clock"]
+    names = ["there", "versions", "locks", "clock", "purger"]
     assert {name: [one["check"] for one in checks] for name, checks in found["sites"].items()} == {
         "a": names,
         "b": names,
@@ -171,7 +179,7 @@ def objects(seaweed: seaweedfs.Site, sites: tuple[SiteSettings, ...]) -> list[st
 
 def test_what_a_bucket_is_not_is_said(give: Give, seaweed: seaweedfs.Site, monkeypatch: pytest.MonkeyPatch) -> None:
     locked, other = prepared(two_buckets(seaweed))
-    undeclared = locked.model_copy(update={"lock_mode": "none"})
+    undeclared = locked.model_copy(update={"lock_mode": "none", "purger_access_key": "nobody"})
     missing = other.model_copy(update={"bucket": "nowhere-at-all"})
     monkeypatch.setattr(examination, "SKEW_SECONDS", -1)
 
@@ -183,6 +191,7 @@ def test_what_a_bucket_is_not_is_said(give: Give, seaweed: seaweedfs.Site, monke
         "versions": True,
         "locks": False,
         "clock": False,
+        "purger": False,
     }
     assert [(one["check"], one["ok"]) for one in found["sites"]["b"]] == [("there", False)]
 
@@ -241,3 +250,37 @@ def test_a_site_that_is_not_declared_is_told_those_that_are(give: Give, tmp_path
     status, text = give(prepared(two_folders(tmp_path)), "check", "c")
 
     assert (status, text) == (1, "No such site: c. Declared: a, b.\n")
+
+
+KNOWN = "INSERT INTO storage.site (name, state) SELECT name, 'active' FROM unnest($1::text[]) AS name"
+
+
+def test_a_site_that_is_needed_is_not_retired_and_the_refusal_says_why(
+    give: Give, databases: Databases, tmp_path: Path
+) -> None:
+    sites = prepared(two_folders(tmp_path))
+    asyncio.run(
+        databases.as_superuser("INSERT INTO storage.site (name, state) VALUES ('a', 'active'), ('old', 'active')")
+    )
+
+    refused = give(sites, "retire", "a")
+    unknown = give(sites, "retire", "z", "--json")
+    _, text = give(sites, "list")
+
+    assert refused == (1, "Besides a two active sites on distinct places are needed.\n")
+    assert unknown == (1, {"error": "No site z. Known: a, old."})
+    assert "old: NOT DECLARED, active since" in text
+
+
+def test_a_site_that_is_not_needed_begins_to_leave(give: Give, databases: Databases, tmp_path: Path) -> None:
+    sites = prepared(two_folders(tmp_path))
+    asyncio.run(databases.as_superuser(KNOWN, ["a", "b", "old"]))
+
+    status, answer = give(sites, "retire", "old", "--json")
+    again = give(sites, "retire", "old", "--json")
+
+    assert (status, answer) == again == (0, {"site": "old", "state": "retiring"})
+    assert lines(databases) == [("site.retiring", "ok")]
+    assert (
+        asyncio.run(databases.as_superuser("SELECT key FROM storage.work WHERE kind = 'retire'"))[0]["key"] == "old"
+    )

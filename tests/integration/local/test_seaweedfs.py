@@ -1,5 +1,7 @@
 import io
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,7 +74,7 @@ def test_a_bucket_made_without_object_lock_is_not_taken_for_one_with_it(folder: 
 
 def test_an_unknown_key_is_refused(folder: Path) -> None:
     site = seaweedfs.start(folder)
-    stranger = seaweedfs.Site(site.folder, site.endpoint, "unknown", "unknown")
+    stranger = replace(site, root=seaweedfs.Keys("unknown", "unknown"))
     with pytest.raises(S3Error, match="InvalidAccessKeyId"):
         stranger.client().list_buckets()
 
@@ -83,3 +85,33 @@ def test_the_store_listens_on_loopback_only(folder: Path) -> None:
     assert mark is not None
     lines = psutil.Process(mark.pid).net_connections("inet")
     assert {line.laddr.ip for line in lines if line.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+
+
+def test_a_store_of_a_release_that_had_one_key_is_given_the_others_even_while_it_runs(folder: Path) -> None:
+    site = seaweedfs.start(folder)
+    state = folder / "seaweedfs.json"
+    known = json.loads(state.read_text())
+    former = {name: known[name] for name in ("access_key", "secret_key", "ports")}
+    state.write_text(json.dumps(former))
+
+    now = seaweedfs.start(folder)
+    again = seaweedfs.start(folder)
+
+    assert (now.endpoint, now.root) == (site.endpoint, site.root)
+    assert again == now
+    assert len({now.root, now.service, now.purger, site.service, site.purger}) == 5
+    seaweedfs.ensure_bucket(now.client(), "locked")
+    for keys in (now.service, now.purger):
+        assert replace(now, root=keys).client().bucket_exists("locked")
+
+
+def test_only_root_makes_buckets(folder: Path) -> None:
+    site = seaweedfs.start(folder)
+    for keys in (site.service, site.purger):
+        with pytest.raises(S3Error, match="AccessDenied"):
+            replace(site, root=keys).client().make_bucket("by-a-room")
+
+
+def test_keys_are_in_no_trace(folder: Path) -> None:
+    site = seaweedfs.start(folder)
+    assert not any(keys.secret_key in repr(site) for keys in (site.root, site.service, site.purger))

@@ -63,7 +63,7 @@ async def test_what_is_back_is_given_before_it_is_read_back(ruins: Ruins, kept: 
     )
     sites = open_sites(places)
     async with ruins.rooms["storage"].reading() as connection:
-        found = await holdings.newest_with_copies(connection, kept.id("aip 1"))
+        found = await holdings.with_copies(connection, kept.id("aip 1"))
     assert found is not None
     held, copies = found
 

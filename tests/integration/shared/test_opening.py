@@ -90,7 +90,7 @@ async def test_a_room_comes_up_by_itself_once_what_it_needs_is_there(
 ) -> None:
     database, url = to_database(databases, tmp_path)
     store, endpoint = to_store(seaweed)
-    keys = f"{quote(seaweed.access_key, safe='')}:{quote(seaweed.secret_key, safe='')}"
+    keys = f"{quote(seaweed.root.access_key, safe='')}:{quote(seaweed.root.secret_key, safe='')}"
     own = IngestSettings(staging_url=f"s3+http://{keys}@{endpoint}/staging-{time.time_ns()}")
     settings = RoomSettings(database_url=SecretStr(url), internal_secret=SecretStr(SECRET), base_url=BASE)
     before = now()
@@ -160,7 +160,7 @@ async def test_a_bucket_that_is_not_as_declared_ends_the_process_and_names_the_s
 ) -> None:
     bucket = f"plain-{time.time_ns()}"
     seaweed.client().make_bucket(bucket)
-    keys = {"access_key": seaweed.access_key, "secret_key": seaweed.secret_key}
+    keys = {"access_key": seaweed.root.access_key, "secret_key": seaweed.root.secret_key}
     site = {"kind": "s3", "endpoint": seaweed.endpoint, "bucket": bucket, "secure": False, "lock_mode": "GOVERNANCE"}
     own = StorageSettings.model_validate(
         {

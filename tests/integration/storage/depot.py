@@ -21,7 +21,7 @@ from shared.identifiers import new_id
 from shared.messages.ingest import AipBuiltV1, MemberV1
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messages.message import Message
-from shared.messaging.lease import Lease
+from shared.messaging.lease import Lane, Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import lease
@@ -50,6 +50,10 @@ class Depot:
         """The same depot, one of its sites kept by another store."""
         return replace(self, sites={**self.sites, name: replace(self.sites[name], store=store)})
 
+    def and_site(self, opened: OpenSite) -> "Depot":
+        """The same depot, where one more site is declared."""
+        return replace(self, sites={**self.sites, opened.site.name: opened})
+
     async def hand_over(self, content: bytes | None = None) -> AipBuiltV1:
         """Put an AIP in staging and announce it, as ingest does; nothing is copied yet."""
         content = content or f"aip {uuid4()}\n".encode() * 500
@@ -63,8 +67,10 @@ class Depot:
         async with self.database.begin() as tx:
             await take_aips(sorted(self.sites))(tx, [message])
 
-    async def lease(self, kind: str) -> list[Lease]:
-        return await lease(self.database, [kind], 100)
+    async def lease(self, kind: str, *lanes: Lane) -> list[Lease]:
+        """Take the work of a kind in some lanes: those of deposits unless told otherwise."""
+        asked = lanes or (Lane.USUAL, Lane.LARGE)
+        return [held for lane in asked for held in await lease(self.database, [kind], 100, lane=lane)]
 
     async def write(self) -> None:
         for held in await self.lease(WRITE):
@@ -102,9 +108,9 @@ class Depot:
         assert found is not None
         return found
 
-    async def copies(self, holding_id: UUID) -> dict[str, Copy]:
+    async def copies(self, holding_id: UUID, version: int | None = None) -> dict[str, Copy]:
         async with self.database.reading() as connection:
-            found = await holdings.newest_with_copies(connection, holding_id)
+            found = await holdings.with_copies(connection, holding_id, version)
         assert found is not None
         return {copy.site: copy for copy in found[1]}
 

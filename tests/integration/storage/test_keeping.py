@@ -72,7 +72,7 @@ async def test_a_copy_in_a_bucket_is_locked_for_the_time_declared(open_depot: Op
     for site, copy in (await depot.copies(message.aip_id)).items():
         facts = await depot.sites[site].store.stat(copy.key, copy.version_id)
         assert facts.retention is not None
-        assert timedelta(hours=23) < facts.retention.until - now() < timedelta(hours=25)
+        assert timedelta(hours=47) < facts.retention.until - now() < timedelta(hours=49)
 
 
 @BOTH

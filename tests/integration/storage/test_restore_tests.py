@@ -12,7 +12,7 @@ import pytest
 from services.storage import restore_api
 from services.storage.api import Storage
 from services.storage.handlers import VERIFY
-from services.storage.restoring import RESTORE, RestoreTester, plan_tests
+from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.space import site_spaces
 from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1

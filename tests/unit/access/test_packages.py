@@ -64,6 +64,7 @@ class Shelf:
         object_id = uuid5(AIP, f"{path}{offset}")
         self.objects[object_id] = {
             "aip_id": str(AIP),
+            "aip_version": 3,
             "offset": offset,
             "size": len(content),
             "sha512": hashlib.sha512(content if told is None else told).hexdigest(),
@@ -76,8 +77,9 @@ class Shelf:
     def hold(self, *objects: UUID, below: int = 0) -> UUID:
         root = uuid4()
         held = [{"id": str(each), "digest": self.objects[each]["sha512"]} for each in objects]
-        units = [{"id": str(root), "title": "Délibération", "objects": held}]
-        units += [{"id": str(uuid5(root, str(n))), "title": "", "objects": []} for n in range(below)]
+        aip = {"aip_id": str(AIP)}
+        units = [{"id": str(root), "title": "Délibération", "objects": held, **aip}]
+        units += [{"id": str(uuid5(root, str(n))), "title": "", "objects": [], **aip} for n in range(below)]
         self.units[root] = units
         return root
 
@@ -89,8 +91,10 @@ class Shelf:
         return self.objects.get(object_id)
 
     @asynccontextmanager
-    async def content(self, aip: UUID, offset: int, size: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        assert (aip, size) == (AIP, len(self.contents[offset]))
+    async def content(
+        self, aip: UUID, version: int | None, offset: int, size: int
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        assert (aip, version, size) == (AIP, 3, len(self.contents[offset]))
 
         async def chunks() -> AsyncIterator[bytes]:
             for position in range(0, size, 3):

@@ -8,8 +8,11 @@ from asn1crypto import cms, crl
 
 from services.ingest.domain.limits import Limits
 from services.ingest.domain.signatures import SignatureResult
+from services.ingest.pipeline.signatures import reading
 from tests.builders import pki
 from tests.builders.signed_cms import issued_with_sha1, openssl
+from tests.builders.signed_pdfs import asn1
+from tests.builders.signed_xml import detached
 from tests.builders.sip_manifests import PDF
 from tests.builders.sips import AFile, ASip, AUnit
 from tests.unit.ingest.signing import results, said
@@ -126,7 +129,7 @@ def test_what_is_no_signature_is_told_so(tmp_path: Path, content: bytes, expecte
         (pki.signer, ("-nocerts",), "indeterminate NO_SIGNING_CERTIFICATE_FOUND no_certificate"),
         (pki.signer, ("-md", "sha1"), "indeterminate CRYPTO_CONSTRAINTS_FAILURE_NO_POE weak"),
         (pki.signer, ("-md", "sha512"), "valid"),
-        (pki.signer, ("-noattr",), "valid"),
+        (pki.signer, ("-noattr",), "indeterminate SIG_CONSTRAINTS_FAILURE unbound"),
         (lambda: pki.signer("2048"), ("-keyopt", "rsa_padding_mode:pss"), "valid"),
         (lambda: pki.signer("1024"), (), "indeterminate CRYPTO_CONSTRAINTS_FAILURE_NO_POE weak"),
         (
@@ -165,6 +168,17 @@ def test_the_value_of_a_signature_counts(tmp_path: Path) -> None:
     assert said(result) == "invalid SIG_CRYPTO_FAILURE value"
 
 
+def test_a_certificate_of_another_kind_of_key_is_not_the_one_that_signed(tmp_path: Path) -> None:
+    message = cms.ContentInfo.load(openssl(tmp_path / "made", PDF))
+    serial = pki.signer().certificate.serial_number
+    other = pki.issue(pki.Wanted("Anne Maire", key="2048", serial=serial), pki.authority())
+    message["content"]["certificates"] = [asn1(other.certificate)]
+
+    (result,) = found(tmp_path, ACT, AFile("Content/acte.pdf.p7s", message.dump(force=True)))
+
+    assert said(result) == "invalid SIG_CRYPTO_FAILURE value"
+
+
 def test_lists_of_revocation_may_come_with_the_signature(tmp_path: Path) -> None:
     trust = pki.trust_folder(tmp_path / "trust", lists=False)
     made = openssl(tmp_path / "made", PDF)
@@ -183,12 +197,82 @@ def holding_lists(made: bytes) -> bytes:
 
 def test_the_unit_of_the_document_is_the_one_that_seda_2_3_names(tmp_path: Path) -> None:
     files = (AFile("Content/a.pdf", PDF), AFile("Content/b.p7s", openssl(tmp_path / "made", PDF)))
-    signing = (
-        "<SigningInformation><SigningRole>Signature</SigningRole>"
-        "<SignedDocumentReferenceId>unit-1</SignedDocumentReferenceId></SigningInformation>"
-    )
-    units = (AUnit("Acte", files=(0,)), AUnit("Signature", files=(1,), extra=signing))
+    units = (AUnit("Acte", files=(0,)), AUnit("Signature", files=(1,), extra=naming("unit-1")))
 
     found_ones = results(tmp_path, sip=ASip(files, units, version="2.3"), now=datetime.now(UTC))
 
     assert [(said(each), each.documents) for each in found_ones] == [("valid", ("Content/a.pdf",))]
+
+
+def naming(*units: str) -> str:
+    """Return what a unit of a signature says of those of its documents (SEDA 2.3)."""
+    named = "".join(f"<SignedDocumentReferenceId>{each}</SignedDocumentReferenceId>" for each in units)
+    return f"<SigningInformation><SigningRole>Signature</SigningRole>{named}</SigningInformation>"
+
+
+def signed_apart(signature: AFile, to: tuple[str, ...] = ("unit-1", "unit-2")) -> ASip:
+    """Return a package of two units with three documents, and one of their signature, which names `to`."""
+    files = (*(AFile(f"Content/{name}.pdf", PDF + name.encode()) for name in "abc"), signature)
+    units = (AUnit("Acte", files=(0, 1)), AUnit("Annexe", files=(2,)))
+    return ASip(files, (*units, AUnit("Signature", files=(3,), extra=naming(*to))), version="2.3")
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_each_file_of_each_unit_that_is_named_may_be_the_document(tmp_path: Path, name: str) -> None:
+    made = openssl(tmp_path / "made", PDF + name.encode(), "-md", "sha256")
+
+    (result,) = results(tmp_path, sip=signed_apart(AFile("Content/s.p7s", made)), now=datetime.now(UTC))
+
+    assert (said(result), result.documents) == ("valid", (f"Content/{name}.pdf",))
+    assert result.covers == result.documents
+
+
+def test_each_signer_of_a_message_may_have_signed_another_document(tmp_path: Path) -> None:
+    first, second = (cms.ContentInfo.load(openssl(tmp_path / name, PDF + name.encode())) for name in "bc")
+    first["content"]["signer_infos"].append(second["content"]["signer_infos"][0])
+    sip = signed_apart(AFile("Content/s.p7s", first.dump(force=True)))
+
+    told = results(tmp_path, sip=sip, now=datetime.now(UTC))
+
+    assert {(said(each), each.documents) for each in told} == {
+        ("valid", ("Content/b.pdf",)),
+        ("valid", ("Content/c.pdf",)),
+    }
+
+
+def test_a_signature_of_none_of_its_documents_is_told_against_the_likeliest(tmp_path: Path) -> None:
+    made = openssl(tmp_path / "made", PDF)
+
+    (result,) = results(tmp_path, sip=signed_apart(AFile("Content/s.p7s", made)), now=datetime.now(UTC))
+
+    assert said(result) == "invalid HASH_FAILURE digest"
+    assert result.fault is not None
+    assert result.fault.details == {"what": "Content/a.pdf"}
+
+
+def test_of_documents_that_are_alike_the_likeliest_is_told(tmp_path: Path) -> None:
+    files = (ACT, AFile("Content/copie.pdf", PDF), AFile("Content/s.p7s", openssl(tmp_path / "made", PDF)))
+    units = (AUnit("Acte", files=(0, 1)), AUnit("Signature", files=(2,), extra=naming("unit-1")))
+
+    (result,) = results(tmp_path, sip=ASip(files, units, version="2.3"), now=datetime.now(UTC))
+
+    assert (said(result), result.documents) == ("valid", (ACT.path,))
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_an_xml_signature_of_a_name_that_is_not_there_is_tried_on_each_document(tmp_path: Path, name: str) -> None:
+    signature = AFile("Content/s.xml", detached("original.pdf", PDF + name.encode()))
+
+    (result,) = results(tmp_path, sip=signed_apart(signature))
+
+    assert (said(result), result.documents) == ("valid", (f"Content/{name}.pdf",))
+
+
+@pytest.mark.parametrize("kind", ["p7s", "xml"])
+def test_documents_are_tried_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(reading, "MOST_DOCUMENTS", 2)
+    made = detached("x", PDF) if kind == "xml" else openssl(tmp_path / "made", PDF)
+
+    (result,) = results(tmp_path, sip=signed_apart(AFile(f"Content/s.{kind}", made)))
+
+    assert said(result) == "indeterminate GENERIC too_many"

@@ -36,8 +36,10 @@ FILES = (
 )
 
 
-def an_aip(folder: Path, policy: Signatures = Signatures.RECORD) -> tuple[bytes, Inventory]:
-    path = a_sip(folder / "sip", ASip(FILES, (AUnit("Actes", files=(0, 1)),)))
+def an_aip(
+    folder: Path, policy: Signatures = Signatures.RECORD, files: tuple[AFile, ...] = FILES
+) -> tuple[bytes, Inventory]:
+    path = a_sip(folder / "sip", ASip(files, (AUnit("Actes", files=tuple(range(len(files)))),)))
     verification = Verification(load_trust(pki.trust_folder(folder / "trust")), NOW)
     standard = Standard(asking(policy), {}, Limits(), verification)
     verdict = judge_aloud(path, standard, lambda _: PLAIN, None, lambda _: None)
@@ -97,6 +99,24 @@ def test_mets_lists_the_report_and_premis_has_the_event(tmp_path: Path) -> None:
     assert types.count("digital signature validation") == 1
     agents = [each.text for each in premis.iterfind(".//{*}agentName")]
     assert "pyhanko" in agents
+
+
+@pytest.mark.parametrize(
+    ("files", "outcome"),
+    [(FILES, "warning"), (FILES[:1], "success"), ((AFile("Content/acte.pdf", a_pdf()),), "success")],
+    ids=["one is not valid", "all are valid", "none"],
+)
+def test_the_event_says_so_where_a_signature_is_not_valid_though_it_is_but_recorded(
+    tmp_path: Path, files: tuple[AFile, ...], outcome: str
+) -> None:
+    premis = etree.fromstring(members(an_aip(tmp_path, files=files)[0])["metadata/preservation/premis.xml"])
+
+    outcomes = {
+        each.findtext("{*}eventType"): each.findtext(".//{*}eventOutcome") for each in premis.iter("{*}event")
+    }
+
+    assert outcomes.pop("digital signature validation") == outcome
+    assert set(outcomes.values()) == {"success"}
 
 
 def test_a_report_is_written_as_it_was_when_the_plan_was_made() -> None:

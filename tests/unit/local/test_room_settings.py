@@ -7,20 +7,25 @@ import pytest
 from services.local.postgres import Postgres
 from services.local.rabbitmq import Broker
 from services.local.room_settings import CHOSEN, Surroundings, likely, of_migration, of_room
-from services.local.seaweedfs import Site
+from services.local.seaweedfs import Keys, Site
 from services.local.settings import told_by_operator
+from services.storage.settings import SiteSettings
 
+
+def a_site(letter: str, port: int) -> Site:
+    root, service, purger = (Keys(f"{who} {letter}", f"secret of {who} {letter}") for who in WHO)
+    return Site(Path("/srv") / letter, f"127.0.0.1:{port}", root, service, purger)
+
+
+WHO = ("root", "service", "purger")
 AROUND = Surroundings(
     home=Path("/srv/chartrier/full stack"),
     database=Postgres(Path("/srv/pg"), Path("/srv/pg/socket")),
     broker=Broker(Path("/srv/mq"), "amqp://u:p@127.0.0.1:21000/"),
-    sites=(
-        Site(Path("/srv/a"), "127.0.0.1:21001", "key a", "secret a"),
-        Site(Path("/srv/b"), "127.0.0.1:21002", "key b", "secret b"),
-    ),
+    sites=(a_site("a", 21001), a_site("b", 21002)),
     base_url="http://127.0.0.1:8000",
     internal_secret="s" * 43,
-    room_ports={"ingest": 22001, "proof": 22002},
+    room_ports={"ingest": 22001, "proof": 22002, "storage": 22003},
 )
 
 
@@ -46,6 +51,17 @@ def test_the_two_sites_have_distinct_names_places_and_stores_under_object_lock()
     for distinct in ("name", "place", "endpoint", "secret_key"):
         assert len({site[distinct] for site in sites}) == 2
     assert {site["lock_mode"] for site in sites} == {"GOVERNANCE"}
+
+
+def test_no_room_is_told_roots_keys_and_storage_alone_the_purgers() -> None:
+    told = {room: of_room(room, AROUND)["CHARTRIER_SITES"] for room in AROUND.room_ports}
+    told["migration"] = of_migration(AROUND)["CHARTRIER_SITES"]
+    assert not [room for room, sites in told.items() if "root" in sites]
+    assert [room for room, sites in told.items() if "purger" in sites] == ["storage"]
+    assert all(site["access_key"] == f"service {site['name'][-1]}" for site in json.loads(told["ingest"]))
+    assert "purger" not in of_room("storage", replace(AROUND, purging=False))["CHARTRIER_SITES"]
+    for site in json.loads(told["storage"]):
+        assert SiteSettings.model_validate(site).purger_access_key == f"purger {site['name'][-1]}"
 
 
 def test_a_newcomers_first_client_may_try_everything() -> None:

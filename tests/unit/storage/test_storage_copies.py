@@ -8,8 +8,12 @@ import pytest
 from services.storage.domain.copies import (
     Copy,
     CopyState,
+    Fault,
     ImpossibleStepError,
+    fault_of,
+    is_same_writing,
     is_stored,
+    may_be_good,
     read_back,
     written,
 )
@@ -88,3 +92,41 @@ def test_an_object_is_stored_when_every_site_has_a_verified_copy() -> None:
     assert not is_stored([here], ["site-a", "site-b"])
     assert not is_stored([here], [])
     assert is_stored([here, replace(there, state=CopyState.VERIFIED)], ["site-a", "site-b"])
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (None, Fault.MISSING),
+        (Measure("a" * 128, 9), Fault.CUT),
+        (BAD, Fault.MISMATCH),
+        (Measure("b" * 128, 11), Fault.MISMATCH),
+    ],
+)
+def test_what_is_wrong_with_a_copy_has_a_name(found: Measure | None, fault: Fault) -> None:
+    assert fault_of(GOOD, found) is fault
+
+
+def test_since_when_a_copy_is_lost_stays_known_until_it_is_told_whole() -> None:
+    later = NOW + timedelta(days=1)
+    lost = read_back(a_copy(CopyState.VERIFIED), BAD, READER, NOW)
+    again = read_back(written(lost, a_receipt("v2"), WRITER, NOW), None, READER, later)
+
+    assert (lost.lost_at, again.lost_at) == (NOW, NOW)
+    assert read_back(written(again, a_receipt("v3"), WRITER, later), GOOD, READER, later).lost_at == NOW
+
+
+def test_nothing_is_beyond_repair_while_a_copy_counts_or_may() -> None:
+    bad = [a_copy(state) for state in (CopyState.TO_WRITE, CopyState.LOST, CopyState.RETIRED, CopyState.PURGED)]
+
+    assert not may_be_good(bad)
+    assert may_be_good([*bad, a_copy(CopyState.WRITTEN)])
+    assert may_be_good([*bad, a_copy(CopyState.VERIFIED)])
+
+
+def test_a_verdict_is_about_the_bytes_that_one_task_wrote() -> None:
+    copy = a_copy(CopyState.VERIFIED)
+
+    assert is_same_writing(copy, replace(copy, state=CopyState.LOST, verified_at=NOW))
+    assert not is_same_writing(copy, replace(copy, written_by=READER))
+    assert not is_same_writing(copy, replace(copy, version_id="v2"))

@@ -168,8 +168,8 @@ def test_the_list_names_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
 
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert listed == [
-        *("kill-rooms", "restart-broker", "restart-database", "two-processes", "sites", "schema-mutants", "fuzz"),
-        *("schemas", "uploads"),
+        *("kill-rooms", "restart-broker", "restart-database", "two-processes", "sites", "burn-database"),
+        *("schema-mutants", "fuzz", "schemas", "uploads"),
     ]
 
 

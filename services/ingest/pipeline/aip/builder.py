@@ -87,8 +87,7 @@ def build_aip(
     root = str(plan.aip_id)
     data = layout.lay_out(inventory, manifest, root)
     with ExitStack() as spools:
-        signatures = _write_signatures(spools, inventory.signatures, plan)
-        documents = _write_documents(spools, package, manifest, plan, data, signatures)
+        documents = _write_documents(spools, package, manifest, plan, data, inventory.signatures)
         with TarWriter(out, int(datetime.fromisoformat(plan.received_at).timestamp())) as tar:
             catalogue_offset = _pack(tar, root, documents, package, data)
             digest = tar.finish()
@@ -123,14 +122,14 @@ def _write_documents(
     manifest: Manifest,
     plan: BuildPlan,
     data: Data,
-    signatures: Spool | None,
+    report: SignatureReport | None,
 ) -> _Documents:
     mets, premis, catalogue, seda = (spools.enter_context(Spool()) for _ in range(4))
     ours = package_files("services.ingest.pipeline.aip")
     documents = _Documents(
         mets,
         premis,
-        signatures,
+        _write_signatures(spools, report, plan),
         catalogue,
         seda,
         ours.joinpath("documentation.txt").read_bytes(),
@@ -139,7 +138,7 @@ def _write_documents(
     with package.open_manifest() as stream:
         while chunk := stream.read(CHUNK):
             seda.write(chunk)
-    write_premis(premis, manifest, data, plan)
+    write_premis(premis, manifest, data, plan, report)
     for line in description_lines(manifest, plan, data):
         catalogue.write(line)
     _write_located(documents, manifest, plan, data)

@@ -11,6 +11,7 @@ from uuid import uuid5
 
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.plan import BuildPlan
+from services.ingest.domain.signatures import SignatureReport
 from services.ingest.domain.sip import DataObject, Manifest, MeasuredFile
 from services.ingest.pipeline.aip.layout import Data
 from services.ingest.pipeline.xml_stream import Node, Sink, XmlStream, document
@@ -38,6 +39,14 @@ class _Step:
 
 
 _RECEPTION = _Step("reception", "ingestion start", "SIP received")
+_SIGNATURES = _Step(
+    "signatures",
+    "digital signature validation",
+    "electronic signatures validated; report in metadata/preservation/signatures.json",
+    ("pyhanko",),
+    ("SIGNATURE",),
+    optional=True,
+)
 _STEPS = (
     _Step("unpacking", "unpacking", "container opened, its files measured", (), ("CONTAINER",)),
     _Step("virus-check", "virus check", "every file scanned", ("clamav",), ("ANTIVIRUS",), optional=True),
@@ -48,14 +57,7 @@ _STEPS = (
         ("libxml2", "xmlschema"),
         ("MANIFEST", "REFERENCE", "HEADER", "UNIT", "RULE", "DUPLICATE", "PROFILE"),
     ),
-    _Step(
-        "signatures",
-        "digital signature validation",
-        "electronic signatures validated; report in metadata/preservation/signatures.json",
-        ("pyhanko",),
-        ("SIGNATURE",),
-        optional=True,
-    ),
+    _SIGNATURES,
     _Step(
         "format",
         "format identification",
@@ -69,14 +71,16 @@ _STEPS = (
 )
 
 
-def write_premis(out: Sink, manifest: Manifest, data: Data, plan: BuildPlan) -> None:
-    """Write the document, streamed: a pure function of its arguments."""
+def write_premis(
+    out: Sink, manifest: Manifest, data: Data, plan: BuildPlan, report: SignatureReport | None = None
+) -> None:
+    """Write the document, streamed: a pure function of its arguments, `report` being that on signatures."""
     with document(out, "premis", {"version": "3.0"}, [(None, _NS), ("xsi", _XSI)]) as xml:
         _write_object(xml, "representation", _package(manifest, plan))
         for found in manifest.objects:
             if found.id in data.by_object:
                 _write_object(xml, "file", _file(found, data.by_object[found.id].file, plan))
-        xml.nodes(_events(plan))
+        xml.nodes(_events(plan, report))
         xml.nodes(_agents(plan))
 
 
@@ -129,7 +133,7 @@ def _format(file: MeasuredFile) -> list[Node]:
     return [designation, registry]
 
 
-def _events(plan: BuildPlan) -> Iterator[Node]:
+def _events(plan: BuildPlan, report: SignatureReport | None) -> Iterator[Node]:
     depositor = _identifier("linkingAgent", plan.depositor, ("linkingAgentRole", "submitter"), scheme="name")
     sip = f"SIP of {plan.sip_size} bytes, SHA-512 {plan.sip_sha512}"
     yield _event(_RECEPTION, plan, plan.received_at, sip, [depositor])
@@ -137,7 +141,9 @@ def _events(plan: BuildPlan) -> Iterator[Node]:
         tools = [tool for tool in step.tools if tool in plan.software]
         if tools or not step.optional:
             detail = step.detail + (_profile(plan) if step.name == "validation" else "")
-            yield _event(step, plan, plan.planned_at, detail, [_tool(tool) for tool in tools])
+            # Findings are not told of signatures that an agreement has but recorded: the report tells of all.
+            doubted = step is _SIGNATURES and report is not None and not report.passed
+            yield _event(step, plan, plan.planned_at, detail, [_tool(tool) for tool in tools], doubted=doubted)
 
 
 def _profile(plan: BuildPlan) -> str:
@@ -146,22 +152,28 @@ def _profile(plan: BuildPlan) -> str:
     return "" if applied is None else f"; archival profile {applied.name} ({applied.kind}), SHA-512 {applied.sha512}"
 
 
-def _event(step: _Step, plan: BuildPlan, moment: str, detail: str, agents: Sequence[Node]) -> Node:
+def _event(
+    step: _Step, plan: BuildPlan, moment: str, detail: str, agents: Sequence[Node], *, doubted: bool = False
+) -> Node:
     noted = [finding for finding in plan.findings if finding.code.partition("_")[0] in step.families]
     return "event", [
         _identifier("event", uuid5(plan.aip_id, f"event:{step.name}")),
         ("eventType", step.kind),
         ("eventDateTime", moment),
         ("eventDetailInformation", [("eventDetail", detail)]),
-        ("eventOutcomeInformation", [("eventOutcome", _outcome(noted)), *map(_note, noted)]),
+        (
+            "eventOutcomeInformation",
+            [("eventOutcome", _outcome(noted, doubted=doubted)), *map(_note, noted)],
+        ),
         _tool(CHARTRIER),
         *agents,
         _identifier("linkingObject", plan.aip_id),
     ]
 
 
-def _outcome(findings: Sequence[Finding]) -> str:
-    return "warning" if any(finding.severity is not Severity.INFO for finding in findings) else "success"
+def _outcome(findings: Sequence[Finding], *, doubted: bool) -> str:
+    told = any(finding.severity is not Severity.INFO for finding in findings)
+    return "warning" if told or doubted else "success"
 
 
 def _note(finding: Finding) -> Node:

@@ -37,10 +37,11 @@ from services.ingest.pipeline.signatures.reading import MOST_CERTIFICATES, Broke
 from services.ingest.pipeline.signatures.revocation import (
     Evidence,
     read_evidence,
-    revoked_on,
+    revocations_of,
     usable_answers,
     usable_lists,
 )
+from services.ingest.pipeline.signatures.verifier import Verifier
 from services.ingest.trust import Asn1, Trust
 from shared.clock import rfc3339
 
@@ -53,11 +54,12 @@ _PLACE: Final = re.compile(r"intermediate certificate (\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a certificate is judged, and whether that time is proven or only said."""
+    """When a certificate is judged, and whether that time is proven or only said; `stamped`: by a time-stamp."""
 
     at: datetime
     proven: bool
     claimed: bool = True
+    stamped: bool = False
 
 
 class _Registry(CertificateRegistry):
@@ -174,6 +176,7 @@ def _context(
         # What a list of today says of a certificate holds for a moment before it was made, too.
         revinfo_policy=CertRevTrustPolicy(checking, retroactive_revinfo=True),
         algorithm_usage_policy=AcceptAllAlgorithms(),
+        signature_validator=Verifier(),
     )
 
 
@@ -223,11 +226,16 @@ def _beyond(said: SubIndication, error: ExpiredError | NotYetValidError, moment:
 
 
 def _revoked_since(path: Sequence[Asn1], case: _Case) -> Fault | None:
-    """Find a revocation in a path, an authority's first: who alone says when it was, may have signed after it."""
+    """Find a revocation in a path, an authority's first: who alone says when it was, may have signed after it.
+
+    Of a time-stamp one that is later, and harmless, is passed over: authorities are not thought to date back.
+    """
+    moment = case.moment
     for each in path:
-        revoked = revoked_on(each, case.evidence, case.trust)
-        if revoked is not None:
-            told = {"certificate": named(each), "date": rfc3339(revoked), "moment": rfc3339(case.moment.at)}
+        for revoked in revocations_of(each, case.evidence, case.trust):
+            if moment.stamped and revoked.harmless and revoked.at > moment.at:
+                continue
+            told = {"certificate": named(each), "date": rfc3339(revoked.at), "moment": rfc3339(moment.at)}
             own = each is path[-1]
             kind = SubIndication.REVOKED_NO_POE if own else SubIndication.REVOKED_CA_NO_POE
             return Fault(kind, "revoked_since", told)

@@ -9,6 +9,7 @@ from asn1crypto import cms, core
 from asn1crypto.x509 import Certificate
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import (
+    extract_message_digest,
     extract_self_reported_ts,
     extract_tst_data_iter,
     validate_sig_integrity,
@@ -28,10 +29,14 @@ from services.ingest.pipeline.signatures.reading import (
     unreadable,
     unsupported,
 )
+from services.ingest.pipeline.signatures.verifier import Verifier
 from services.ingest.trust import Asn1
 
 Content = Callable[[str], bytes | None]
 """The digest of what is signed, by an algorithm as hashlib calls it; None where that is not there."""
+
+ContentOf = Callable[[Asn1], Content]
+"""What a signer (SignerInfo) has signed: of a detached message, each may have signed another document."""
 
 _OTHER_CERTIFICATE: Final = "no_signing_certificate_found"
 
@@ -57,8 +62,21 @@ def certificates_of(signed: Asn1) -> tuple[Asn1, ...]:
     return tuple(each.chosen for each in signed["certificates"] if isinstance(each.chosen, Certificate))
 
 
-def read_signers(signed: Asn1, form: str, content: Content, more: Material | None = None) -> Iterator[Reading]:
-    """Read each signature of a SignedData, over what has the digest that `content` tells.
+def signed_digest(signer: Asn1) -> tuple[str, bytes] | None:
+    """Return the digest that a signer wrote down (RFC 5652 §11.2), after its algorithm as hashlib calls it.
+
+    None where there is none, more than one, or one that is not computed here.
+    """
+    try:
+        algorithm = str(signer["digest_algorithm"]["algorithm"].native)
+        return (algorithm, bytes(extract_message_digest(signer))) if algorithm in DIGESTS else None
+    # Of others' bytes asn1crypto may raise any of these; to verify the signature tells why.
+    except (SignatureValidationError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def read_signers(signed: Asn1, form: str, content_of: ContentOf, more: Material | None = None) -> Iterator[Reading]:
+    """Read each signature of a SignedData, over what has the digests that `content_of` tells of its signer.
 
     Raises `Broken` where it cannot be read at all; a signer who cannot be read is a reading with its fault.
     """
@@ -69,7 +87,13 @@ def read_signers(signed: Asn1, form: str, content: Content, more: Material | Non
         raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_SIGNATURES), what="signatures")
     for number, signer in enumerate(signers, 1):
         called = (str(number), form)
-        yield guarded(*called, partial(read_signer, signed, signer, called, content, more))
+        yield guarded(*called, partial(_read, signed, signer, called, content_of, more))
+
+
+def _read(
+    signed: Asn1, signer: Asn1, called: tuple[str, str], content_of: ContentOf, more: Material | None
+) -> Reading:
+    return read_signer(signed, signer, called, content_of(signer), more)
 
 
 def read_signer(
@@ -111,14 +135,19 @@ def _integrity(signed: Asn1, signer: Asn1, certificate: Asn1, content: Content) 
         raise Broken(SubIndication.SIGNED_DATA_NOT_FOUND, "not_found", what="…")
     kind = signed["encap_content_info"]["content_type"].native
     try:
-        intact, valid = validate_sig_integrity(signer, certificate, kind, digest)
+        intact, valid = validate_sig_integrity(signer, certificate, kind, digest, Verifier())
     except SignatureValidationError as error:
         if str(getattr(error.ades_subindication, "name", "")).lower() == _OTHER_CERTIFICATE:
             return Fault(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, "other_certificate")
         return Fault(SubIndication.FORMAT_FAILURE, "unreadable", {"what": printable(str(error.failure_message))})
     if not valid:
         return Fault(SubIndication.SIG_CRYPTO_FAILURE, "value")
-    return None if intact else Fault(SubIndication.HASH_FAILURE, "digest", {"what": "…"})
+    if not intact:
+        return Fault(SubIndication.HASH_FAILURE, "digest", {"what": "…"})
+    if isinstance(signer["signed_attrs"], core.Void):
+        # Any certificate of the same key would do; and another's attributes may be shown as what such a one signed.
+        return Fault(SubIndication.SIG_CONSTRAINTS_FAILURE, "unbound")
+    return None
 
 
 def _is_of(sid: Asn1, certificate: Asn1) -> bool:

@@ -4,7 +4,7 @@ The second pass is for digests that were not computed yet, of documents whose si
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,14 @@ from services.ingest.pipeline.signatures.cades import read_cms
 from services.ingest.pipeline.signatures.judging import judge_reading, shown
 from services.ingest.pipeline.signatures.pades import read_pdf
 from services.ingest.pipeline.signatures.pairs import Pairs
-from services.ingest.pipeline.signatures.reading import Broken, Reading, refuse_the_worlds, unreadable
+from services.ingest.pipeline.signatures.reading import (
+    Broken,
+    Reading,
+    Readings,
+    refuse_many,
+    refuse_the_worlds,
+    unreadable,
+)
 from services.ingest.pipeline.signatures.sighting import Kind, keep_signed
 from services.ingest.pipeline.signatures.xades import read_xml
 from services.ingest.trust import Trust
@@ -67,20 +74,34 @@ class _Kept:
     copy: Path
 
 
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """The signatures of a file, judged, and what they leave unsigned of it."""
+
+    results: list[SignatureResult]
+    left: Fault | None = None
+
+
 def examine(
     package: SipPackage, inventory: Inventory, manifest: tuple[str, Path], pairs: Pairs, terms: Terms
-) -> SignatureReport:
+) -> tuple[SignatureReport, dict[str, Fault]]:
     """Return what there is to say of the signatures of a package and of its `manifest` (its name, and a copy).
 
-    Raises nothing for what is in a file: bytes that cannot be read as a signature are told so.
+    Beside it, what the signatures of a file leave unsigned, by its path. Raises nothing for what is in a file: bytes
+    that cannot be read as a signature are told so.
     """
-    results: dict[str, list[SignatureResult]] = {}
+    examined: dict[str, _Examined] = {}
     if terms.agreement.message_signature is not Signatures.IGNORE:
-        results[manifest[0]] = _of_message(*manifest, terms)
+        examined[manifest[0]] = _Examined(_of_message(*manifest, terms))
     if terms.agreement.signatures is not Signatures.IGNORE:
-        results |= _of_files(package, inventory, pairs, terms)
-    order = (manifest[0], *(file.path for file in inventory.files))
-    found = tuple(result for path in dict.fromkeys(order) for result in results.get(path, ()))
+        examined |= _of_files(package, inventory, pairs, terms)
+    order = dict.fromkeys((manifest[0], *(file.path for file in inventory.files)))
+    ordered = {path: examined[path] for path in order if path in examined}
+    left = {path: each.left for path, each in ordered.items() if each.left is not None}
+    return _reported(tuple(result for each in ordered.values() for result in each.results), terms), left
+
+
+def _reported(found: tuple[SignatureResult, ...], terms: Terms) -> SignatureReport:
     return SignatureReport(
         validated_at=rfc3339(terms.now),
         of_files=terms.agreement.signatures.value,
@@ -97,8 +118,8 @@ def _of_message(name: str, copy: Path, terms: Terms) -> list[SignatureResult]:
         with copy.open("rb") as stream:
             kind = keep_signed(name, stream, terms.scratch / "message", dict.fromkeys(Kind, 0))
         return [] if kind is None else [_too_large(name, copy.stat().st_size, kind, terms)]
-    readings = _readings(Kind.XML, lambda: read_xml(copy, lambda *_: None, _MESSAGE))
-    results = (_judged(name, reading, terms) for reading in readings)
+    readings = _readings(Kind.XML, lambda: read_xml(copy, lambda *_: [], _MESSAGE))
+    results = (_judged(name, reading, terms) for reading in readings.each)
     return [_as_message(each) for each in results]
 
 
@@ -109,11 +130,9 @@ def _as_message(result: SignatureResult) -> SignatureResult:
     return result
 
 
-def _of_files(
-    package: SipPackage, inventory: Inventory, pairs: Pairs, terms: Terms
-) -> dict[str, list[SignatureResult]]:
+def _of_files(package: SipPackage, inventory: Inventory, pairs: Pairs, terms: Terms) -> dict[str, _Examined]:
     digests = _known(inventory)
-    results: dict[str, list[SignatureResult]] = {}
+    results: dict[str, _Examined] = {}
     waiting: list[_Kept] = []
     for number, (path, size, stream) in enumerate(package.files()):
         copy = terms.scratch / f"signed-{number}"
@@ -153,31 +172,31 @@ def _compute(package: SipPackage, digests: _Digests) -> None:
         digests.known |= {(path, name): each.digest() for name, each in hashes.items()}
 
 
-def _results(kept: _Kept, pairs: Pairs, digests: _Digests, terms: Terms) -> list[SignatureResult]:
+def _results(kept: _Kept, pairs: Pairs, digests: _Digests, terms: Terms) -> _Examined:
     if kept.size > terms.most[kept.kind]:
-        return [_too_large(kept.path, kept.size, kept.kind, terms)]
+        return _Examined([_too_large(kept.path, kept.size, kept.kind, terms)])
     read = {
         Kind.PDF: partial(read_pdf, kept.copy),
         Kind.CMS: partial(read_cms, kept.copy, pairs.documents_of(kept.path), digests.get),
         Kind.XML: partial(read_xml, kept.copy, partial(_outside, kept.path, pairs, digests)),
     }[kept.kind]
-    return [_judged(kept.path, each, terms) for each in _readings(kept.kind, read)]
+    readings = _readings(kept.kind, read)
+    return _Examined([_judged(kept.path, each, terms) for each in readings.each], readings.left)
 
 
-def _outside(path: str, pairs: Pairs, digests: _Digests, uri: str, algorithm: str) -> tuple[str, bytes] | None:
-    document = pairs.named(path, uri)
-    digest = None if document is None else digests.get(document, algorithm)
-    return None if document is None or digest is None else (document, digest)
+def _outside(path: str, pairs: Pairs, digests: _Digests, uri: str, algorithm: str) -> list[tuple[str, bytes]]:
+    known = [(each, digests.get(each, algorithm)) for each in refuse_many(pairs.named(path, uri))]
+    return [(document, digest) for document, digest in known if digest is not None]
 
 
-def _readings(kind: Kind, read: Callable[[], Iterable[Reading]]) -> Iterator[Reading]:
+def _readings(kind: Kind, read: Callable[[], Readings]) -> Readings:
     try:
-        yield from read()
+        return read()
     except Broken as broken:
-        yield Reading(name="", form=kind.value, fault=broken.fault)
+        return Readings((Reading(name="", form=kind.value, fault=broken.fault),))
     except Exception as error:  # noqa: BLE001 (hostile bytes may make the libraries raise anything)
         refuse_the_worlds(error)
-        yield Reading(name="", form=kind.value, fault=unreadable(type(error).__name__).fault)
+        return Readings((Reading(name="", form=kind.value, fault=unreadable(type(error).__name__).fault),))
 
 
 def _judged(path: str, reading: Reading, terms: Terms) -> SignatureResult:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from services.ingest.domain.agreement import Signatures
+from services.ingest.domain.agreement import Agreement, Signatures
 from services.ingest.domain.finding_texts import found
 from services.ingest.domain.findings import Finding, Severity
 from services.ingest.domain.signature_rules import rule_text
@@ -24,8 +24,11 @@ _OF_MESSAGE: Mapping[Conclusion, str] = {
 }
 
 
-def signature_findings(sip: Sip, report: SignatureReport) -> Iterator[Finding]:
-    """Yield what is to be told; nothing of what an agreement has but recorded."""
+def signature_findings(sip: Sip, report: SignatureReport, left: Mapping[str, Fault]) -> Iterator[Finding]:
+    """Yield what is to be told; nothing of what an agreement has but recorded.
+
+    `left` is what the signatures of a file leave unsigned of it, by its path.
+    """
     agreement = sip.agreement
     message = [each for each in report.results if each.path == sip.manifest_name]
     files = [each for each in report.results if each.path != sip.manifest_name]
@@ -37,7 +40,7 @@ def signature_findings(sip: Sip, report: SignatureReport) -> Iterator[Finding]:
     weight = _WEIGHTS.get(agreement.signatures)
     if weight is not None:
         yield from (_told(each, weight, _OF_FILE) for each in files if each.fault is not None)
-        yield from (found("SIGNATURE_PARTIAL", path) for path in _added_to(files))
+        yield from (_partial(path, each, agreement, weight) for path, each in left.items())
         if agreement.signatures_required:
             yield from (_missing(sip, each, weight) for each in _unsigned(sip, files))
 
@@ -67,12 +70,10 @@ def _rule(fault: Fault) -> dict[str, str]:
     return {"rule": rule_text(fault, "en"), "rule_fr": rule_text(fault, "fr")}
 
 
-def _added_to(results: list[SignatureResult]) -> list[str]:
-    """Return the PDFs that no signature covers as a whole, though one that is read covers a part."""
-    # A time-stamp of the document says when, not that anybody signed what it covers.
-    parts = [each for each in results if each.form == "PAdES" and each.covers]
-    whole = {each.path for each in parts if each.whole}
-    return list(dict.fromkeys(each.path for each in parts if each.path not in whole))
+def _partial(path: str, fault: Fault, agreement: Agreement, weight: Severity) -> Finding:
+    # What was added to a PDF may be evidence, or meant; a part that was never signed is a signature that is missing.
+    missing = agreement.signatures_required and fault.rule == "parts_unsigned"
+    return found("SIGNATURE_PARTIAL", path, weight if missing else Severity.WARNING, **_rule(fault))
 
 
 def _unsigned(sip: Sip, results: list[SignatureResult]) -> Iterator[DataObject]:

@@ -60,7 +60,7 @@ def _judge(reading: Reading, trust: Trust, moment: Moment, now: datetime) -> Jud
         return Judged(Fault(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "key_usage", told))
     if reading.proven:
         # A time-stamp proves the time of what it stamps, its own it only says: whoever has a revoked key says any.
-        moment = replace(moment, proven=False)
+        moment = replace(moment, proven=False, stamped=True)
     judged = judge_certificate(reading.certificate, reading.material, trust, moment)
     if judged.fault is not None and judged.fault.sub_indication is not SubIndication.TRY_LATER:
         return judged

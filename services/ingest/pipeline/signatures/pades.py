@@ -1,6 +1,6 @@
 """The signatures of a PDF (ISO 32000-2 §12.8, ETSI EN 319 142): all of them, document time-stamps included."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from os import SEEK_END
 from pathlib import Path
@@ -10,6 +10,7 @@ from asn1crypto import x509
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, DiffResult, ModificationLevel
 from pyhanko.sign.general import byte_range_digest
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
@@ -21,7 +22,9 @@ from services.ingest.pipeline.signatures.reading import (
     Broken,
     Material,
     Reading,
+    Readings,
     guarded,
+    refuse_the_worlds,
     unreadable,
     unsupported,
 )
@@ -29,11 +32,13 @@ from services.ingest.trust import Asn1
 
 _DETACHED = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"})
 _SPOILED = (PdfError, ValueError, TypeError, KeyError, AttributeError)
+_MOST_REVISIONS = 64
+"""Revisions since a signature that are compared: evidence is renewed every few years, in two or three at a time."""
 _TAIL = 64 * 1024
 _TIME_STAMP = "/ETSI.RFC3161"
 
 
-def read_pdf(path: Path) -> Iterator[Reading]:
+def read_pdf(path: Path) -> Readings:
     """Read every signature of the PDF at `path`, none if it has none.
 
     Raises `Broken`, and whatever pyHanko raises for bytes that are no PDF.
@@ -47,9 +52,44 @@ def read_pdf(path: Path) -> Iterator[Reading]:
         if len(embedded) > MOST_SIGNATURES:
             raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_SIGNATURES), what="signatures")
         store = _store(reader)
+        readings = []
         for each in embedded:
-            name = str(each.field_name)
-            yield guarded(name, "PAdES", partial(_read, each, file, store, reader.xrefs.total_revisions))
+            read = partial(_read, each, file, store, reader.xrefs.total_revisions)
+            readings.append(guarded(str(each.field_name), "PAdES", read))
+        return Readings(tuple(readings), _left(readings, embedded))
+
+
+def _left(readings: Sequence[Reading], embedded: Sequence[Asn1]) -> Fault | None:
+    """Return what is wrong where no signature covers the whole file, though one that is read covers a part.
+
+    A time-stamp of the document says when, not that anybody signed what it covers: only where nothing but evidence
+    (ISO 32000-2 §12.8.4, §12.8.5) was added since the last signature, and it covers all of that, is nothing left.
+    """
+    signed = [place for place, each in enumerate(readings) if each.form == "PAdES" and each.covers]
+    if not signed or any(readings[place].whole for place in signed):
+        return None
+    sealed = any(each.proven and each.whole and each.fault is None for each in readings)
+    last = signed[-1]
+    if sealed and readings[last].fault is None and _only_evidence_since(embedded[last]):
+        return None
+    return Fault(SubIndication.SIG_CONSTRAINTS_FAILURE, "added")
+
+
+def _only_evidence_since(embedded: Asn1) -> bool:
+    """Say whether what was added since a signature is a document security store, and time-stamps not to be seen."""
+    if embedded.reader.xrefs.total_revisions - embedded.signed_revision > _MOST_REVISIONS:
+        return False
+    try:
+        changes = DEFAULT_DIFF_POLICY.review_file(
+            embedded.reader,
+            embedded.signed_revision,
+            field_mdp_spec=embedded.fieldmdp,
+            doc_mdp=embedded.docmdp_level,
+        )
+    except Exception as error:  # noqa: BLE001 (hostile bytes may make the library raise anything)
+        refuse_the_worlds(error)
+        return False
+    return isinstance(changes, DiffResult) and changes.modification_level <= ModificationLevel.LTA_UPDATES
 
 
 def _refuse_endless(file: BinaryIO) -> None:
@@ -125,7 +165,7 @@ def _core(embedded: Asn1, file: BinaryIO, store: Material, name: str) -> Reading
         return read_time_stamp(embedded.signed_data, content, name, Reading(name, "PAdES", material=store))
     if kind not in _DETACHED:
         raise unsupported(f"PDF {kind}")
-    (reading, *others) = read_signers(embedded.signed_data, "PAdES", content, store)
+    (reading, *others) = read_signers(embedded.signed_data, "PAdES", lambda _: content, store)
     if others:
         raise unsupported("PDF, several signers in one signature")
     return reading

@@ -41,16 +41,17 @@ class Pairs:
         others = [each for each in self._by_stem.get(_stem(path), ()) if each != path and not is_cms(each)]
         return tuple(others) if len(others) == 1 else ()
 
-    def named(self, path: str, uri: str) -> str | None:
-        """Return the file that the signature at `path` calls `uri`: beside it, or the one of that name."""
+    def named(self, path: str, uri: str) -> tuple[str, ...]:
+        """Return those that the signature at `path` may call `uri`: the one beside it, else the one of that name.
+
+        Else, those that `documents_of` knows.
+        """
         folder = path.rpartition("/")[0]
         beside = clean_path(f"{folder}/{unquote(uri)}" if folder else unquote(uri))
         if beside in self._known:
-            return beside
+            return (beside,)
         alike = self._by_name.get(unquote(uri).rpartition("/")[2], [])
-        if len(alike) == 1:
-            return alike[0]
-        return next(iter(self.documents_of(path)), None)
+        return tuple(alike) if len(alike) == 1 else self.documents_of(path)
 
 
 def is_cms(path: str) -> bool:
@@ -64,12 +65,17 @@ def _stem(path: str) -> str:
 
 
 def _told(manifest: Manifest, located: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return, for the files of a unit that names the unit of its signed document, the files of that one."""
+    """Return, for the files of a unit that names the units of its signed documents, the files of those."""
     links = [each for each in manifest.references if each.element == "SignedDocumentReferenceId"]
     if not links:
         return {}
     files = {unit.id: _files(unit.object_refs, manifest, located) for unit in manifest.units}
-    return {path: files.get(link.target, ()) for link in links for path in files.get(link.source, ())}
+    targets: dict[str, list[str]] = {}
+    for link in links:
+        targets.setdefault(link.source, []).append(link.target)
+    # One tuple a unit, however many files it has.
+    told = {unit: tuple(path for each in to for path in files.get(each, ())) for unit, to in targets.items()}
+    return {path: signed for unit, signed in told.items() for path in files.get(unit, ())}
 
 
 def _files(objects: Iterable[str], manifest: Manifest, located: Mapping[str, str]) -> tuple[str, ...]:

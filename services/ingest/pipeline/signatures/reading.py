@@ -15,6 +15,9 @@ MOST_SIGNATURES = 1000
 MOST_CERTIFICATES = 64
 """Certificates in one signature: paths are looked for among them, which grows faster than their number."""
 
+MOST_DOCUMENTS = 1000
+"""Files that a detached signature is tried on: those of one unit, or of a few that the manifest names."""
+
 
 # Other errors of the system may be of the bytes: a PDF that says to look before its beginning.
 _OF_THE_WORLD = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -75,6 +78,21 @@ class Reading:
     proven: bool = False
     time_stamps: tuple[TimeStamp, ...] = ()
     fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The signatures of a file; `left` tells what they leave unsigned of it, taken together."""
+
+    each: tuple[Reading, ...]
+    left: Fault | None = None
+
+
+def refuse_many(documents: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the documents that a detached signature may be of. Raises `Broken` beyond `MOST_DOCUMENTS`."""
+    if len(documents) > MOST_DOCUMENTS:
+        raise Broken(SubIndication.GENERIC, "too_many", limit=str(MOST_DOCUMENTS), what="documents")
+    return documents
 
 
 def refuse_the_worlds(error: Exception) -> None:

@@ -18,6 +18,8 @@ from services.ingest.trust import Asn1, Trust
 
 _EXPIRED_ON_CRL: Final = "2.5.29.60"
 _ARCHIVE_CUTOFF: Final = "archive_cutoff"
+_HARMLESS: Final = frozenset({"affiliation_changed", "superseded", "cessation_of_operation"})
+"""Reasons (RFC 5280 §5.3.1) that do not spoil what a time-stamping authority stamped before (RFC 3161 §4, 1)."""
 _ANSWER_DIGESTS: Final = frozenset({"sha1", "sha256"})
 """By which answers may name a certificate: pyHanko knows no other."""
 
@@ -79,7 +81,7 @@ def _in_time(each: Asn1, path: Iterable[Asn1]) -> bool:
         return True
     kept = _kept_since(each["tbs_cert_list"]["crl_extensions"])
     # One that it names all the same, it tells of.
-    return all((kept is not None and kept <= _expiry(one)) or _listed_on(each, one) for one in late)
+    return all((kept is not None and kept <= _expiry(one)) or _is_listed(each, one) for one in late)
 
 
 def _kept_since(extensions: Iterable[Asn1]) -> datetime | None:
@@ -122,25 +124,46 @@ def _is_about(single: Asn1, certificate: Asn1) -> bool:
     return serial and bool(named["issuer_name_hash"].native == issuer)
 
 
-def revoked_on(certificate: Asn1, evidence: Evidence, trust: Trust) -> datetime | None:
-    """Return when a certificate was revoked, by any list or answer at hand, whoever made it: a reason to doubt."""
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """When a certificate was revoked; `harmless` where that was for a reason that leaves its key in good hands."""
+
+    at: datetime
+    harmless: bool = False
+
+
+def revocations_of(certificate: Asn1, evidence: Evidence, trust: Trust) -> Iterator[Revocation]:
+    """Yield each revocation of a certificate in any list or answer at hand, whoever made it: a reason to doubt."""
     issuer = certificate.issuer
     carried = (each for each in evidence.crls if each.issuer == issuer)
     for each in (*trust.crls_of(frozenset({issuer.dump()})), *carried):
-        if (revoked := _listed_on(each, certificate)) is not None:
-            return revoked
+        for entry in _entries_of(each, certificate):
+            yield Revocation(_moment_of(entry["revocation_date"]), _is_harmless(entry))
     for single in (one for each in evidence.ocsps for one in _singles(each)):
         if single["cert_status"].name == "revoked" and _is_about(single, certificate):
-            return _moment_of(single["cert_status"].chosen["revocation_time"])
-    return None
+            revoked = single["cert_status"].chosen
+            reason = revoked["revocation_reason"].native
+            yield Revocation(_moment_of(revoked["revocation_time"]), reason in _HARMLESS)
 
 
-def _listed_on(each: Asn1, certificate: Asn1) -> datetime | None:
-    """Return since when a list has a certificate revoked."""
+def _is_harmless(entry: Asn1) -> bool:
+    """Say whether a list gives such a reason, and no earlier date since which the key may be another's."""
+    try:
+        reason, doubtful_since = entry.crl_reason_value, entry.invalidity_date_value
+    except (ValueError, TypeError, KeyError):
+        return False
+    return reason is not None and reason.native in _HARMLESS and doubtful_since is None
+
+
+def _entries_of(each: Asn1, certificate: Asn1) -> Iterator[Asn1]:
     for entry in each["tbs_cert_list"]["revoked_certificates"]:
         if entry["user_certificate"].native == certificate.serial_number:
-            return _moment_of(entry["revocation_date"])
-    return None
+            yield entry
+
+
+def _is_listed(each: Asn1, certificate: Asn1) -> bool:
+    """Say whether a list has a certificate revoked."""
+    return next(_entries_of(each, certificate), None) is not None
 
 
 def _moment_of(time: Asn1) -> datetime:

@@ -21,7 +21,16 @@ from services.ingest.pipeline.digest_algorithms import ALGORITHMS, algorithm_nam
 from services.ingest.pipeline.signatures.algorithms import key_name
 from services.ingest.pipeline.signatures.carried import wrapped
 from services.ingest.pipeline.signatures.cms import signed_data
-from services.ingest.pipeline.signatures.reading import Broken, Material, Reading, TimeStamp, guarded, unsupported
+from services.ingest.pipeline.signatures.reading import (
+    Broken,
+    Material,
+    Reading,
+    Readings,
+    TimeStamp,
+    guarded,
+    unsupported,
+)
+from services.ingest.pipeline.signatures.xml_coverage import XADES, Coverage
 from services.ingest.pipeline.signatures.xml_document import DS, XmlDocument, is_within, open_xml
 from services.ingest.pipeline.signatures.xml_keys import verify_value
 from services.ingest.pipeline.signatures.xml_references import (
@@ -36,26 +45,29 @@ from services.ingest.pipeline.signatures.xml_references import (
 )
 from services.ingest.trust import Asn1
 
-_XADES = "http://uri.etsi.org/01903/v"
 
-
-def read_xml(path: Path, outside: Outside, within: tuple[str, ...] | None = None) -> Iterator[Reading]:
+def read_xml(path: Path, outside: Outside, within: tuple[str, ...] | None = None) -> Readings:
     """Read every signature of an XML file; with `within`, a path of element names, those that stand there alone.
 
     Raises `Broken` where the file cannot be read.
     """
     document = open_xml(path)
+    coverage = Coverage(document)
+    readings = []
     for number, signature in enumerate(document.signatures(), 1):
         if within is None or _path_of(signature) == within:
             name = signature.get("Id") or f"#{number}"
-            yield guarded(name, "XML Signature", partial(_read, document, signature, name, outside))
+            read = partial(_read, (document, coverage), signature, name, outside)
+            readings.append(guarded(name, "XML Signature", read))
+    return Readings(tuple(readings), coverage.left())
 
 
 def _path_of(element: etree._Element) -> tuple[str, ...]:
     return tuple(etree.QName(each).localname for each in reversed(list(element.iterancestors())))
 
 
-def _read(document: XmlDocument, signature: etree._Element, name: str, outside: Outside) -> Reading:
+def _read(file: tuple[XmlDocument, Coverage], signature: etree._Element, name: str, outside: Outside) -> Reading:
+    document, coverage = file
     certificates, certificate, fault = _certificates(signature), None, None
     key: tuple[str, ...] = ()
     covered: list[Covered] = []
@@ -70,6 +82,8 @@ def _read(document: XmlDocument, signature: etree._Element, name: str, outside: 
         _refuse_nothing(signature, covered)
     except Broken as broken:
         fault = broken.fault
+    content = [each for each in covered if not _of_itself(each, signature)]
+    coverage.take(content)
     # What is above a signature covers nothing of it: an enveloped one is left out of what it signs.
     elements = (each.element for each in covered if each.element is not None)
     signed = [each for each in elements if is_within(each, signature)]
@@ -77,9 +91,9 @@ def _read(document: XmlDocument, signature: etree._Element, name: str, outside: 
     return Reading(
         name=name,
         form="XAdES" if next(_xades(signature, "QualifyingProperties"), None) is not None else "XML Signature",
-        covers=tuple(_told(each, document) for each in covered if not _of_itself(each, signature)),
+        covers=tuple(_told(each, signature, document) for each in content),
         documents=tuple(each.path for each in covered if each.path is not None),
-        whole=any(each.element is document.root for each in covered),
+        whole=any(each.element is document.root and coverage.is_all_of(each, content) for each in content),
         algorithms=(*sorted(used), *key),
         certificate=certificate,
         material=_material(signature, certificates),
@@ -89,8 +103,11 @@ def _read(document: XmlDocument, signature: etree._Element, name: str, outside: 
     )
 
 
-def _told(covered: Covered, document: XmlDocument) -> str:
-    return covered.path or ("" if covered.element is None else shown(covered.element, document))
+def _told(covered: Covered, signature: etree._Element, document: XmlDocument) -> str:
+    if covered.element is None:
+        return covered.path or ""
+    others = any(each is not signature for each in covered.without)
+    return shown(covered.element, document) + (", other signatures left out" if others else "")
 
 
 def _is_in(element: etree._Element, signed: list[etree._Element]) -> bool:
@@ -102,7 +119,7 @@ def _of_itself(covered: Covered, signature: etree._Element) -> bool:
     element = covered.element
     if element is None or not is_within(element, signature):
         return False
-    if (etree.QName(element).namespace or "").startswith(_XADES):
+    if (etree.QName(element).namespace or "").startswith(XADES):
         return True
     return element.tag != f"{DS}Object" and next(element.iterancestors(f"{DS}Object"), None) is None
 
@@ -157,7 +174,7 @@ def _xades(signature: etree._Element, name: str) -> Iterator[etree._Element]:
     """Yield the XAdES elements of this name that are the signature's own, not a counter-signature's."""
     for element in signature.iter(f"{{*}}{name}"):
         own = next(element.iterancestors(f"{DS}Signature"), None)
-        if own is signature and (etree.QName(element).namespace or "").startswith(_XADES):
+        if own is signature and (etree.QName(element).namespace or "").startswith(XADES):
             yield element
 
 

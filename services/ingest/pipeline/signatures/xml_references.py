@@ -35,11 +35,11 @@ _C14N: Final = {
 """Algorithm → (exclusive, with comments)."""
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 _MOST_REFERENCES: Final = 200
-_A_LOOK: Final = 256
-"""What it costs to see whether a signature is to be left out, in bytes that are hashed in that time."""
+A_LOOK: Final = 256
+"""What it costs to look at an element or a digest, in bytes that are hashed in that time."""
 
-Outside = Callable[[str, str], tuple[str, bytes] | None]
-"""A file by the URI a reference gives it, and hashlib's name of an algorithm: its path and digest, if it is there."""
+Outside = Callable[[str, str], list[tuple[str, bytes]]]
+"""The files that a URI may be of, the likeliest first, by hashlib's name of an algorithm: paths and digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Covered:
 
     element: etree._Element | None
     path: str | None = None
+    without: tuple[etree._Element, ...] = ()
+    """The signatures in the element that its digest leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def _check(
     if uri is None:
         raise unsupported("ds:Reference without URI")
     if uri and not uri.startswith("#"):
-        return _check_outside(reference, uri, algorithm, wanted, outside)
+        return _check_outside(document, reference, wanted, outside(unquote(uri), algorithm))
     element = _target(document, uri)
     transforms = _transforms(reference)
     out = _out(document, element, signature, transforms)
@@ -140,18 +142,20 @@ def _check(
     document.spend(hashing.size)
     if hashing.digest() != wanted:
         raise Broken(SubIndication.HASH_FAILURE, "digest", what=shown(element, document))
-    return Covered(element)
+    return Covered(element, without=tuple(out))
 
 
-def _check_outside(reference: etree._Element, uri: str, algorithm: str, wanted: bytes, outside: Outside) -> Covered:
+def _check_outside(
+    document: XmlDocument, reference: etree._Element, wanted: bytes, candidates: list[tuple[str, bytes]]
+) -> Covered:
     if reference.find(f"{DS}Transforms/{DS}Transform") is not None:
         raise unsupported("transforms of another file")
-    found = outside(unquote(uri), algorithm)
-    if found is None:
-        raise Broken(SubIndication.SIGNED_DATA_NOT_FOUND, "not_found", what=uri[:200])
-    path, digest = found
-    if digest != wanted:
-        raise Broken(SubIndication.HASH_FAILURE, "digest", what=path)
+    if not candidates:
+        raise Broken(SubIndication.SIGNED_DATA_NOT_FOUND, "not_found", what=reference.get("URI", "")[:200])
+    document.spend(len(candidates) * A_LOOK)
+    path = next((path for path, digest in candidates if digest == wanted), None)
+    if path is None:
+        raise Broken(SubIndication.HASH_FAILURE, "digest", what=candidates[0][0])
     return Covered(None, path)
 
 
@@ -171,7 +175,7 @@ def _out(
     """Return the signatures that are left out of what is signed."""
     if transforms.no_signatures:
         signatures = document.signatures()
-        document.spend(len(signatures) * _A_LOOK)
+        document.spend(len(signatures) * A_LOOK)
         # Those within another go with it.
         return [
             each

@@ -2,8 +2,8 @@
 
 from shared.database.migrations import add_index
 
-revision = "0007"
-down_revision = "0006"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

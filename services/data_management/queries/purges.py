@@ -1,0 +1,79 @@
+"""What was eliminated: taken out of the catalogue, but for the identifiers."""
+
+from uuid import UUID
+
+from sqlalchemy import literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.data_management import tables
+from services.data_management.queries.loading import remove_contents
+from shared.messages.storage import AipPurgedV1
+
+
+async def close_aip(connection: AsyncConnection, message: AipPurgedV1) -> bool:
+    """Have an AIP hold nothing from now on, whoever loads its catalogue later; say whether it did until now.
+
+    Who is entering it at this moment is waited for, and who comes after finds it closed: there is one row.
+    """
+    empty = {"units": 0, "objects": 0, "head": {}, "purged_by": message.order_id}
+    row = {
+        "aip_id": message.aip_id,
+        "establishment": message.establishment,
+        "transfer_id": message.transfer_id,
+        "version": 0,
+        "catalogue_sha512": "",
+    }
+    aip = tables.aip.c
+    closed = (
+        insert(tables.aip)
+        .values(row | empty)
+        .on_conflict_do_update(
+            index_elements=[aip.aip_id, aip.establishment], set_=empty, where=aip.purged_by.is_(None)
+        )
+        .returning(aip.aip_id)
+    )
+    return await connection.scalar(closed) is not None
+
+
+async def forget_aip(connection: AsyncConnection, message: AipPurgedV1) -> int:
+    """Take all that a closed AIP holds out of the catalogue, but for the ids of its units; return how many."""
+    unit = tables.unit.c
+    kept = select(
+        unit.id,
+        unit.establishment,
+        unit.aip_id,
+        literal(message.order_id, tables.purged_unit.c.order_id.type),
+        literal(message.purged_at, tables.purged_unit.c.purged_at.type),
+    ).where(unit.aip_id == message.aip_id)
+    names = ["id", "establishment", "aip_id", "order_id", "purged_at"]
+    noted = insert(tables.purged_unit).from_select(names, kept).on_conflict_do_nothing()
+    count = (await connection.execute(noted)).rowcount
+    await remove_contents(connection, message.aip_id)
+    return count
+
+
+async def note_units(connection: AsyncConnection, message: AipPurgedV1) -> int:
+    """Note the units that an AIP lost while the rest of it stays; return how many were not noted before."""
+    facts = {
+        "establishment": message.establishment,
+        "aip_id": message.aip_id,
+        "order_id": message.order_id,
+        "purged_at": message.purged_at,
+    }
+    noted = insert(tables.purged_unit).values([{"id": unit, **facts} for unit in message.units])
+    return (await connection.execute(noted.on_conflict_do_nothing())).rowcount
+
+
+async def version_of(connection: AsyncConnection, aip_id: UUID) -> int | None:
+    """Return which version of an AIP the catalogue holds."""
+    version: int | None = await connection.scalar(select(tables.aip.c.version).where(tables.aip.c.aip_id == aip_id))
+    return version
+
+
+async def purged_unit(connection: AsyncConnection, unit_id: UUID) -> tuple[UUID, UUID] | None:
+    """Return establishment and order of a unit that was eliminated; None for any other."""
+    gone = tables.purged_unit.c
+    wanted = select(gone.establishment, gone.order_id).where(gone.id == unit_id)
+    row = (await connection.execute(wanted)).one_or_none()
+    return None if row is None else (row.establishment, row.order_id)

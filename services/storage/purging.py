@@ -1,0 +1,130 @@
+"""Delete one copy after the other, each proven gone by another look than that of whoever deleted it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.storage.deleting import COPYING, PURGE
+from services.storage.domain.copies import Copy, CopyState
+from services.storage.domain.holdings import CopyKey, Holding
+from services.storage.domain.purges import Obstacle, PurgeOrder, Wait, place
+from services.storage.purge_notes import note_deleted
+from services.storage.queries import holdings, purges
+from services.storage.sites import OpenSite
+from shared.clock import now
+from shared.faults import fault_point
+from shared.messaging.lease import Lease, Piece
+from shared.messaging.outcome import TryAgain
+from shared.messaging.transaction import RoomDatabase
+from shared.messaging.work import enqueue, finish
+from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavailable
+from shared.object_store.keeping import SiteStore
+
+log = logging.getLogger(__name__)
+
+
+class Purger:
+    """Deletes copies of versions that are being purged, one at a time; whatever it finds done it does not mind."""
+
+    def __init__(self, database: RoomDatabase, sites: Mapping[str, OpenSite]) -> None:
+        self._database = database
+        self._sites = sites
+
+    async def purge(self, held: Lease) -> None:
+        """Delete a copy, prove it gone and note that; where that cannot be, name why and wait. Raises `TryAgain`."""
+        found = await self._subject(held)
+        if found is None:
+            async with self._database.begin() as tx:
+                await finish(tx, held)
+            return
+        order, holding, copy = found
+        wait = await self._obstacle(held, copy)
+        if wait is not None:
+            await self._wait(held, order, holding, copy, wait)
+            return
+        fault_point("storage.purge.proven")
+        async with self._database.begin() as tx:
+            await note_deleted(tx, held, order.id, (holding, copy), sorted(self._sites))
+        fault_point("storage.purge.noted")
+
+    async def _subject(self, held: Lease) -> tuple[PurgeOrder, Holding, Copy] | None:
+        """Return what is to be deleted, and by which order; None where that is done."""
+        aip, version, site = held.key.split("/", 2)
+        key: CopyKey = (UUID(aip), int(version), site)
+        async with self._database.reading() as connection:
+            found = (await holdings.subjects(connection, [key])).get(key)
+            order = await purges.deleting(connection, key[0])
+            # Somebody may have it in hand from before: what they would still write is waited for.
+            await purges.drop_idle(connection, COPYING, [held.key])
+        if found is None:
+            raise AssertionError(f"work on a copy that does not exist: {held.key}")
+        holding, copy = found
+        if order is None or holding.state != "purging" or copy.state is CopyState.PURGED:
+            return None
+        return order, holding, copy
+
+    async def _obstacle(self, held: Lease, copy: Copy) -> Wait | None:
+        """Delete; return what stands in the way, None once nothing at all is left."""
+        opened = self._sites.get(copy.site)
+        if opened is None:
+            return Wait(Obstacle.UNDECLARED)
+        async with self._database.reading() as connection:
+            if await purges.is_in_hand(connection, COPYING, held.key):
+                return Wait(Obstacle.AT_WORK)
+        try:
+            try:
+                async with opened.purger() as purger:
+                    await purger.purge(copy.key)
+            except ObjectLocked as error:
+                return await _lock_of(opened.store, copy.key, str(error))
+            fault_point("storage.purge.deleted")
+            return await _what_is_left(opened.store, copy)
+        except StoreUnavailable as error:
+            return Wait(Obstacle.AWAY, told=str(error))
+
+    async def _wait(self, held: Lease, order: PurgeOrder, holding: Holding, copy: Copy, wait: Wait) -> None:
+        later = wait.until if wait.until is not None and wait.until > now() else None
+        async with self._database.begin() as tx:
+            await purges.await_at(tx.connection, order.id, place(holding.version, copy.site), wait)
+            if later is not None:
+                # Asked for anew, so that until then it is neither late nor failed.
+                await finish(tx, held)
+                await enqueue(tx, PURGE, Piece(held.key, cause=held.cause, not_before=later, owner=held.owner))
+        facts = {"order": str(order.id), "site": copy.site, "key": copy.key, "obstacle": wait.obstacle}
+        log.warning("a purge waits", extra=facts)
+        if later is None:
+            raise TryAgain(f"{copy.key} on {copy.site}: {wait.obstacle} {wait.told}".rstrip())
+
+
+async def _lock_of(store: SiteStore, key: str, told: str) -> Wait:
+    """Return what locks versions of a key: a hold, which has no end that is known, or retentions, and their end."""
+    ends: list[datetime] = []
+    for version in await store.versions(key):
+        if version.marker:
+            continue
+        try:
+            if await store.is_held(key, version.version_id):
+                return Wait(Obstacle.HELD, told=told)
+            retention = (await store.stat(key, version.version_id)).retention
+        except NoSuchObject:
+            continue
+        if retention is not None:
+            ends.append(retention.until)
+    return Wait(Obstacle.LOCKED, max(ends, default=None), told)
+
+
+async def _what_is_left(store: SiteStore, copy: Copy) -> Wait | None:
+    """Look for a copy in every way there is; a site that said it had deleted is not believed."""
+    left: Sequence[object] = await store.versions(copy.key)
+    if left or await store.topmost(copy.key) is not None or await _is_there(store, copy):
+        return Wait(Obstacle.STILL_THERE, told=f"{len(left)} versions listed")
+    return None
+
+
+async def _is_there(store: SiteStore, copy: Copy) -> bool:
+    try:
+        await store.stat(copy.key, copy.version_id)
+    except NoSuchObject:
+        return False
+    return True

@@ -1,0 +1,198 @@
+"""Which sites there are and what becomes of them; and the two walks over all holdings that this asks for."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.storage.domain.holdings import HoldingKey
+from services.storage.domain.sites import SiteState
+from services.storage.tables import holding, site
+from shared.database.plumbing import work
+from shared.messaging.lease import Lane
+
+AT_ONCE = 1000
+"""Holdings looked at by one statement: its locks last for milliseconds only."""
+
+FIRST: HoldingKey = (UUID(int=0), 0)
+"""Before every holding."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSite:
+    """A site as storage knows it, declared or not, and since when it has been so."""
+
+    name: str
+    state: SiteState
+    since: datetime
+
+
+async def known(connection: AsyncConnection) -> dict[str, KnownSite]:
+    """Return every site that was ever declared, by name."""
+    rows = await connection.execute(select(site).order_by(site.c.name))
+    return {row.name: KnownSite(row.name, SiteState(row.state), row.since) for row in rows}
+
+
+_TAKING = select(site.c.name, site.c.state).where(site.c.name == func.any(bindparam("names", type_=ARRAY(Text))))
+# Until the end of the transaction nobody retires one of them: who does, waits, and finds the new copies.
+_TAKING = _TAKING.with_for_update(key_share=True, read=True)
+
+
+async def taking(connection: AsyncConnection, names: Sequence[str]) -> list[str]:
+    """Return those of the declared sites that take new copies, until the transaction ends."""
+    rows = await connection.execute(_TAKING, {"names": list(names)})
+    closed = {row.name for row in rows if SiteState(row.state) in (SiteState.RETIRING, SiteState.RETIRED)}
+    return [name for name in names if name not in closed]
+
+
+async def add(connection: AsyncConnection, name: str) -> SiteState | None:
+    """Take a site in that is declared for the first time, to be filled where there is anything; None if known."""
+    anything = await connection.scalar(select(select(holding.c.id).exists()))
+    state = SiteState.FILLING if anything else SiteState.ACTIVE
+    row = {"name": name, "state": state}
+    added = await connection.execute(upsert(site).values(row).on_conflict_do_nothing().returning(site.c.name))
+    return None if added.one_or_none() is None else state
+
+
+async def move(connection: AsyncConnection, name: str, before: Collection[SiteState], state: SiteState) -> bool:
+    """Move a site from one of these states to another; say whether it was in one of them."""
+    await connection.execute(select(site.c.name).where(site.c.name == name).with_for_update())
+    change = update(site).where(site.c.name == name, site.c.state.in_(before)).values(state=state, since=func.now())
+    return bool((await connection.execute(change)).rowcount)
+
+
+_FILL = text(
+    """
+    WITH batch AS (
+        SELECT id, version, state FROM holding WHERE (id, version) > (:id, :version)
+        ORDER BY id, version LIMIT :most
+    ),
+    added AS (
+        INSERT INTO copy (holding, version, site, state)
+        SELECT id, version, :site, 'to_write' FROM batch WHERE state IN ('storing', 'stored', 'damaged')
+        ON CONFLICT DO NOTHING RETURNING holding, version
+    )
+    SELECT batch.id, batch.version, added.holding IS NOT NULL AS added
+    FROM batch LEFT JOIN added ON added.holding = batch.id AND added.version = batch.version
+    ORDER BY batch.id, batch.version
+    """
+)
+
+
+async def add_copies(
+    connection: AsyncConnection, name: str, after: HoldingKey, most: int
+) -> tuple[list[HoldingKey], HoldingKey | None]:
+    """Give the `most` next holdings behind `after` a copy to write on a site; return those, and the last looked at.
+
+    None for the last where there is nothing behind it.
+    """
+    rows = (await connection.execute(_FILL, {"id": after[0], "version": after[1], "site": name, "most": most})).all()
+    last = (rows[-1].id, rows[-1].version) if len(rows) == most else None
+    return [(row.id, row.version) for row in rows if row.added], last
+
+
+_LEFT = text(
+    """
+    SELECT count(*) AS copies, coalesce(sum(holding.size), 0) AS bytes
+    FROM holding LEFT JOIN copy
+         ON copy.holding = holding.id AND copy.version = holding.version AND copy.site = :site
+    WHERE holding.state = 'stored'
+      AND (copy.state IS NULL OR copy.state = 'to_write' OR (copy.state = 'written' AND copy.lost_at IS NULL))
+    """
+)
+
+
+async def left_to_fill(connection: AsyncConnection, name: str) -> tuple[int, int]:
+    """Return how many stored holdings, and bytes, a site is still to have for the first time: all are looked at."""
+    row = (await connection.execute(_LEFT, {"site": name})).one()
+    return row.copies, int(row.bytes)
+
+
+_WAITING = select(func.count()).where(
+    # By the index that whoever leases goes by.
+    work.c.lane == Lane.BACKGROUND,
+    work.c.kind.in_(("write", "verify")),
+    work.c.owner == bindparam("whose"),
+)
+
+
+async def waiting(connection: AsyncConnection, owner: str) -> int:
+    """Return how many copies are to be written, or read back, in the background for an owner."""
+    return int(await connection.scalar(_WAITING, {"whose": owner}) or 0)
+
+
+# A holding whose copies elsewhere are enough; :places are those of the :others, in their order.
+_ELSEWHERE = """
+    (SELECT count(DISTINCT other.place)
+     FROM copy AS there JOIN unnest(:others, :places) AS other (name, place) ON other.name = there.site
+     WHERE there.holding = holding.id AND there.version = holding.version AND there.state IN ({states})) >= 2
+"""
+_SAFE = _ELSEWHERE.format(states="'verified'")
+_WILL_BE = _ELSEWHERE.format(states="'to_write', 'written', 'verified', 'lost'")
+_OTHERS = (bindparam("others", type_=ARRAY(Text)), bindparam("places", type_=ARRAY(Text)))
+
+_LACKING = text(
+    f"""
+    SELECT count(*) AS holdings, min(key) AS first FROM holding
+    WHERE state IN ('stored', 'damaged') AND NOT {_SAFE}
+    """  # noqa: S608 (what is put in is ours)
+).bindparams(*_OTHERS)
+
+
+async def lacking(connection: AsyncConnection, others: Mapping[str, str]) -> tuple[int, str | None]:
+    """Return how many holdings lack verified copies on two places of `others` (site → place), and the first key."""
+    row = (await connection.execute(_LACKING, _places(others))).one()
+    return row.holdings, row.first
+
+
+def _places(others: Mapping[str, str]) -> dict[str, Any]:
+    return {"others": list(others), "places": list(others.values())}
+
+
+_ON_SITE = text(
+    f"""
+    SELECT holding, version FROM copy
+    WHERE (holding, version) > (:id, :version) AND site = :site AND state NOT IN ('retired', 'purged')
+    ORDER BY holding, version LIMIT {AT_ONCE}
+    """  # noqa: S608 (what is put in is ours)
+)
+
+_LEFT_ON = text("SELECT count(*) FROM copy WHERE site = :site AND state NOT IN ('retired', 'purged')")
+
+
+async def left_on(connection: AsyncConnection, name: str) -> int:
+    """Return how many copies of a site count, or may."""
+    return int(await connection.scalar(_LEFT_ON, {"site": name}) or 0)
+
+
+_LET_GO = text(
+    f"""
+    UPDATE copy SET state = 'retired' FROM holding
+    WHERE copy.site = :site AND copy.state NOT IN ('retired', 'purged')
+      AND holding.id = copy.holding AND holding.version = copy.version
+      AND (copy.holding, copy.version) IN (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS integer[])))
+      AND CASE WHEN holding.state IN ('stored', 'damaged') THEN {_SAFE}
+               WHEN holding.state = 'storing' THEN {_WILL_BE} ELSE true END
+    RETURNING copy.holding, copy.version
+    """  # noqa: S608 (what is put in is ours)
+).bindparams(*_OTHERS)
+
+
+async def on_site(connection: AsyncConnection, name: str, after: HoldingKey) -> list[HoldingKey]:
+    """Return the next holdings behind `after` with a copy on a site."""
+    rows = await connection.execute(_ON_SITE, {"id": after[0], "version": after[1], "site": name})
+    return [(row.holding, row.version) for row in rows]
+
+
+async def let_go(
+    connection: AsyncConnection, name: str, keys: Sequence[HoldingKey], others: Mapping[str, str]
+) -> set[HoldingKey]:
+    """Have a site's copies of holdings, locked before, count no more where `others` have enough; return those."""
+    columns = {"ids": [key[0] for key in keys], "versions": [key[1] for key in keys]}
+    rows = await connection.execute(_LET_GO, {"site": name, **columns, **_places(others)})
+    return {(row.holding, row.version) for row in rows}

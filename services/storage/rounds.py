@@ -1,0 +1,58 @@
+"""Rounds: from one moment on until every copy of a site has been read since; each ends with a line that is sealed."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.storage.lines import ACTOR
+from services.storage.queries import amounts, audits
+from shared.clock import now, rfc3339
+from shared.messages.journal import JournalLineV1
+from shared.messaging.transaction import RoomDatabase
+
+
+async def begin(connection: AsyncConnection, sites: Sequence[str]) -> None:
+    """Begin a round of each site that has none."""
+    missing = sorted(set(sites) - (await audits.open_rounds(connection)).keys())
+    if missing:
+        counted = await audits.counts(connection)
+        for site in missing:
+            await audits.begin_round(connection, site, counted.get(site, {}), now())
+
+
+async def end_if_done(database: RoomDatabase, site: str, least: timedelta) -> None:
+    """End the round of a site if every copy was read since it began, tell so in the journal, and begin the next.
+
+    It lasts half a period at `least`: within less nothing that is left alone has come due.
+    """
+    async with database.reading() as connection:
+        began_at = (await audits.open_rounds(connection)).get(site)
+        oldest = await audits.oldest(connection, site)
+    at = now()
+    if began_at is None or oldest is None or oldest < began_at or at - began_at < least:
+        return
+    async with database.begin() as tx:
+        before = await audits.end_round(tx.connection, site, began_at, at)
+        if before is None:
+            return
+        counted = (await audits.counts(tx.connection)).get(site, {})
+        copies, size = await amounts.verified(tx.connection, site)
+        await audits.begin_round(tx.connection, site, counted, at)
+        found = {name: count - before.get(name, 0) for name, count in counted.items()}
+        tx.journal(
+            JournalLineV1(
+                kind="archives",
+                action="audit.completed",
+                actor=ACTOR,
+                object=f"site:{site}",
+                details={
+                    "site": site,
+                    "began_at": rfc3339(began_at),
+                    "ended_at": rfc3339(at),
+                    "copies": copies,
+                    "bytes": size,
+                    **{f"audited_{name}" if name in {"copies", "bytes"} else name: n for name, n in found.items()},
+                },
+            )
+        )

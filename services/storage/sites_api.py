@@ -1,0 +1,70 @@
+"""The HTTP edge of what becomes of sites and copies: what is damaged, and how far each site is."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from services.storage.api import Parts
+from services.storage.queries import damage
+from services.storage.sites import OpenSite
+from services.storage.survey import survey
+from shared.clock import rfc3339
+from shared.identity.caller import Caller
+from shared.identity.guard import requires
+from shared.identity.rights import Permission
+
+router = APIRouter(prefix="/storage/v1", tags=["storage"])
+
+Cursor = Annotated[
+    str | None, Query(description="`next` of the page before", max_length=900, pattern=r"^[A-Za-z0-9._~/-]+$")
+]
+PageSize = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/damaged")
+async def get_damaged(
+    storage: Parts,
+    caller: Annotated[Caller, requires(Permission.COPIES_READ)],
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> dict[str, Any]:
+    """List what no site has a good copy of any more; what is the platform's own only to who may see every one's."""
+    within = caller.scope(Permission.COPIES_READ).establishments
+    async with storage.database.reading() as connection:
+        found = await damage.page(connection, within, cursor or "", limit)
+    return {
+        "damaged": [
+            {
+                "id": str(holding.id),
+                "kind": holding.kind,
+                "version": holding.version,
+                "establishment": None if holding.establishment is None else str(holding.establishment),
+                "key": holding.key,
+                "sha512": holding.sha512,
+                "size": holding.size,
+                "stored_at": None if holding.stored_at is None else rfc3339(holding.stored_at),
+                "copies": [
+                    {
+                        "site": copy.site,
+                        "place": _place(storage.sites.get(copy.site)),
+                        "state": copy.state,
+                        "lost_at": None if copy.lost_at is None else rfc3339(copy.lost_at),
+                    }
+                    for copy in copies
+                ],
+            }
+            for holding, copies in found
+        ],
+        "next": found[-1][0].key if len(found) == limit else None,
+    }
+
+
+@router.get("/sites")
+async def get_sites(storage: Parts, _caller: Annotated[Caller, requires(Permission.SPACE_READ)]) -> dict[str, Any]:
+    """Say of each site what becomes of it, and how far its filling, or its retirement, is."""
+    async with storage.database.reading() as connection:
+        return {"sites": await survey(connection, storage.sites)}
+
+
+def _place(opened: OpenSite | None) -> str | None:
+    return None if opened is None else opened.site.place

@@ -1,0 +1,83 @@
+"""A round of a site ends, and is told, once every copy was read since it began; never before half a period."""
+
+import pytest
+
+from shared.clock import now
+from shared.object_store.errors import StoreUnavailable
+from tests.integration.storage.audited import audit, stored, watched
+from tests.integration.storage.depot import Depot, spoil
+
+pytestmark = pytest.mark.integration
+
+
+async def began(depot: Depot, ago: str) -> None:
+    await depot.databases.as_superuser(
+        "UPDATE storage.audit_round SET began_at = now() - $1::text::interval WHERE ended_at IS NULL", ago
+    )
+
+
+async def test_a_round_ends_with_a_line_that_counts_what_was_found(depot: Depot) -> None:
+    bad, *rest = await stored(depot, 3)
+    await audit(depot)
+    assert await depot.lines("audit.completed") == []
+    await depot.databases.as_superuser("UPDATE storage.copy SET verified_at = now() - interval '10 days'")
+    spoil(depot.file("a", (await depot.copies(bad.aip_id))["a"].key))
+    await began(depot, "13 hours")
+
+    await audit(depot)
+    await depot.release()
+    await audit(depot)
+
+    lines = {line.details["site"]: line for line in await depot.lines("audit.completed")}
+    assert sorted(lines) == ["a", "b"]
+    a, b = lines["a"].details, lines["b"].details
+    size = sum(message.size for message in rest)
+    assert (a["copies"], a["bytes"], a["audited_copies"], a["lost"], a["unknown"], a["overlaid"]) == (
+        2,
+        size,
+        6,
+        1,
+        0,
+        0,
+    )
+    assert (b["copies"], b["bytes"], b["lost"]) == (3, size + bad.size, 0)
+    assert lines["a"].kind == "archives"
+    assert str(a["began_at"]) < str(a["ended_at"]) <= now().isoformat()
+
+
+async def test_a_round_waits_for_its_last_copy_and_for_half_a_period(depot: Depot) -> None:
+    first, *_ = await stored(depot, 2)
+    key = (await depot.holding(first.aip_id)).key
+
+    async def worn(asked: str) -> None:
+        if asked == key:
+            raise StoreUnavailable("Input/output error")
+
+    await audit(depot)
+    await depot.databases.as_superuser("UPDATE storage.copy SET verified_at = now() - interval '10 days'")
+    await began(depot, "13 hours")
+    await depot.release()
+    await audit(watched(depot, "a", worn))
+
+    assert [line.details["site"] for line in await depot.lines("audit.completed")] == ["b"]
+    await depot.release()
+    await audit(depot)
+    assert [line.details["site"] for line in await depot.lines("audit.completed")] == ["b", "a"]
+    # The next has begun, and is younger than that.
+    await depot.release()
+    await audit(depot)
+    assert len(await depot.lines("audit.completed")) == 2
+
+
+async def test_what_was_counted_in_a_round_is_not_counted_in_the_next(depot: Depot) -> None:
+    await stored(depot, 2)
+    for _ in range(2):
+        await audit(depot)
+        await began(depot, "13 hours")
+        await depot.release()
+        await audit(depot)
+        await depot.databases.as_superuser("UPDATE storage.copy SET verified_at = now() - interval '10 days'")
+        await depot.release()
+
+    counted = [line.details["audited_copies"] for line in await depot.lines("audit.completed")]
+    assert counted == [2, 2, 2, 2]

@@ -1,0 +1,185 @@
+"""A site is retired only where the others hold all; one that is gone is said."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.storage.declaring import measure_declared
+from services.storage.domain.sites import SiteState
+from services.storage.handlers import WRITE
+from services.storage.retiring import NotRetirable, retire
+from services.storage.sites import OpenSite
+from shared import faults
+from shared.messages.storage import AipStoredV1
+from shared.messaging.outcome import TryAgain
+from tests.integration.storage.depot import Depot, spoil
+from tests.integration.storage.harm import CONTENT, audit, repair, states, stored
+from tests.integration.storage.moves import Killed, declare, fill, known, names_of, retired, surveyed
+
+pytestmark = pytest.mark.integration
+
+
+async def three_sites(depot: Depot, third: OpenSite) -> Depot:
+    more = depot.and_site(third)
+    await declare(more)
+    return more
+
+
+async def test_a_site_leaves_once_the_others_hold_all(depot: Depot, third: OpenSite) -> None:
+    more = await three_sites(depot, third)
+    message = await stored(more)
+    fewer = replace(more, sites={name: more.sites[name] for name in "ac"})
+
+    begun = await retire(more.database, [one.site for one in more.sites.values()], "b", "operator:x")
+    assert begun.state is SiteState.RETIRING
+    await retired(more)
+
+    assert await known(more) == {"a": "active", "b": "retired", "c": "active"}
+    assert await states(more, message) == {"a": "verified", "b": "retired", "c": "verified"}
+    assert [line.actor for line in await more.lines("site.retiring")] == ["operator:x"]
+    assert names_of(await more.lines("site.retired")) == ["b"]
+    assert more.file("b", (await more.holding(message.aip_id)).key).read_bytes() == CONTENT
+    # Nothing new goes there, declared or not; what is lost elsewhere comes from the others.
+    later = [await stored(one, CONTENT + bytes([number])) for number, one in enumerate((more, fewer))]
+    assert [set(await states(more, one)) for one in later] == [{"a", "c"}] * 2
+    spoil(more.file("a", (await more.holding(message.aip_id)).key))
+    await audit(more, "a", message.aip_id)
+    await repair(fewer)
+    assert await states(more, message) == {"a": "verified", "b": "retired", "c": "verified"}
+    assert await more.work() == []
+
+
+async def test_a_site_that_is_needed_does_not_leave(depot: Depot, third: OpenSite) -> None:
+    await declare(depot)
+    message = await stored(depot)
+    declared = [one.site for one in depot.sites.values()]
+    with pytest.raises(NotRetirable, match="two active sites on distinct places"):
+        await retire(depot.database, declared, "b", "operator:x")
+    more = await three_sites(depot, third)
+    declared = [one.site for one in more.sites.values()]
+    with pytest.raises(NotRetirable, match="two active sites"):
+        await retire(depot.database, declared, "b", "operator:x")
+    await fill(more)
+    spoil(more.file("c", (await more.holding(message.aip_id)).key))
+    await audit(more, "c", message.aip_id)
+
+    key = (await more.holding(message.aip_id)).key
+    with pytest.raises(NotRetirable, match=f"1 holdings .* the first is {key}"):
+        await retire(more.database, declared, "b", "operator:x")
+    with pytest.raises(NotRetirable, match="No site d"):
+        await retire(more.database, declared, "d", "operator:x")
+    same_place = [replace(one, place=" rennes, Salle A") if one.name == "c" else one for one in declared]
+    with pytest.raises(NotRetirable, match="distinct places"):
+        await retire(more.database, same_place, "b", "operator:x")
+
+    assert (await known(more))["b"] == "active"
+    await repair(more)
+    assert (await retire(more.database, declared, "b", "operator:x")).state is SiteState.RETIRING
+
+
+async def test_what_is_lost_elsewhere_while_a_site_leaves_keeps_its_copy_until_it_is_whole(
+    depot: Depot, third: OpenSite
+) -> None:
+    more = await three_sites(depot, third)
+    message = await stored(more)
+    await retire(more.database, [one.site for one in more.sites.values()], "b", "operator:x")
+    spoil(more.file("c", (await more.holding(message.aip_id)).key))
+    await audit(more, "c", message.aip_id)
+
+    await retired(more)
+    assert (await known(more))["b"] == "retiring"
+    assert (await surveyed(more, "b"))["copies_left"] == 1
+    await repair(more)
+    await retired(more)
+
+    assert await states(more, message) == {"a": "verified", "b": "retired", "c": "verified"}
+    assert (await known(more))["b"] == "retired"
+
+
+async def test_a_burnt_site_leaves_and_what_only_waited_for_it_is_stored(depot: Depot, third: OpenSite) -> None:
+    more = await three_sites(depot, third)
+    fewer = replace(more, sites={name: more.sites[name] for name in "ac"})
+    waiting = await more.hand_over()
+    assert await fewer.refused_for_now(fewer.keeper.write, WRITE) == 1
+    await fewer.verify()
+    assert (await more.holding(waiting.aip_id)).state == "storing"
+
+    await retire(fewer.database, [one.site for one in fewer.sites.values()], "b", "operator:x")
+    await retired(fewer)
+    await fewer.release()
+    await fewer.work_off()
+
+    (told,) = await more.told(AipStoredV1)
+    assert [receipt.site for receipt in told.receipts] == ["a", "c"]
+    assert ((await more.holding(waiting.aip_id)).state, await more.work()) == ("stored", [])
+
+
+async def test_a_retirement_that_is_cut_off_goes_on_and_one_asked_for_twice_is_one(
+    depot: Depot, third: OpenSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = await three_sites(depot, third)
+    messages = [await stored(more, CONTENT + bytes([number])) for number in range(3)]
+    declared = [one.site for one in more.sites.values()]
+    for _ in range(2):
+        await retire(more.database, declared, "b", "operator:x")
+
+    def strike(name: str) -> None:
+        if name == "storage.retire.batch":
+            raise Killed
+
+    monkeypatch.setattr(faults, "strike", strike)
+    with pytest.raises(Killed):
+        await retired(more)
+    monkeypatch.setattr(faults, "strike", None)
+    await retired(more)
+
+    assert [(await states(more, one))["b"] for one in messages] == ["retired"] * 3
+    assert len(await more.lines("site.retiring")) == len(await more.lines("site.retired")) == 1
+    assert (await retire(more.database, declared, "b", "operator:x")).state is SiteState.RETIRED
+
+
+async def test_a_retired_name_that_is_declared_takes_nothing_and_two_sites_are_always_needed(
+    depot: Depot, third: OpenSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    more = await three_sites(depot, third)
+    await retire(more.database, [one.site for one in more.sites.values()], "b", "operator:x")
+    await retired(more)
+
+    with caplog.at_level(logging.WARNING):
+        await declare(depot)
+    assert [record.getMessage() for record in caplog.records] == [
+        "a site with copies that count is not declared",
+        "a declared site is retired, and takes nothing",
+        "the sites that are left cannot carry an archive",
+    ]
+    with pytest.raises(TryAgain, match="only 1 of the sites"):
+        await depot.hand_over()
+    await measure_declared(["a", "b"], depot.database)
+    samples = [REGISTRY.get_sample_value("chartrier_site_undeclared", {"site": site}) for site in "abc"]
+    assert samples == [0, 0, 1]
+
+
+async def test_what_is_taken_in_at_the_moment_a_site_leaves_waits_for_no_copy_there(
+    depot: Depot, third: OpenSite
+) -> None:
+    more = await three_sites(depot, third)
+    await stored(more)
+    declared = [one.site for one in more.sites.values()]
+
+    leaving = asyncio.create_task(retire(more.database, declared, "b", "operator:x"))
+    messages = await asyncio.gather(*(more.hand_over(CONTENT + bytes([number])) for number in range(10)))
+    await leaving
+    await retired(more)
+    await more.release()
+    await more.work_off()
+    await retired(more)
+    await more.release()
+    await more.work_off()
+
+    assert ((await known(more))["b"], await more.work()) == ("retired", [])
+    for message in messages:
+        assert (await more.holding(message.aip_id)).state == "stored"
+        assert (await states(more, message)).get("b") in (None, "retired")
