@@ -25,6 +25,7 @@ from shared.checksums import sha512_of
 from shared.messages.admin import AgreementPublishedV1, AgreementV1, OrganisationChangedV1
 from shared.messages.journal import JournalKind, JournalLineV1
 from shared.messages.message import Message
+from shared.messages.storage import AipPurgedV1
 from shared.messaging.chain import ZERO_DIGEST, batch_digest
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -61,6 +62,7 @@ class KeptSite:
     put: Callable[[str, bytes], str] | None = None
     """Puts an object on site a as it comes, and returns the version that the site gave it."""
     _batches: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _closed: dict[str, tuple[int, int]] = field(default_factory=dict)
     _aips: int = 0
 
     def id(self, name: str) -> UUID:
@@ -131,6 +133,30 @@ class KeptSite:
         self.say("ingest", _of(transfer, accepted))
         return plan.aip_id
 
+    def purge(self, aip_id: UUID) -> None:
+        """Have an AIP purged on order, whole; it was the last that was deposited."""
+        key = aip_key(self.establishment, aip_id, 1)
+        content = self.objects.pop(key)
+        written = [_written(key, content, (site, ""), (f"aip:{aip_id}", 1, self.establishment)) for site in SITES]
+        self.say("storage", *(line.model_copy(update={"action": "copy.deleted"}) for line in written))
+        order = self.id(f"order {aip_id}")
+        purged = AipPurgedV1(
+            message_id=order,
+            occurred_at=NOON,
+            order_id=order,
+            establishment=self.establishment,
+            aip_id=aip_id,
+            transfer_id=self.id(f"transfer {self._aips}"),
+            version=None,
+            units=(),
+            copies=2,
+            size=len(content),
+            list_sha512=ZERO_DIGEST,
+            visa_sha512=ZERO_DIGEST,
+            purged_at=NOON,
+        )
+        self._record(purged, "purge", order)
+
     def _catalogued(self, plan: BuildPlan, summary: AipSummary) -> None:
         details: dict[str, str | int] = {
             "version": 1,
@@ -176,19 +202,21 @@ class KeptSite:
             kept.append(fix(line, Origin(sender, number + 1, digest), index, head, NOON))
 
     def close(self) -> None:
-        """Have the journals leave in containers; the platform's write log last, which tells of the others."""
+        """Have what is new of the journals leave in containers; last the write log that tells of the others."""
         names = sorted(self.journals, key=lambda one: (one == ("writes", None), str(one)))
         for kind, owner in [one for one in names if one != ("writes", None)] + [("writes", None)]:
             self._close(kind, owner)
 
     def _close(self, kind: JournalKind, owner: UUID | None) -> None:
-        lines = list(self.journals.get((kind, owner), ()))
-        name = journal_name(kind, owner)
-        for number, begins in enumerate(range(0, len(lines), self.lines_each), 1):
+        lines, name = list(self.journals.get((kind, owner), ())), journal_name(kind, owner)
+        number, closed = self._closed.get(name, (0, 0))
+        for begins in range(closed, len(lines), self.lines_each):
             some = lines[begins : begins + self.lines_each]
+            number += 1
             key = journal_key(owner, kind, some[0].number, some[-1].number)
             content = b"".join(row(line.body) for line in some)
             self._store(key, content, (f"journal:{name}", number, None))
+        self._closed[name] = (number, len(lines))
 
     def write_to(self, folder: Path) -> None:
         """Write everything into the folder of a site."""

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.admin.queries.agreements import version_row
 from services.admin.tables import agreement, agreement_version, organisation, profile, profile_version, rule
-from shared.faults import fault_point
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, RulesPublishedV1
 from shared.messaging.transaction import RoomDatabase
 
@@ -40,7 +39,6 @@ async def take_organisation(database: RoomDatabase, message: OrganisationChanged
     }
     async with database.begin() as tx:
         await _raise_version(tx.connection, organisation, row)
-    fault_point("rebuild.records.kept")
 
 
 async def take_agreement(database: RoomDatabase, message: AgreementPublishedV1, author: Author | None) -> None:
@@ -57,7 +55,6 @@ async def take_agreement(database: RoomDatabase, message: AgreementPublishedV1, 
         await _raise_version(tx.connection, agreement, head)
         row["published_at"] = message.occurred_at
         await tx.connection.execute(insert(agreement_version).values(row).on_conflict_do_nothing())
-    fault_point("rebuild.records.kept")
 
 
 async def take_profile(
@@ -80,7 +77,6 @@ async def take_profile(
             await tx.connection.execute(insert(profile_version).values(row).on_conflict_do_nothing())
         if message.state == "withdrawn":
             await tx.connection.execute(_withdrawal(message))
-    fault_point("rebuild.records.kept")
 
 
 def _profile_row(message: ProfilePublishedV1, content: bytes, uploaded: Author | None) -> dict[str, Any]:
@@ -131,7 +127,6 @@ async def take_rules(database: RoomDatabase, message: RulesPublishedV1) -> None:
     ]
     async with database.begin() as tx:
         await tx.connection.execute(insert(rule).on_conflict_do_nothing(), rows)
-    fault_point("rebuild.records.kept")
 
 
 async def _raise_version(connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> None:

@@ -18,12 +18,14 @@ from services.ingest import queries
 from services.ingest.domain.profile import applied_to_json, reference_of
 from services.ingest.domain.sip import Header
 from services.ingest.domain.transfer import TransferState
+from services.ingest.forgetting import forget_transfers
 from services.ingest.handlers import keep_agreements
 from services.ingest.profiles import keep_profiles
 from services.ingest.tables import transfer
 from shared.clock import rfc3339
 from shared.faults import fault_point
 from shared.messages.admin import AgreementPublishedV1, AgreementV1, ProfilePublishedV1
+from shared.messages.storage import AipPurgedV1
 from shared.messaging.transaction import RoomDatabase, Transaction
 
 _FINAL = (TransferState.ACCEPTED, TransferState.REJECTED, TransferState.JUDGED)
@@ -37,6 +39,7 @@ class Deposit:
     """An accepted transfer, by its AIP: `head` is the first line of the catalogue, `lines` what the journals say.
 
     `sip` is digest and size of the SIP, and `aip` those of the AIP. `reason` is the archivist's, where one decided.
+    `is_purged`: some of it was, and nothing is kept that tells what was in it.
     """
 
     head: Mapping[str, Any]
@@ -44,6 +47,7 @@ class Deposit:
     sip: tuple[str, int]
     aip: tuple[str, int] | None
     reason: str | None = None
+    is_purged: bool = False
 
 
 async def take_agreement(database: RoomDatabase, message: AgreementPublishedV1) -> None:
@@ -132,7 +136,7 @@ def _row(deposit: Deposit, agreement: AgreementV1) -> dict[str, Any]:
         "staging_key": f"sips/{head['transfer_id']}",
         "size": deposit.sip[1],
         "sha512": deposit.sip[0],
-        "header": _header(head),
+        "header": None if deposit.is_purged else _header(head),
         "message_identifier": head["message_identifier"] or None,
         "transferring_agency": head["agencies"]["transferring"],
         "steps": [{"state": TransferState.ACCEPTED, "at": rfc3339(ended_at)}],
@@ -169,6 +173,33 @@ _COUNT_INTAKE = text(
 )
 
 
+async def take_purge(database: RoomDatabase, message: AipPurgedV1, lines: Said) -> bool:
+    """Forget what a purge took; of a transfer of which nothing is left keep the trace. False: too little is told."""
+    async with database.begin() as tx:
+        there = (await queries.find_transfers(tx.connection, [message.transfer_id])).get(message.transfer_id)
+        if there is not None:
+            if there.state is not TransferState.ACCEPTED:
+                return False
+            if there.purged_by is None and (message.version is None or there.header is not None):
+                await forget_transfers(tx, [message])
+            return True
+        if message.version is not None or not lines.keys() >= _TRACED:
+            return False
+        row = _purged_row(message, lines)
+        await tx.connection.execute(insert(transfer).values(row).on_conflict_do_nothing())
+    return True
+
+
+_TRACED = frozenset({"transfer.received", "transfer.accepted"})
+
+
+def _purged_row(message: AipPurgedV1, lines: Said) -> dict[str, Any]:
+    granted = lines["transfer.accepted"]["recorded_at"]
+    granted_at = datetime.fromisoformat(granted)
+    row = _row_of_lines(message.transfer_id, lines, TransferState.ACCEPTED, granted_at)
+    return {**row, "aip_id": message.aip_id, "granted_at": granted_at, "purged_by": message.order_id}
+
+
 async def take_refusals(database: RoomDatabase, refusals: Mapping[UUID, Said]) -> int:
     """Add refused transfers that are missing, each by its lines; return how many of them those tell enough of.
 
@@ -186,22 +217,27 @@ def _tells_enough(lines: Said) -> bool:
 
 
 def _refused_row(transfer_id: UUID, lines: Said) -> dict[str, Any]:
-    received, rejected = lines["transfer.received"], lines["transfer.rejected"]
+    ended_at = datetime.fromisoformat(lines["transfer.rejected"]["occurred_at"])
+    return _row_of_lines(transfer_id, lines, TransferState.REJECTED, ended_at)
+
+
+def _row_of_lines(transfer_id: UUID, lines: Said, state: TransferState, ended_at: datetime) -> dict[str, Any]:
+    """Return a transfer of which only the journals tell."""
+    received = lines["transfer.received"]
     details = received["details"]
-    ended_at = datetime.fromisoformat(rejected["occurred_at"])
     return {
         "id": transfer_id,
         "establishment": UUID(received["establishment"]),
         "agreement": UUID(details["agreement"]),
         "agreement_version": details["agreement_version"],
         "depositor": received["actor"],
-        "state": TransferState.REJECTED,
+        "state": state,
         "received_at": datetime.fromisoformat(received["occurred_at"]),
         "changed_at": ended_at,
         "staging_key": f"sips/{transfer_id}",
         "size": details["size"],
         "sha512": details["sha512"],
-        "steps": [{"state": TransferState.REJECTED, "at": rfc3339(ended_at)}],
+        "steps": [{"state": state, "at": rfc3339(ended_at)}],
     }
 
 

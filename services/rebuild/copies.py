@@ -8,11 +8,13 @@ from typing import Any
 from services.rebuild.facts import copies_of
 from services.rebuild.house import House
 from services.storage.domain.rebuilt import KnownCopy, Rebuilt
-from services.storage.rebuilding import take_back
+from services.storage.rebuilding import note_purged, take_back
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import Version
 
 DELETED = "copy.deleted"
+
+FORGOTTEN_AT_ONCE = 500
 
 Told = Mapping[str, Mapping[str, Any]]
 """What the write log says of a key, by site."""
@@ -104,6 +106,14 @@ async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
         house.report.fault("object_hidden", key, "the site does not list it, and still gives the version recorded")
         house.scratch.see([key])
         yield Version(key, version_id, facts.size, facts.modified_at)
+
+
+async def forget_purged(house: House) -> None:
+    """Have storage know as purged what it has as stored and the write log says that this site no longer holds."""
+    gone = [key for key, said in house.scratch.unseen(copies_of(""), "", house.site) if said["action"] == DELETED]
+    for begins in range(0, len(gone), FORGOTTEN_AT_ONCE):
+        some = gone[begins : begins + FORGOTTEN_AT_ONCE]
+        house.report.came("purged holdings", await note_purged(house.rooms["storage"], some))
 
 
 def missing(house: House) -> None:

@@ -11,6 +11,9 @@ COPY_ACTIONS = frozenset({"copy.written", "copy.deleted"})
 
 CATALOGUED = "aip.catalogued"
 
+PURGED = "purged"
+"""How facts about a transfer are sorted that records of purges tell of, with the order's id."""
+
 
 def facts_of(lines: Iterable[Mapping[str, Any]]) -> Iterator[Fact]:
     """Yield what is worth keeping of lines, each as the object that its canonical JSON is."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from services.admin import rebuilding as admin
 from services.ingest import rebuilding as ingest
 from services.rebuild import copies
+from services.rebuild.facts import PURGED
 from services.rebuild.house import House, TooLarge
 from services.rebuild.journals import CONTAINER
 from services.rebuild.shelves import owners, shelf
@@ -23,8 +24,10 @@ from services.storage.domain.rebuilt import Rebuilt
 from services.storage.journals import journal_id
 from services.storage.rebuilding import container_facts, record_facts
 from shared.checksums import sha512_of
+from shared.faults import fault_point
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, RulesPublishedV1
 from shared.messages.ingest import TransferDecidedV1
+from shared.messages.storage import AipPurgedV1
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import Version
 
@@ -122,6 +125,7 @@ async def _take(house: House, key: str, body: Body) -> None:
         return
     try:
         await take(house, body)
+        fault_point("rebuild.records.kept")
     except (ValidationError, IntegrityError, NotTheRecord) as error:
         said = "the database has another of this name" if isinstance(error, IntegrityError) else str(error)
         house.report.fault("record_contradicts", key, said)
@@ -169,12 +173,20 @@ async def _decision(house: House, body: Body) -> None:
     house.scratch.note([(f"transfer:{message.transfer_id}", "decision", said)])
 
 
+async def _purge(house: House, body: Body) -> None:
+    message = AipPurgedV1.model_validate(body["fact"])
+    # Asked for when deposits come back, and done once all AIPs have.
+    told = message.model_dump(mode="json")
+    house.scratch.note([(f"transfer:{message.transfer_id}", f"{PURGED} {message.order_id}", told)])
+
+
 _TAKES: Mapping[str, Callable[[House, Body], Awaitable[None]]] = {
     OrganisationChangedV1.topic: _organisation,
     AgreementPublishedV1.topic: _agreement,
     ProfilePublishedV1.topic: _profile,
     RulesPublishedV1.topic: _rules,
     TransferDecidedV1.topic: _decision,
+    AipPurgedV1.topic: _purge,
 }
 
 

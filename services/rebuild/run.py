@@ -12,6 +12,7 @@ from services.rebuild.deposits import rebuild_refusals
 from services.rebuild.house import House
 from services.rebuild.journals import rebuild_journals
 from services.rebuild.packages import rebuild_packages
+from services.rebuild.purges import rebuild_purges
 from services.rebuild.records import rebuild_records
 from services.storage.rebuilding import count_again, read_back_rebuilt
 from shared.faults import fault_point
@@ -22,6 +23,7 @@ STEPS: tuple[tuple[str, Callable[[House], Awaitable[None]]], ...] = (
     ("records", rebuild_records),
     ("packages", rebuild_packages),
     ("refusals", rebuild_refusals),
+    ("purges", rebuild_purges),
 )
 
 READABLE_AFTER = "records"

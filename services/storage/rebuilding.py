@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from services.storage.domain.holdings import HoldingKey
+from services.storage.domain.holdings import KEPT, HoldingKey
 from services.storage.domain.rebuilt import Rebuilt
 from services.storage.handlers import VERIFY, work_key
-from services.storage.queries import amounts, rebuilding
+from services.storage.purge_notes import KEPT_FACTS
+from services.storage.queries import amounts, holdings, rebuilding
 from shared.faults import fault_point
 from shared.messages.ingest import MemberV1
 from shared.messaging.lease import Lane, Piece
@@ -56,6 +57,18 @@ async def take_back(database: RoomDatabase, found: Sequence[Rebuilt]) -> list[Ho
         others = await rebuilding.add(tx.connection, found)
     fault_point("rebuild.copies.kept")
     return others
+
+
+async def note_purged(database: RoomDatabase, keys: Sequence[str]) -> int:
+    """Note as purged what the database has as stored, of a back-up from before its purge; return how many."""
+    async with database.begin() as tx:
+        there = await rebuilding.standing(tx.connection, keys)
+        gone = [(one.id, one.version) for one in there.values() if one.state in KEPT]
+        await holdings.lock_holdings(tx.connection, gone)
+        await holdings.forget(tx.connection, gone, KEPT_FACTS)
+        await rebuilding.purge_copies(tx.connection, gone)
+    fault_point("rebuild.purges.noted")
+    return len(gone)
 
 
 async def read_back_rebuilt(database: RoomDatabase) -> int:

@@ -29,6 +29,10 @@ LEFT_OUT: Mapping[str, str] = {
     "ingest.profile_content": "a cache of what admin has",
     "access.dip": "made on demand, and made again",
     "proof.pending_batch": "under way",
+    "admin.purge_order": "once done it is a record, and the traces that purges leave",
+    "storage.purge_order": "once done it is a record, and the traces that purges leave",
+    "storage.site": "said anew when storage starts",
+    **{f"storage.audit_{table}": "audits begin anew" for table in ("hand", "round", "run", "part", "item")},
     "storage.restore_test": "the journals tell of them; their list begins anew",
 }
 """Tables, and why they do not come back."""

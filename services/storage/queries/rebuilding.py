@@ -126,6 +126,13 @@ def _copy_row(one: Rebuilt, each: KnownCopy) -> dict[str, Any]:
     }
 
 
+async def purge_copies(connection: AsyncConnection, keys: Sequence[HoldingKey]) -> None:
+    """Note that nothing is left of the copies of holdings."""
+    if keys:
+        of_these = tuple_(copy.c.holding, copy.c.version).in_(list(keys))
+        await connection.execute(update(copy).where(of_these).values(state="purged"))
+
+
 _WAITING = select(func.count()).select_from(work).where(work.c.kind == "verify")
 
 

@@ -35,11 +35,12 @@ async def databases(pattern: Databases) -> Databases:
 
 @pytest.fixture(scope="module")
 def kept() -> KeptSite:
-    """Three small AIPs and a large one; containers of a few lines each."""
+    """Three small AIPs and a large one, and one that was purged; containers of a few lines each."""
     site = KeptSite(lines_each=6)
     site.found()
     for units in (1, 3, 2, 3000):
         site.deposit(units)
+    site.purge(site.deposit(4))
     site.close()
     return site
 

@@ -24,6 +24,8 @@ BUCKET = "rebuild-a"
 
 @pytest.fixture
 async def bucket(seaweed: seaweedfs.Site) -> AsyncIterator[S3Site]:
+    # Its operator makes the bucket; the service, whose keys the rebuild reads with, may not.
+    seaweedfs.ensure_bucket(seaweed.client(), BUCKET)
     declared, _ = two_buckets(seaweed)
     store = S3Site(bucket_of(declared.model_copy(update={"bucket": BUCKET})))
     await store.prepare()

@@ -17,7 +17,7 @@ UNFINISHED = (
     "UPDATE storage.holding SET state = 'storing', stored_at = NULL WHERE kind = 'aip'",
     """UPDATE storage.copy SET state = 'to_write', written_at = NULL
        FROM storage.holding WHERE holding.id = copy.holding AND holding.kind = 'aip'""",
-    "UPDATE ingest.transfer SET state = 'storing', granted_at = NULL",
+    "UPDATE ingest.transfer SET state = 'storing', granted_at = NULL WHERE purged_by IS NULL",
     "DELETE FROM storage.work",
 )
 

@@ -21,8 +21,10 @@ async def test_all_of_a_site_comes_back(ruins: Ruins, kept: KeptSite) -> None:
     assert report.findings == []
     counts = await ruins.counts()
     assert (counts["data_management.aip"], counts["data_management.unit"]) == (4, 3006)
+    (trace,) = await ruins.rows("SELECT aip_id FROM ingest.transfer WHERE purged_by IS NOT NULL")
+    assert trace["aip_id"] == kept.id("aip 5")
     assert (counts["storage.holding"], counts["storage.copy"]) == (len(kept.objects), 2 * len(kept.objects))
-    assert counts["ingest.transfer"] == 4
+    assert counts["ingest.transfer"] == 5
     assert (counts["admin.organisation"], counts["admin.agreement_version"], counts["ingest.agreement"]) == (1, 1, 1)
     (published,) = await ruins.rows("SELECT published_by FROM admin.agreement_version")
     assert published["published_by"] == "client:kept"
@@ -80,6 +82,7 @@ class Died(Exception):
 
 
 PLACES = sorted(name for name in faults.FAULT_POINTS if name.startswith("rebuild."))
+"""Those of purges too: one of the AIPs was purged."""
 
 
 def dies(place: str, at: int) -> Callable[[str], None]:
@@ -107,7 +110,7 @@ async def test_killed_anywhere_and_run_again_it_comes_to_the_same_end(
 
     assert report.findings == []
     counts = await ruins.counts()
-    assert (counts["data_management.unit"], counts["ingest.transfer"]) == (3006, 4)
+    assert (counts["data_management.unit"], counts["ingest.transfer"]) == (3006, 5)
     (broken,) = await ruins.rows(
         """SELECT count(*) AS many FROM storage.holding
            WHERE (SELECT count(*) FROM storage.copy WHERE copy.holding = holding.id
