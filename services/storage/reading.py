@@ -1,7 +1,7 @@
 """Give bytes back: from the first site that can, whose copy was verified.
 
 After a rebuild copies are known, and read back one after another: until then those of a stored holding that are not
-are given where no verified one can be. Whoever reads them holds them to their digest.
+are given where no verified one can be. Access holds whole files to their digest; a range nobody can.
 """
 
 from collections.abc import AsyncIterator, Mapping
