@@ -3,15 +3,19 @@
 import asyncio
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import services
 from bench.kept_sites import KeptSite
 from services.__main__ import main
-from services.local.settings import as_if_told
+from services.local.settings import as_if_told, room_environment
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.rooms import ROOMS
 from tests.servers import Databases
@@ -118,3 +122,21 @@ def test_on_empty_journals_no_room_may_run_and_afterwards_they_may(give: Give, d
 
     assert give("--from-site", "a", "--json")[0] == 0
     assert asyncio.run(beside_a_room())[0] == 0
+
+
+def test_killed_as_a_process_it_goes_on(give: Give, told: dict[str, str], tmp_path: Path) -> None:
+    told = {**room_environment(), **told, "PYTHONPATH": str(Path(services.__file__).parents[1])}
+    line = (sys.executable, "-m", "services", "rebuild", "--from-site", "a")
+    killed = subprocess.run(
+        line,
+        env={**told, "CHARTRIER_FAULT_AT": "rebuild.catalogue.loaded"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+
+    status, found = give("--from-site", "a", "--json")
+
+    assert (status, found["findings"]) == (0, [])
+    assert found["counts"]["AIPs"] == 4
