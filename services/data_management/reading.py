@@ -8,6 +8,7 @@ from services.data_management.domain.catalogue import (
     CataloguedAip,
     CataloguedObject,
     CataloguedUnit,
+    PurgedEntry,
     UnreadableCatalogue,
     read_line,
 )
@@ -66,6 +67,7 @@ class CatalogueReader:
         self._aip: CataloguedAip | None = None
         self._tree = Tree()
         self._objects = 0
+        self._purged = 0
 
     def read(self, lines: Sequence[bytes]) -> Part | None:
         """Return what the next lines describe; None for no lines. Raises `UnreadableCatalogue`."""
@@ -81,6 +83,8 @@ class CatalogueReader:
                 units.append(self._tree.place(entry))
             elif isinstance(entry, CataloguedObject):
                 objects.append(entry)
+            elif isinstance(entry, PurgedEntry):
+                self._purged += 1
             else:
                 raise UnreadableCatalogue("a second AIP in one catalogue")
         part = Part(self._aip, tuple(units), self._objects, tuple(objects))
@@ -100,8 +104,8 @@ class CatalogueReader:
         """Return how much was read. Raises `UnreadableCatalogue` if entries announced have not come."""
         if self._aip is None:
             raise UnreadableCatalogue("an empty catalogue")
-        announced = (self._aip.units, self._aip.objects)
-        found = (self._tree.size, self._objects)
+        announced = (self._aip.units, self._aip.objects, self._aip.purged)
+        found = (self._tree.size, self._objects, self._purged)
         if announced != found:
-            raise UnreadableCatalogue(f"units and objects: {announced} announced, {found} found")
-        return StandingAip(self._message.version, *found)
+            raise UnreadableCatalogue(f"units, objects and lines of what went: {announced} announced, {found} found")
+        return StandingAip(self._message.version, self._tree.size, self._objects)

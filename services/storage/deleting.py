@@ -6,7 +6,7 @@ from uuid import UUID
 from services.storage.domain.copies import CopyState
 from services.storage.domain.holdings import Holding
 from services.storage.domain.purges import PurgeOrder, PurgeState
-from services.storage.handlers import VERIFY, WRITE, work_key
+from services.storage.handlers import REWRITE, VERIFY, WRITE, work_key
 from services.storage.queries import holdings, purges
 from shared.messages.data_management import AipCataloguedV1
 from shared.messaging.lease import Piece
@@ -15,9 +15,6 @@ from shared.messaging.work import enqueue
 
 PURGE = "purge"
 """Delete one copy from its site and prove that it is gone; the key is that of the copy."""
-
-REWRITE = "rewrite"
-"""Write the version of an AIP that is to replace it; the key is the order, the payload names it whole."""
 
 COPYING = (WRITE, VERIFY)
 """Work that would have a copy there again."""

@@ -27,6 +27,12 @@ WRITE = "write"
 VERIFY = "verify"
 """Read one copy back from its site, by another task than its writer."""
 
+REWRITE = "rewrite"
+"""Write the version of an AIP that is to replace it; the key is the order, whose content is in the payload."""
+
+UNSTAGE = "unstage"
+"""Remove from staging a version that was made here, and is on every site; the key is its own there."""
+
 FETCH = "fetch_profile"
 """Ask admin for an approved profile, to keep it as a record."""
 
@@ -44,7 +50,7 @@ class Arrival:
     """A holding to take in: its row, and the message that announces it."""
 
     values: Mapping[str, Any]
-    cause: UUID
+    cause: UUID | None
 
 
 def work_key(holding: UUID, version: int, site: str) -> str:

@@ -8,10 +8,11 @@ from services.storage.auditing import AUDIT, Auditor
 from services.storage.coherence import Comparer
 from services.storage.declaring import reconcile
 from services.storage.deleting import PURGE
+from services.storage.doubts import DOUBT, Doubter
 from services.storage.examining import Examiner
 from services.storage.filling import FILL, Filler
 from services.storage.findings import RENEW
-from services.storage.handlers import FETCH, VERIFY, WRITE
+from services.storage.handlers import FETCH, REWRITE, UNSTAGE, VERIFY, WRITE
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import BEGIN, Beginner
 from services.storage.purging import Purger
@@ -19,6 +20,7 @@ from services.storage.rebuilding import read_back_rebuilt
 from services.storage.renewing import Renewer
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.retiring import RETIRE, Retirer
+from services.storage.rewriting import Rewriter
 from services.storage.runs import COHERENCE, SAMPLE, ask_monthly, forget
 from services.storage.sampling import Sampler
 from services.storage.settings import StorageSettings
@@ -57,7 +59,7 @@ class Hands:
         return [*apart, self._loop(jobs, self.own.background_slots, Lane.BACKGROUND)]
 
     def upkeep(self, profiles: ProfileKeeper) -> Sequence[WorkLoop]:
-        """Fill sites and retire them, read packages back whole, fetch profiles."""
+        """Fill sites and retire them, read packages back whole, judge copies in doubt, fetch profiles."""
         walks = {
             FILL: Filler(self.database, sorted(self.sites)).fill,
             RETIRE: Retirer(self.database, self.sites).retire,
@@ -67,12 +69,17 @@ class Hands:
             self._loop(walks, UPKEEP_SLOTS),
             self._loop({FETCH: profiles.keep}, 1),
             self._loop({RESTORE: tester.test}, 1),
+            self._loop({DOUBT: Doubter(self.database, self.sites).judge}, len(self.sites)),
         ]
 
-    def purging(self) -> Sequence[WorkLoop]:
-        """Begin orders to purge, and delete copies; one site that hangs keeps no other's from being deleted."""
+    def purging(self, rewriter: Rewriter) -> Sequence[WorkLoop]:
+        """Begin orders to purge, write anew what stays, delete copies; one site that hangs keeps no other waiting."""
         beginner, purger = Beginner(self.database, self.sites), Purger(self.database, self.sites)
-        return [self._loop({BEGIN: beginner.begin}, 1), self._loop({PURGE: purger.purge}, len(self.sites))]
+        return [
+            self._loop({BEGIN: beginner.begin}, 1),
+            self._loop({REWRITE: rewriter.rewrite, UNSTAGE: rewriter.unstage}, 1),
+            self._loop({PURGE: purger.purge}, len(self.sites)),
+        ]
 
     def auditing(self, examiner: Examiner, auditor: Auditor) -> Sequence[WorkLoop]:
         """Read every copy again and again; and what is asked for: samples, comparisons, locks to be renewed."""

@@ -15,7 +15,6 @@ from services.storage.domain.purges import (
     fingerprint,
     place,
 )
-from services.storage.handlers import Handle
 from services.storage.lines import ACTOR
 from services.storage.queries import holdings, purges
 from services.storage.sites import OpenSite
@@ -35,18 +34,13 @@ STANDING = ("stored", "damaged")
 """States of an AIP that can be purged; one that is being stored has to be whole first."""
 
 
-def take_orders(*, rewrites: bool) -> Handle:
-    """Return the handler that takes orders in. Where nothing `rewrites` AIPs, orders on some units are refused."""
-
-    async def handle(tx: Transaction, messages: Sequence[PurgeOrderedV1]) -> None:
-        for message in messages:
-            await _take(tx, message, rewrites=rewrites)
-
-    return handle
+async def take_orders(tx: Transaction, messages: Sequence[PurgeOrderedV1]) -> None:
+    """Take orders in. Raises `Rejected`, and `TryAgain` while an AIP is not stored or another order is on it."""
+    for message in messages:
+        await _take(tx, message)
 
 
-async def _take(tx: Transaction, message: PurgeOrderedV1, *, rewrites: bool) -> None:
-    """Take an order in. Raises `Rejected`, and `TryAgain` while the AIP is not stored or another order is on it."""
+async def _take(tx: Transaction, message: PurgeOrderedV1) -> None:
     # The versions' lock makes orders on one AIP, and the same order told twice, come one after the other.
     versions = await purges.versions(tx.connection, message.aip_id, lock=True)
     known = await purges.find(tx.connection, message.order_id)
@@ -55,8 +49,6 @@ async def _take(tx: Transaction, message: PurgeOrderedV1, *, rewrites: bool) -> 
         if known.sha512 != sha512:
             raise Rejected(f"order {message.order_id} was given before with another content")
         return
-    if message.units and not rewrites:
-        raise Rejected(f"order {message.order_id}: this release cannot purge some units of an AIP")
     await _require_purgeable(tx, message, versions)
     await purges.add(tx.connection, message, sha512, content_of(message))
     piece = Piece(str(message.order_id), cause=message.message_id, owner=str(message.establishment))

@@ -8,7 +8,7 @@ from services.storage import repairing
 from services.storage.deleting import rewrite_again
 from services.storage.domain.copies import Copy, CopyState, is_stored, is_unproven
 from services.storage.domain.holdings import Holding, HoldingKey, is_owed
-from services.storage.handlers import VERIFY, WRITE, copy_key
+from services.storage.handlers import UNSTAGE, VERIFY, WRITE, copy_key
 from services.storage.lines import stored_line, write_line
 from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
@@ -84,6 +84,9 @@ async def conclude(
     for one in stored:
         on_sites = copies[one.id, one.version]
         tx.journal(stored_line(one, len(on_sites)))
+        if "order" in one.facts:
+            # What ingest has staged, it removes itself.
+            await enqueue(tx, UNSTAGE, Piece(one.facts["staging_key"], owner=str(one.establishment)))
         if one.kind == "aip":
             tx.post(_aip_stored(sites, one, on_sites), cause=causes.get((one.id, one.version)))
         elif one.kind == "journal":

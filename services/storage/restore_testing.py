@@ -15,7 +15,8 @@ from prometheus_client import Counter, Gauge
 from services.storage.domain.holdings import GOING, CopyKey, Holding
 from services.storage.domain.packages import Package
 from services.storage.domain.restore_tests import Outcome, RestoreTest, judged
-from services.storage.handlers import VERIFY, work_key
+from services.storage.doubts import DOUBT
+from services.storage.handlers import work_key
 from services.storage.lines import ACTOR
 from services.storage.pipeline.package_check import check_package
 from services.storage.queries import holdings, restore_tests
@@ -208,5 +209,5 @@ async def _tell(tx: Transaction, held: Lease, test: RestoreTest, site: OpenSite)
         )
     )
     if test.outcome is Outcome.LOST:
-        # Judged again by whoever reads copies back, and repaired: one such reading is no verdict on a copy.
-        await enqueue(tx, VERIFY, Piece(work_key(test.aip, test.version, test.site), owner=str(test.establishment)))
+        # Judged by another, and repaired: one such reading is no verdict on a copy.
+        await enqueue(tx, DOUBT, Piece(work_key(test.aip, test.version, test.site), owner=str(test.establishment)))

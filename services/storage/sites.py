@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from services.storage.domain.sites import Site, require_safe_sites
+from services.storage.queries import amounts
 from services.storage.settings import SiteSettings
+from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.keeping import SiteStore
+from shared.object_store.opening import make_ready
 from shared.object_store.s3_site import S3Site
 from shared.object_store.s3_wire import Bucket
 from shared.object_store.space import Allowance
@@ -85,3 +88,15 @@ def purgers_bucket_of(declared: SiteSettings) -> Bucket | None:
         return None
     secret = declared.purger_secret_key.get_secret_value()
     return replace(bucket_of(declared), access_key=declared.purger_access_key, secret_key=secret)
+
+
+async def ready_site(database: RoomDatabase, opened: OpenSite) -> None:
+    """Make a site fit for use; one that holds copies must be there already. Raises what `prepare` and `probe` do.
+
+    Where a volume is not mounted there is its empty mount point: made a store, every copy would seem to be missing.
+    """
+    async with database.reading() as connection:
+        holds_copies = bool((await amounts.usage(connection)).get(opened.site.name))
+    if holds_copies:
+        await opened.store.probe()
+    await make_ready(opened.store)

@@ -23,8 +23,9 @@ from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import take_orders
 from services.storage.restore_testing import measure_overdue
+from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings
-from services.storage.sites import OpenSite, open_sites
+from services.storage.sites import OpenSite, open_sites, ready_site
 from services.storage.space import site_spaces
 from services.storage.surveys import Surveyor
 from services.storage.worker import Keeper
@@ -45,7 +46,7 @@ from shared.messages.proof import JournalClosedV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
-from shared.object_store.opening import make_ready, open_store
+from shared.object_store.opening import open_store
 from shared.profiles.fetching import fetch_profile
 from shared.room import Foundation, Room, assemble, lay
 from shared.settings import RoomSettings
@@ -90,18 +91,17 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
             ),
             Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
-            # Nothing here rewrites AIPs yet: an order on some units of one is a dead letter that says so.
-            Consumer("storage.purge", database, {PurgeOrderedV1: take_orders(rewrites=False)}),
+            Consumer("storage.purge", database, {PurgeOrderedV1: take_orders}),
             Consumer("storage.release", database, {AipCataloguedV1: release_former}),
         ),
         loops=[
             *hands.copying(Keeper(database, sites, staging, own)),
             *hands.upkeep(ProfileKeeper(database, names, profile_of)),
-            *hands.purging(),
+            *hands.purging(Rewriter(database, sites, staging)),
             *hands.auditing(examiner, auditor),
         ],
         dependencies=(
-            *map(_site, sites.values()),
+            *(_site(database, site) for site in sites.values()),
             # Ingest makes it; here only the workers read it.
             Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset({WORKER})),
         ),
@@ -136,12 +136,12 @@ def _routes() -> APIRouter:
     return routes
 
 
-def _site(opened: OpenSite) -> Dependency:
+def _site(database: RoomDatabase, opened: OpenSite) -> Dependency:
     """A site of which one is enough: archives can be read then, and what another misses is copied when it is back."""
     return Dependency(
         f"site:{opened.site.name}",
         opened.store.probe,
-        open=partial(make_ready, opened.store),
+        open=partial(ready_site, database, opened),
         one_of="a_site",
         setting=f"CHARTRIER_SITES (site {opened.site.name})",
     )

@@ -25,6 +25,7 @@ from tests.builders.aips import (
     a_plan,
     a_unit,
 )
+from tests.builders.purges import PLANTED, a_planted_aip
 
 # It leaves files open, which is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -50,7 +51,10 @@ def eark() -> Iterator[ModuleType]:
 
 
 def _messages(eark: ModuleType, transfer: CheckedTransfer, folder: Path) -> list[Any]:
-    content, _ = transfer.build()
+    return _messages_of(eark, transfer.build()[0], folder)
+
+
+def _messages_of(eark: ModuleType, content: bytes, folder: Path) -> list[Any]:
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         archive.extractall(folder, filter="data")
     report = eark.PackageValidator(folder / str(AIP_ID)).validation_report
@@ -108,6 +112,19 @@ def test_an_aip_that_was_judged_by_a_profile_is_valid_and_says_by_which(eark: Mo
     assert content.count(said.encode()) == 1
     without, _ = a_checked_transfer(plan=replace(plan, profile=None)).build()
     assert b"archival profile" not in without
+
+
+@pytest.mark.parametrize("left", ["some-files", "no-file"])
+def test_what_a_partial_purge_leaves_is_valid_too(eark: ModuleType, tmp_path: Path, left: str) -> None:
+    aip = a_planted_aip(tmp_path)
+    gone = PLANTED if left == "some-files" else (*PLANTED, "unit-2", "unit-5")
+    after = aip.purged(aip.units(*gone))
+
+    messages = _messages_of(eark, after.content, tmp_path / "unpacked")
+
+    assert _errors(messages) == []
+    # Without a file there is no folder of representations: a recommendation, as for physical objects only.
+    assert {message.rule_id for message in messages} - {"CSIPSTR9"} <= _KNOWN_WARNINGS
 
 
 def test_the_validator_does_see_faults(eark: ModuleType, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Reader of an AIP's ``metadata/descriptive/catalogue.ndjson``, format version 1, as ingest writes it.
 
-First the line of the AIP, then its units, parents before children, then its objects. Keys that a later
-writer added are ignored; a line that is not what it should be stops the reading.
+First the line of the AIP, then its units, parents before children, then its objects; among them lines of what was
+purged. Keys that a later writer added are ignored; a line that is not what it should be stops the reading.
 """
 
 import json
@@ -40,13 +40,17 @@ class UnreadableCatalogue(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CataloguedAip:
-    """The first line: whose AIP this is, and how many units and objects follow. `head` is all of it."""
+    """The first line: whose AIP this is, and how many units and objects follow. `head` is all of it.
+
+    `purged` says how many lines stand for units and objects that went.
+    """
 
     aip_id: UUID
     establishment: UUID
     transfer_id: UUID
     units: int
     objects: int
+    purged: int
     head: Mapping[str, Any]
 
 
@@ -89,14 +93,21 @@ class CataloguedObject:
     format: Mapping[str, str | None]
 
 
-Entry: TypeAlias = CataloguedAip | CataloguedUnit | CataloguedObject
+@dataclass(frozen=True, slots=True)
+class PurgedEntry:
+    """What is left of a unit or an object that was purged: nothing that can be found."""
+
+    id: str
+
+
+Entry: TypeAlias = CataloguedAip | CataloguedUnit | CataloguedObject | PurgedEntry
 
 
 def read_line(line: bytes) -> Entry:
     """Read one line. Raises `UnreadableCatalogue`."""
     try:
         value = json.loads(line)
-        return _READERS[value["type"]](value)
+        return PurgedEntry(value["id"]) if "purged" in value else _READERS[value["type"]](value)
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableCatalogue(f"{type(error).__name__}: {error}") from error
 
@@ -111,6 +122,7 @@ def _aip(value: Mapping[str, Any]) -> CataloguedAip:
         transfer_id=UUID(value["transfer_id"]),
         units=counts["units"],
         objects=counts["objects"],
+        purged=counts.get("purged_units", 0) + counts.get("purged_objects", 0),
         head=value,
     )
 

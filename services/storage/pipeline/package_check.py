@@ -150,7 +150,7 @@ def _read_catalogue(reading: _Reading, content: IO[bytes]) -> Measure:
     try:
         for line in _lines(content, meter):
             entry = json.loads(line)
-            if entry["type"] == "object" and entry["path"] is not None:
+            if entry["type"] == "object" and entry.get("path") is not None:
                 _place(reading, entry)
     except (ValueError, KeyError, TypeError):
         reading.fault(CATALOGUE, "unreadable")

@@ -193,3 +193,15 @@ async def put_copies(connection: AsyncConnection, copies: Sequence[tuple[Holding
         for held, now in copies
     ]
     await connection.execute(_PUT_COPY, rows)
+
+
+_VERSIONS = _PAIRS.where(holding.c.id == bindparam("of")).order_by(holding.c.version.desc(), copy.c.site)
+
+
+async def versions_with_copies(connection: AsyncConnection, holding_id: UUID) -> list[tuple[Holding, list[Copy]]]:
+    """Return every version of a holding with its copies by site, the newest first, in one question."""
+    found: dict[int, tuple[Holding, list[Copy]]] = {}
+    for row in (await connection.execute(_VERSIONS, {"of": holding_id})).mappings():
+        held, one = _pair(row)
+        found.setdefault(held.version, (held, []))[1].append(one)
+    return list(found.values())

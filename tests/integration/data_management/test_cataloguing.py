@@ -156,6 +156,19 @@ async def test_a_catalogue_that_lacks_entries_it_announces_leaves_nothing(databa
     await forget_work(database)
 
 
+async def test_a_catalogue_that_lacks_lines_of_what_was_purged_leaves_nothing(
+    database: RoomDatabase, load: Load
+) -> None:
+    counts = {"units": 1, "objects": 0, "files": 0, "bytes": 0, "purged_units": 1, "purged_objects": 0}
+    short = a_catalogue([a_unit("u")], counts=counts)
+
+    with pytest.raises(UnreadableCatalogue, match="what went"):
+        await load(short)
+
+    assert await rows_of(database, short, tables.unit) == []
+    await forget_work(database)
+
+
 async def test_the_catalogue_of_another_aip_is_refused(database: RoomDatabase, load: Load) -> None:
     ours, foreign = a_small_tree(), a_small_tree()
     message = ours.message.model_copy(update={"catalogue": foreign.message.catalogue})

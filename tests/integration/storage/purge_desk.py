@@ -39,9 +39,9 @@ class PurgeDesk:
         await self.depot.work_off()
         return message
 
-    async def order(self, order: PurgeOrderedV1, *, rewrites: bool = False) -> None:
+    async def order(self, order: PurgeOrderedV1) -> None:
         async with self.depot.database.begin() as tx:
-            await take_orders(rewrites=rewrites)(tx, [order])
+            await take_orders(tx, [order])
 
     async def begin(self) -> int:
         beginner = Beginner(self.depot.database, self.depot.sites)

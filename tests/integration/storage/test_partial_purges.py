@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from services.storage.deleting import PURGE, REWRITE, release_former
+from services.storage.deleting import PURGE, release_former
 from services.storage.domain.keys import aip_key
 from services.storage.domain.purges import PurgeState
-from services.storage.handlers import WRITE, work_key
+from services.storage.handlers import REWRITE, WRITE, work_key
 from services.storage.queries import holdings
 from shared.checksums import sha512_of
 from shared.identifiers import new_id
@@ -57,7 +57,7 @@ class StandIn:
 
 async def rewritten(desk: PurgeDesk, message: AipBuiltV1) -> PurgeOrderedV1:
     order = an_order(message, new_id())
-    await desk.order(order, rewrites=True)
+    await desk.order(order)
     await desk.begin()
     (held,) = await desk.depot.lease(REWRITE)
     await StandIn(desk.depot, b"what remains " * 1000).rewrite(held)

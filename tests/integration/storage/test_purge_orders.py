@@ -58,12 +58,3 @@ async def test_an_aip_that_is_not_stored_yet_is_not_purged(desk: PurgeDesk) -> N
 
     with pytest.raises(TryAgain, match="not stored yet"):
         await desk.order(an_order(message))
-
-
-async def test_units_of_an_aip_cannot_be_purged_by_a_release_that_rewrites_nothing(desk: PurgeDesk) -> None:
-    message = await desk.stored()
-
-    with pytest.raises(Rejected, match="cannot purge some units"):
-        await desk.order(an_order(message, message.transfer_id))
-
-    assert (await desk.depot.holding(message.aip_id)).state == "stored"

@@ -11,7 +11,8 @@ import pytest
 
 from services.storage import restore_api
 from services.storage.api import Storage
-from services.storage.handlers import VERIFY
+from services.storage.domain.copies import CopyState
+from services.storage.doubts import DOUBT, Doubter
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.space import site_spaces
 from shared.identity.rights import Role
@@ -119,7 +120,10 @@ async def test_a_lost_copy_is_told_and_read_back_by_others(depot: Depot, gone: b
     (told,) = await outcomes(depot)
 
     assert told.outcome == "lost"
-    assert [held.key for held in await depot.lease(VERIFY)] == [f"{AIP}/1/{told.site}"]
+    (held,) = await depot.lease(DOUBT)
+    assert held.key == f"{AIP}/1/{told.site}"
+    await Doubter(depot.database, depot.sites).judge(held)
+    assert {site for site, copy in (await depot.copies(AIP)).items() if copy.state is CopyState.LOST} == {told.site}
 
 
 async def test_a_site_that_is_away_proves_nothing(depot: Depot, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ from services.storage.domain.copies import CopyState
 from services.storage.handlers import WRITE
 from services.storage.queries import amounts
 from services.storage.settings import SiteSettings
-from services.storage.sites import open_sites
+from services.storage.sites import OpenSite, open_sites, ready_site
 from services.storage.space import PATIENCE_SECONDS, site_spaces
 from shared.identity.rights import Role
 from shared.identity.tokens import room_token
 from shared.messages.storage import AipStoredV1
+from shared.object_store.errors import StoreUnavailable
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.space import Allowance, Held, Space
 from shared.readiness import Readiness
@@ -146,6 +149,37 @@ async def test_sites_that_hang_hide_no_other_and_what_is_owed_is_asked_for_once(
 @pytest.mark.parametrize(("role", "status"), [(Role.OPERATOR, 200), (Role.DEPOSITOR, 403)])
 async def test_the_operator_may_ask_for_it_and_depositors_may_not(depot: Depot, role: Role, status: int) -> None:
     assert (await sites_as_told(depot, a_token(role))).status_code == status
+
+
+@contextmanager
+def unmounted(root: Path, elsewhere: Path) -> Iterator[None]:
+    """Leave the empty mount point; it must be so still when the volume comes back."""
+    root.rename(elsewhere)
+    root.mkdir()
+    try:
+        yield
+    finally:
+        root.rmdir()
+        elsewhere.rename(root)
+
+
+async def test_a_volume_that_is_not_mounted_is_no_new_site(depot: Depot, tmp_path: Path) -> None:
+    await depot.hand_over()
+    await depot.work_off()
+
+    root = Path(depot.sites["a"].site.location)
+    with unmounted(root, tmp_path / "elsewhere"), pytest.raises(StoreUnavailable, match="mounted"):
+        await ready_site(depot.database, depot.sites["a"])
+
+    await ready_site(depot.database, depot.sites["a"])
+
+
+async def test_a_site_without_copies_is_made(depot: Depot, tmp_path: Path) -> None:
+    fresh = FilesystemSite(tmp_path / "site-c")
+    await ready_site(depot.database, OpenSite(replace(depot.sites["a"].site, name="c"), fresh))
+
+    await fresh.probe()
+    await fresh.close()
 
 
 async def test_those_who_count_on_one_site_at_once_lose_nothing(depot: Depot) -> None:

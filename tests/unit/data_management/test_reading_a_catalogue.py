@@ -9,6 +9,7 @@ from services.data_management.domain.catalogue import (
     CataloguedAip,
     CataloguedObject,
     CataloguedUnit,
+    PurgedEntry,
     UnreadableCatalogue,
     read_line,
 )
@@ -30,6 +31,15 @@ def test_a_catalogue_is_an_aip_then_units_then_objects() -> None:
     found = read(a_catalogue([a_unit("a"), a_unit("b", parents=["a"])], [an_object("o")]).content)
 
     assert [type(entry) for entry in found] == [CataloguedAip, CataloguedUnit, CataloguedUnit, CataloguedObject]
+
+
+@pytest.mark.parametrize("kind", ["unit", "object"])
+def test_what_was_purged_is_neither_unit_nor_object(kind: str) -> None:
+    line = json.dumps(
+        {"type": kind, "id": "u", "parents": [], "purged": {"order": "o", "at": "2036-04-02T09:30:00Z"}}
+    )
+
+    assert read_line(line.encode()) == PurgedEntry("u")
 
 
 def test_padded_offsets_are_numbers() -> None:

@@ -20,9 +20,9 @@ from services.ingest.pipeline.aip.catalogue import description_lines, object_lin
 from services.ingest.pipeline.aip.layout import AipMismatch, Data
 from services.ingest.pipeline.aip.mets import Member, Members, data_members, write_mets
 from services.ingest.pipeline.aip.premis import write_premis
-from services.ingest.pipeline.aip.spool import Measure, Spool
-from services.ingest.pipeline.aip.tar import CHUNK, TarWriter
 from services.ingest.pipeline.signatures.report import report_lines
+from shared.packaging.spool import Measure, Spool
+from shared.packaging.tar import CHUNK, TarWriter
 
 _XML = "application/xml"
 _JSON = "application/json"

@@ -37,6 +37,12 @@ Then the data objects, as in the manifest::
      "declared": {"algorithm", "digest", "size", "format_id", "mime"} as the depositor wrote them,
      "format": {"puid", "name", "mime"} as identified by us}
 
+After a partial purge (`services/storage/pipeline/rewriting/catalogue.py`) the AIP's line also has ``aip_version``,
+``purges`` ([{"order", "at", "version"}…], oldest first) and, in its counts, ``purged_units`` and ``purged_objects``:
+the other counts are of what is left. A line of what went has ``purged`` ({"order", "at"}), and besides it nothing but
+``type``, ``id`` and, for a unit, ``parents``; for an object ``kind``, ``size``, ``sha512`` and of ``declared``
+``algorithm`` and ``digest``. Who reads must look for ``purged`` first.
+
 A physical object, and a binary one whose content is inside the manifest (``Attachment``), have neither
 path nor size, sha512, offset and format. Offsets are padded with blanks to 15 columns, which JSON allows:
 so the length of this file, on which they depend, does not depend on them.

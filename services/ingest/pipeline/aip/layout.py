@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from services.ingest.domain.sip import DataObject, Inventory, Manifest, MeasuredFile, ObjectKind
-from services.ingest.pipeline.aip.tar import entry_length
 from services.ingest.pipeline.container.names import clean_path, path_key
+from shared.packaging.tar import entry_length
 
 METS = "METS.xml"
 PREMIS = "metadata/preservation/premis.xml"

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.ingest.pipeline.aip.tar import TarWriter, entry_header, entry_length
+from shared.packaging.tar import TarWriter, entry_header, entry_length
 
 
 def test_a_size_above_8_gib_is_written_in_a_pax_header() -> None:

@@ -2,19 +2,20 @@
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
-from services.ingest.pipeline.aip.tar import CHUNK
+from shared.packaging.tar import CHUNK
 
 
 class Spool:
     """A document measured while it is written, then read back; in memory up to 1 MiB, then in a deleted file.
 
-    Use it as a context manager; it is gone on exit.
+    The file is in `folder`, or wherever the system likes. Use it as a context manager; it is gone on exit.
     """
 
-    def __init__(self) -> None:
-        self._file = SpooledTemporaryFile[bytes](max_size=CHUNK)
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = SpooledTemporaryFile[bytes](max_size=CHUNK, dir=None if folder is None else str(folder))
         self._digest = hashlib.sha512()
         self.size = 0
 
@@ -40,6 +41,11 @@ class Spool:
         self._file.seek(0)
         while chunk := self._file.read(CHUNK):
             yield chunk
+
+    def lines(self) -> Iterator[bytes]:
+        """Read everything back, line by line; lines keep their LF."""
+        self._file.seek(0)
+        yield from self._file
 
 
 class Measure:
