@@ -17,6 +17,7 @@ from bench.fairness import fairness
 from bench.figures import Figure, Outcome, Verdict, memory_figures, percentile, rate
 from bench.options import Options
 from bench.processes import Watch
+from bench.rebuilding import rebuilding
 from bench.workloads import MakeSip, Series
 from shared.rooms import ROOMS
 
@@ -165,6 +166,7 @@ _MEASURES: Mapping[str, Callable[[Archive, Options, Path], Outcome]] = {
     "large": large,
     "growth": growth,
     "fairness": fairness,
+    "rebuild": rebuilding,
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODES = ("all-in-one", "full-stack")
-WORKLOADS = ("small", "many", "units", "large", "growth", "fairness", "audit")
+WORKLOADS = ("small", "many", "units", "large", "growth", "fairness", "audit", "rebuild")
 
 _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
@@ -36,6 +36,8 @@ class Options:
     fair_bytes: int
     audit_count: int
     audit_bytes: int
+    rebuild_units: int
+    rebuild_small: int
     patience: float
     enforce: bool
 
@@ -100,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fair-bytes", type=size_of, default=size_of("256MiB"), help="size of each large SIP beside small ones")
     add("--audit-count", type=_positive, default=10_000, help="AIPs that are audited, on two folders")
     add("--audit-bytes", type=size_of, default=size_of("1MiB"), help="size of each of them")
+    add("--rebuild-units", type=_positive, default=100_000, help="units of the AIP that a rebuild loads")
+    add("--rebuild-small", type=_positive, default=2_000, help="AIPs of one unit that another rebuild loads")
     add("--patience", type=float, default=600.0, help="seconds after which a workload is given up")
     add("--enforce", action="store_true", help="exit 1 when a budget is missed")
     return parser

@@ -8,7 +8,7 @@ import sys
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
-from services.commands import config, copies, dead_letters, drills, journals, keys, sites, version, work
+from services.commands import config, copies, dead_letters, drills, journals, keys, rebuild, sites, version, work
 from services.commands.frame import Answer, Fault, add_command, answer
 from shared.configuration import read
 from shared.database.migrations import TablesInUse, upgrade_all
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
-    for command in (config, copies, dead_letters, drills, journals, keys, sites, version, work):
+    for command in (config, copies, dead_letters, drills, journals, keys, rebuild, sites, version, work):
         command.add_to(commands)
     return parser
 

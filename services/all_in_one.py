@@ -6,7 +6,7 @@ import json
 import logging
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import uvloop
@@ -95,6 +95,23 @@ def _run(settings: LocalSettings, state: Path, stop: StopRequest) -> None:
             runner.run(_serve(settings, state, server, stop))
     finally:
         postgres.stop(state / "postgres")
+
+
+@contextlib.contextmanager
+def at_rest(settings: LocalSettings) -> Iterator[None]:
+    """Have the database of an archive that does not run answer, its tables made, while the block lasts.
+
+    Of a folder where only the sites are left it is an empty one. Raises `files.HeldError` while the archive runs.
+    """
+    state = files.private_folder(settings.home / "all-in-one")
+    with files.held(state / "lock", wait=False):
+        try:
+            server = postgres.start(state / "postgres")
+            asyncio.run(postgres_roles.provision(server.superuser_url))
+            upgrade_all(server.url(postgres_roles.OWNER))
+            yield
+        finally:
+            postgres.stop(state / "postgres")
 
 
 def surroundings(state: Path) -> dict[str, str]:

@@ -22,6 +22,18 @@ class FaultSettings(BaseSettings):
 
 FAULT_POINTS: frozenset[str] = frozenset(
     {
+        "rebuild.journals.kept",
+        "rebuild.journals.senders",
+        "rebuild.journals.followed",
+        "rebuild.records.kept",
+        "rebuild.copies.kept",
+        "rebuild.catalogue.loaded",
+        "rebuild.catalogue.streamed",
+        "rebuild.transfers.kept",
+        "rebuild.purges.noted",
+        "rebuild.purges.told",
+        "rebuild.counted",
+        "rebuild.told",
         "storage.purge.begun",
         "storage.purge.deleted",
         "storage.purge.proven",

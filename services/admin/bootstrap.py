@@ -20,7 +20,9 @@ from services.admin.handlers import clients as handlers
 from services.admin.handlers import organisations
 from services.admin.handlers.clients import Credentials
 from services.admin.queries import clients
+from services.admin.queries import organisations as organisation_queries
 from shared.identifiers import new_id
+from shared.identity.caller import Scope
 from shared.identity.rights import Role
 from shared.messaging.transaction import RoomDatabase, Transaction
 
@@ -30,6 +32,7 @@ STARTING = 5_715_004
 """The advisory lock of whoever makes the first client."""
 
 FILE = "admin-client.json"
+OPERATOR = "OPERATEUR"
 ACTOR = "room:admin"
 ROLES = (Role.ADMINISTRATOR, Role.ARCHIVIST, Role.SECURITY_OFFICER)
 TRYING = (Role.DEPOSITOR, Role.READER)
@@ -68,11 +71,20 @@ async def _credentials(tx: Transaction, file: Path, *, full: bool) -> Credential
 
 
 async def _first(tx: Transaction, *, full: bool) -> Credentials:
-    operator = Organisation(new_id(), 1, "archiving_operator", "OPERATEUR", "Opérateur d’archivage")
-    await organisations.enter(tx, ACTOR, operator)
+    operator = await _operator(tx)
     grant = Grant(None, ROLES + TRYING if full else ROLES)
     name = "Premier client d’administration"
     return await handlers.enter(tx, ACTOR, name, operator.id, (grant,), bootstrap=True)
+
+
+async def _operator(tx: Transaction) -> Organisation:
+    """Return the organisation of the first client; in an archive made again from a site it is there already."""
+    known = await organisation_queries.find(tx.connection, Scope(None), OPERATOR, "archiving_operator")
+    if known is not None:
+        return known
+    new = Organisation(new_id(), 1, "archiving_operator", OPERATOR, "Opérateur d’archivage")
+    await organisations.enter(tx, ACTOR, new)
+    return new
 
 
 def _write_beside(file: Path, base_url: str, credentials: Credentials) -> Path:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -166,7 +167,14 @@ def at(place: Place) -> Iterator[RoomSettings]:
 @asynccontextmanager
 async def opened(settings: RoomSettings, room: str) -> AsyncIterator[RoomDatabase]:
     """Open a room's database for one command. Raises `DatabaseAway`."""
-    engine = room_engine(settings.database_url.get_secret_value(), room, pool=2)
+    async with opened_at(settings.database_url, room) as database:
+        yield database
+
+
+@asynccontextmanager
+async def opened_at(address: SecretStr, room: str, *, pool: int = 2) -> AsyncIterator[RoomDatabase]:
+    """Open a room's database at an address, with at most `pool` connections. Raises `DatabaseAway`."""
+    engine = room_engine(address.get_secret_value(), room, pool=pool)
     try:
         yield RoomDatabase(engine, room)
     except Exception as error:

@@ -47,7 +47,7 @@ class Job:
 class Whole:
     """A catalogue that was read whole before anything of it is written."""
 
-    job: Job
+    message: AipStoredV1
     parts: tuple[Part, ...]
     found: StandingAip
 
@@ -76,49 +76,64 @@ class Cataloguer:
     async def _catalogue(self, job: Job) -> None:
         if job.message.catalogue.length <= BATCH_BYTES:
             with timed("data_management", "read_catalogue"):
-                whole = await self._read_whole(job)
+                async with self._fetch(job.message) as chunks:
+                    whole = await read_whole(job.message, chunks)
             with timed("data_management", "load_catalogue"):
-                await self._together.add(whole)
+                await self._together.add((job, whole))
         else:
             with timed("data_management", "stream_catalogue"):
                 await self._stream(job)
 
-    async def _read_whole(self, job: Job) -> Whole:
-        reader = CatalogueReader(job.message)
-        async with self._fetch(job.message) as chunks:
-            parts = [reader.read(lines) async for lines in batches(chunks, job.message)]
-        return Whole(job, tuple(part for part in parts if part is not None), reader.end())
-
     async def _stream(self, job: Job) -> None:
-        message, reader = job.message, CatalogueReader(job.message)
+        message = job.message
         async with self._database.begin() as tx:
-            await look_within(tx.connection, [message.establishment])
-            standing = await loading.standing_aips(tx.connection, [message.aip_id])
-            if not _is_due(message, standing):
-                _tell(tx, job, standing[message.aip_id])
-            else:
-                async with self._fetch(message) as chunks:
-                    parts = (reader.read(lines) async for lines in batches(chunks, message))
-                    await _load_parts(tx, message, parts, standing)
-                _note(tx, message, found := reader.end())
-                _tell(tx, job, found)
+            async with self._fetch(message) as chunks:
+                found, is_new = await load_stream(tx, message, chunks)
+            if is_new:
+                _note(tx, message, found)
+            _tell(tx, job, found)
             await finish(tx, job.held)
 
 
-async def load_together(tx: Transaction, wholes: Sequence[Whole]) -> list[None]:
+async def read_whole(message: AipStoredV1, chunks: AsyncIterator[bytes]) -> Whole:
+    """Read a small catalogue whole."""
+    reader = CatalogueReader(message)
+    parts = [reader.read(lines) async for lines in batches(chunks, message)]
+    return Whole(message, tuple(part for part in parts if part is not None), reader.end())
+
+
+async def load_together(tx: Transaction, jobs: Sequence[tuple[Job, Whole]]) -> list[None]:
     """Load several catalogues in one transaction, and say so of each."""
-    await look_within(tx.connection, {whole.job.message.establishment for whole in wholes})
-    standing = await loading.standing_aips(tx.connection, [whole.job.message.aip_id for whole in wholes])
-    due = [whole for whole in wholes if _is_due(whole.job.message, standing)]
-    await _enter(tx, [(whole.job.message, whole.parts[0].aip) for whole in due], standing)
-    await loading.add_parts(tx.connection, [part for whole in due for part in whole.parts])
+    due, standing = await load_wholes(tx, [whole for _, whole in jobs])
     for whole in due:
-        _note(tx, whole.job.message, whole.found)
-    stand_now = {**standing, **{whole.job.message.aip_id: whole.found for whole in due}}
-    for whole in wholes:
-        _tell(tx, whole.job, stand_now[whole.job.message.aip_id])
-    await finish(tx, *(whole.job.held for whole in wholes))
-    return [None] * len(wholes)
+        _note(tx, whole.message, whole.found)
+    for job, _ in jobs:
+        _tell(tx, job, standing[job.message.aip_id])
+    await finish(tx, *(job.held for job, _ in jobs))
+    return [None] * len(jobs)
+
+
+async def load_wholes(tx: Transaction, wholes: Sequence[Whole]) -> tuple[list[Whole], Standing]:
+    """Load those of these catalogues that do not stand yet; return them, and what stands of all of them then."""
+    await look_within(tx.connection, {whole.message.establishment for whole in wholes})
+    standing = await loading.standing_aips(tx.connection, [whole.message.aip_id for whole in wholes])
+    due = [whole for whole in wholes if _is_due(whole.message, standing)]
+    await _enter(tx, [(whole.message, whole.parts[0].aip) for whole in due], standing)
+    await loading.add_parts(tx.connection, [part for whole in due for part in whole.parts])
+    return due, {**standing, **{whole.message.aip_id: whole.found for whole in due}}
+
+
+async def load_stream(
+    tx: Transaction, message: AipStoredV1, chunks: AsyncIterator[bytes]
+) -> tuple[StandingAip, bool]:
+    """Load a large catalogue as it comes; return what stands of it then, and whether that is new."""
+    await look_within(tx.connection, [message.establishment])
+    standing = await loading.standing_aips(tx.connection, [message.aip_id])
+    if not _is_due(message, standing):
+        return standing[message.aip_id], False
+    reader = CatalogueReader(message)
+    await _load_parts(tx, message, (reader.read(lines) async for lines in batches(chunks, message)), standing)
+    return reader.end(), True
 
 
 async def _load_parts(

@@ -16,6 +16,7 @@ from services.storage.handlers import FETCH, REWRITE, UNSTAGE, VERIFY, WRITE
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import BEGIN, Beginner
 from services.storage.purging import Purger
+from services.storage.rebuilding import read_back_rebuilt
 from services.storage.renewing import Renewer
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.retiring import RETIRE, Retirer
@@ -102,6 +103,7 @@ class Hands:
             Chore("audits", auditor.ask),
             Chore("monthly comparisons", partial(ask_monthly, names)),
             Chore("audits of a year ago", forget),
+            Chore("copies to read back after a rebuild", read_back_rebuilt),
         ]
 
     def _loop(self, jobs: Mapping[str, Job], slots: int, lane: Lane = Lane.USUAL) -> WorkLoop:

@@ -171,3 +171,21 @@ def canonical_line(line: JournalLineV1) -> dict[str, Any]:
         "occurred_at": rfc3339(line.occurred_at),
         "details": dict(line.details),
     }
+
+
+_FOLLOW = insert(journal_head)
+_FOLLOW = _FOLLOW.on_conflict_do_update(
+    index_elements=[journal_head.c.sender],
+    set_={name: _FOLLOW.excluded[name] for name in ("batch", "sha512")},
+    where=journal_head.c.batch < _FOLLOW.excluded.batch,
+)
+
+
+async def follow(connection: AsyncConnection, sender: str, head: Head) -> Head:
+    """Have a sender's next batch follow one that is known elsewhere, unless it has come further; return where it is.
+
+    For a database made again: whoever keeps the journals has what this sender told before.
+    """
+    await connection.execute(_FOLLOW, {"sender": sender, "batch": head.batch, "sha512": head.sha512})
+    row = (await connection.execute(_HEAD, {"of": sender})).one()
+    return Head(row.batch, row.sha512)

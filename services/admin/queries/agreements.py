@@ -72,13 +72,13 @@ async def add(connection: AsyncConnection, new: AgreementV1, author: str) -> boo
     statement = insert(agreement).values(head).on_conflict_do_nothing().returning(agreement.c.id)
     if (await connection.execute(statement)).one_or_none() is None:
         return False
-    await connection.execute(agreement_version.insert().values(_version(new, author)))
+    await connection.execute(agreement_version.insert().values(version_row(new, author)))
     return True
 
 
 async def publish(connection: AsyncConnection, changed: AgreementV1, author: str) -> None:
     """Write a further version of an agreement and make it the current one."""
-    await connection.execute(agreement_version.insert().values(_version(changed, author)))
+    await connection.execute(agreement_version.insert().values(version_row(changed, author)))
     head = agreement.update().where(agreement.c.id == changed.id).values(version=changed.version)
     await connection.execute(head)
 
@@ -120,7 +120,8 @@ def _within(query: Select[tuple[Any, ...]], scope: Scope) -> Select[tuple[Any, .
     return query.where(agreement.c.establishment.in_(scope.establishments))
 
 
-def _version(terms: AgreementV1, author: str) -> dict[str, Any]:
+def version_row(terms: AgreementV1, author: str) -> dict[str, Any]:
+    """Return the row of one version."""
     return {
         **{name: getattr(terms, name) for name in TERMS},
         **{name: list(getattr(terms, name)) for name in LISTS},

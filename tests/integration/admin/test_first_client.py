@@ -56,6 +56,19 @@ async def test_the_file_is_for_its_owner_alone_and_opens_the_archive(house: Hous
     assert [path.name for path in file.parent.iterdir()] == [FILE]
 
 
+async def test_in_an_archive_made_again_its_organisation_is_there_already(
+    house: House, databases: Databases, tmp_path: Path
+) -> None:
+    await start(house, tmp_path / "before")
+    await databases.as_superuser("TRUNCATE admin.client CASCADE")
+
+    await start(house, tmp_path / "after")
+
+    assert (await house.ask_token(credentials(tmp_path / "after"))).status_code == 200
+    (found,) = await databases.as_superuser("SELECT count(*) AS many FROM admin.organisation")
+    assert found["many"] == 1
+
+
 @pytest.mark.parametrize(("full", "status"), [(True, 200), (False, 403)])
 async def test_it_may_try_everything_only_where_the_settings_say_so(
     house: House, tmp_path: Path, full: bool, status: int

@@ -1,0 +1,114 @@
+"""The transfers that the archive accepted, and those it refused: from catalogues and journals."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from services.data_management import rebuilding as catalogue
+from services.ingest import rebuilding as ingest
+from services.rebuild.facts import PURGED
+from services.rebuild.house import House
+from services.rebuild.ranges import Ranges
+from services.storage import rebuilding as storage
+from services.storage.domain.keys import aip_key
+from services.storage.queries.rebuilding import Standing
+from shared.object_store.errors import NoSuchObject
+
+TRANSFER = "transfer:"
+REFUSED = "transfer.rejected"
+ACCEPTED = "transfer.accepted"
+
+REFUSALS = 500
+"""Refused transfers entered together."""
+
+_SIP = re.compile(rb"SIP of (\d+) bytes, SHA-512 ([0-9a-f]{128})")
+"""How the PREMIS of an AIP names the SIP that it was made from (`services.ingest.pipeline.aip.premis`)."""
+
+MOST_PREMIS = 4 * 1024**2
+"""Bytes of a PREMIS that are searched: its events stand at its end."""
+
+
+async def keep_deposits(house: House, aip_ids: Sequence[UUID]) -> None:
+    """Have ingest know the transfers of these AIPs, as far as they are in the catalogue."""
+    heads = await catalogue.heads(house.rooms["data_management"], aip_ids)
+    transfers = {UUID(head["transfer_id"]): head for head in heads.values()}
+    there = await ingest.known(house.rooms["ingest"], transfers)
+    missing = {one: head for one, head in transfers.items() if one not in there}
+    if house.dry or not missing:
+        return
+    lines = house.scratch.about([f"{TRANSFER}{one}" for one in missing])
+    keys = {one: aip_key(UUID(head["establishment"]), UUID(head["aip_id"]), 1) for one, head in missing.items()}
+    aips = await storage.known(house.rooms["storage"], list(keys.values()))
+    deposits = []
+    for one, head in missing.items():
+        said = lines[f"{TRANSFER}{one}"]
+        sip = _sip_of(said) or await _sip_in(house, head, keys[one], aips.get(keys[one]))
+        if sip is None:
+            house.report.fault("sip_unknown", f"{TRANSFER}{one}", "neither a line nor its AIP names its SIP")
+        else:
+            deposits.append(_deposit(head, said, sip, aips.get(keys[one])))
+    for fault in await ingest.take_deposits(house.rooms["ingest"], deposits):
+        house.report.fault("transfer_contradicts", fault.partition(":")[0], fault)
+    house.report.came("transfers", len(deposits))
+
+
+def _deposit(
+    head: Mapping[str, Any], said: ingest.Said, sip: tuple[str, int], aip: Standing | None
+) -> ingest.Deposit:
+    decision = said.get("decision", {})
+    is_purged = any(sort.startswith(PURGED) for sort in said)
+    return ingest.Deposit(
+        head=head,
+        lines=said,
+        sip=sip,
+        aip=None if aip is None else (aip.sha512, aip.size),
+        # What tells of what was in it went with what was purged of it.
+        reason=None if is_purged else decision.get("reason") or None,
+        is_purged=is_purged,
+    )
+
+
+def _sip_of(said: ingest.Said) -> tuple[str, int] | None:
+    received = said.get("transfer.received", {}).get("details")
+    if received is not None:
+        return received["sha512"], received["size"]
+    accepted = said.get(ACCEPTED, {}).get("details", {})
+    return (accepted["sip_sha512"], accepted["sip_size"]) if "sip_size" in accepted else None
+
+
+async def _sip_in(house: House, head: Mapping[str, Any], key: str, aip: Standing | None) -> tuple[str, int] | None:
+    """Return digest and size of a SIP of which no line tells, from the PREMIS of its AIP."""
+    if aip is None:
+        return None
+    try:
+        facts = await house.store.stat(key)
+        ranges = Ranges(house.store, key, facts.version_id, facts.size)
+        offset, length = (await ranges.head(head["aip_id"])).premis
+        skipped = max(0, length - MOST_PREMIS)
+        found = _SIP.search(await ranges.read(offset + skipped, length - skipped))
+    except NoSuchObject:
+        return None
+    return None if found is None else (found[2].decode(), int(found[1]))
+
+
+async def rebuild_refusals(house: House) -> None:
+    """Have ingest know the transfers that were refused."""
+    refused: dict[UUID, ingest.Said] = {}
+    said: dict[str, Mapping[str, Any]] = {}
+    of = ""
+    for about, sort, one in house.scratch.under(TRANSFER):
+        if about != of:
+            said, of = {}, about
+        said[sort] = one
+        if sort == REFUSED:
+            refused[UUID(about.removeprefix(TRANSFER))] = said
+        if len(refused) == REFUSALS:
+            await _keep_refusals(house, refused)
+            refused = {}
+    await _keep_refusals(house, refused)
+
+
+async def _keep_refusals(house: House, refused: Mapping[UUID, ingest.Said]) -> None:
+    if not house.dry:
+        house.report.came("refused transfers", await ingest.take_refusals(house.rooms["ingest"], refused))

@@ -1,0 +1,54 @@
+"""A site that an archive has left, and empty databases."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url
+
+from bench.kept_sites import KeptSite
+from services.local.postgres import Postgres
+from shared.rooms import ROOMS
+from tests.integration.rebuild.ruins import Ruins
+from tests.servers import Databases, fresh
+
+
+@pytest.fixture(scope="module")
+def pattern(postgres_server: Postgres) -> Databases:
+    """A database as the migrations leave it, from which each test's is copied."""
+    return fresh(postgres_server, ROOMS)
+
+
+@pytest.fixture
+async def databases(pattern: Databases) -> Databases:
+    name = f"test_{uuid4().hex[:12]}"
+    server = make_url(pattern.server.superuser_url).set(drivername="postgresql")
+    connection = await asyncpg.connect(server.render_as_string(hide_password=False))
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{pattern.name}"')
+    finally:
+        await connection.close()
+    return Databases(pattern.server, name)
+
+
+@pytest.fixture(scope="module")
+def kept() -> KeptSite:
+    """Three small AIPs and a large one, and one that was purged; containers of a few lines each."""
+    site = KeptSite(lines_each=6)
+    site.found()
+    for units in (1, 3, 2, 3000):
+        site.deposit(units)
+    site.purge(site.deposit(4))
+    site.close()
+    return site
+
+
+@pytest.fixture
+async def ruins(databases: Databases, kept: KeptSite, tmp_path: Path) -> AsyncIterator[Ruins]:
+    folder = tmp_path / "site-a"
+    kept.write_to(folder)
+    found = await Ruins.of(databases, folder)
+    yield found
+    await found.close()

@@ -1,0 +1,80 @@
+"""What a test does with a site that is left: rebuild from it, look at what came back."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.kept_sites import SITES
+from services.rebuild.house import House
+from services.rebuild.report import Report
+from services.rebuild.run import rebuild
+from services.rebuild.scratch import scratch
+from shared.messaging.transaction import RoomDatabase
+from shared.object_store.filesystem_site import FilesystemSite
+from shared.object_store.keeping import SiteStore
+from shared.rooms import ROOMS
+from tests.servers import Databases
+
+TABLES = (
+    "admin.organisation",
+    "admin.agreement_version",
+    "proof.line",
+    "proof.container",
+    "proof.batch",
+    "storage.holding",
+    "storage.copy",
+    "data_management.aip",
+    "data_management.unit",
+    "data_management.unit_child",
+    "ingest.agreement",
+    "ingest.transfer",
+    "ingest.intake",
+)
+
+
+@dataclass
+class Ruins:
+    """A site and the databases to fill."""
+
+    databases: Databases
+    rooms: Mapping[str, RoomDatabase]
+    store: SiteStore
+    folder: Path
+
+    @classmethod
+    async def of(cls, databases: Databases, folder: Path) -> "Ruins":
+        store = FilesystemSite(folder)
+        await store.prepare()
+        return cls(databases, {room: databases.room(room) for room in ROOMS}, store, folder)
+
+    async def close(self) -> None:
+        await self.store.close()
+        for room in self.rooms.values():
+            await room.engine.dispose()
+
+    async def rebuild(self, *, dry: bool = False) -> Report:
+        report = Report(say=lambda _: None)
+        with scratch() as facts:
+            house = House(self.rooms, SITES[0], self.store, SITES, facts, report, dry)
+            await rebuild(house, "operator:test")
+        return report
+
+    async def rows(self, question: str, *arguments: object) -> list[dict[str, Any]]:
+        return [dict(row) for row in await self.databases.as_superuser(question, *arguments)]
+
+    async def counts(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for table in TABLES:
+            (row,) = await self.rows(f"SELECT count(*) AS many FROM {table}")  # noqa: S608
+            found[table] = row["many"]
+        return found
+
+    async def content(self) -> dict[str, list[str]]:
+        """Every row of the tables that come back, but for what says when."""
+        found = {}
+        for table in TABLES:
+            rows = await self.rows(f"SELECT to_jsonb(one)::text AS row FROM {table} AS one ORDER BY 1")  # noqa: S608
+            found[table] = [row["row"] for row in rows]
+        return found
