@@ -9,6 +9,7 @@ from pathlib import Path
 from services.storage.domain.sites import Site, require_safe_sites
 from services.storage.queries import amounts
 from services.storage.settings import SiteSettings
+from shared.database.outage import is_outage
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.keeping import SiteStore
@@ -94,9 +95,15 @@ async def ready_site(database: RoomDatabase, opened: OpenSite) -> None:
     """Make a site fit for use; one that holds copies must be there already. Raises what `prepare` and `probe` do.
 
     Where a volume is not mounted there is its empty mount point: made a store, every copy would seem to be missing.
+    While the database is away nobody knows which sites hold copies, and none is made.
     """
-    async with database.reading() as connection:
-        holds_copies = bool((await amounts.usage(connection)).get(opened.site.name))
-    if holds_copies:
+    try:
+        async with database.reading() as connection:
+            may_be_new = not (await amounts.usage(connection)).get(opened.site.name)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        may_be_new = False
+    if not may_be_new:
         await opened.store.probe()
     await make_ready(opened.store)
