@@ -37,6 +37,13 @@ async def close(room: Room) -> None:
     await room.foundation.database.engine.dispose()
 
 
+async def made(*folders: Path) -> None:
+    for folder in folders:
+        store = FilesystemStore(folder)
+        await store.prepare()
+        await store.close()
+
+
 async def test_storage_is_not_ready_without_the_place_its_aips_come_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,12 +52,12 @@ async def test_storage_is_not_ready_without_the_place_its_aips_come_from(
     monkeypatch.setenv("CHARTRIER_STAGING_URL", staging.as_uri())
     monkeypatch.setenv("CHARTRIER_SITES", json.dumps(sites))
     room = build_storage(SETTINGS, StorageSettings(), LocalTransport())
+    # No database tells which hold copies: none would be made.
+    await made(tmp_path / "a", tmp_path / "b")
 
     without = await checks(room)
     # As ingest does when it starts.
-    store = FilesystemStore(staging)
-    await store.prepare()
-    await store.close()
+    await made(staging)
     found = await checks(room)
     await close(room)
 
