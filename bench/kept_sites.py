@@ -133,12 +133,12 @@ class KeptSite:
         self.say("ingest", _of(transfer, accepted))
         return plan.aip_id
 
-    def purge(self, aip_id: UUID) -> None:
-        """Have an AIP purged on order, whole; it was the last that was deposited."""
+    def purge(self, aip_id: UUID, how: str = "copy.deleted") -> None:
+        """Have an AIP purged on order, whole; it was the last that was deposited. `how` is said of each copy."""
         key = aip_key(self.establishment, aip_id, 1)
         content = self.objects.pop(key)
         written = [_written(key, content, (site, ""), (f"aip:{aip_id}", 1, self.establishment)) for site in SITES]
-        self.say("storage", *(line.model_copy(update={"action": "copy.deleted"}) for line in written))
+        self.say("storage", *(line.model_copy(update={"action": how}) for line in written))
         order = self.id(f"order {aip_id}")
         purged = AipPurgedV1(
             message_id=order,

@@ -38,6 +38,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "storage.purge.deleted",
         "storage.purge.proven",
         "storage.purge.noted",
+        "storage.purge.released",
         "storage.restore_test.read",
         "storage.restore_test.noted",
         "proof.close.planned",

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from services.access import queries
 from services.access.handlers import ELIMINATED, EXPIRE, line
-from shared.messages.storage import AipPurgedV1
+from shared.messages.storage import PurgeNews
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, hasten
 
 
-async def forget_aips(tx: Transaction, messages: Sequence[AipPurgedV1]) -> None:
+async def forget_aips(tx: Transaction, messages: Sequence[PurgeNews]) -> None:
     """Take back every package that may hold something of these AIPs, and have its bytes removed at once."""
     for message in messages:
         if not await queries.note_purge(tx.connection, message):

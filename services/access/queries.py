@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.access.domain.dip import Dip, DipState
 from services.access.tables import dip, purged_aip
-from shared.messages.storage import AipPurgedV1
+from shared.messages.storage import PurgeNews
 
 
 async def add_dip(connection: AsyncConnection, order: Dip) -> None:
@@ -48,7 +48,7 @@ async def holds_purged(connection: AsyncConnection, aips: Collection[UUID], unit
     return await connection.scalar(gone.limit(1)) is not None
 
 
-async def note_purge(connection: AsyncConnection, message: AipPurgedV1) -> bool:
+async def note_purge(connection: AsyncConnection, message: PurgeNews) -> bool:
     """Note that something of an AIP is no more; say whether that is news."""
     row = {
         "aip": message.aip_id,

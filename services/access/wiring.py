@@ -8,7 +8,7 @@ from services.access.forgetting import forget_aips
 from services.access.handlers import BUILD, EXPIRE, Access, build_dip, enqueue_dips, expire_dip, sources_of
 from services.access.settings import AccessSettings
 from shared.messages.access import DipOrderedV1
-from shared.messages.storage import AipPurgedV1
+from shared.messages.storage import PurgeBegunV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
@@ -29,7 +29,7 @@ def build(settings: RoomSettings, own: AccessSettings, transport: Transport | No
         router,
         consumers=[
             Consumer("access.build_dip", database, {DipOrderedV1: enqueue_dips}),
-            Consumer("access.forget", database, {AipPurgedV1: forget_aips}),
+            Consumer("access.forget", database, {PurgeBegunV1: forget_aips}),
         ],
         loops=[
             WorkLoop(database, {BUILD: build_one}, slots=own.dip_slots, lease_seconds=lasts),

@@ -1,4 +1,4 @@
-"""``sites list|check|retire``: where the copies are, what room is left, whether each site is what it must be."""
+"""``sites list|check|retire|destroyed``: where the copies are, what room is left, whether each is what it must be."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
-from services.commands import site_retirement
+from services.commands import site_attestation, site_retirement
 from services.commands.asking import in_room
 from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, places
 from services.storage.domain.copies import CopyState
@@ -35,13 +35,14 @@ def add_to(commands: Commands) -> None:
     """Add the command and those below it."""
     summary = "sites: list them, check them"
     below = commands.add_parser("sites", help=summary, description=summary).add_subparsers(
-        required=True, metavar="list|check|retire"
+        required=True, metavar="list|check|retire|destroyed"
     )
     add_command(below, "list", "name each site, what it holds, and how much room it has", run_list)
     checking = add_command(
         below, "check", "look whether each site is what it must be; nothing is left there", run_check
     )
     site_retirement.add_to(below)
+    site_attestation.add_to(below)
     checking.add_argument("site", nargs="*", help="these only (default: every one)")
 
 

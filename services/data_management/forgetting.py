@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.data_management.queries import purges
 from services.data_management.queries.scope import look_within
 from shared.messages.journal import JournalLineV1
-from shared.messages.storage import AipPurgedV1
+from shared.messages.storage import PurgeBegunV1, PurgeNews
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
@@ -15,7 +15,7 @@ FORGET = "forget"
 """Take out of the catalogue what an order purged; the key is the order."""
 
 
-async def forget_aips(tx: Transaction, messages: Sequence[AipPurgedV1]) -> None:
+async def forget_aips(tx: Transaction, messages: Sequence[PurgeNews]) -> None:
     """Have a worker take out of the catalogue what was purged: an AIP may hold a hundred thousand units."""
     pieces = (
         Piece(str(one.order_id), one.model_dump(mode="json"), one.message_id, owner=str(one.establishment))
@@ -26,7 +26,7 @@ async def forget_aips(tx: Transaction, messages: Sequence[AipPurgedV1]) -> None:
 
 async def forget(database: RoomDatabase, held: Lease) -> None:
     """Take out what an order purged. Raises `TryAgain` until the version that remains is catalogued."""
-    message = AipPurgedV1.model_validate(held.payload)
+    message = PurgeBegunV1.model_validate(held.payload)
     async with database.begin() as tx:
         await look_within(tx.connection, [message.establishment])
         units = await _take_out(tx, message)
@@ -35,7 +35,7 @@ async def forget(database: RoomDatabase, held: Lease) -> None:
         await finish(tx, held)
 
 
-async def _take_out(tx: Transaction, message: AipPurgedV1) -> int | None:
+async def _take_out(tx: Transaction, message: PurgeNews) -> int | None:
     """Take out what was purged and return how many units; None where that was done before."""
     if message.version is None:
         if not await purges.close_aip(tx.connection, message):
@@ -47,7 +47,7 @@ async def _take_out(tx: Transaction, message: AipPurgedV1) -> int | None:
     return await purges.note_units(tx.connection, message) or None
 
 
-def _line(message: AipPurgedV1, units: int) -> JournalLineV1:
+def _line(message: PurgeNews, units: int) -> JournalLineV1:
     return JournalLineV1(
         kind="archives",
         action="aip.forgotten",

@@ -12,7 +12,7 @@ from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.settings import DataManagementSettings
 from services.data_management.worker import CatalogueGone, Cataloguer
 from shared.calls import RoomCalls, RoomUnavailable
-from shared.messages.storage import AipPurgedV1, AipStoredV1
+from shared.messages.storage import AipStoredV1, PurgeBegunV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.lease import Lane
 from shared.messaging.transport import Transport
@@ -40,7 +40,7 @@ def build(settings: RoomSettings, own: DataManagementSettings, transport: Transp
     )
     consumers = (
         Consumer("data_management.take_aip", database, {AipStoredV1: take_aips}),
-        Consumer("data_management.forget", database, {AipPurgedV1: forget_aips}),
+        Consumer("data_management.forget", database, {PurgeBegunV1: forget_aips}),
     )
     room = assemble(foundation, router, consumers=consumers, loops=loops)
     room.app.state.database = database

@@ -15,7 +15,7 @@ from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import SWEEP, line, locked, staged_keys
 from services.ingest.queries import Transfer, find_transfers
 from services.ingest.tables import transfer, upload
-from shared.messages.storage import AipPurgedV1
+from shared.messages.storage import PurgeNews
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import Transaction
@@ -33,7 +33,7 @@ FORGOTTEN: Mapping[str, object] = {
 """Columns of a transfer that tell what was in it, and what is left of them."""
 
 
-async def forget_transfers(tx: Transaction, messages: Sequence[AipPurgedV1]) -> None:
+async def forget_transfers(tx: Transaction, messages: Sequence[PurgeNews]) -> None:
     """Forget what transfers held. Raises `TryAgain` for one that is not accepted yet, `Rejected` for a stranger."""
     for message in messages:
         deposit = (await locked(tx, [message.transfer_id]))[message.transfer_id]
@@ -45,7 +45,7 @@ async def forget_transfers(tx: Transaction, messages: Sequence[AipPurgedV1]) -> 
             await _forget(tx, deposit, message)
 
 
-async def _forget(tx: Transaction, deposit: Transfer, message: AipPurgedV1) -> None:
+async def _forget(tx: Transaction, deposit: Transfer, message: PurgeNews) -> None:
     alike = await _alike(tx.connection, deposit)
     keys = [key for one in alike for key in (*staged_keys(one), one.reply_key) if key is not None]
     # Apart from the sweep that every transfer ends with, which may still be waiting.

@@ -42,7 +42,7 @@ from shared.messages.admin import AgreementPublishedV1, ProfilePublishedV1
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import SipReceivedV1
 from shared.messages.proof import DepositRecordedV1
-from shared.messages.storage import AipPurgedV1, AipStorageRefusedV1, AipStoredV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, PurgeBegunV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
@@ -78,7 +78,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
             Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
             Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreements}),
             Consumer("ingest.keep_profiles", database, {ProfilePublishedV1: keep_profiles}),
-            Consumer("ingest.forget", database, {AipPurgedV1: forget_transfers}),
+            Consumer("ingest.forget", database, {PurgeBegunV1: forget_transfers}),
             # One queue for all the news of a transfer: of a batch, each kind in the order it first comes.
             Consumer(
                 "ingest.follow_aip",

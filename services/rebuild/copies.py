@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.rebuild.facts import copies_of
+from services.rebuild.facts import GONE_ACTIONS, copies_of
 from services.rebuild.house import House
 from services.storage.domain.rebuilt import KnownCopy, Rebuilt
 from services.storage.rebuilding import note_purged, take_back
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import Version
-
-DELETED = "copy.deleted"
 
 FORGOTTEN_AT_ONCE = 500
 
@@ -42,7 +40,7 @@ def told_of(house: House, keys: Sequence[str]) -> dict[str, Told]:
 def is_purged(house: House, key: str, told: Told) -> bool:
     """Say whether a key was removed from the site on order, and note it where it is there all the same."""
     here = told.get(house.site)
-    if here is None or here["action"] != DELETED:
+    if here is None or here["action"] not in GONE_ACTIONS:
         return False
     house.report.fault("purged_but_there", key, "the write log says that this site no longer holds it")
     return True
@@ -50,7 +48,7 @@ def is_purged(house: House, key: str, told: Told) -> bool:
 
 async def known(house: House, version: Version, told: Told) -> Known:
     """Return what a listed key must be. One of which no line tells is read whole. Raises what the store raises."""
-    written = {site: one for site, one in told.items() if one["action"] != DELETED}
+    written = {site: one for site, one in told.items() if one["action"] not in GONE_ACTIONS}
     if not written:
         return await _measured(house, version)
     said = written.get(house.site) or next(iter(written.values()))
@@ -97,7 +95,7 @@ async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
     """
     for key, said in list(house.scratch.unseen(copies_of(""), prefix, house.site)):
         version_id = said["details"]["version_id"]
-        if said["action"] == DELETED or not version_id:
+        if said["action"] in GONE_ACTIONS or not version_id:
             continue
         try:
             facts = await house.store.stat(key, version_id)
@@ -110,7 +108,9 @@ async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
 
 async def forget_purged(house: House) -> None:
     """Have storage know as purged what it has as stored and the write log says that this site no longer holds."""
-    gone = [key for key, said in house.scratch.unseen(copies_of(""), "", house.site) if said["action"] == DELETED]
+    gone = [
+        key for key, said in house.scratch.unseen(copies_of(""), "", house.site) if said["action"] in GONE_ACTIONS
+    ]
     for begins in range(0, len(gone), FORGOTTEN_AT_ONCE):
         some = gone[begins : begins + FORGOTTEN_AT_ONCE]
         house.report.came("purged holdings", await note_purged(house.rooms["storage"], some))
@@ -119,5 +119,5 @@ async def forget_purged(house: House) -> None:
 def missing(house: House) -> None:
     """Note what the write log says that the site holds, and that was not listed there."""
     for key, said in house.scratch.unseen(copies_of(""), "", house.site):
-        if said["action"] != DELETED:
+        if said["action"] not in GONE_ACTIONS:
             house.report.fault("object_missing", key, "the write log says that this site holds it")

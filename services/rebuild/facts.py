@@ -7,7 +7,9 @@ from services.rebuild.scratch import Fact
 
 TRANSFER_ACTIONS = frozenset({"transfer.received", "transfer.accepted", "transfer.rejected", "aip.built"})
 AUTHOR_ACTIONS = frozenset({"agreement.published", "profile.uploaded", "profile.approved", "profile.withdrawn"})
-COPY_ACTIONS = frozenset({"copy.written", "copy.deleted"})
+GONE_ACTIONS = frozenset({"copy.deleted", "copy.attested_destroyed"})
+"""What tells that a site no longer holds a copy: as was looked for there, or because the site itself is no more."""
+COPY_ACTIONS = GONE_ACTIONS | {"copy.written"}
 
 CATALOGUED = "aip.catalogued"
 

@@ -8,7 +8,8 @@ from services.storage.domain.holdings import Holding
 from services.storage.domain.purges import PurgeOrder, PurgeState
 from services.storage.handlers import REWRITE, VERIFY, WRITE, work_key
 from services.storage.queries import holdings, purges
-from shared.messages.data_management import AipCataloguedV1
+from shared.clock import now
+from shared.messages.storage import PurgeBegunV1
 from shared.messaging.lease import Piece
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
@@ -21,12 +22,28 @@ COPYING = (WRITE, VERIFY)
 
 
 async def start_deleting(
-    tx: Transaction, order: PurgeOrder, versions: Sequence[Holding], following: PurgeState
+    tx: Transaction, order: PurgeOrder, versions: Sequence[Holding], remains: int | None, cause: UUID | None
 ) -> None:
-    """Have these versions deleted everywhere, and take the order to its next state; all were locked before."""
-    await purges.step(tx.connection, order, following)
+    """Have these versions deleted everywhere, and the rooms forget what is in them alone; all were locked before.
+
+    `remains` is the version that replaces them; None: nothing does.
+    """
+    await purges.step(tx.connection, order, PurgeState.DELETING if remains is None else PurgeState.RELEASING)
+    tx.post(_begun(order, versions[0], remains), cause=cause)
     await holdings.set_states(tx.connection, [(one.id, one.version) for one in versions], "purging")
     await ask_for_deletions(tx, order, versions)
+
+
+def _begun(order: PurgeOrder, version: Holding, remains: int | None) -> PurgeBegunV1:
+    return PurgeBegunV1(
+        order_id=order.id,
+        establishment=order.establishment,
+        aip_id=order.aip,
+        transfer_id=UUID(version.facts["transfer_id"]),
+        version=remains,
+        units=order.units,
+        purged_at=now(),
+    )
 
 
 async def ask_for_deletions(tx: Transaction, order: PurgeOrder, versions: Sequence[Holding]) -> int:
@@ -53,20 +70,3 @@ async def rewrite_again(tx: Transaction, refused: Holding, cause: UUID | None) -
     """Where a version was refused that was to replace an AIP, have another written."""
     for order in await purges.under_way(tx.connection, [refused.id], PurgeState.REWRITING):
         await ask_to_rewrite(tx, order, cause)
-
-
-async def release_former(tx: Transaction, messages: Sequence[AipCataloguedV1]) -> None:
-    """Of AIPs catalogued in a version that was written to replace others, have the others deleted.
-
-    Not as soon as that version is stored: until the catalogue tells of it, everybody reads the one before.
-    """
-    newer = {one.aip_id: one.version for one in messages if one.version > 1}
-    if not newer:
-        return
-    for found in await purges.under_way(tx.connection, newer, PurgeState.REWRITING):
-        order = await purges.find(tx.connection, found.id, lock=True)
-        if order is None or order.state is not PurgeState.REWRITING:
-            continue
-        versions = await purges.versions(tx.connection, order.aip, lock=True)
-        former = [one for one in versions if one.version < newer[order.aip] and one.state != "purged"]
-        await start_deleting(tx, order, former, PurgeState.RELEASING)

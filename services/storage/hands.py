@@ -17,6 +17,7 @@ from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import BEGIN, Beginner
 from services.storage.purging import Purger
 from services.storage.rebuilding import read_back_rebuilt
+from services.storage.releasing import RELEASE, Releaser
 from services.storage.renewing import Renewer
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.retiring import RETIRE, Retirer
@@ -75,8 +76,9 @@ class Hands:
     def purging(self, rewriter: Rewriter) -> Sequence[WorkLoop]:
         """Begin orders to purge, write anew what stays, delete copies; one site that hangs keeps no other waiting."""
         beginner, purger = Beginner(self.database, self.sites), Purger(self.database, self.sites)
+        releaser = Releaser(self.database, self.sites)
         return [
-            self._loop({BEGIN: beginner.begin}, 1),
+            self._loop({BEGIN: beginner.begin, RELEASE: releaser.release}, 1),
             self._loop({REWRITE: rewriter.rewrite, UNSTAGE: rewriter.unstage}, 1),
             self._loop({PURGE: purger.purge}, len(self.sites)),
         ]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from prometheus_client import Gauge
 
 from services.storage.domain.copies import CopyState
-from services.storage.queries import amounts, damage
+from services.storage.queries import amounts, damage, open_purges
 from shared.gauges import Measure, show
 from shared.messaging.transaction import RoomDatabase
 
@@ -15,6 +15,14 @@ SITE_COPIES = Gauge("chartrier_site_copies", "Copies on a site", ("site", "state
 SITE_WAITING = Gauge("chartrier_site_waiting", "Copies to be written, or read back, on a site", ("site", "kind"))
 SITE_WAITING_AGE = Gauge("chartrier_site_waiting_oldest_seconds", "Age of the oldest of them", ("site", "kind"))
 DAMAGED = Gauge("chartrier_holdings_damaged", "What no site has a good copy of any more", ("kind",))
+
+PURGES = Gauge("chartrier_purges_open", "Orders to purge that have not come to their end", ("state",))
+PURGES_AGE = Gauge(
+    "chartrier_purges_open_oldest_seconds", "Age of the oldest of them, since it was given", ("state",)
+)
+PURGES_STALLED = Gauge(
+    "chartrier_purges_stalled_seconds", "How long an order to purge has stood still without a date that it waits for"
+)
 
 KINDS = ("aip", "record", "journal")
 
@@ -58,8 +66,19 @@ async def measure_damage(database: RoomDatabase) -> None:
     show(DAMAGED, {(kind,): float(found.get(kind, 0)) for kind in (*KINDS, *found)})
 
 
+async def measure_purges(database: RoomDatabase) -> None:
+    """Set how many orders to purge are open, and since when one has not come further: a short list."""
+    async with database.reading() as connection:
+        rows = await open_purges.counts(connection)
+        stalled = await open_purges.stalled(connection)
+    show(PURGES, {(state,): float(count) for state, count, _ in rows})
+    show(PURGES_AGE, {(state,): float(age) for state, _, age in rows})
+    PURGES_STALLED.set(stalled)
+
+
 MEASURES = (
     Measure("site_totals", measure_totals),
     Measure("site_waiting", measure_waiting),
     Measure("damage", measure_damage),
+    Measure("purges", measure_purges),
 )

@@ -39,6 +39,7 @@ def _shown(order: PurgeOrder) -> dict[str, Any]:
         "units": [str(unit) for unit in order.units],
         "state": order.state.value,
         "ordered_at": rfc3339(order.ordered_at),
+        "reason": order.reason,
         "done_at": None if order.done_at is None else rfc3339(order.done_at),
         "list_sha512": order.ordered["list_sha512"],
         "visa_sha512": order.ordered["visa_sha512"],

@@ -1,6 +1,7 @@
 """What a purge writes down: each copy that is gone and, after the last, that the order is done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -8,14 +9,15 @@ import rfc8785
 
 from services.storage.deleting import ask_for_deletions
 from services.storage.domain.copies import Copy
-from services.storage.domain.holdings import Holding
+from services.storage.domain.holdings import GOING, Holding
 from services.storage.domain.keys import record_key
-from services.storage.domain.purges import PurgeOrder, PurgeState, place
+from services.storage.domain.purges import PurgeOrder, PurgeState, is_written_by, place
 from services.storage.handlers import Arrival, take_records
 from services.storage.lines import ACTOR
 from services.storage.queries import amounts, holdings, purges
+from services.storage.queries.sites import KnownSite, destroyed
 from shared.checksums import sha512_of
-from shared.clock import now
+from shared.clock import now, rfc3339
 from shared.messages.journal import JournalLineV1
 from shared.messages.storage import AipPurgedV1
 from shared.messaging.lease import Lease
@@ -26,11 +28,21 @@ KEPT_FACTS = ("transfer_id",)
 """What stays of the facts of a purged AIP: identifiers, and the digest in its own column."""
 
 
-async def note_deleted(
-    tx: Transaction, held: Lease, order_id: UUID, deleted: tuple[Holding, Copy], sites: Sequence[str]
-) -> None:
-    """Note a copy that was proven gone; after the last of the order tell every room, and keep its record."""
-    holding, copy = deleted
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A copy that is no more: proven, or because somebody attests that its whole site was destroyed."""
+
+    holding: Holding
+    copy: Copy
+    attested_by: str | None = None
+
+
+async def note_deleted(tx: Transaction, held: Lease, order_id: UUID, gone: Gone, sites: Sequence[str]) -> None:
+    """Note a copy that is gone; after the last of the order tell every room, and keep its record.
+
+    One that was never written is noted as such, and neither journaled nor counted.
+    """
+    holding, copy = gone.holding, gone.copy
     order = await purges.find(tx.connection, order_id, lock=True)
     if order is None or order.state is PurgeState.DONE:
         raise AssertionError(f"a copy of {holding.key} was deleted without an order")
@@ -38,7 +50,8 @@ async def note_deleted(
     await finish(tx, held)
     await purges.mark_purged(tx.connection, holding, copy.site)
     await purges.prove(tx.connection, order.id, place(holding.version, copy.site), now())
-    tx.journal(_deletion_line(order, holding, copy))
+    if copy.written_at is not None:
+        tx.journal(_deletion_line(order, gone))
     purging = [one for one in versions if one.state == "purging"]
     if not await ask_for_deletions(tx, order, purging):
         await _conclude(tx, order.id, versions, held, sites)
@@ -53,41 +66,62 @@ async def _conclude(
     order = await purges.find(tx.connection, order_id)
     if order is None:
         raise AssertionError(f"order {order_id} is gone")
+    remains = _what_remains(order, versions)
     gone = [one for one in versions if one.state == "purging"]
+    copies = await holdings.copies_of_all(tx.connection, gone)
+    sizes = [one.expected.size for found in copies.values() for one in found if one.written_at is not None]
     await purges.step(tx.connection, order, PurgeState.DONE)
     await holdings.forget(tx.connection, [(one.id, one.version) for one in gone], KEPT_FACTS)
-    message = _purged(order, versions, gone)
+    message = _purged(order, UUID(gone[0].facts["transfer_id"]), remains, sizes)
     tx.post(message, cause=held.cause)
     tx.journal(_purged_line(message))
-    await take_records(tx, [_record(order, message)], sites)
+    attested = _attested(order, await destroyed(tx.connection))
+    await take_records(tx, [_record(order, message, attested)], sites)
 
 
-def _purged(order: PurgeOrder, versions: Sequence[Holding], gone: Sequence[Holding]) -> AipPurgedV1:
-    sizes = {one.version: one.size for one in gone}
-    proven = [int(where.partition("/")[0]) for where in order.proofs]
-    standing = [one.version for one in versions if one.state in ("stored", "damaged")]
+def _what_remains(order: PurgeOrder, versions: Sequence[Holding]) -> int | None:
+    """Return the version that an order wrote, if it did: beside it nothing may be left."""
+    standing = [one for one in versions if one.state not in GOING]
+    wanted = 1 if order.state is PurgeState.RELEASING else 0
+    if len(standing) != wanted or not all(is_written_by(order, one) for one in standing):
+        raise AssertionError(f"order {order.id}: of AIP {order.aip} stand {[one.version for one in standing]}")
+    return standing[0].version if standing else None
+
+
+def _attested(order: PurgeOrder, destroyed: Mapping[str, KnownSite]) -> list[dict[str, str]]:
+    """Say who attests of which site of an order that it was destroyed, and since when that is noted."""
+    concerned = {where.partition("/")[2] for where in order.proofs}
+    return [
+        {"site": name, "attested_by": one.attested_by or "", "attested_at": rfc3339(one.destroyed_at)}
+        for name, one in destroyed.items()
+        if name in concerned and one.destroyed_at is not None
+    ]
+
+
+def _purged(order: PurgeOrder, transfer: UUID, remains: int | None, sizes: Sequence[int]) -> AipPurgedV1:
     return AipPurgedV1(
         order_id=order.id,
         establishment=order.establishment,
         aip_id=order.aip,
-        transfer_id=UUID(gone[0].facts["transfer_id"]),
-        version=max(standing, default=None),
+        transfer_id=transfer,
+        version=remains,
         units=order.units,
-        copies=len(proven),
-        size=sum(sizes[version] for version in proven),
+        copies=len(sizes),
+        size=sum(sizes),
         list_sha512=order.ordered["list_sha512"],
         visa_sha512=order.ordered["visa_sha512"],
         purged_at=now(),
     )
 
 
-def _record(order: PurgeOrder, message: AipPurgedV1) -> Arrival:
-    """Return the record of a purge: what was ordered, what was done, and when each place was found empty."""
+def _record(order: PurgeOrder, message: AipPurgedV1, attested: Sequence[Mapping[str, str]]) -> Arrival:
+    """Return the record of a purge: what was ordered and done, when each place was found empty, or who attests it."""
     body: dict[str, Any] = {
         "topic": message.topic,
         "fact": message.model_dump(mode="json"),
         "ordered": dict(order.ordered),
         "proofs": dict(order.proofs),
+        "attested": list(attested),
     }
     written = rfc8785.dumps(body)
     values = {
@@ -103,11 +137,12 @@ def _record(order: PurgeOrder, message: AipPurgedV1) -> Arrival:
     return Arrival(values, message.message_id)
 
 
-def _deletion_line(order: PurgeOrder, holding: Holding, copy: Copy) -> JournalLineV1:
-    """Return the line of the write log: what a site no longer holds, as was looked for there."""
+def _deletion_line(order: PurgeOrder, gone: Gone) -> JournalLineV1:
+    """Return the line of the write log: what a site no longer holds, as was looked for there, or is attested."""
+    holding, copy = gone.holding, gone.copy
     return JournalLineV1(
         kind="writes",
-        action="copy.deleted",
+        action="copy.deleted" if gone.attested_by is None else "copy.attested_destroyed",
         actor=ACTOR,
         object=f"{holding.kind}:{holding.id}",
         establishment=holding.establishment,
@@ -119,6 +154,7 @@ def _deletion_line(order: PurgeOrder, holding: Holding, copy: Copy) -> JournalLi
             "version_id": copy.version_id or "",
             "sha512": holding.sha512,
             "size": holding.size,
+            **({} if gone.attested_by is None else {"attested_by": gone.attested_by}),
         },
     )
 

@@ -4,19 +4,11 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.storage.deleting import ask_to_rewrite, start_deleting
-from services.storage.domain.copies import Copy
 from services.storage.domain.holdings import Holding
-from services.storage.domain.purges import (
-    Obstacle,
-    PurgeOrder,
-    PurgeState,
-    Wait,
-    content_of,
-    fingerprint,
-    place,
-)
+from services.storage.domain.purges import PurgeOrder, PurgeState, content_of, fingerprint, is_contradictory
+from services.storage.holds import require_free
 from services.storage.lines import ACTOR
-from services.storage.queries import holdings, purges
+from services.storage.queries import purges
 from services.storage.sites import OpenSite
 from shared.faults import fault_point
 from shared.messages.admin import PurgeOrderedV1
@@ -25,7 +17,6 @@ from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
-from shared.object_store.errors import NoSuchObject, StoreUnavailable
 
 BEGIN = "begin_purge"
 """Look whether anything holds an order up, and begin it; the key is the order."""
@@ -41,6 +32,8 @@ async def take_orders(tx: Transaction, messages: Sequence[PurgeOrderedV1]) -> No
 
 
 async def _take(tx: Transaction, message: PurgeOrderedV1) -> None:
+    if is_contradictory(message):
+        raise Rejected(f"order {message.order_id} is on {message.scope}, and names {len(message.units)} units")
     # The versions' lock makes orders on one AIP, and the same order told twice, come one after the other.
     versions = await purges.versions(tx.connection, message.aip_id, lock=True)
     known = await purges.find(tx.connection, message.order_id)
@@ -78,7 +71,7 @@ class Beginner:
     async def begin(self, held: Lease) -> None:
         """Begin an order, once it is known that no legal hold stands against it. Raises `TryAgain`."""
         order_id = UUID(held.key)
-        await self._require_free(order_id)
+        await require_free(self._database, self._sites, order_id)
         async with self._database.begin() as tx:
             order = await purges.find(tx.connection, order_id, lock=True)
             if order is not None and order.state is PurgeState.ORDERED:
@@ -93,39 +86,8 @@ class Beginner:
         else:
             versions = await purges.versions(tx.connection, order.aip, lock=True)
             standing = [one for one in versions if one.state != "purged"]
-            await start_deleting(tx, order, standing, PurgeState.DELETING)
+            await start_deleting(tx, order, standing, None, held.cause)
         tx.journal(begun_line(order))
-
-    async def _require_free(self, order_id: UUID) -> None:
-        """Raise `TryAgain` while a hold stands on a copy, or may: a site that does not answer may hold it."""
-        async with self._database.reading() as connection:
-            order = await purges.find(connection, order_id)
-            if order is None:
-                raise AssertionError(f"work on an order that does not exist: {order_id}")
-            versions = await purges.versions(connection, order.aip)
-            copies = await holdings.copies_of_all(connection, versions)
-        for (_, version), found in copies.items():
-            for copy in found:
-                wait = await self._obstacle(copy)
-                if wait is not None:
-                    await self._note(order_id, place(version, copy.site), wait)
-                    raise TryAgain(f"{copy.key} on {copy.site}: {wait.obstacle}")
-
-    async def _obstacle(self, copy: Copy) -> Wait | None:
-        opened = self._sites.get(copy.site)
-        if opened is None or copy.written_at is None:
-            return None
-        try:
-            is_held = await opened.store.is_held(copy.key, copy.version_id)
-        except NoSuchObject:
-            return None
-        except StoreUnavailable as error:
-            return Wait(Obstacle.AWAY, told=str(error))
-        return Wait(Obstacle.HELD) if is_held else None
-
-    async def _note(self, order_id: UUID, where: str, wait: Wait) -> None:
-        async with self._database.begin() as tx:
-            await purges.await_at(tx.connection, order_id, where, wait)
 
 
 def begun_line(order: PurgeOrder) -> JournalLineV1:

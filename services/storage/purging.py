@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.storage.deleting import COPYING, PURGE
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.domain.holdings import CopyKey, Holding
 from services.storage.domain.purges import Obstacle, PurgeOrder, Wait, place
-from services.storage.purge_notes import note_deleted
-from services.storage.queries import holdings, purges
+from services.storage.holds import what_forbids
+from services.storage.purge_notes import Gone, note_deleted
+from services.storage.queries import holdings, purges, sites
 from services.storage.sites import OpenSite
 from shared.clock import now
 from shared.faults import fault_point
@@ -22,6 +23,9 @@ from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavaila
 from shared.object_store.keeping import SiteStore
 
 log = logging.getLogger(__name__)
+
+LONGEST = timedelta(days=1)
+"""After which a lock is looked at again: one may be lifted before it ends, and a stranger's may say anything."""
 
 
 class Purger:
@@ -39,13 +43,16 @@ class Purger:
                 await finish(tx, held)
             return
         order, holding, copy = found
-        wait = await self._obstacle(held, copy)
-        if wait is not None:
-            await self._wait(held, order, holding, copy, wait)
+        async with self._database.reading() as connection:
+            destroyed = (await sites.destroyed(connection)).get(copy.site)
+        attested = None if destroyed is None else destroyed.attested_by
+        stands = await self._obstacle(held, order, Gone(holding, copy, attested))
+        if stands is not None:
+            await self._wait(held, order, *stands)
             return
         fault_point("storage.purge.proven")
         async with self._database.begin() as tx:
-            await note_deleted(tx, held, order.id, (holding, copy), sorted(self._sites))
+            await note_deleted(tx, held, order.id, Gone(holding, copy, attested), sorted(self._sites))
         fault_point("storage.purge.noted")
 
     async def _subject(self, held: Lease) -> tuple[PurgeOrder, Holding, Copy] | None:
@@ -64,14 +71,22 @@ class Purger:
             return None
         return order, holding, copy
 
-    async def _obstacle(self, held: Lease, copy: Copy) -> Wait | None:
-        """Delete; return what stands in the way, None once nothing at all is left."""
+    async def _obstacle(self, held: Lease, order: PurgeOrder, going: Gone) -> tuple[str, Wait] | None:
+        """Delete; return what stands in the way and where, None once nothing at all is left."""
+        here = place(going.holding.version, going.copy.site)
+        async with self._database.reading() as connection:
+            if await purges.is_in_hand(connection, COPYING, held.key):
+                return here, Wait(Obstacle.AT_WORK)
+        forbidden = await what_forbids(self._database, self._sites, order.aip)
+        if forbidden is not None or going.attested_by is not None:
+            return forbidden
+        wait = await self._delete(going.copy)
+        return None if wait is None else (here, wait)
+
+    async def _delete(self, copy: Copy) -> Wait | None:
         opened = self._sites.get(copy.site)
         if opened is None:
             return Wait(Obstacle.UNDECLARED)
-        async with self._database.reading() as connection:
-            if await purges.is_in_hand(connection, COPYING, held.key):
-                return Wait(Obstacle.AT_WORK)
         try:
             try:
                 async with opened.purger() as purger:
@@ -83,18 +98,19 @@ class Purger:
         except StoreUnavailable as error:
             return Wait(Obstacle.AWAY, told=str(error))
 
-    async def _wait(self, held: Lease, order: PurgeOrder, holding: Holding, copy: Copy, wait: Wait) -> None:
+    async def _wait(self, held: Lease, order: PurgeOrder, where: str, wait: Wait) -> None:
         later = wait.until if wait.until is not None and wait.until > now() else None
         async with self._database.begin() as tx:
-            await purges.await_at(tx.connection, order.id, place(holding.version, copy.site), wait)
+            await purges.await_at(tx.connection, order.id, where, wait)
             if later is not None:
                 # Asked for anew, so that until then it is neither late nor failed.
                 await finish(tx, held)
-                await enqueue(tx, PURGE, Piece(held.key, cause=held.cause, not_before=later, owner=held.owner))
-        facts = {"order": str(order.id), "site": copy.site, "key": copy.key, "obstacle": wait.obstacle}
+                again = Piece(held.key, cause=held.cause, not_before=min(later, now() + LONGEST), owner=held.owner)
+                await enqueue(tx, PURGE, again)
+        facts = {"order": str(order.id), "aip": str(order.aip), "place": where, "obstacle": wait.obstacle}
         log.warning("a purge waits", extra=facts)
         if later is None:
-            raise TryAgain(f"{copy.key} on {copy.site}: {wait.obstacle} {wait.told}".rstrip())
+            raise TryAgain(f"{order.aip} at {where}: {wait.obstacle} {wait.told}".rstrip())
 
 
 async def _lock_of(store: SiteStore, key: str, told: str) -> Wait:

@@ -26,6 +26,7 @@ from services.storage.pipeline.rewriting.layout import UnreadablePackage
 from services.storage.pipeline.rewriting.package import Source, rewrite_package
 from services.storage.pipeline.rewriting.scope import ImpossiblePurge
 from services.storage.queries import holdings
+from services.storage.refusing import refuse
 from services.storage.restore_testing import bridged
 from services.storage.sites import OpenSite
 from shared.checksums import MIB, Measure, Meter
@@ -72,14 +73,16 @@ class Rewriter:
         self._staging = staging
 
     async def rewrite(self, held: Lease) -> None:
-        """Write the new version and take it in. Taken up again after a crash, it writes the same bytes.
+        """Write the new version and take it in, or refuse an order that cannot be carried out.
 
-        Raises `Rejected` for an order that cannot be carried out, each time anew but without reading the AIP again;
-        `TryAgain` while no good copy can be read.
+        Taken up again after a crash, it writes the same bytes. Raises `TryAgain` while no good copy can be read.
         """
-        if "refused" in held.payload and held.attempts > 1:
-            # Resumed by a person, it begins with its first attempt again, and is tried.
-            raise Rejected(held.payload["refused"])
+        try:
+            await self._rewrite(held)
+        except Rejected as error:
+            await refuse(self._database, held, str(error))
+
+    async def _rewrite(self, held: Lease) -> None:
         rewriting = await self._planned(held)
         before, copies = await self._before(rewriting)
         if before.version == rewriting.plan.version:
@@ -88,12 +91,7 @@ class Rewriter:
             return
         with TemporaryDirectory(dir=self._staging.scratch(), prefix="rewrite-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "aip.tar"
-            try:
-                rewritten = await self._write(rewriting, before, copies, path)
-            except Rejected as error:
-                async with self._database.begin() as tx:
-                    await note(tx, held, {**held.payload, "plan": to_json(rewriting.plan), "refused": str(error)})
-                raise
+            rewritten = await self._write(rewriting, before, copies, path)
             fault_point("storage.rewrite.written")
             await self._stage(rewriting.staging_key, path, rewritten)
         fault_point("storage.rewrite.staged")

@@ -43,6 +43,8 @@ site = Table(
     Column("name", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("destroyed_at", DateTime(timezone=True)),
+    Column("attested_by", Text),
 )
 
 usage = Table(
@@ -82,6 +84,8 @@ purge_order = Table(
     Column("proofs", JSONB, nullable=False, server_default="{}"),
     Column("ordered_at", DateTime(timezone=True), nullable=False),
     Column("done_at", DateTime(timezone=True)),
+    Column("moved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("reason", Text),
 )
 
 audit_hand = Table(

@@ -13,7 +13,6 @@ from services.storage.audit_api import Audits
 from services.storage.auditing import Auditor
 from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
 from services.storage.declaring import measure_declared
-from services.storage.deleting import release_former
 from services.storage.examining import Examiner
 from services.storage.findings import known
 from services.storage.handlers import take_agreements, take_aips, take_organisations, take_profiles
@@ -22,6 +21,7 @@ from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import take_orders
+from services.storage.releasing import release_former
 from services.storage.restore_testing import measure_overdue
 from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings

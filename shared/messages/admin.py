@@ -163,7 +163,8 @@ class ProfilePublishedV1(Message):
 class PurgeOrderedV1(Message):
     """Archives are to be destroyed, on every site and in every room: an AIP, or some of its units.
 
-    Without `units` the whole AIP. `list_sha512` is the digest of the list that was signed, `visa_sha512` that of the
+    `scope` says which, so that a list of units that came out empty never destroys the whole: with `aip` there are no
+    `units`, with `units` some. `list_sha512` is the digest of the list that was signed, `visa_sha512` that of the
     visa that bears on it (code du patrimoine, R212-14: no elimination without one). An order is known by its id: the
     same one again changes nothing, another content under the same id is refused.
     """
@@ -173,6 +174,7 @@ class PurgeOrderedV1(Message):
     order_id: UUID
     establishment: UUID
     aip_id: UUID
+    scope: Literal["aip", "units"]
     units: tuple[UUID, ...] = ()
     list_sha512: Sha512
     visa_sha512: Sha512

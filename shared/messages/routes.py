@@ -28,7 +28,7 @@ from shared.messages.ingest import (
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
 from shared.messages.proof import DepositRecordedV1, JournalClosedV1
-from shared.messages.storage import AipPurgedV1, AipStorageRefusedV1, AipStoredV1, JournalStoredV1, RestoreTestedV1
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, PurgeBegunV1, RestoreTestedV1
 
 HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.check_sip": (SipReceivedV1,),
@@ -53,9 +53,9 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "storage.keep_profiles": (ProfilePublishedV1,),
     "storage.purge": (PurgeOrderedV1,),
     "storage.release": (AipCataloguedV1,),
-    "data_management.forget": (AipPurgedV1,),
-    "access.forget": (AipPurgedV1,),
-    "ingest.forget": (AipPurgedV1,),
+    "data_management.forget": (PurgeBegunV1,),
+    "access.forget": (PurgeBegunV1,),
+    "ingest.forget": (PurgeBegunV1,),
 }
 
 ROUTES: Mapping[str, tuple[str, ...]] = {

@@ -64,8 +64,38 @@ class RestoreTestedV1(Message):
     tested_at: AwareDatetime
 
 
+class PurgeBegunV1(Message):
+    """What an order named begins to be deleted: from `purged_at` on nobody is given it, and the rooms forget it.
+
+    `version` is that which remains (None: nothing does), without the `units` that were named. Deletion may wait, for
+    the end of a lock say: that nothing is left anywhere, `aip.purged.v1` tells.
+    """
+
+    topic: ClassVar[str] = "purge.begun.v1"
+
+    order_id: UUID
+    establishment: UUID
+    aip_id: UUID
+    transfer_id: UUID
+    version: int | None
+    units: tuple[UUID, ...]
+    purged_at: AwareDatetime
+
+
+class PurgeRefusedV1(Message):
+    """An order on units of an AIP cannot be carried out, for this reason; nothing was deleted."""
+
+    topic: ClassVar[str] = "purge.refused.v1"
+
+    order_id: UUID
+    establishment: UUID
+    aip_id: UUID
+    reason: str
+    refused_at: AwareDatetime
+
+
 class AipPurgedV1(Message):
-    """What an order named is gone from every site, and was looked for there in vain; the rooms forget it too.
+    """What an order named is gone from every site, and was looked for there in vain.
 
     `version` is that which remains (None: nothing does), without the `units` that were named; `copies` and `size`
     (bytes) count what was deleted.
@@ -84,6 +114,10 @@ class AipPurgedV1(Message):
     list_sha512: Sha512
     visa_sha512: Sha512
     purged_at: AwareDatetime
+
+
+PurgeNews = PurgeBegunV1 | AipPurgedV1
+"""What rooms forget by: the beginning of a purge, or what a rebuild reads of one that is over."""
 
 
 class JournalStoredV1(Message):

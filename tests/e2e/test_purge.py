@@ -109,6 +109,7 @@ async def order(archive: Archive, town: Town, gone: Deposit) -> UUID:
         id=new_id(),
         establishment=UUID(town.establishment),
         aip=UUID(gone.transfer.aip_id or ""),
+        scope="aip",
         units=(),
         list_sha512="1" * 128,
         visa_sha512="2" * 128,

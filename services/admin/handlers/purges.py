@@ -22,6 +22,7 @@ async def order_purge(tx: Transaction, order: PurgeOrder) -> bool:
             order_id=order.id,
             establishment=order.establishment,
             aip_id=order.aip,
+            scope=order.scope,
             units=order.units,
             list_sha512=order.list_sha512,
             visa_sha512=order.visa_sha512,

@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.data_management import tables
 from services.data_management.queries.loading import remove_contents
-from shared.messages.storage import AipPurgedV1
+from shared.messages.storage import PurgeNews
 
 
-async def close_aip(connection: AsyncConnection, message: AipPurgedV1) -> bool:
+async def close_aip(connection: AsyncConnection, message: PurgeNews) -> bool:
     """Have an AIP hold nothing from now on, whoever loads its catalogue later; say whether it did until now.
 
     Who is entering it at this moment is waited for, and who comes after finds it closed: there is one row.
@@ -36,7 +36,7 @@ async def close_aip(connection: AsyncConnection, message: AipPurgedV1) -> bool:
     return await connection.scalar(closed) is not None
 
 
-async def forget_aip(connection: AsyncConnection, message: AipPurgedV1) -> int:
+async def forget_aip(connection: AsyncConnection, message: PurgeNews) -> int:
     """Take all that a closed AIP holds out of the catalogue, but for the ids of its units; return how many."""
     unit = tables.unit.c
     kept = select(
@@ -53,7 +53,7 @@ async def forget_aip(connection: AsyncConnection, message: AipPurgedV1) -> int:
     return count
 
 
-async def note_units(connection: AsyncConnection, message: AipPurgedV1) -> int:
+async def note_units(connection: AsyncConnection, message: PurgeNews) -> int:
     """Note the units that an AIP lost while the rest of it stays; return how many were not noted before."""
     facts = {
         "establishment": message.establishment,

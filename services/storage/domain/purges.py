@@ -2,9 +2,11 @@
 
     ORDERED ──┬──────────────────────────────▶ DELETING ──▶ DONE       the whole AIP
               └──▶ REWRITING ──▶ RELEASING ──────────────▶ DONE       some of its units
+                       └──▶ REFUSED                                   units that cannot go
 
 While it is rewriting nothing was deleted yet: the version without the units has to be proven on every site first
-(releasing). An order never fails: what stands in its way is named (`Wait`), and it waits for the end of that.
+(releasing). Whoever writes it may find that the order cannot be carried out: that is its end too, and says why.
+From the first deletion on an order never fails: what stands in its way is named (`Wait`), and waited for.
 """
 
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from uuid import UUID
 
 import rfc8785
 
+from services.storage.domain.holdings import Holding
 from shared.checksums import sha512_of
 from shared.messages.admin import PurgeOrderedV1
 
@@ -28,17 +31,22 @@ class PurgeState(StrEnum):
     RELEASING = "releasing"
     DELETING = "deleting"
     DONE = "done"
+    REFUSED = "refused"
 
 
 _S = PurgeState
 
 NEXT: dict[PurgeState, frozenset[PurgeState]] = {
     _S.ORDERED: frozenset({_S.REWRITING, _S.DELETING}),
-    _S.REWRITING: frozenset({_S.RELEASING}),
+    _S.REWRITING: frozenset({_S.RELEASING, _S.REFUSED}),
     _S.RELEASING: frozenset({_S.DONE}),
     _S.DELETING: frozenset({_S.DONE}),
     _S.DONE: frozenset(),
+    _S.REFUSED: frozenset(),
 }
+
+ENDS = tuple(state for state, following in NEXT.items() if not following)
+"""States in which an order keeps no other from its AIP."""
 
 AT_WORK = (PurgeState.RELEASING, PurgeState.DELETING)
 """States in which copies are deleted."""
@@ -66,7 +74,7 @@ class Obstacle(StrEnum):
     STILL_THERE = "still_there"
     """The site said that it had deleted, and still has what it should not."""
     UNDECLARED = "undeclared"
-    """The site is no longer among ours: only whoever has it can attest that nothing is left there."""
+    """The site is no longer among ours: only whoever had it can attest that it was destroyed."""
     AT_WORK = "at_work"
     """A worker that began before has this copy in hand."""
 
@@ -85,7 +93,7 @@ class PurgeOrder:
     """One order as storage holds it.
 
     `waits` and `proofs` are by place (``<version>/<site>``): what it waits for there, and when nothing was left there
-    (RFC 3339).
+    (RFC 3339); `moved_at` is when it last came further, `reason` why it was refused.
     """
 
     id: UUID
@@ -99,6 +107,13 @@ class PurgeOrder:
     proofs: Mapping[str, str]
     ordered_at: datetime
     done_at: datetime | None
+    moved_at: datetime
+    reason: str | None
+
+
+def is_written_by(order: PurgeOrder, version: Holding) -> bool:
+    """Say whether a version was written by an order, to replace those before it."""
+    return version.facts.get("order") == str(order.id)
 
 
 def fingerprint(message: PurgeOrderedV1) -> str:
@@ -107,8 +122,14 @@ def fingerprint(message: PurgeOrderedV1) -> str:
 
 
 def content_of(message: PurgeOrderedV1) -> dict[str, Any]:
-    """Return what an order says, as JSON values: all but how it was told."""
-    return message.model_dump(mode="json", exclude={"message_id", "occurred_at", "causation_id"})
+    """Return what an order says, as JSON values: all but how it was told, in which order and how often units are."""
+    said = message.model_dump(mode="json", exclude={"message_id", "occurred_at", "causation_id"})
+    return {**said, "units": sorted(set(said["units"]))}
+
+
+def is_contradictory(message: PurgeOrderedV1) -> bool:
+    """Say whether an order names no units and is about units, or names some and is about the whole AIP."""
+    return bool(message.units) != (message.scope == "units")
 
 
 def place(version: int, site: str) -> str:

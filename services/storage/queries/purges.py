@@ -13,7 +13,7 @@ from sqlalchemy.types import Text
 
 from services.storage.domain.copies import CopyState
 from services.storage.domain.holdings import Holding
-from services.storage.domain.purges import AT_WORK, PurgeOrder, PurgeState, Wait, check_step
+from services.storage.domain.purges import AT_WORK, ENDS, PurgeOrder, PurgeState, Wait, check_step
 from services.storage.tables import copy, holding, purge_order
 from shared.clock import rfc3339
 from shared.database.plumbing import work
@@ -50,8 +50,8 @@ async def deleting(connection: AsyncConnection, aip: UUID) -> PurgeOrder | None:
 
 
 async def open_on(connection: AsyncConnection, aip: UUID) -> PurgeOrder | None:
-    """Return the order on an AIP that is not done."""
-    found = await under_way(connection, [aip], *(state for state in PurgeState if state is not PurgeState.DONE))
+    """Return the order on an AIP that has not come to its end."""
+    found = await under_way(connection, [aip], *(state for state in PurgeState if state not in ENDS))
     return found[0] if found else None
 
 
@@ -62,7 +62,7 @@ async def add(connection: AsyncConnection, message: PurgeOrderedV1, sha512: str,
             id=message.order_id,
             establishment=message.establishment,
             aip=message.aip_id,
-            units=list(message.units),
+            units=sorted(set(message.units)),
             state=PurgeState.ORDERED,
             sha512=sha512,
             ordered=ordered,
@@ -74,9 +74,18 @@ async def add(connection: AsyncConnection, message: PurgeOrderedV1, sha512: str,
 async def step(connection: AsyncConnection, order: PurgeOrder, following: PurgeState) -> None:
     """Take an order, locked before, to its next state. Raises `IllegalStep`."""
     check_step(order.state, following)
-    done_at = func.now() if following is PurgeState.DONE else None
-    change = update(purge_order).where(purge_order.c.id == order.id)
-    await connection.execute(change.values(state=following, done_at=done_at, waits=cast({}, JSONB)))
+    values = {
+        "state": following,
+        "done_at": func.now() if following in ENDS else None,
+        "waits": cast({}, JSONB),
+        "moved_at": func.now(),
+    }
+    await connection.execute(update(purge_order).where(purge_order.c.id == order.id).values(values))
+
+
+async def give_reason(connection: AsyncConnection, order_id: UUID, reason: str) -> None:
+    """Note why an order was refused."""
+    await connection.execute(update(purge_order).where(purge_order.c.id == order_id).values(reason=reason))
 
 
 async def await_at(connection: AsyncConnection, order_id: UUID, place: str, wait: Wait) -> None:
@@ -95,6 +104,7 @@ async def prove(connection: AsyncConnection, order_id: UUID, place: str, at: dat
     values = {
         "waits": purge_order.c.waits.op("-")(place),
         "proofs": purge_order.c.proofs.concat(cast({place: rfc3339(at)}, JSONB)),
+        "moved_at": func.now(),
     }
     await connection.execute(update(purge_order).where(purge_order.c.id == order_id).values(values))
 

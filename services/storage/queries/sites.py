@@ -25,17 +25,34 @@ FIRST: HoldingKey = (UUID(int=0), 0)
 
 @dataclass(frozen=True, slots=True)
 class KnownSite:
-    """A site as storage knows it, declared or not, and since when it has been so."""
+    """A site as storage knows it, declared or not, and since when it has been so.
+
+    `attested_by` says who attests that all it had was destroyed.
+    """
 
     name: str
     state: SiteState
     since: datetime
+    destroyed_at: datetime | None = None
+    attested_by: str | None = None
 
 
 async def known(connection: AsyncConnection) -> dict[str, KnownSite]:
     """Return every site that was ever declared, by name."""
     rows = await connection.execute(select(site).order_by(site.c.name))
-    return {row.name: KnownSite(row.name, SiteState(row.state), row.since) for row in rows}
+    return {row["name"]: KnownSite(**{**row, "state": SiteState(row["state"])}) for row in rows.mappings()}
+
+
+async def destroyed(connection: AsyncConnection) -> dict[str, KnownSite]:
+    """Return the sites that are attested to be destroyed, by name."""
+    return {name: one for name, one in (await known(connection)).items() if one.destroyed_at is not None}
+
+
+async def attest(connection: AsyncConnection, name: str, attested_by: str) -> bool:
+    """Note who attests that a retired site was destroyed; say whether it is news."""
+    ours = (site.c.name == name, site.c.state == SiteState.RETIRED, site.c.destroyed_at.is_(None))
+    change = update(site).where(*ours).values(destroyed_at=func.now(), attested_by=attested_by)
+    return bool((await connection.execute(change)).rowcount)
 
 
 _TAKING = select(site.c.name, site.c.state).where(site.c.name == func.any(bindparam("names", type_=ARRAY(Text))))

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from services.admin.domain.purge import OrderConflict, PurgeOrder
+from services.admin.domain.purge import ContradictoryOrder, OrderConflict, PurgeOrder
 from services.admin.handlers.purges import order_purge
 from services.admin.queries import purges
 from shared.clock import now
@@ -23,6 +24,7 @@ def an_order(**changed: Any) -> PurgeOrder:  # noqa: ANN401 (any of its fields)
         id=new_id(),
         establishment=new_id(),
         aip=new_id(),
+        scope="aip",
         units=(),
         list_sha512="1" * 128,
         visa_sha512="2" * 128,
@@ -45,7 +47,7 @@ async def told(house: House, order: PurgeOrder) -> list[PurgeOrderedV1]:
 
 
 async def test_an_order_is_written_down_told_and_journaled(house: House) -> None:
-    order = an_order(units=(new_id(), new_id()))
+    order = an_order(scope="units", units=(new_id(), new_id()))
 
     assert await give(house, order)
 
@@ -73,3 +75,19 @@ async def test_another_content_under_the_same_id_is_refused(house: House) -> Non
         await give(house, replace(order, visa_sha512="3" * 128))
 
     assert len(await told(house, order)) == 1
+
+
+@pytest.mark.parametrize(("scope", "units"), [("units", ()), ("aip", (new_id(),))], ids=["none", "some"])
+def test_an_order_that_contradicts_itself_cannot_be_given(scope: str, units: tuple[UUID, ...]) -> None:
+    with pytest.raises(ContradictoryOrder, match=f"is on {scope}"):
+        an_order(scope=scope, units=units)
+
+
+async def test_units_are_given_sorted_and_once_each(house: House) -> None:
+    first, second = new_id(), new_id()
+    await give(house, order := an_order(scope="units", units=(second, first, second)))
+
+    assert not await give(house, replace(order, units=(first, second)))
+
+    (message,) = await told(house, order)
+    assert (message.scope, message.units) == ("units", (first, second))

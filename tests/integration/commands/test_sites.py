@@ -284,3 +284,21 @@ def test_a_site_that_is_not_needed_begins_to_leave(give: Give, databases: Databa
     assert (
         asyncio.run(databases.as_superuser("SELECT key FROM storage.work WHERE kind = 'retire'"))[0]["key"] == "old"
     )
+
+
+def test_that_a_retired_site_is_no_more_is_attested_by_command(
+    give: Give, databases: Databases, tmp_path: Path
+) -> None:
+    sites = prepared(two_folders(tmp_path))
+    asyncio.run(databases.as_superuser(KNOWN, ["a", "b", "old"]))
+    words = ("destroyed", "old", "--attested-by", "rapport 12", "--json")
+
+    too_soon = give(sites, *words)
+    asyncio.run(databases.as_superuser("UPDATE storage.site SET state = 'retired' WHERE name = 'old'"))
+
+    assert too_soon == (
+        1,
+        {"error": "old is active: only what is retired can be attested to be destroyed."},
+    )
+    assert give(sites, *words) == (0, {"site": "old", "attested_by": "rapport 12"})
+    assert lines(databases) == [("site.destroyed", "ok")]

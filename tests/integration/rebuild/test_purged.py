@@ -56,6 +56,18 @@ async def test_of_an_empty_database_only_the_trace_comes_back(ruins: Ruins) -> N
     assert await ruins.rows("SELECT 1 FROM storage.holding WHERE id = $1", gone) == []
 
 
+async def test_a_copy_that_is_attested_to_be_destroyed_is_not_missed(ruins: Ruins) -> None:
+    site = KeptSite(seed="attested")
+    site.found()
+    site.purge(site.deposit(2), "copy.attested_destroyed")
+    site.close()
+    put(ruins, site)
+
+    report = await ruins.rebuild()
+
+    assert report.findings == []
+
+
 async def test_a_backup_from_before_the_purge_forgets_it(ruins: Ruins) -> None:
     site, gone = a_site(purged=False)
     put(ruins, site)

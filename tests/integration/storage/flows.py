@@ -8,7 +8,7 @@ from pathlib import Path
 from services.storage import retiring
 from services.storage.auditing import AUDIT
 from services.storage.coherence import Comparer
-from services.storage.deleting import PURGE, release_former
+from services.storage.deleting import PURGE
 from services.storage.domain.sites import Site, SiteKind
 from services.storage.doubts import DOUBT, Doubter
 from services.storage.examining import Examiner
@@ -17,6 +17,7 @@ from services.storage.findings import RENEW
 from services.storage.handlers import REWRITE, UNSTAGE, VERIFY, WRITE
 from services.storage.purge_orders import BEGIN, Beginner
 from services.storage.purging import Purger
+from services.storage.releasing import RELEASE, Releaser, release_former
 from services.storage.renewing import Renewer
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.restoring import Restorer
@@ -24,17 +25,13 @@ from services.storage.retiring import RETIRE, Retirer
 from services.storage.rewriting import Rewriter
 from services.storage.runs import COHERENCE, SAMPLE
 from services.storage.sites import OpenSite
-from shared.messages.data_management import AipCataloguedV1
-from shared.messages.ingest import AipBuiltV1
 from shared.messaging.lease import Lane, Lease, Piece
 from shared.messaging.work import enqueue
 from shared.object_store.filesystem_site import FilesystemSite
-from tests.builders.aips import AIP_ID
-from tests.builders.purges import PLANTED, a_planted_aip
 from tests.integration.storage import audit_door, audited, harm
-from tests.integration.storage.depot import Depot, an_announcement
+from tests.integration.storage.depot import Depot
 from tests.integration.storage.moves import declare
-from tests.integration.storage.purge_desk import PurgeDesk, an_order
+from tests.integration.storage.purge_desk import PurgeDesk, an_order, catalogued
 
 MONTH = timedelta(days=30)
 RETAINED = timedelta(days=2)
@@ -79,6 +76,7 @@ def jobs(depot: Depot) -> Mapping[str, Job]:
         PURGE: Purger(depot.database, depot.sites).purge,
         DOUBT: Doubter(depot.database, depot.sites).judge,
         REWRITE: rewriter.rewrite,
+        RELEASE: Releaser(depot.database, depot.sites).release,
         UNSTAGE: rewriter.unstage,
     }
 
@@ -207,31 +205,13 @@ async def purge(depot: Depot) -> Depot:
 async def purge_partly(depot: Depot) -> Depot:
     """Two units of an AIP go; what stays is catalogued, and the version before is deleted."""
     await declare(depot)
-    scratch = Path(depot.sites["a"].site.location).parent / "planted"
-    scratch.mkdir(exist_ok=True)
-    aip = a_planted_aip(scratch)
-    message = an_announcement(AIP_ID, aip.content)
-    await depot.staging.put(message.staging_key, aip.content)
-    await depot.take(message)
-    await work_off(depot)
-    await depot.staging.delete(message.staging_key)
-    await PurgeDesk(depot).order(an_order(message, *aip.units(*PLANTED)))
+    planted = await PurgeDesk(depot).planted()
+    await PurgeDesk(depot).order(planted.order())
     await work_off(depot)
     async with depot.database.begin() as tx:
-        await release_former(tx, [catalogued(message, 2)])
+        await release_former(tx, [catalogued(planted.message, 2)])
     await work_off(depot)
     return depot
-
-
-def catalogued(message: AipBuiltV1, version: int) -> AipCataloguedV1:
-    return AipCataloguedV1(
-        aip_id=message.aip_id,
-        transfer_id=message.transfer_id,
-        establishment=message.establishment,
-        version=version,
-        units=1,
-        objects=1,
-    )
 
 
 async def doubt(depot: Depot) -> Depot:
@@ -259,6 +239,7 @@ PLACES: Mapping[str, Flow] = {
     "storage.sample": sample,
     "storage.coherence": coherence,
     "storage.purge": purge,
+    "storage.purge.released": purge_partly,
     "storage.rewrite": purge_partly,
     "storage.doubt": doubt,
 }

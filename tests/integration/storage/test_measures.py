@@ -1,11 +1,17 @@
 """Storage tells what each site holds and what it is still owed."""
 
+from datetime import timedelta
+
 import pytest
 from prometheus_client import REGISTRY
 
+from services.storage.domain.purges import Obstacle, Wait
 from services.storage.handlers import WRITE
-from services.storage.measures import measure_totals, measure_waiting
+from services.storage.measures import measure_purges, measure_totals, measure_waiting
+from services.storage.queries import purges
+from shared.clock import now
 from tests.integration.storage.depot import Depot
+from tests.integration.storage.purge_desk import PurgeDesk, an_order
 
 pytestmark = pytest.mark.integration
 
@@ -69,3 +75,27 @@ async def test_a_measure_never_counts_less_than_was_written(depot: Depot) -> Non
     await measure_totals(depot.database)
 
     assert await usage(depot) == [(3000, 3), (3000, 3)]
+
+
+async def test_orders_to_purge_are_counted_until_their_end_and_timed_while_they_stand_still(depot: Depot) -> None:
+    desk = PurgeDesk(depot)
+    message = await desk.stored()
+    await desk.order(order := an_order(message))
+    await depot.databases.as_superuser("UPDATE storage.purge_order SET moved_at = now() - interval '2 days'")
+
+    await measure_purges(depot.database)
+    assert sample("purges_open", state="ordered") == 1
+    assert (sample("purges_stalled_seconds") or 0) > 86400
+    # A lock that ends tomorrow is nobody's to lift; a date that is over is no reason.
+    for at, expected in ((now() + timedelta(days=1), False), (now() - timedelta(days=1), True)):
+        async with depot.database.begin() as tx:
+            await purges.await_at(tx.connection, order.order_id, "1/a", Wait(Obstacle.LOCKED, at))
+        await measure_purges(depot.database)
+        assert ((sample("purges_stalled_seconds") or 0) > 86400) is expected
+
+    await desk.begin()
+    await measure_purges(depot.database)
+    assert (sample("purges_stalled_seconds") or 0) < 86400
+    await desk.work_off()
+    await measure_purges(depot.database)
+    assert [sample("purges_open", state=state) for state in ("ordered", "deleting")] == [0, 0]

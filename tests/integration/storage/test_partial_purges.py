@@ -1,91 +1,31 @@
-"""Some units of an AIP go: a version without them is proven everywhere first, then the one before it is deleted.
-
-Who writes that version is another's business: a stand-in hands it over here.
-"""
-
-from dataclasses import dataclass
+"""Some units of an AIP go: a version without them is proven everywhere first, then the one before it is deleted."""
 
 import pytest
 
-from services.storage.deleting import PURGE, release_former
-from services.storage.domain.keys import aip_key
+from services.storage.deleting import PURGE
 from services.storage.domain.purges import PurgeState
-from services.storage.handlers import REWRITE, WRITE, work_key
+from services.storage.handlers import REWRITE
 from services.storage.queries import holdings
-from shared.checksums import sha512_of
-from shared.identifiers import new_id
-from shared.messages.admin import PurgeOrderedV1
-from shared.messages.data_management import AipCataloguedV1
-from shared.messages.ingest import AipBuiltV1
-from shared.messages.storage import AipPurgedV1, AipStoredV1
-from shared.messaging.lease import Lease, Piece
-from shared.messaging.work import enqueue, finish
-from tests.integration.storage.depot import Depot, spoil
+from shared.messages.storage import AipPurgedV1, AipStoredV1, PurgeBegunV1
+from tests.builders.purges import MARK
+from tests.integration.storage.conftest import OpenDesk
+from tests.integration.storage.depot import spoil
+from tests.integration.storage.harm import audit, flip
 from tests.integration.storage.purge_desk import PurgeDesk, an_order
 
 pytestmark = pytest.mark.integration
 
 
-@dataclass(frozen=True)
-class StandIn:
-    """Writes any bytes as the next version of an AIP, and takes it in as its true counterpart does."""
-
-    depot: Depot
-    content: bytes
-
-    async def rewrite(self, held: Lease) -> None:
-        order = PurgeOrderedV1.model_validate(held.payload["order"])
-        former = await self.depot.holding(order.aip_id)
-        version, staged = former.version + 1, f"aips/{order.aip_id}-v2"
-        await self.depot.staging.put(staged, self.content)
-        values = {
-            "id": former.id,
-            "version": version,
-            "kind": "aip",
-            "establishment": former.establishment,
-            "key": aip_key(order.establishment, order.aip_id, version),
-            "sha512": sha512_of(self.content),
-            "size": len(self.content),
-            "facts": {**former.facts, "staging_key": staged},
-        }
-        async with self.depot.database.begin() as tx:
-            await holdings.add_holdings(tx.connection, [values], sorted(self.depot.sites))
-            pieces = (Piece(work_key(former.id, version, site), cause=held.cause) for site in self.depot.sites)
-            await enqueue(tx, WRITE, *pieces)
-            await finish(tx, held)
-
-
-async def rewritten(desk: PurgeDesk, message: AipBuiltV1) -> PurgeOrderedV1:
-    order = an_order(message, new_id())
-    await desk.order(order)
-    await desk.begin()
-    (held,) = await desk.depot.lease(REWRITE)
-    await StandIn(desk.depot, b"what remains " * 1000).rewrite(held)
-    return order
-
-
-async def catalogued(desk: PurgeDesk, message: AipBuiltV1, version: int) -> None:
-    told = AipCataloguedV1(
-        aip_id=message.aip_id,
-        transfer_id=message.transfer_id,
-        establishment=message.establishment,
-        version=version,
-        units=1,
-        objects=1,
-    )
-    async with desk.depot.database.begin() as tx:
-        await release_former(tx, [told, told.model_copy(update={"aip_id": new_id(), "version": 1})])
-
-
 async def test_the_version_before_is_read_until_the_other_is_catalogued(desk: PurgeDesk) -> None:
-    message = await desk.stored()
-    await rewritten(desk, message)
+    planted = await desk.planted()
+    await desk.rewritten(planted.order())
+    aip = planted.message.aip_id
     async with desk.depot.database.reading() as connection:
-        before = await holdings.with_copies(connection, message.aip_id)
+        before = await holdings.with_copies(connection, aip)
     await desk.depot.work_off()
     async with desk.depot.database.reading() as connection:
-        after = await holdings.with_copies(connection, message.aip_id)
-        asked = await holdings.with_copies(connection, message.aip_id, 1)
+        after = await holdings.with_copies(connection, aip)
+        asked = await holdings.with_copies(connection, aip, 1)
 
     assert [found[0].version for found in (before, after, asked) if found] == [1, 2, 1]
     assert asked is not None
@@ -93,61 +33,153 @@ async def test_the_version_before_is_read_until_the_other_is_catalogued(desk: Pu
 
 
 async def test_news_of_a_catalogue_told_again_releases_nothing_more(desk: PurgeDesk) -> None:
-    message = await desk.stored()
-    await catalogued(desk, message, 1)
-    order = await rewritten(desk, message)
+    planted = await desk.planted()
+    message = planted.message
+    await desk.catalogued(message, 1)
+    order = await desk.rewritten(planted.order())
     await desk.depot.work_off()
-    await catalogued(desk, message, 2)
+    await desk.catalogued(message, 2)
+    await desk.catalogued(message, 2)
     await desk.work_off()
-    await catalogued(desk, message, 2)
+    await desk.catalogued(message, 2)
 
     assert (await desk.row(order)).state is PurgeState.DONE
     assert (await desk.depot.holding(message.aip_id)).state == "stored"
 
 
+async def test_late_news_of_the_version_before_releases_nothing(desk: PurgeDesk) -> None:
+    """Its first version was spoiled in staging, so that the second is the one that holds what is to go."""
+    planted = desk.an_aip()
+    message, staging = planted.message, desk.depot.staging
+    await desk.depot.take(message)
+    await desk.depot.write()
+    await staging.put(message.staging_key, planted.content)
+    await desk.depot.take(message.model_copy(update={"message_id": planted.units[0]}))
+    await desk.depot.work_off()
+    assert [one.state for one in await desk.versions(message.aip_id)] == ["refused", "stored"]
+    order = await desk.rewritten(planted.order())
+
+    await desk.catalogued(message, 2)
+    await desk.work_off()
+
+    assert (await desk.row(order)).state is PurgeState.REWRITING
+    assert [one.state for one in await desk.versions(message.aip_id)] == ["refused", "stored", "stored"]
+    await desk.catalogued(message, 3)
+    await desk.work_off()
+
+    assert (await desk.row(order)).state is PurgeState.DONE
+    assert [one.state for one in await desk.versions(message.aip_id)] == ["purged", "purged", "stored"]
+    (told,) = await desk.depot.told(AipPurgedV1)
+    # Of the version that was refused nothing was ever written.
+    assert (told.version, told.copies, told.size) == (3, 2, 2 * message.size)
+    assert {line.details["version"] for line in await desk.depot.lines("copy.deleted")} == {2}
+
+
+async def test_news_of_what_an_order_before_wrote_does_not_release_for_the_next(desk: PurgeDesk) -> None:
+    planted = await desk.planted()
+    message = planted.message
+    await desk.rewritten(an_order(message, *planted.units))
+    await desk.depot.work_off()
+    await desk.catalogued(message, 2)
+    await desk.work_off()
+    await desk.order(order := an_order(message, planted.another))
+    await desk.begin()
+
+    await desk.catalogued(message, 2)
+    assert (await desk.row(order)).state is PurgeState.REWRITING
+    await desk.rewrite()
+    await desk.depot.work_off()
+    await desk.catalogued(message, 3)
+    await desk.work_off()
+
+    assert (await desk.row(order)).state is PurgeState.DONE
+    assert [one.state for one in await desk.versions(message.aip_id)] == ["purged", "purged", "stored"]
+
+
 async def test_nothing_is_deleted_before_what_remains_stands_everywhere(desk: PurgeDesk) -> None:
-    message = await desk.stored()
-    order = await rewritten(desk, message)
+    planted = await desk.planted()
+    aip = planted.message.aip_id
+    order = await desk.rewritten(planted.order())
 
     await desk.depot.write()
 
     assert (await desk.row(order)).state is PurgeState.REWRITING
-    assert await desk.depot.lease(PURGE) == []
     await desk.depot.verify()
 
     assert (await desk.row(order)).state is PurgeState.REWRITING
     assert await desk.depot.lease(PURGE) == []
-    await catalogued(desk, message, 2)
+    assert await desk.depot.told(PurgeBegunV1) == []
+    await desk.catalogued(planted.message, 2)
 
     assert (await desk.row(order)).state is PurgeState.RELEASING
-    assert sorted(held.key for held in await desk.depot.lease(PURGE)) == [
-        f"{message.aip_id}/1/a",
-        f"{message.aip_id}/1/b",
-    ]
+    assert sorted(held.key for held in await desk.depot.lease(PURGE)) == [f"{aip}/1/a", f"{aip}/1/b"]
+    (told,) = await desk.depot.told(PurgeBegunV1)
+    assert (told.order_id, told.version, told.units) == (order.order_id, 2, tuple(sorted(order.units)))
 
 
 async def test_what_remains_stays_and_the_version_before_is_gone(desk: PurgeDesk) -> None:
-    message = await desk.stored()
-    former = (await desk.depot.holding(message.aip_id)).key
-    order = await rewritten(desk, message)
+    planted = await desk.planted()
+    aip, size = planted.message.aip_id, planted.message.size
+    former = (await desk.depot.holding(aip)).key
+    order = await desk.rewritten(planted.order())
     await desk.depot.work_off()
-    await catalogued(desk, message, 2)
+    await desk.catalogued(planted.message, 2)
     await desk.work_off()
 
     (told,) = await desk.depot.told(AipPurgedV1)
-    assert (told.version, told.units, told.copies, told.size) == (2, order.units, 2, 2 * message.size)
+    assert (told.version, set(told.units), told.copies, told.size) == (2, set(order.units), 2, 2 * size)
     assert await desk.left(former) == {"a": 0, "b": 0}
-    remains = await desk.depot.holding(message.aip_id)
+    remains = await desk.depot.holding(aip)
     assert (remains.version, remains.state) == (2, "stored")
-    assert [len(await desk.depot.kept(site, remains.key)) for site in "ab"] == [remains.size, remains.size]
+    for site in desk.depot.sites:
+        kept = await desk.depot.kept(site, remains.key)
+        assert (len(kept), MARK.encode() in kept) == (remains.size, False)
     assert [one.version for one in await desk.depot.told(AipStoredV1)] == [1, 2]
     assert (await desk.row(order)).state is PurgeState.DONE
 
 
+async def test_what_remains_has_to_be_whole_before_the_other_goes(desk: PurgeDesk) -> None:
+    """Both its copies went bad before its catalogue was loaded: what it replaces may be all there is."""
+    planted = await desk.planted()
+    aip = planted.message.aip_id
+    order = await desk.rewritten(planted.order())
+    await desk.depot.work_off()
+    for site in desk.depot.sites:
+        await flip(desk.depot, site, (await desk.depot.holding(aip)).key)
+        await audit(desk.depot, site, aip)
+    assert (await desk.depot.holding(aip)).state == "damaged"
+
+    assert await desk.catalogued(planted.message, 2) == 1
+
+    assert (await desk.row(order)).state is PurgeState.REWRITING
+    assert [one.state for one in await desk.versions(aip)] == ["stored", "damaged"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_hold_on_any_version_keeps_the_one_before(open_desk: OpenDesk, version: int) -> None:
+    desk = await open_desk("buckets")
+    planted = await desk.planted()
+    aip = planted.message.aip_id
+    order = await desk.rewritten(planted.order())
+    await desk.depot.work_off()
+    held = (await desk.depot.copies(aip, version))["b"]
+    store = desk.depot.sites["b"].store
+    await store.hold(held.key, held.version_id, held=True)
+
+    assert await desk.catalogued(planted.message, 2) == 1
+
+    assert await desk.waits(order) == {f"{version}/b": "held"}
+    assert (await desk.row(order)).state is PurgeState.REWRITING
+    await store.hold(held.key, held.version_id, held=False)
+    await desk.work_off()
+    assert (await desk.row(order)).state is PurgeState.DONE
+
+
 async def test_a_version_that_was_spoiled_in_staging_is_written_again(desk: PurgeDesk) -> None:
-    message = await desk.stored()
-    order = await rewritten(desk, message)
-    staged = desk.depot.staging.path_of(f"aips/{message.aip_id}-v2")
+    planted = await desk.planted()
+    aip = planted.message.aip_id
+    order = await desk.rewritten(planted.order())
+    staged = desk.depot.staging.path_of(f"aips/{aip}-v2")
     assert staged is not None
     spoil(staged)
     await desk.depot.work_off()
@@ -156,16 +188,17 @@ async def test_a_version_that_was_spoiled_in_staging_is_written_again(desk: Purg
 
     assert (again.key, again.payload["order"]["order_id"]) == (str(order.order_id), str(order.order_id))
     async with desk.depot.database.reading() as connection:
-        standing = await holdings.with_copies(connection, message.aip_id)
+        standing = await holdings.with_copies(connection, aip)
     assert standing is not None
     assert (standing[0].version, standing[0].state) == (1, "stored")
 
 
 async def test_a_second_purge_of_what_remains_is_another_order(desk: PurgeDesk) -> None:
-    message = await desk.stored()
-    await rewritten(desk, message)
+    planted = await desk.planted()
+    message = planted.message
+    await desk.rewritten(planted.order())
     await desk.depot.work_off()
-    await catalogued(desk, message, 2)
+    await desk.catalogued(message, 2)
     await desk.work_off()
 
     order = await desk.purged(message)

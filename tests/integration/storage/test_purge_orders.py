@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.identifiers import new_id
 from shared.messages.storage import AipPurgedV1
 from shared.messaging.outcome import Rejected, TryAgain
 from tests.integration.storage.purge_desk import PurgeDesk, an_order
@@ -58,3 +59,24 @@ async def test_an_aip_that_is_not_stored_yet_is_not_purged(desk: PurgeDesk) -> N
 
     with pytest.raises(TryAgain, match="not stored yet"):
         await desk.order(an_order(message))
+
+
+async def test_a_list_of_units_that_came_out_empty_does_not_destroy_the_whole(desk: PurgeDesk) -> None:
+    message = await desk.stored()
+
+    with pytest.raises(Rejected, match="names 0 units"):
+        await desk.order(an_order(message).model_copy(update={"scope": "units"}))
+    with pytest.raises(Rejected, match="names 1 units"):
+        await desk.order(an_order(message, new_id()).model_copy(update={"scope": "aip"}))
+
+    assert await desk.depot.work() == []
+
+
+async def test_units_told_in_another_order_or_twice_are_the_same_order(desk: PurgeDesk) -> None:
+    message = await desk.stored()
+    first, second = new_id(), new_id()
+    await desk.order(order := an_order(message, second, first, second))
+
+    await desk.order(order.model_copy(update={"units": (first, second)}))
+
+    assert (await desk.row(order)).units == (first, second)

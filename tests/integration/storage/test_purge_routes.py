@@ -9,6 +9,7 @@ import pytest
 from services.storage import api, purge_api
 from services.storage.api import Storage
 from services.storage.space import site_spaces
+from shared.identifiers import new_id
 from shared.identity.rights import Role
 from shared.readiness import Readiness
 from shared.web import room_app
@@ -79,3 +80,14 @@ async def test_bytes_are_given_in_the_version_that_is_asked_for(desk: PurgeDesk,
     answer = await asked(desk.depot, path, Role.READER, message.establishment)
 
     assert answer.status_code == status
+
+
+async def test_an_order_that_was_refused_says_why(desk: PurgeDesk) -> None:
+    planted = await desk.planted()
+    await desk.rewritten(an_order(planted.message, stranger := new_id()))
+
+    (seen,) = (await asked(desk.depot, "/purges", Role.PRODUCER, planted.message.establishment)).json()["items"]
+
+    assert (seen["state"], seen["gone"]) == ("refused", [])
+    assert str(stranger) in seen["reason"]
+    assert seen["done_at"] is not None

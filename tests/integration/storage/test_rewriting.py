@@ -7,30 +7,31 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
 
 from services.data_management.domain.catalogue import CataloguedObject, CataloguedUnit, read_line
 from services.storage import rewriting
+from services.storage.domain.purges import PurgeState, content_of, fingerprint
 from services.storage.domain.rewriting import RewritePlan, Rewritten
 from services.storage.doubts import DOUBT
 from services.storage.handlers import REWRITE, UNSTAGE, take_aips
 from services.storage.pipeline.package_check import check_package
 from services.storage.pipeline.rewriting.package import Source, rewrite_package
+from services.storage.queries import purges
 from services.storage.rewriting import Rewriter
 from shared import faults
-from shared.database.plumbing import work
 from shared.faults import FAULT_POINTS
+from shared.messages.admin import PurgeOrderedV1
 from shared.messages.ingest import AipBuiltV1
-from shared.messages.storage import AipStoredV1
-from shared.messaging.interventions import resume
+from shared.messages.storage import AipStoredV1, PurgeRefusedV1
 from shared.messaging.lease import Piece
-from shared.messaging.outcome import Rejected, TryAgain
+from shared.messaging.outcome import TryAgain
 from shared.messaging.work import enqueue
 from shared.object_store.errors import NoSuchObject
 from tests.builders.aips import AIP_ID
 from tests.builders.purges import MARK, ORDER, PLANTED, AnAip, Trickle, a_planted_aip
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot, an_announcement, spoil
+from tests.integration.storage.purge_desk import PurgeDesk
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +60,7 @@ def ordered(message: AipBuiltV1, units: list[UUID]) -> dict[str, Any]:
         "order_id": str(ORDER),
         "establishment": str(message.establishment),
         "aip_id": str(message.aip_id),
+        "scope": "units",
         "units": [str(unit) for unit in units],
         "list_sha512": "1a" * 64,
         "visa_sha512": "2b" * 64,
@@ -69,6 +71,12 @@ def ordered(message: AipBuiltV1, units: list[UUID]) -> dict[str, Any]:
 
 async def order(depot: Depot, message: AipBuiltV1, units: list[UUID]) -> None:
     async with depot.database.begin() as tx:
+        said = PurgeOrderedV1.model_validate(ordered(message, units))
+        if await purges.find(tx.connection, ORDER) is None:
+            await purges.add(tx.connection, said, fingerprint(said), content_of(said))
+        known = await purges.find(tx.connection, ORDER)
+        if known is not None and known.state is PurgeState.ORDERED:
+            await purges.step(tx.connection, known, PurgeState.REWRITING)
         await enqueue(tx, REWRITE, Piece(str(ORDER), {"order": ordered(message, units)}))
 
 
@@ -163,17 +171,24 @@ async def test_an_order_that_cannot_be_carried_out_is_refused_and_changes_nothin
     aip, message = await stored(depot, tmp_path)
 
     await order(depot, message, aip.units(*units))
-    with pytest.raises(Rejected, match=str(ORDER)):
-        await rewrite(depot)
+    await rewrite(depot)
 
     assert (await depot.holding(AIP_ID)).version == 1
-    assert await depot.work() == [f"rewrite {ORDER}"]
-    # Tried again, it says the same, and reads nothing for it.
-    for site in depot.sites:
-        depot.file(site, (await depot.holding(AIP_ID)).key).unlink()
-    await depot.release()
-    with pytest.raises(Rejected, match=str(ORDER)):
-        await rewrite(depot)
+    assert await depot.work() == []
+    async with depot.database.reading() as connection:
+        refused = await purges.find(connection, ORDER)
+        assert await purges.open_on(connection, AIP_ID) is None
+    assert refused is not None
+    assert (refused.state, refused.done_at is None) == (PurgeState.REFUSED, False)
+    (told,) = await depot.told(PurgeRefusedV1)
+    assert (told.order_id, told.aip_id, told.establishment) == (ORDER, AIP_ID, message.establishment)
+    assert told.reason == refused.reason
+    assert told.reason.startswith(f"order {ORDER}: ")
+    (line,) = await depot.lines("purge.refused")
+    assert (line.outcome, line.object, line.details["order"]) == ("ko", f"aip:{AIP_ID}", str(ORDER))
+    # Another order may follow, and whoever comes late with the work of this one changes nothing.
+    await PurgeDesk(depot).purged(message)
+    assert (await depot.holding(AIP_ID)).state == "purged"
 
 
 async def test_what_is_no_whole_package_is_not_taken_in(
@@ -193,23 +208,6 @@ async def test_what_is_no_whole_package_is_not_taken_in(
         await rewrite(depot)
 
     assert (await depot.holding(AIP_ID)).version == 1
-
-
-async def test_an_order_that_was_refused_is_tried_anew_when_a_person_resumes_it(depot: Depot, tmp_path: Path) -> None:
-    aip, message = await stored(depot, tmp_path)
-    await order(depot, message, aip.units(PLANTED[0]))
-    with pytest.raises(Rejected):
-        await rewrite(depot)
-
-    async with depot.database.begin() as tx:
-        (row,) = (await tx.connection.execute(select(work.c.id).where(work.c.kind == REWRITE))).scalars()
-        await resume(tx, "agent:opératrice", [row])
-    spoil(depot.file("a", (await depot.holding(AIP_ID)).key))
-
-    # It reads the AIP again, as what it finds bad shows.
-    with pytest.raises(Rejected, match="stays below"):
-        await rewrite(depot)
-    assert [held.key for held in await depot.lease(DOUBT)] == [f"{AIP_ID}/1/a"]
 
 
 async def test_what_is_lost_in_staging_is_written_again_from_the_version_that_stands(
