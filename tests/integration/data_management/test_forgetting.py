@@ -180,3 +180,13 @@ async def test_what_remains_has_to_be_catalogued_before_some_units_are_forgotten
     path = f"/data_management/v1/units/{order.units[0]}"
     answer = await seen_by(Role.ARCHIVIST, partly.message.establishment).get(path)
     assert (answer.status_code, answer.json()["order"]) == (410, str(order.order_id))
+
+
+async def test_ten_thousand_units_are_noted_in_one_statement(database: RoomDatabase, load: Load) -> None:
+    partly = a_deposit()
+    await load(Catalogue(partly.message.model_copy(update={"version": 2}), partly.content))
+
+    await purged(database, order := purge_of(partly, 2, tuple(new_id() for _ in range(10_000))))
+
+    (line,) = await forgotten(database, order)
+    assert line["details"] == {"order": str(order.order_id), "units": 10_000}
