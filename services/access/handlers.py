@@ -11,6 +11,7 @@ from services.access.domain.dip import Dip, DipState, package_key
 from services.access.pipeline.package import CannotPackage, Contents, Limits, Sources, write_package
 from services.access.settings import AccessSettings
 from shared.clock import now
+from shared.faults import fault_point
 from shared.identifiers import new_id
 from shared.identity.caller import Caller
 from shared.messages.access import DipOrderedV1
@@ -177,6 +178,7 @@ async def expire_dip(access: Access, held: Lease) -> None:
     """Remove what was written for an order, by every attempt; the order itself stays, as its trace."""
     dip_id = UUID(held.key)
     await remove_packages(access, dip_id)
+    fault_point("access.forget.removed")
     async with access.database.begin() as tx:
         dip = await queries.get_dip(tx.connection, dip_id)
         if dip is not None and dip.state is DipState.READY:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.data_management.queries import purges
 from services.data_management.queries.scope import look_within
+from shared.faults import fault_point
 from shared.messages.journal import JournalLineV1
 from shared.messages.storage import PurgeBegunV1, PurgeNews
 from shared.messaging.lease import Lease, Piece
@@ -30,9 +31,11 @@ async def forget(database: RoomDatabase, held: Lease) -> None:
     async with database.begin() as tx:
         await look_within(tx.connection, [message.establishment])
         units = await _take_out(tx, message)
+        fault_point("data_management.forget.taken")
         if units is not None:
             tx.journal(_line(message, units))
         await finish(tx, held)
+    fault_point("data_management.forget.done")
 
 
 async def _take_out(tx: Transaction, message: PurgeNews) -> int | None:

@@ -237,15 +237,15 @@ def _purged(order: UUID) -> Problem:
     return Problem(
         410,
         "transfer_purged",
-        "Les archives de ce versement ont été éliminées.",
-        "The archives of this transfer were eliminated.",
+        "Ce document parlait d'archives qui ont été éliminées depuis.",
+        "This document told of archives that were eliminated since.",
         extra={"order": str(order)},
     )
 
 
 def _not_yet(code: str, fr: str, en: str, transfer: Transfer) -> Problem:
-    if transfer.purged_by is not None:
-        return _purged(transfer.purged_by)
+    if (order := transfer.purged_by or transfer.forgotten_by) is not None:
+        return _purged(order)
     final = transfer.state in {TransferState.ACCEPTED, TransferState.REJECTED, TransferState.JUDGED}
     if final:
         return Problem(

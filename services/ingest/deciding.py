@@ -1,5 +1,6 @@
 """What an archivist decides, and how he is reminded: nobody's silence archives a deposit, or refuses it."""
 
+import secrets
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -12,6 +13,7 @@ from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import PROCESS, line, locked, reject
 from services.ingest.parts import Ingest
 from services.ingest.queries import Move, Transfer
+from shared.checksums import sha512_of
 from shared.messages.ingest import DecisionRemindedV1, TransferDecidedV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
@@ -20,6 +22,8 @@ from shared.problems import Problem
 
 REMIND = "remind"
 """Tell that a decision is due soon, then that it is overdue."""
+
+SALT_BYTES = 32
 
 Verdict = Literal["accepted", "refused"]
 
@@ -45,19 +49,29 @@ async def decide(ingest: Ingest, transfer_id: UUID, archivist: str, *, accept: b
             await refuse_suspended(tx.connection, transfer.agreement)
         verdict: Verdict = "accepted" if accept else "refused"
         tx.journal(line(transfer, "transfer.decided", archivist, {"decision": verdict}))
-        tx.post(_decided(transfer, archivist, verdict, reason))
+        salt = secrets.token_bytes(SALT_BYTES)
+        tx.post(_decided(transfer, archivist, verdict, salted_digest(salt, reason)))
         if accept:
-            values = {"reason": reason or None, "findings": _with_reason(transfer, reason)}
+            values = {"reason": reason or None, "reason_salt": salt, "findings": _with_reason(transfer, reason)}
             await queries.move(tx.connection, [Move(transfer, TransferState.STORING, values)])
             await enqueue(tx, PROCESS, lanes.further(transfer))
             return
         await intake.count(tx.connection, {transfer.agreement: -(transfer.counts or {}).get("bytes", 0)})
         refusal = found("DECISION_REFUSED", "decision", reason=reason)
         findings = (*findings_of_json(transfer.findings), refusal)
-        await reject(ingest.staging, tx, transfer, findings, {"reason": reason})
+        await reject(ingest.staging, tx, transfer, findings, {"reason": reason, "reason_salt": salt})
 
 
-def _decided(transfer: Transfer, archivist: str, verdict: Verdict, reason: str) -> TransferDecidedV1:
+def salted_digest(salt: bytes, reason: str) -> str | None:
+    """Return by which digest the record of a decision holds its reason: nobody can guess the words from it.
+
+    Once salt and words are forgotten it tells nothing; until then it proves that the words are those of that day.
+    """
+    words = reason.strip()
+    return sha512_of(salt + words.encode()) if words else None
+
+
+def _decided(transfer: Transfer, archivist: str, verdict: Verdict, digest: str | None) -> TransferDecidedV1:
     return TransferDecidedV1(
         transfer_id=transfer.id,
         establishment=transfer.establishment,
@@ -65,7 +79,7 @@ def _decided(transfer: Transfer, archivist: str, verdict: Verdict, reason: str) 
         agreement_version=transfer.agreement_version,
         sip_sha512=transfer.sha512,
         decision=verdict,
-        reason=reason.strip(),
+        reason_sha512=digest,
         decided_by=archivist,
     )
 

@@ -1,79 +1,133 @@
 """What was purged from every site is forgotten here: bytes in staging, and whatever describes them in our rows.
 
-The transfer stays, accepted, as the trace of a deposit: who deposited what size and digest when, and by which order
-it was eliminated. Header, findings, names of files and the reply go, for they tell what was in it. The same bytes,
-and the same MessageIdentifier, may be deposited anew.
+Of an AIP that went whole the transfer stays, accepted, as the trace of a deposit: who deposited what size and digest
+when, and by which order it was eliminated. Header, findings, names of files and the reply go, for they tell what was
+in it. The same bytes, and the same MessageIdentifier, may be deposited anew.
+
+Of an AIP that went in part the header stays, and with it the acknowledgement: they speak of the deposit, most of
+which is still there. The reply lists every unit and goes; a finding stays where it is certainly about something that
+is left.
 """
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
+from typing import Any, Final
+from uuid import UUID, uuid5
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import Boolean, Select, Text, delete, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.ingest.domain.remaining import remaining
 from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import SWEEP, line, locked, staged_keys
 from services.ingest.queries import Transfer, find_transfers
 from services.ingest.tables import transfer, upload
+from shared.faults import fault_point
 from shared.messages.storage import PurgeNews
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
 
-FORGOTTEN: Mapping[str, object] = {
-    "header": None,
-    "filename": None,
-    "findings": [],
-    "plan": None,
-    "inventory": None,
-    "reason": None,
-    "reply_key": None,
-}
-"""Columns of a transfer that tell what was in it, and what is left of them."""
+LISTS_ALL: Final[Mapping[str, object]] = dict.fromkeys(("plan", "inventory", "reason", "reason_salt", "reply_key"))
+"""Columns of a transfer that may tell of any of its units, and what is left of them."""
+
+FORGOTTEN: Final[Mapping[str, object]] = {**LISTS_ALL, "header": None, "filename": None, "findings": []}
+"""Columns of a transfer that tell what was in it."""
+
+ENDED: Final = frozenset({TransferState.ACCEPTED, TransferState.REJECTED, TransferState.JUDGED})
 
 
 async def forget_transfers(tx: Transaction, messages: Sequence[PurgeNews]) -> None:
-    """Forget what transfers held. Raises `TryAgain` for one that is not accepted yet, `Rejected` for a stranger."""
+    """Forget what transfers held. Raises `Rejected` for a stranger.
+
+    Raises `TryAgain` for one that is not accepted yet, or while another of the same bytes is still being judged.
+    """
     for message in messages:
         deposit = (await locked(tx, [message.transfer_id]))[message.transfer_id]
         if (deposit.aip_id, deposit.establishment) != (message.aip_id, message.establishment):
             raise Rejected(f"transfer {deposit.id} is not that of AIP {message.aip_id}")
         if deposit.state is not TransferState.ACCEPTED:
             raise TryAgain(f"transfer {deposit.id} is not accepted yet")
-        if deposit.purged_by is None:
+        if deposit.purged_by is None and deposit.forgotten_by != message.order_id:
             await _forget(tx, deposit, message)
 
 
 async def _forget(tx: Transaction, deposit: Transfer, message: PurgeNews) -> None:
     alike = await _alike(tx.connection, deposit)
+    if waited := [one for one in alike if one.state not in ENDED]:
+        raise TryAgain(f"transfer {waited[0].id}, of the same bytes, is still being judged")
     keys = [key for one in alike for key in (*staged_keys(one), one.reply_key) if key is not None]
     # Apart from the sweep that every transfer ends with, which may still be waiting.
     await enqueue(tx, SWEEP, Piece(f"{deposit.id}/{message.order_id}", {"keys": keys}, message.message_id))
-    await _blank(tx.connection, [one.id for one in alike])
+    fault_point("ingest.forget.swept")
     if message.version is None:
+        await _blank(tx.connection, [one.id for one in alike], message.order_id)
         gone = update(transfer).where(transfer.c.id == deposit.id)
         await tx.connection.execute(gone.values(purged_by=message.order_id))
+    else:
+        await _blank_some(tx.connection, alike, message)
+    fault_point("ingest.forget.blanked")
     details: dict[str, str | int] = {"order": str(message.order_id), "transfers": len(alike)}
     told = line(deposit, "aip.forgotten", "room:ingest", details)
     tx.journal(told.model_copy(update={"object": f"aip:{message.aip_id}"}))
 
 
 async def _alike(connection: AsyncConnection, deposit: Transfer) -> list[Transfer]:
-    """Return a transfer and those of the same bytes that came to nothing: refused, or tried beforehand."""
-    same = and_(
-        transfer.c.establishment == deposit.establishment,
-        transfer.c.sha512 == deposit.sha512,
-        transfer.c.state.in_((TransferState.REJECTED, TransferState.JUDGED)),
-    )
-    ids: Sequence[UUID] = (
-        await connection.scalars(select(transfer.c.id).where(or_(transfer.c.id == deposit.id, same)))
-    ).all()
+    """Return a transfer and those that came to nothing: of the same bytes, or of the same message in other bytes."""
+    ids: set[UUID] = {deposit.id}
+    ids.update((await connection.scalars(of_bytes(deposit))).all())
+    if deposit.message_identifier is not None:
+        ids.update((await connection.scalars(of_message(deposit))).all())
     return list((await find_transfers(connection, ids)).values())
 
 
-async def _blank(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
-    await connection.execute(delete(transfer).where(transfer.c.id.in_(ids), transfer.c.dry_run))
-    await connection.execute(update(transfer).where(transfer.c.id.in_(ids)).values(FORGOTTEN))
+def of_bytes(deposit: Transfer) -> Select[Any]:
+    """Select the transfers of the bytes of a deposit that were not accepted, or not yet."""
+    return select(transfer.c.id).where(
+        transfer.c.establishment == deposit.establishment,
+        transfer.c.sha512 == deposit.sha512,
+        transfer.c.state != TransferState.ACCEPTED,
+    )
+
+
+def of_message(deposit: Transfer) -> Select[Any]:
+    """Select the transfers that were refused, or tried, under the name of a deposit: its agency and its message."""
+    # The words of the index `ix_transfer_message_over`: only what is said alike can be answered from it.
+    message = literal_column("header->>'message_identifier'", Text)
+    agency = literal_column("header->>'transferring_agency'", Text)
+    return select(transfer.c.id).where(
+        transfer.c.establishment == deposit.establishment,
+        message == deposit.message_identifier,
+        agency == deposit.transferring_agency,
+        literal_column("state IN ('rejected', 'judged')", Boolean),
+    )
+
+
+async def _blank(connection: AsyncConnection, ids: Sequence[UUID], order: UUID) -> None:
+    await _drop_trials(connection, ids)
+    await connection.execute(
+        update(transfer).where(transfer.c.id.in_(ids)).values(**FORGOTTEN, forgotten_by=order),
+    )
     told = update(upload).where(upload.c.transfer.in_(ids))
     await connection.execute(told.values(filename=None, metadata="", problem=None))
+
+
+async def _blank_some(connection: AsyncConnection, alike: Sequence[Transfer], message: PurgeNews) -> None:
+    """Blank what may tell of the units that went. What is only like the deposit has units of other identifiers."""
+    ids = [one.id for one in alike]
+    gone = frozenset(message.units)
+
+    def is_left(xml_id: str) -> bool:
+        return uuid5(message.aip_id, f"unit:{xml_id}") not in gone
+
+    await _drop_trials(connection, ids)
+    for one in alike:
+        values: dict[str, Any] = {**LISTS_ALL, "forgotten_by": message.order_id}
+        values["findings"] = [remaining(finding, is_left) for finding in one.findings]
+        await connection.execute(update(transfer).where(transfer.c.id == one.id).values(values))
+    told = update(upload).where(upload.c.transfer.in_(ids))
+    await connection.execute(told.values(problem=None))
+
+
+async def _drop_trials(connection: AsyncConnection, ids: Sequence[UUID]) -> None:
+    await connection.execute(delete(transfer).where(transfer.c.id.in_(ids), transfer.c.dry_run))

@@ -66,6 +66,7 @@ class Transfer:
     decide_by: datetime | None = None
     profile: dict[str, Any] | None = None
     purged_by: UUID | None = None
+    forgotten_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,16 +38,13 @@ Said = Mapping[str, Mapping[str, Any]]
 class Deposit:
     """An accepted transfer, by its AIP: `head` is the first line of the catalogue, `lines` what the journals say.
 
-    `sip` is digest and size of the SIP, and `aip` those of the AIP. `reason` is the archivist's, where one decided.
-    `is_purged`: some of it was, and nothing is kept that tells what was in it.
+    `sip` is digest and size of the SIP, and `aip` those of the AIP.
     """
 
     head: Mapping[str, Any]
     lines: Said
     sip: tuple[str, int]
     aip: tuple[str, int] | None
-    reason: str | None = None
-    is_purged: bool = False
 
 
 async def take_agreement(database: RoomDatabase, message: AgreementPublishedV1) -> None:
@@ -100,7 +97,7 @@ async def _agreements(tx: Transaction, deposits: Sequence[Deposit]) -> list[Agre
 # One that was under way when the database was last backed up has ended since.
 _ENDED = frozenset(
     {"state", "changed_at", "size", "sha512", "header", "message_identifier", "transferring_agency"}
-    | {"aip_id", "counts", "built", "granted_at", "reason", "profile"}
+    | {"aip_id", "counts", "built", "granted_at", "profile"}
 )
 
 
@@ -136,7 +133,7 @@ def _row(deposit: Deposit, agreement: AgreementV1) -> dict[str, Any]:
         "staging_key": f"sips/{head['transfer_id']}",
         "size": deposit.sip[1],
         "sha512": deposit.sip[0],
-        "header": None if deposit.is_purged else _header(head),
+        "header": _header(head),
         "message_identifier": head["message_identifier"] or None,
         "transferring_agency": head["agencies"]["transferring"],
         "steps": [{"state": TransferState.ACCEPTED, "at": rfc3339(ended_at)}],
@@ -144,7 +141,6 @@ def _row(deposit: Deposit, agreement: AgreementV1) -> dict[str, Any]:
         "counts": head["counts"],
         "built": None if deposit.aip is None else {"sha512": deposit.aip[0], "size": deposit.aip[1]},
         "granted_at": granted_at,
-        "reason": deposit.reason,
         "profile": _profile(lines.get("aip.built", {}).get("details", {}), agreement),
     }
 
@@ -180,7 +176,7 @@ async def take_purge(database: RoomDatabase, message: AipPurgedV1, lines: Said) 
         if there is not None:
             if there.state is not TransferState.ACCEPTED:
                 return False
-            if there.purged_by is None and (message.version is None or there.header is not None):
+            if there.purged_by is None and (message.version is None or there.forgotten_by != message.order_id):
                 await forget_transfers(tx, [message])
             return True
         if message.version is not None or not lines.keys() >= _TRACED:
@@ -197,7 +193,8 @@ def _purged_row(message: AipPurgedV1, lines: Said) -> dict[str, Any]:
     granted = lines["transfer.accepted"]["recorded_at"]
     granted_at = datetime.fromisoformat(granted)
     row = _row_of_lines(message.transfer_id, lines, TransferState.ACCEPTED, granted_at)
-    return {**row, "aip_id": message.aip_id, "granted_at": granted_at, "purged_by": message.order_id}
+    gone = dict.fromkeys(("purged_by", "forgotten_by"), message.order_id)
+    return {**row, "aip_id": message.aip_id, "granted_at": granted_at, **gone}
 
 
 async def take_refusals(database: RoomDatabase, refusals: Mapping[UUID, Said]) -> int:

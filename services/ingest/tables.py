@@ -33,12 +33,14 @@ transfer = Table(
     Column("counts", JSONB(none_as_null=True)),
     Column("built", JSONB(none_as_null=True)),
     Column("reason", Text),
+    Column("reason_salt", LargeBinary),
     Column("granted_at", DateTime(timezone=True)),
     Column("reply_key", Text),
     Column("dry_run", Boolean, nullable=False, server_default="false"),
     Column("decide_by", DateTime(timezone=True)),
     Column("profile", JSONB(none_as_null=True)),
     Column("purged_by", UUID),
+    Column("forgotten_by", UUID),
 )
 
 agreement = Table(

@@ -85,6 +85,7 @@ def summary_view(transfer: Transfer) -> dict[str, Any]:
         "transferring_agency": transfer.transferring_agency,
         # An identifier is told once it names something: until then the plan may still change.
         "purged_by": _text(transfer.purged_by),
+        "forgotten_by": _text(transfer.forgotten_by),
         "aip_id": None if transfer.state is TransferState.REJECTED else _text(transfer.aip_id),
         "links": links(transfer),
     }

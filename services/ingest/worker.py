@@ -45,6 +45,7 @@ from services.ingest.tasks import (
     scanner_seconds,
 )
 from services.ingest.workplaces import local_copy, scratch_folder
+from shared.faults import fault_point
 from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lane, Lease, Piece
 from shared.messaging.outcome import TryAgain
@@ -271,4 +272,5 @@ class Workshop:
         """Remove from staging what a finished transfer no longer needs; its reply stays."""
         for key in held.payload["keys"]:
             await self._ingest.staging.delete(key)
+        fault_point("ingest.forget.removed")
         await self._closed.add(held)

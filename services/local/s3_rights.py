@@ -11,6 +11,7 @@ SERVICE = (
     "s3:GetObjectVersion",
     "s3:PutObject",
     "s3:AbortMultipartUpload",
+    "s3:ListBucketMultipartUploads",
     "s3:PutObjectRetention",
     "s3:GetObjectRetention",
     "s3:PutObjectLegalHold",
@@ -27,6 +28,8 @@ PURGER = (
     "s3:ListBucketVersions",
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
+    "s3:ListBucketMultipartUploads",
+    "s3:AbortMultipartUpload",
     "s3:BypassGovernanceRetention",
 )
 """Deletes and sees that it is done; reads and writes nothing, and lifts no hold."""

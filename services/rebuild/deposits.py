@@ -7,7 +7,6 @@ from uuid import UUID
 
 from services.data_management import rebuilding as catalogue
 from services.ingest import rebuilding as ingest
-from services.rebuild.facts import PURGED
 from services.rebuild.house import House
 from services.rebuild.ranges import Ranges
 from services.storage import rebuilding as storage
@@ -56,16 +55,11 @@ async def keep_deposits(house: House, aip_ids: Sequence[UUID]) -> None:
 def _deposit(
     head: Mapping[str, Any], said: ingest.Said, sip: tuple[str, int], aip: Standing | None
 ) -> ingest.Deposit:
-    decision = said.get("decision", {})
-    is_purged = any(sort.startswith(PURGED) for sort in said)
     return ingest.Deposit(
         head=head,
         lines=said,
         sip=sip,
         aip=None if aip is None else (aip.sha512, aip.size),
-        # What tells of what was in it went with what was purged of it.
-        reason=None if is_purged else decision.get("reason") or None,
-        is_purged=is_purged,
     )
 
 

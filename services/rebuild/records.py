@@ -168,9 +168,9 @@ async def _rules(house: House, body: Body) -> None:
 
 
 async def _decision(house: House, body: Body) -> None:
+    # The journal has who decided what; of the words there is but a digest. It must be one of ours all the same.
     message = TransferDecidedV1.model_validate(body["fact"])
-    said = {"decision": message.decision, "reason": message.reason}
-    house.scratch.note([(f"transfer:{message.transfer_id}", "decision", said)])
+    house.scratch.note([(f"transfer:{message.transfer_id}", "decision", {"decision": message.decision})])
 
 
 async def _purge(house: House, body: Body) -> None:

@@ -26,6 +26,7 @@ from services.storage.runs import COHERENCE, SAMPLE, ask_monthly, forget
 from services.storage.sampling import Sampler
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite
+from services.storage.tidying import tidy_sites
 from services.storage.worker import Keeper
 from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
@@ -106,6 +107,7 @@ class Hands:
             Chore("monthly comparisons", partial(ask_monthly, names)),
             Chore("audits of a year ago", forget),
             Chore("copies to read back after a rebuild", read_back_rebuilt),
+            Chore("half written files", partial(tidy_sites, self.sites)),
         ]
 
     def _loop(self, jobs: Mapping[str, Job], slots: int, lane: Lane = Lane.USUAL) -> WorkLoop:

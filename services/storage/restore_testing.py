@@ -18,7 +18,7 @@ from services.storage.domain.restore_tests import Outcome, RestoreTest, judged
 from services.storage.doubts import DOUBT
 from services.storage.handlers import work_key
 from services.storage.lines import ACTOR
-from services.storage.pipeline.package_check import check_package
+from services.storage.pipeline.package_check import check_package, told
 from services.storage.queries import holdings, restore_tests
 from services.storage.sites import OpenSite
 from shared.checksums import Measure
@@ -172,7 +172,7 @@ def _test(establishment: UUID, holding: Holding, site: str, found: Package | Non
         outcome=outcome,
         members=0 if found is None else found.members,
         bytes=0 if found is None else found.bytes,
-        faults=[] if found is None else [f"{fault.reason}: {fault.member}" for fault in found.faults],
+        faults=[] if found is None else list(map(told, found.faults)),
         tested_at=now(),
     )
 

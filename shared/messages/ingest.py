@@ -54,7 +54,11 @@ class AipBuiltV1(Message):
 
 
 class TransferDecidedV1(Message):
-    """An archivist accepted or refused a transfer that waited for him; `reason` is empty where he gave none."""
+    """An archivist accepted or refused a transfer that waited for him.
+
+    His words stay in ingest, which forgets them with the archives; `reason_sha512` is the digest of the salt that
+    lies beside them there, followed by them in UTF-8, and None where he gave none.
+    """
 
     model_config = KEPT_WHOLE
 
@@ -66,7 +70,7 @@ class TransferDecidedV1(Message):
     agreement_version: int
     sip_sha512: Sha512
     decision: Literal["accepted", "refused"]
-    reason: str
+    reason_sha512: Sha512 | None
     decided_by: str
 
 

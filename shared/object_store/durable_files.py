@@ -51,15 +51,24 @@ def prepare(root: Path) -> None:
         (root / ARRIVING).mkdir(parents=True, exist_ok=True)
         (root / SCRATCH).mkdir(exist_ok=True)
         sync_folder(root)
-        long_ago = time.time() - _ABANDONED_AFTER
+    remove_abandoned(root)
+
+
+def remove_abandoned(root: Path) -> int:
+    """Remove what dead processes left half received, or in scratch folders, long ago; return how much it was."""
+    removed, long_ago = 0, time.time() - _ABANDONED_AFTER
+    with store_errors(root, "the store"):
         for left in (root / ARRIVING).iterdir():
             with suppress(FileNotFoundError):
                 if left.stat().st_mtime < long_ago:
                     left.unlink()
+                    removed += 1
         for folder in (root / SCRATCH).iterdir():
             with suppress(FileNotFoundError):
                 if folder.stat().st_mtime < long_ago:
                     shutil.rmtree(folder, ignore_errors=True)
+                    removed += 1
+    return removed
 
 
 def space(root: Path, reserve: int) -> Space:

@@ -119,6 +119,10 @@ class FilesystemSite(FilesystemStore):
             self._require_mounted()
         return found
 
+    async def tidy(self) -> int:
+        """Keep the promise of `SiteStore.tidy`."""
+        return await self._threads.long(durable_files.remove_abandoned, self._root)
+
     async def purge(self, key: str) -> None:
         """Keep the promise of `SiteStore.purge`; what was set aside of the key goes too."""
         await self._threads.long(self._purge, check_key(key))

@@ -73,6 +73,10 @@ class SiteStore(ObjectStore, Protocol):
         """Return every version and marker of a key, newest first; empty when nothing at all is left."""
         ...
 
+    async def tidy(self) -> int:
+        """Remove what writers that died two days ago or earlier left half written; return how much it was."""
+        ...
+
     async def purge(self, key: str) -> None:
         """Remove every version and marker of a key, and prove that none is left.
 

@@ -19,6 +19,7 @@ from shared.object_store.keeping import Version
 from shared.object_store.port import NOTHING, ObjectFacts, Receipt, Retention, Source, check_key
 from shared.object_store.s3 import S3Store, measure_known
 from shared.object_store.s3_bucket import client_of
+from shared.object_store.s3_uploads import abort_uploads
 from shared.object_store.s3_wire import Bucket
 from shared.object_store.space import USUAL, Allowance
 from shared.object_store.writer import StreamWriter, receive
@@ -112,8 +113,12 @@ class S3Site(S3Store):
         # The library gives markers apart from what they hide.
         return sorted(mine, key=lambda one: (one.newest, one.modified_at), reverse=True)
 
+    async def tidy(self) -> int:
+        """Leave it to the bucket's own rule: whose upload is abandoned only its server can tell for all keys."""
+        return 0
+
     async def purge(self, key: str) -> None:
-        """Keep the promise of `SiteStore.purge`."""
+        """Keep the promise of `SiteStore.purge`; what was sent of the key and never finished goes too."""
         await self._threads.long(self._purge, check_key(key))
 
     def _purge(self, key: str) -> None:
@@ -128,6 +133,7 @@ class S3Site(S3Store):
                 locked = error
         if locked is not None:
             raise locked
+        abort_uploads(self._wire, key)
         if left := self._versions(key):
             raise StoreUnavailable(f"{key}: {len(left)} versions are there after they were deleted")
 

@@ -194,3 +194,16 @@ async def test_a_folder_locks_and_holds_nothing_and_says_so(site: FilesystemSite
         with pytest.raises(errors.StoreMisconfigured):
             await question
     assert await whole(site, key) == b"ours"
+
+
+async def test_what_was_abandoned_goes_while_the_store_is_open_and_what_is_arriving_stays(
+    site: FilesystemSite,
+) -> None:
+    arriving = root_of(site) / durable_files.ARRIVING
+    old = datetime.now(UTC) - timedelta(days=2, hours=1)
+    for name in ("old", "young"):
+        (arriving / name).write_bytes(b"half")
+    os.utime(arriving / "old", (old.timestamp(), old.timestamp()))
+
+    assert await site.tidy() == 1
+    assert [path.name for path in arriving.iterdir()] == ["young"]

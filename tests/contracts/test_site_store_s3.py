@@ -300,3 +300,16 @@ async def test_an_upload_that_died_in_the_middle_leaves_no_version_and_hinders_n
     assert (await doors.site.sha512(key, receipt.version_id)).sha512 == sha512_of(data)
     await doors.purger.purge(key)
     assert await doors.site.versions(key) == []
+
+
+async def test_what_was_sent_of_a_key_and_never_finished_is_purged_with_it(doors: Doors) -> None:
+    await doors.site.put(key := a_key(), b"ours")
+    client, longer = doors.server.client(), f"{key}.longer"
+    for name in (key, key, longer):
+        upload = client._create_multipart_upload(SHARED, name, {})  # noqa: SLF001 (the library has no public door)
+        client._upload_part(SHARED, name, b"x" * 5 * MIB, {}, upload, 1)  # noqa: SLF001
+
+    await doors.purger.purge(key)
+
+    listed = client._list_multipart_uploads(SHARED, prefix=key)  # noqa: SLF001
+    assert [one.object_name for one in listed.uploads] == [longer]

@@ -56,6 +56,8 @@ CHANGED: Mapping[str, Mapping[str, str]] = {
         "plan": "of the building of the AIP",
         "header": "of one that was refused nothing is kept",
         "reply_key": "the reply lay in staging",
+        "reason": "an archivist's words: of a free text only a digest is kept",
+        "reason_salt": "it lies beside them alone",
         "decide_by": "the term of a decision that was taken",
     },
     "admin.organisation": {"changed_at": "the moment of the message"},
@@ -66,7 +68,7 @@ CHANGED: Mapping[str, Mapping[str, str]] = {
 }
 """Columns that come back otherwise, and how."""
 
-OF_REFUSED = frozenset({"counts", "message_identifier", "transferring_agency", "profile", "reason", "aip_id"})
+OF_REFUSED = frozenset({"counts", "message_identifier", "transferring_agency", "profile", "aip_id"})
 """What is known of a transfer that was refused, and of which only the journal remains: not this."""
 
 

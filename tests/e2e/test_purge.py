@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
+from chartrier_client.administration import Mandate, create_client
 from chartrier_client.answers import Transfer
 from chartrier_client.description import Envelope, Level, SourceFile, Unit
 from chartrier_client.sip import SipBuilder
@@ -25,7 +26,7 @@ from shared.messaging.transaction import RoomDatabase
 from shared.rooms import ROOMS
 from tests.e2e.conftest import AllInOne
 from tests.e2e.traces import eventually, stored_aips
-from trials.towns import Archive, Town, a_town
+from trials.towns import Archive, Town, a_town, until_state
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +35,7 @@ TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE sch
 
 @dataclass(frozen=True)
 class Deposit:
-    """One that was accepted, with the mark that is in its title, its file and its file's name."""
+    """One that was accepted, with a mark in its title, its file, its file's name and the reason of its acceptance."""
 
     mark: str
     sip: Path
@@ -42,6 +43,18 @@ class Deposit:
     units: tuple[str, ...]
     file: str
     sha512: str
+
+
+def accepted(town: Town, transfer_id: str, reason: str) -> Transfer:
+    """Have an archivist accept a transfer, once it waits for him, and wait until it is over."""
+    with town.archive.administrator() as admin:
+        archivist = create_client(admin, "archiviste", [Mandate(town.establishment, ("archivist",))])
+    token = town.archive.token(archivist.client_id, archivist.client_secret)
+    with town.client() as client, town.archive.http(token) as http:
+        until_state(client, transfer_id, "awaiting_decision", patience=120)
+        decided = {"decision": "accept", "reason": reason}
+        http.post(f"/ingest/v1/transfers/{transfer_id}/decision", json=decided).raise_for_status()
+        return until_state(client, transfer_id, "accepted", "rejected", patience=120)
 
 
 def deposit(town: Town, folder: Path) -> Deposit:
@@ -53,7 +66,7 @@ def deposit(town: Town, folder: Path) -> Deposit:
     builder.add_file(root, SourceFile(f"acte-{mark}.txt", content, "text/plain"))
     builder.write(sip := folder / f"{mark}.zip")
     with town.client() as client:
-        transfer = client.wait(client.deposit(sip, town.agreement), 120)
+        transfer = accepted(town, client.deposit(sip, town.agreement), f"Vu pour {mark}")
         assert transfer.state == "accepted", transfer.findings
         units = list(client.search(transfer=transfer.id))
         file = next(one.id for unit in units for one in unit.objects)
@@ -140,7 +153,7 @@ async def forgotten(archive: Archive, order_id: UUID) -> set[str]:
 
 def test_a_purged_deposit_is_nowhere_and_the_other_reads_whole(all_in_one: AllInOne, tmp_path: Path) -> None:
     archive = all_in_one.archive
-    town = a_town(archive)
+    town = a_town(archive, decision="archivist")
     gone, other = deposit(town, tmp_path), deposit(town, tmp_path)
     everybody = {"storage", "ingest", "data_management", "access"}
     # The search does see what is there.
@@ -168,5 +181,5 @@ def test_a_purged_deposit_is_nowhere_and_the_other_reads_whole(all_in_one: AllIn
         assert hashlib.sha512((tmp_path / "back").read_bytes()).hexdigest() == other.sha512
         assert [unit.id for unit in client.search(transfer=other.transfer.id)] == list(other.units)
         # What was eliminated may be deposited anew.
-        again = client.wait(client.deposit(gone.sip, town.agreement), 120)
+        again = accepted(town, client.deposit(gone.sip, town.agreement), "")
         assert (again.state, again.id != gone.transfer.id) == ("accepted", True)

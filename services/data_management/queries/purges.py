@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.data_management import tables
@@ -55,14 +55,23 @@ async def forget_aip(connection: AsyncConnection, message: PurgeNews) -> int:
 
 async def note_units(connection: AsyncConnection, message: PurgeNews) -> int:
     """Note the units that an AIP lost while the rest of it stays; return how many were not noted before."""
-    facts = {
+    # A handful of arguments however many units there are: PostgreSQL takes no more than 32,767 in a statement.
+    units = func.unnest(literal(list(message.units), ARRAY(tables.purged_unit.c.id.type)))
+    gone = select(
+        units.label("id"),
+        *(literal(value, tables.purged_unit.c[name].type) for name, value in _facts(message).items()),
+    )
+    noted = insert(tables.purged_unit).from_select(["id", *_facts(message)], gone)
+    return (await connection.execute(noted.on_conflict_do_nothing())).rowcount
+
+
+def _facts(message: PurgeNews) -> dict[str, object]:
+    return {
         "establishment": message.establishment,
         "aip_id": message.aip_id,
         "order_id": message.order_id,
         "purged_at": message.purged_at,
     }
-    noted = insert(tables.purged_unit).values([{"id": unit, **facts} for unit in message.units])
-    return (await connection.execute(noted.on_conflict_do_nothing())).rowcount
 
 
 async def version_of(connection: AsyncConnection, aip_id: UUID) -> int | None:

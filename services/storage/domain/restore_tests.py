@@ -22,7 +22,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RestoreTest:
-    """One test as it is kept. `members` and `bytes` are what METS names; `faults` are texts ``reason: member``."""
+    """One test as it is kept. `members` and `bytes` are what METS names; `faults` are texts ``reason: member``.
+
+    They stay when the AIP is purged: no file is called as its depositor called it.
+    """
 
     id: UUID
     establishment: UUID

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from services.storage.domain.packages import Fault, Package
+from services.storage.pipeline.rewriting.layout import SMALL
 from shared.checksums import MIB, Measure, Meter
 
 METS = "METS.xml"
@@ -79,7 +80,23 @@ def check_package(source: Source, root: str) -> Package:
     for name in sorted(reading.announced.keys() - reading.seen):
         reading.fault(name, "missing")
     size = sum(size for size, _ in reading.announced.values())
-    return Package(measured.meter.measure(), len(reading.announced), size, tuple(reading.faults))
+    return Package(measured.meter.measure(), len(reading.announced), size, tuple(_placed(reading)))
+
+
+def told(fault: Fault) -> str:
+    """Return a fault as it may be kept for ever, ``reason: member``: no name that a depositor gave is in it.
+
+    A member of the archive's own making is named, any other by its position in METS.
+    """
+    if fault.member in SMALL or not fault.member:
+        return f"{fault.reason}: {fault.member}"
+    return f"{fault.reason}: " + (f"file {fault.position}" if fault.position else "a file that METS does not name")
+
+
+def _placed(reading: _Reading) -> Iterator[Fault]:
+    positions = {name: number for number, name in enumerate(reading.announced, 1)} if reading.faults else {}
+    for fault in reading.faults:
+        yield Fault(fault.member, fault.reason, positions.get(fault.member, 0))
 
 
 def _check_member(reading: _Reading, tar: tarfile.TarFile, member: tarfile.TarInfo, root: str) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from services.access import queries, tables
 from services.access.domain.dip import Dip, DipState, package_key
@@ -22,6 +22,7 @@ from shared.messaging.lease import Piece
 from shared.messaging.work import enqueue, lease
 from shared.object_store.errors import NoSuchObject
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
+from tests.deaths import dying_at, places_of
 from tests.integration.access.conftest import House
 
 pytestmark = pytest.mark.integration
@@ -76,7 +77,13 @@ async def build(house: House, meanwhile: Meanwhile | None = None) -> None:
 
 
 async def hear_of(house: House, catalogue: Catalogue, *units: UUID) -> AipPurgedV1:
-    message = AipPurgedV1(
+    message = purge_of(catalogue, *units)
+    await hear(house, message)
+    return message
+
+
+def purge_of(catalogue: Catalogue, *units: UUID) -> AipPurgedV1:
+    return AipPurgedV1(
         order_id=new_id(),
         establishment=catalogue.message.establishment,
         aip_id=catalogue.message.aip_id,
@@ -89,9 +96,11 @@ async def hear_of(house: House, catalogue: Catalogue, *units: UUID) -> AipPurged
         visa_sha512="2" * 128,
         purged_at=now(),
     )
+
+
+async def hear(house: House, message: AipPurgedV1) -> None:
     async with access_of(house).database.begin() as tx:
         await forget_aips(tx, [message])
-    return message
 
 
 async def sweep(house: House) -> None:
@@ -214,3 +223,24 @@ async def test_bytes_are_asked_for_in_the_version_that_the_catalogue_speaks_of(h
         answer = await reader.get(f"/access/v1/objects/{partly.object_id('pdf')}/content")
 
     assert (answer.content, house.shelf.versions) == (BYTES, ["2"])
+
+
+@pytest.mark.parametrize("place", places_of("access.forget"))
+async def test_whoever_dies_there_the_end_is_the_same(house: House, place: str) -> None:
+    gone = await deposited(house)
+    dip = await ordered(house, gone)
+    await build(house)
+    order = purge_of(gone)
+
+    with dying_at(place):
+        await hear(house, order)
+        await sweep(house)
+    await hear(house, order)
+    async with access_of(house).database.begin() as tx:
+        await tx.connection.execute(update(work).values(leased_until=None))
+    await sweep(house)
+
+    assert ((await standing(house, dip)).state, await is_left(house, dip)) == (DipState.EXPIRED, False)
+    assert len(await house.lines_about(f"aip:{gone.message.aip_id}")) == 1
+    async with access_of(house).database.reading() as connection:
+        assert await connection.scalar(select(func.count()).select_from(work)) == 0

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from services.data_management import tables
 from services.data_management.forgetting import FORGET, forget, forget_aips
@@ -14,7 +14,7 @@ from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.queries.scope import look_within
 from services.data_management.worker import CatalogueGone, Cataloguer
 from shared.clock import now
-from shared.database.plumbing import outbox
+from shared.database.plumbing import outbox, work
 from shared.identifiers import new_id
 from shared.identity.rights import Role
 from shared.messages.storage import AipPurgedV1, AipStoredV1
@@ -23,6 +23,7 @@ from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import lease
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
+from tests.deaths import dying_at, places_of
 from tests.integration.data_management.conftest import As, Load
 
 pytestmark = pytest.mark.integration
@@ -180,3 +181,32 @@ async def test_what_remains_has_to_be_catalogued_before_some_units_are_forgotten
     path = f"/data_management/v1/units/{order.units[0]}"
     answer = await seen_by(Role.ARCHIVIST, partly.message.establishment).get(path)
     assert (answer.status_code, answer.json()["order"]) == (410, str(order.order_id))
+
+
+async def test_ten_thousand_units_are_noted_in_one_statement(database: RoomDatabase, load: Load) -> None:
+    partly = a_deposit()
+    await load(Catalogue(partly.message.model_copy(update={"version": 2}), partly.content))
+
+    await purged(database, order := purge_of(partly, 2, tuple(new_id() for _ in range(10_000))))
+
+    (line,) = await forgotten(database, order)
+    assert line["details"] == {"order": str(order.order_id), "units": 10_000}
+
+
+@pytest.mark.parametrize("place", places_of("data_management.forget"))
+async def test_whoever_dies_there_the_end_is_the_same(database: RoomDatabase, load: Load, place: str) -> None:
+    gone = a_deposit()
+    await load(gone)
+    held = await hear(database, order := purge_of(gone))
+
+    with dying_at(place):
+        await forget(database, held)
+    async with database.begin() as tx:
+        await tx.connection.execute(update(work).values(leased_until=None))
+    for again in await lease(database, [FORGET], 1, seconds=0):
+        await forget(database, again)
+
+    assert await contents(database, gone) == [0, 0, 0, 0]
+    assert len(await forgotten(database, order)) == 1
+    async with database.reading() as connection:
+        assert await connection.scalar(select(func.count()).select_from(work).where(work.c.kind == FORGET)) == 0

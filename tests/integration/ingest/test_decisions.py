@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from lxml import etree
 
 from services.ingest import api, decisions_api, handlers
-from services.ingest.deciding import REMIND, decide, remind
+from services.ingest.deciding import REMIND, SALT_BYTES, decide, remind, salted_digest
 from services.ingest.domain.transfer import TransferState
 from services.ingest.measures import measure_transfers
 from services.ingest.queries import Transfer
@@ -80,7 +80,12 @@ async def test_the_reason_of_an_acceptance_is_in_the_reply_and_weighs_nothing(be
     assert (decided.transfer_id, decided.establishment) == (transfer.id, transfer.establishment)
     assert (decided.agreement, decided.agreement_version) == (transfer.agreement, transfer.agreement_version)
     assert (decided.decision, decided.decided_by) == ("accepted", "client:archivist")
-    assert (decided.reason, decided.sip_sha512) == ("Versement vu avec le service.", transfer.sha512)
+    assert decided.sip_sha512 == transfer.sha512
+    # The words stay here; whoever has them and their salt can prove that they are those of that day.
+    assert "Versement vu" not in decided.model_dump_json()
+    (row,) = await bench.databases.as_superuser("SELECT reason_salt FROM ingest.transfer")
+    assert decided.reason_sha512 == salted_digest(row["reason_salt"], "Versement vu avec le service.")
+    assert (len(row["reason_salt"]), salted_digest(b"", " ")) == (SALT_BYTES, None)
 
 
 async def test_an_acceptance_without_a_reason_adds_nothing_to_the_reply(bench: Bench) -> None:

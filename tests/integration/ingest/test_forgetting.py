@@ -145,11 +145,18 @@ async def test_of_a_part_that_goes_the_rest_stays_accepted(bench: Bench) -> None
     agreement, content = await bench.agreement(), bench.sip()
     message = await accepted(bench, content, agreement)
 
+    before = await bench.transfer(message.transfer_id)
+    await bench.sweep()
+
     await hear(bench, purge_of(message, version=2))
 
     transfer = await bench.transfer(message.transfer_id)
-    assert (transfer.purged_by, transfer.findings, transfer.reply_key) == (None, [], None)
+    assert (transfer.purged_by, transfer.findings, transfer.reply_key) == (None, before.findings, None)
     assert (await bench.deposit(content, agreement)).id == message.transfer_id
+    # It lists every unit; what tells of the deposit as a whole is the proof of all that stays.
+    await bench.sweep()
+    assert f"replies/{message.transfer_id}.xml" not in bench.staged_keys()
+    assert (transfer.header is not None, transfer.filename) == (True, "sip.zip")
 
 
 async def test_told_twice_it_is_one_end(bench: Bench) -> None:

@@ -1,5 +1,10 @@
 """Restore tests: an AIP of each establishment, read back whole from one site, told to whom it concerns."""
 
+import importlib
+import io
+import json
+import re
+import tarfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -105,6 +110,35 @@ async def test_bytes_that_make_no_package_are_faulty(depot: Depot) -> None:
     assert kept["faults"] == ["unreadable: "]
     (line,) = await depot.lines("aip.restore_tested")
     assert (line.outcome, line.establishment) == ("ko", message.establishment)
+
+
+async def test_no_name_that_a_depositor_gave_is_kept(depot: Depot) -> None:
+    whole, out = io.BytesIO(GOLDEN.read_bytes()), io.BytesIO()
+    with tarfile.open(fileobj=whole) as was, tarfile.open(fileobj=out, mode="w") as left:
+        for member in was:
+            if not member.name.endswith("/budget.xml"):
+                left.addfile(member, was.extractfile(member))
+    await stored(depot, out.getvalue())
+
+    await outcomes(depot)
+
+    (row,) = await depot.databases.as_superuser("SELECT faults::text FROM storage.restore_test")
+    assert re.search(r'"missing: file \d"', row["faults"])
+    assert "budget" not in row["faults"]
+
+
+async def test_an_upgrade_blanks_the_names_of_before(depot: Depot) -> None:
+    await stored(depot)
+    await outcomes(depot)
+    await depot.databases.as_superuser(
+        """UPDATE storage.restore_test SET faults = '["bytes: a: b.txt", "missing: METS.xml", "unreadable: "]'"""
+    )
+    migration = importlib.import_module("services.storage.migrations.versions.0011_nameless_faults")
+
+    await depot.databases.as_superuser(migration.BLANK.replace("restore_test", "storage.restore_test"))
+
+    (row,) = await depot.databases.as_superuser("SELECT faults::text FROM storage.restore_test")
+    assert json.loads(row["faults"]) == ["bytes: ", "missing: ", "unreadable: "]
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["other-bytes", "gone"])

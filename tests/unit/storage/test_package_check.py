@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.storage.domain.packages import Fault
-from services.storage.pipeline.package_check import MOST_FAULTS, check_package
+from services.storage.pipeline.package_check import MOST_FAULTS, check_package, told
 from shared.checksums import Measure, sha512_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "aip" / "v1" / "aip.tar"
@@ -107,3 +107,16 @@ def test_however_much_is_wrong_the_list_has_an_end() -> None:
     many = {f"{ROOT}/junk-{number}": b"?" for number in range(3 * MOST_FAULTS)}
 
     assert len(faults_of(packed(many))) == MOST_FAULTS
+
+
+def test_what_is_kept_of_a_fault_names_only_what_the_archive_made() -> None:
+    members = {name: content for name, content in golden().items() if not name.endswith((BUDGET, PREMIS))}
+    members["ailleurs/secret.txt"] = b"x"
+
+    kept = sorted(map(told, faults_of(packed(members))))
+
+    number = len(golden()) - 2
+    assert [one for one in kept if "secret" in one or "budget" in one] == []
+    assert "missing: metadata/preservation/premis.xml" in kept
+    assert "unknown: a file that METS does not name" in kept
+    assert any(one.startswith("missing: file ") and 0 < int(one.rpartition(" ")[2]) <= number + 1 for one in kept)

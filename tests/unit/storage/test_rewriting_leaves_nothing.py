@@ -24,6 +24,7 @@ from tests.builders.purges import (
     AnAip,
     Trickle,
     a_planted_aip,
+    a_planted_sip,
     a_rewrite_plan,
     an_aip,
     rewritten,
@@ -54,6 +55,23 @@ def test_nothing_of_what_went_is_left_anywhere(tmp_path: Path, version: str) -> 
 
     assert MARK.encode() not in after.content
     assert faults(after) == ()
+
+
+def test_what_is_said_beside_what_went_goes_and_marks_stay(tmp_path: Path) -> None:
+    aside = f"<!-- {MARK} --><?{MARK} {MARK}?><?chartrier-purged {MARK}?>"
+    unit, item = f'<ArchiveUnit id="{PLANTED[0]}">', f'<BinaryDataObject id="{MARK}-obj-1">'
+    sip = a_planted_sip()
+    manifest = (sip.manifest or b"").decode()
+    for text in (unit, item, '<ArchiveUnit id="unit-5">', "<MessageIdentifier>"):
+        assert text in manifest
+        manifest = manifest.replace(text, aside + text)
+    before = an_aip(tmp_path, replace(sip, manifest=manifest.encode()))
+
+    after = before.purged(before.units(*PLANTED))
+    later = after.purged(after.units("unit-5"), replace(a_rewrite_plan(3), order_id=uuid4()))
+
+    assert MARK.encode() not in after.members[MANIFEST]
+    assert later.members[MANIFEST].count(f'<?chartrier-purged order="{ORDER}"'.encode()) == 5
 
 
 def test_what_stays_of_the_message_is_byte_for_byte_as_it_was_received(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Partial purges of AIPs of every shape: groups, physical objects, content inside the message, signatures, size."""
 
-import json
 import tracemalloc
 from pathlib import Path
 
@@ -8,7 +7,6 @@ from lxml import etree
 
 from services.storage.pipeline.package_check import check_package
 from services.storage.pipeline.rewriting.package import rewrite_package
-from services.storage.pipeline.rewriting.signatures import rewritten_report
 from tests.builders.aips import AIP_ID, Described, a_checked_transfer, a_physical, a_unit
 from tests.builders.purges import AnAip, Trickle, a_rewrite_plan, an_aip, with_manifest
 from tests.builders.sips import AFile, ASip, AUnit
@@ -107,57 +105,6 @@ def test_a_relation_to_what_went_is_told_no_more(tmp_path: Path) -> None:
     after = whole(before.purged(before.units("unit-3")))
 
     assert b"obj-1" not in after.members[MANIFEST]
-
-
-SIGNATURES = (
-    {"file": "un.txt", "signature": "S1", "form": "CAdES", "conclusion": "valid", "status": "TOTAL-PASSED"},
-    {
-        "file": "deux.p7s",
-        "signature": "Dupont",
-        "form": "CAdES",
-        "conclusion": "invalid",
-        "status": "TOTAL-FAILED",
-        "rule_fr": "le document un.txt manque",
-        "rule_en": "un.txt is missing",
-        "covers": ["un.txt", "trois.txt"],
-        "documents": ["dossier/un.txt"],
-        "signer": {"subject": "CN=Dupont"},
-    },
-    {"file": "manifest.xml", "signature": "M", "form": "XAdES", "covers": [], "documents": []},
-)
-
-
-def report_lines() -> list[bytes]:
-    lines = [json.dumps(each, separators=(",", ":")).encode() for each in SIGNATURES]
-    return [
-        b'{"format":"chartrier-signatures/1","signatures":[\n',
-        *(line + b",\n" for line in lines[:2]),
-        lines[2] + b"\n",
-        b"]}\n",
-    ]
-
-
-def test_the_report_on_signatures_says_nothing_more_of_what_went() -> None:
-    purged = {"order": str(a_rewrite_plan().order_id), "at": a_rewrite_plan().planned_at}
-
-    left = json.loads(b"".join(rewritten_report(report_lines(), frozenset({"dossier/un.txt"}), a_rewrite_plan())))
-    assert left["signatures"][1]["covers"] == ["trois.txt"]
-    assert left["signatures"][1]["documents"] == []
-    assert {"rule_fr", "rule_en"}.isdisjoint(left["signatures"][1])
-    assert left["signatures"][1]["signer"] == {"subject": "CN=Dupont"}
-
-    left = json.loads(b"".join(rewritten_report(report_lines(), frozenset({"deux.p7s"}), a_rewrite_plan())))
-    assert left["signatures"][1] == {
-        "file": None,
-        "form": "CAdES",
-        "conclusion": "invalid",
-        "status": "TOTAL-FAILED",
-        "purged": purged,
-    }
-    assert [left["signatures"][0], left["signatures"][2]] == [SIGNATURES[0], SIGNATURES[2]]
-    # A second purge has nothing to say of it.
-    again = json.dumps(left["signatures"][1], separators=(",", ":")).encode() + b"\n"
-    assert list(rewritten_report([again], frozenset({"un.txt"}), a_rewrite_plan())) == [again]
 
 
 def test_memory_grows_with_neither_files_nor_the_message(tmp_path: Path) -> None:

@@ -99,3 +99,30 @@ def test_utf_16_becomes_utf_8_and_says_so(size: int) -> None:
 def test_what_is_not_xml_is_not_copied_as_if_it_were() -> None:
     with pytest.raises(expat.ExpatError):
         spliced(b"<r><gone></r>", CutsGone(), 4)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 10_000])
+def test_comments_and_instructions_are_dropped_wherever_they_stand(size: int) -> None:
+    document = (
+        "<?xml version='1.0' encoding='ISO-8859-1'?><!-- é --><r><!-- a --><?ours x?><t a='1'/><?theirs y>?><!--b-->"
+        "<ref>o<!-- <ref/> -->ld</ref><ref>é<!-- c -->é</ref><u/><!----></r><!-- d --><?theirs?>"
+    ).encode("iso-8859-1")
+    out = BytesIO()
+
+    Splicer(out, Renames(), lambda target, _: target == "ours").copy(pieces(document, size))
+
+    assert out.getvalue() == (
+        "<?xml version='1.0' encoding='ISO-8859-1'?><r><?ours x?><t a='2222'/>"
+        "<ref>new</ref><ref>éé</ref><new/><u/></r>"
+    ).encode("iso-8859-1")
+
+
+@pytest.mark.parametrize("size", [1, 64, 10_000])
+def test_comments_beside_and_inside_what_is_cut_out_go_too(size: int) -> None:
+    out = BytesIO()
+
+    Splicer(out, CutsGone(), lambda *_: False).copy(
+        pieces(b"<r><!-- 1 --><gone><!-- 2 --><?x 3?></gone><!-- 4 --><kept/><!-- 5 --></r>", size)
+    )
+
+    assert out.getvalue() == b"<r>!<kept/></r>"

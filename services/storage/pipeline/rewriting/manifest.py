@@ -6,10 +6,12 @@ remains::
     <ArchiveUnit xmlns="…" id="purged-<its identifier in the catalogue>"><?chartrier-purged order="…" at="…"?>
 
 with what is left of those below it, and the end tag. References to it name that identifier; an ArchiveUnit that only
-refers to one that went goes with it. A signature of the message that covers what went no longer proves anything: the
-digest of the message as it was is in PREMIS.
+refers to one that went goes with it. Comments and processing instructions go too, wherever they stand: they are no
+part of what SEDA describes, and one beside an element that went, or in the header, may tell of it. A signature of
+the message that covers what went no longer proves anything: the digest of the message as it was is in PREMIS.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from uuid import uuid5
@@ -22,6 +24,13 @@ from services.storage.pipeline.rewriting.splicing import Splicer
 _MARKED: Final = frozenset({"ArchiveUnit", "BinaryDataObject", "PhysicalDataObject", "DataObjectGroup"})
 # Objects name their group by itself too, where there is no element for it.
 _TEXTS: Final = REFERENCES | {"DataObjectGroupId"}
+_MARK: Final = "chartrier-purged"
+_OURS: Final = re.compile(r'order="[0-9a-f-]{36}" at="[0-9TZ:.+-]{1,40}"')
+
+
+def keeps_aside(target: str, text: str) -> bool:
+    """Say whether a comment (no target) or a processing instruction stays: only a mark, as a purge leaves it."""
+    return target == _MARK and _OURS.fullmatch(text) is not None
 
 
 class ManifestEditor:
@@ -30,7 +39,7 @@ class ManifestEditor:
     def __init__(self, scope: Scope, plan: RewritePlan) -> None:
         self._scope = scope
         self._plan = plan
-        self._mark = f'<?chartrier-purged order="{plan.order_id}" at="{plan.planned_at}"?>'
+        self._mark = f'<?{_MARK} order="{plan.order_id}" at="{plan.planned_at}"?>'
         self.found: set[str] = set()
         self._open: list[bool] = []  # of the marked kinds around here, inside the outermost that goes: which goes
         self._within = 0  # how deep we are in an element whose text is waited for

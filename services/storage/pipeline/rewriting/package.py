@@ -20,7 +20,7 @@ from services.storage.domain.rewriting import RewritePlan, Rewritten
 from services.storage.pipeline.rewriting import layout
 from services.storage.pipeline.rewriting.catalogue import rewritten_lines
 from services.storage.pipeline.rewriting.layout import Listed, UnreadablePackage, offsets
-from services.storage.pipeline.rewriting.manifest import ManifestEditor
+from services.storage.pipeline.rewriting.manifest import ManifestEditor, keeps_aside
 from services.storage.pipeline.rewriting.mets import MetsEditor, listed
 from services.storage.pipeline.rewriting.premis import PremisEditor
 from services.storage.pipeline.rewriting.scope import ImpossiblePurge, Scope, mark, read_scope
@@ -142,6 +142,7 @@ def _write_documents(
     files = [each for each in listing if each.name.startswith(layout.DATA)]
     kept = [file for file in files if not scope.has_gone(file)]
     scope.gone_paths.update(file.name for file in files if scope.has_gone(file))
+    scope.kept_paths.update(file.name for file in kept)
     new = {name: new_spool() for name in layout.SMALL if name in old}
     _redact(old, new, scope, plan)
     for name in (layout.DOCUMENTATION, layout.SCHEMA):
@@ -154,10 +155,13 @@ def _write_documents(
 def _redact(old: Mapping[str, Spool], new: Mapping[str, Spool], scope: Scope, plan: RewritePlan) -> None:
     """Write the documents that depend on no place; make sure that all that goes was found in them."""
     manifest = ManifestEditor(scope, plan)
-    _splice(old[layout.SUBMISSION], new[layout.SUBMISSION], manifest)
+    Splicer(new[layout.SUBMISSION], manifest, keeps_aside).copy(old[layout.SUBMISSION].chunks())
     if layout.SIGNATURES in old:
-        gone = frozenset(path.removeprefix(layout.DATA) for path in scope.gone_paths)
-        for line in rewritten_report(old[layout.SIGNATURES].lines(), gone, plan):
+        gone, kept = (
+            frozenset(path.removeprefix(layout.DATA) for path in paths)
+            for paths in (scope.gone_paths, scope.kept_paths)
+        )
+        for line in rewritten_report(old[layout.SIGNATURES].lines(), gone, kept, plan):
             new[layout.SIGNATURES].write(line)
     premis = PremisEditor(scope, plan, [_as_listed(name, old[name]) for name in layout.DESCRIBING if name in old])
     _splice(old[layout.PREMIS], new[layout.PREMIS], premis)

@@ -7,7 +7,8 @@ the document.
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 from xml.parsers import expat
 
@@ -35,10 +36,14 @@ class Editor(Protocol):
         """Look at an end tag."""
 
 
-class Splicer:
-    """A document being copied."""
+Keeps = Callable[[str, str], bool]
+"""Whether a processing instruction stays, by its target and text; a comment has an empty target."""
 
-    def __init__(self, out: Sink, editor: Editor) -> None:
+
+class Splicer:
+    """A document being copied; without `keeps` all its comments and processing instructions stay."""
+
+    def __init__(self, out: Sink, editor: Editor, keeps: Keeps | None = None) -> None:
         self._out = out
         self._editor = editor
         self._buffer = bytearray()
@@ -47,6 +52,7 @@ class Splicer:
         self._held: int | None = None
         self._started: int | None = None  # the start tag just told, until something else is
         self._text: list[str] | None = None
+        self._dropped: deque[tuple[int, int]] = deque()  # what stands aside and does not stay, from where to where
         self._here = 0
         self.is_cutting = False
         self._parser = expat.ParserCreate(namespace_separator=" ")
@@ -54,6 +60,8 @@ class Splicer:
             self._parser.SetReparseDeferralEnabled(False)  # noqa: FBT003 - expat's
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
+        if keeps is not None:
+            self._look_aside(keeps)
 
     def copy(self, chunks: Iterable[bytes]) -> None:
         """Copy the whole document. Raises `xml.parsers.expat.ExpatError` if it is not well-formed."""
@@ -121,6 +129,16 @@ class Splicer:
         self._editor.end(self, name)
         self._started = None
 
+    def _look_aside(self, keeps: Keeps) -> None:
+        def told(target: str, text: str, ending: bytes) -> None:
+            if not keeps(target, text):
+                here = self._parser.CurrentByteIndex
+                end = self._buffer.index(ending, here - self._base + len(b"<?")) + len(ending)
+                self._dropped.append((here, self._base + end))
+
+        self._parser.CommentHandler = lambda text: told("", text, b"-->")
+        self._parser.ProcessingInstructionHandler = lambda target, text: told(target, text, b"?>")
+
     def _behind(self) -> int:
         """Return the position behind the tag that the editor is told of."""
         if self._started is not None and self._started >= self._base:
@@ -132,6 +150,13 @@ class Splicer:
 
     def _pass(self, position: int) -> None:
         """Copy, or drop, all that stands before `position`."""
+        while self._dropped and self._dropped[0][0] < position:
+            start, end = self._dropped.popleft()
+            self._put(start)
+            self._copied = max(self._copied, end)
+        self._put(position)
+
+    def _put(self, position: int) -> None:
         if position > self._copied:
             if not self.is_cutting:
                 self._out.write(bytes(self._buffer[self._copied - self._base : position - self._base]))
