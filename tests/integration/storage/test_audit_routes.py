@@ -197,7 +197,7 @@ async def test_who_is_of_one_establishment_is_told_nothing_of_all(depot: Depot) 
     async with door(depot, a_token(Role.AUDITOR, uuid4())) as http:
         answer = await http.get(PLACE)
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "whole_platform_only")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 async def test_who_is_of_one_establishment_has_one_sample_under_way(depot: Depot) -> None:
