@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.storage.domain.forecasts import Progress
@@ -19,12 +20,17 @@ from shared.clock import rfc3339
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
-from shared.messaging.transaction import RoomDatabase
+from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.problems import Problem, not_found
 
 PREFIX = "/storage/v1/audits"
 NAMED = 1000
 """Copies and keys of a run that an answer names."""
+
+MOST_DRAWN = 1_000_000
+"""Copies of a site that a share may come to: each is a row, and is read."""
+
+NOTHING: Mapping[str, Mapping[str, int]] = MappingProxyType({})
 
 router = APIRouter(prefix=PREFIX, tags=["audits"])
 
@@ -45,6 +51,8 @@ def _audits(request: Request) -> Audits:
 
 
 Parts = Annotated[Audits, Depends(_audits)]
+Cursor = Annotated[UUID | None, Query(description="`next` of the page before")]
+PageSize = Annotated[int, Query(ge=1, le=1000)]
 SiteName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -77,8 +85,10 @@ class Comparison(_Body):
 
 
 @router.get("")
-async def get_audits(audits: Parts, _caller: Annotated[Caller, requires(Permission.AUDIT_READ)]) -> dict[str, Any]:
-    """Say for each site how much of it was read within the period, and when the rest will have been."""
+async def get_audits(audits: Parts, caller: Annotated[Caller, requires(Permission.AUDIT_READ)]) -> dict[str, Any]:
+    """Say for each site how much of all there is was read within the period, and when the rest will have been."""
+    if caller.scope(Permission.AUDIT_READ).establishments is not None:
+        raise not_found()
     survey = await audits.surveyor.look()
     return {
         "measured_at": rfc3339(survey.at),
@@ -105,7 +115,12 @@ async def ask_sample(
     sites = sorted(set(body.sites or audits.sites))
     _require_declared(audits, sites)
     wanted = body.model_dump(include={"count", "share", "kind"}, exclude_none=True)
-    return await _ask(audits, Wish(SAMPLE, caller.subject, sites, body.establishment, wanted), response)
+    async with audits.database.begin() as tx:
+        if caller.scope(Permission.AUDIT_ASK).establishments is not None and body.establishment is not None:
+            await _require_none_open(tx, body.establishment)
+        if isinstance(body, SharedSample):
+            await _require_drawable(tx, body, sites)
+        return await _ask(tx, Wish(SAMPLE, caller.subject, sites, body.establishment, wanted), response)
 
 
 @router.post("/coherence", status_code=202)
@@ -118,7 +133,25 @@ async def ask_coherence(
     """Have what a whole site lists compared with the copy map, both ways; nothing is deleted."""
     _require_platform(caller)
     _require_declared(audits, [body.site])
-    return await _ask(audits, Wish(COHERENCE, caller.subject, [body.site]), response)
+    async with audits.database.begin() as tx:
+        return await _ask(tx, Wish(COHERENCE, caller.subject, [body.site]), response)
+
+
+@router.get("/runs")
+async def get_runs(
+    audits: Parts,
+    caller: Annotated[Caller, requires(Permission.AUDIT_READ)],
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> dict[str, Any]:
+    """List the audits that were asked for, the newest first; those of the whole platform only to whom it is shown."""
+    within = caller.scope(Permission.AUDIT_READ).establishments
+    async with audits.database.reading() as connection:
+        found = await runs.page(connection, within, cursor, limit)
+    return {
+        "runs": [_run(run, parts) for run, parts in found],
+        "next": str(found[-1][0].id) if len(found) == limit else None,
+    }
 
 
 @router.get("/runs/{run_id}")
@@ -138,12 +171,15 @@ async def get_run(
             if run.kind == SAMPLE and part.ended_at is None
         }
         named = await runs.named(connection, run.id, NAMED + 1)
-    return _run(run, parts, under_way, named)
+    return {
+        **_run(run, parts, under_way),
+        "named": [{"site": site, "key": key, "outcome": outcome} for site, key, outcome in named[:NAMED]],
+        "more": len(named) > NAMED,
+    }
 
 
-async def _ask(audits: Audits, wish: Wish, response: Response) -> dict[str, Any]:
-    async with audits.database.begin() as tx:
-        await ask(tx, wish)
+async def _ask(tx: Transaction, wish: Wish, response: Response) -> dict[str, Any]:
+    await ask(tx, wish)
     response.headers["Location"] = f"{PREFIX}/runs/{wish.id}"
     return {"id": str(wish.id), "kind": wish.kind, "sites": list(wish.sites)}
 
@@ -175,6 +211,29 @@ def _require_declared(audits: Audits, sites: Sequence[str]) -> None:
         )
 
 
+async def _require_none_open(tx: Transaction, establishment: UUID) -> None:
+    if await runs.is_sampled(tx.connection, establishment):
+        raise Problem(
+            409,
+            "sample_under_way",
+            "Un échantillon de cet établissement est en cours de lecture ; attendez sa fin.",
+            "A sample of this establishment is being read; wait until it has ended.",
+        )
+
+
+async def _require_drawable(tx: Transaction, body: SharedSample, sites: Sequence[str]) -> None:
+    """Refuse more than `MOST_DRAWN` copies of a site; no more are counted than it takes to know."""
+    most = int(MOST_DRAWN / body.share) + 1
+    for site in sites:
+        if await runs.drawable(tx.connection, site, body.establishment, body.kind, most) >= most:
+            raise Problem(
+                422,
+                "sample_too_large",
+                f"Cette part dépasse {MOST_DRAWN} copies du site {site} ; demandez-en une plus petite.",
+                f"This share is more than {MOST_DRAWN} copies of site {site}; ask for a smaller one.",
+            )
+
+
 def _progress(one: Progress) -> dict[str, Any]:
     return {
         "copies": one.copies,
@@ -190,9 +249,7 @@ def _progress(one: Progress) -> dict[str, Any]:
     }
 
 
-def _run(
-    run: Run, parts: Sequence[Part], under_way: Mapping[str, Mapping[str, int]], named: Sequence[tuple[str, str, str]]
-) -> dict[str, Any]:
+def _run(run: Run, parts: Sequence[Part], under_way: Mapping[str, Mapping[str, int]] = NOTHING) -> dict[str, Any]:
     return {
         "id": str(run.id),
         "kind": run.kind,
@@ -211,8 +268,6 @@ def _run(
             }
             for part in parts
         ],
-        "named": [{"site": site, "key": key, "outcome": outcome} for site, key, outcome in named[:NAMED]],
-        "more": len(named) > NAMED,
     }
 
 

@@ -4,20 +4,23 @@
              ▲                                                                           │ a minute is over, or
              └──────────────── the hand's row of work is given back ◀────────────────────┘ nothing is due
 
+A copy that cannot be read is left behind, with a bookmark in the hand's row, until the walk begins anew: neither it,
+nor the rest that its slow failing owes, keeps the others from being read.
+
 A hand never begins a copy before what it found of the last one is committed: after a `kill -9` it reads one copy
 again, no more. What several hands have to write down at one moment is written together.
 """
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from services.storage import rounds
-from services.storage.domain.audits import Due, Examined, Pace
+from services.storage.domain.audits import MOST_LOST, SLOW_SECONDS, Bookmark, Due, Examined, Verdict
 from services.storage.examining import Examiner
-from services.storage.findings import note_examined, tally
+from services.storage.findings import note_examined, tally, tell_losing
+from services.storage.pacing import REAL, Paced, Times
 from services.storage.queries import audits
 from services.storage.queries.audits import Hand
 from services.storage.settings import StorageSettings
@@ -27,7 +30,7 @@ from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.stints import rest
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import confirm, enqueue, finish
+from shared.messaging.work import confirm, enqueue, finish, note
 
 AUDIT = "audit"
 """Read a part of a site's copies again: permanent work, a row for each hand."""
@@ -43,23 +46,41 @@ AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """A clock, in seconds, and how to sleep."""
-
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
-REAL = Times()
-
-
-@dataclass(frozen=True, slots=True)
 class Audited:
-    """What a hand found of one copy, and the lease under which it did."""
+    """What a hand found of one copy, and the lease under which it did; where it could not be read, where to go on."""
 
     held: Lease
     hand: Hand
     examined: Examined
+    left: Bookmark | None = None
+
+
+@dataclass(slots=True)
+class Stint:
+    """How a stint goes: the bookmark of the walk, the copies found lost, and the rest owed when it is over.
+
+    `owed` is None when nothing is due any more.
+    """
+
+    left: Bookmark | None
+    lost: int = 0
+    owed: float | None = None
+
+    @property
+    def losing(self) -> bool:
+        """Say whether so much was lost that it is the site which is to be looked at."""
+        return self.lost >= MOST_LOST
+
+    @property
+    def rest(self) -> float:
+        """Return how long the hand rests, in seconds."""
+        owed = IDLE_SECONDS if self.owed is None else self.owed
+        return max(owed, SLOW_SECONDS) if self.losing else owed
+
+    def word(self, site: str) -> dict[str, Any]:
+        """Return what is left in the work for the next stint, and for whoever asks which sites lose."""
+        walk = {} if self.owed is None or self.left is None else {"left": self.left.word}
+        return walk | ({"losing": site} if self.losing else {})
 
 
 class Auditor:
@@ -93,30 +114,36 @@ class Auditor:
             async with self._database.begin() as tx:
                 await finish(tx, held)
             return
-        owed = await self._stint(held, hand)
-        if owed is None:
-            await rounds.end_if_done(self._database, site, self._free)
-            owed = IDLE_SECONDS
+        stint = Stint(Bookmark.read(held.payload.get("left"), now()))
+        await self._read(held, hand, stint)
+        await rounds.end_if_done(self._database, site, self._free)
         async with self._database.begin() as tx:
-            await rest(tx, held, owed)
+            await note(tx, held, stint.word(site))
+            await rest(tx, held, stint.rest)
+        if stint.losing:
+            tell_losing(site, stint.lost)
 
-    async def _stint(self, held: Lease, hand: Hand) -> float | None:
-        """Read until the stint is over; return the rest that is owed for it, None when nothing is due any more."""
-        pace, over = Pace(self._share), self._times.clock() + STINT_SECONDS
-        async for due in self._due(hand):
-            examined = await self._noted.add(Audited(held, hand, await self._examiner.examine(due)))
+    async def _read(self, held: Lease, hand: Hand, stint: Stint) -> None:
+        """Read until the stint is over, or so much was lost that this may be the end of the site."""
+        paced = Paced(self._share, self._times, STINT_SECONDS)
+        async for due in self._due(hand, stint.left):
+            examined = await self._examiner.examine(due)
+            unread = examined.verdict is Verdict.UNKNOWN
+            if unread:
+                stint.left = Bookmark.at(due, stint.left.left_at if stint.left else examined.at)
+            examined = await self._noted.add(Audited(held, hand, examined, stint.left if unread else None))
             tally(examined)
             fault_point("storage.audit.noted")
-            owed = pace.read(examined.seconds)
-            if self._times.clock() + owed >= over:
-                return owed
-            if owed:
-                await self._times.sleep(owed)
-                pace.rested()
-        return None
+            stint.lost += examined.verdict.is_loss
+            stint.owed = await paced.rest(examined.seconds)
+            if stint.losing:
+                stint.owed = stint.owed or 0.0
+            if stint.owed is not None:
+                return
 
-    async def _due(self, hand: Hand) -> AsyncIterator[Due]:
-        before, last = now() - self._free, None
+    async def _due(self, hand: Hand, left: Bookmark | None) -> AsyncIterator[Due]:
+        before = now() - self._free
+        last: Due | Bookmark | None = left
         while True:
             async with self._database.reading() as connection:
                 found = await audits.due(connection, hand, before, last, AT_ONCE)
@@ -129,6 +156,9 @@ class Auditor:
 async def note_audited(tx: Transaction, readings: Sequence[Audited]) -> list[Examined]:
     """Write down what hands found, each under its own lease."""
     await confirm(tx, *(one.held for one in readings))
+    for one in readings:
+        if one.left is not None:
+            await note(tx, one.held, {**one.held.payload, "left": one.left.word})
     found = await note_examined(tx, [one.examined for one in readings])
     await audits.count(tx.connection, [(one.hand, judged) for one, judged in zip(readings, found, strict=True)])
     return found

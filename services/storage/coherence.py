@@ -14,14 +14,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.storage import runs as asked
-from services.storage.domain.audits import Due, Examined, Verdict
-from services.storage.findings import note_examined, tally
+from services.storage.domain.audits import MOST_LOST, SLOW_SECONDS, Due, Examined, Verdict
+from services.storage.findings import note_examined, tally, tell_losing
 from services.storage.queries import runs
 from services.storage.sites import OpenSite
 from shared.clock import now
 from shared.faults import fault_point
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
+from shared.messaging.stints import rest
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import note
 from shared.object_store.errors import NoSuchObject, StoreError
@@ -37,9 +38,16 @@ MOST_NAMED = 10_000
 """Keys of a run that are named; all are counted."""
 
 
+class _SiteLosesError(Exception):
+    """So much of a site is not there that it is the site which is to be looked at."""
+
+
 @dataclass(slots=True)
 class Walk:
-    """How far a site was compared: listed up to `after`, the map up to `upto`, and what was found."""
+    """How far a site was compared: listed up to `after`, the map up to `upto`, and what was found.
+
+    `lost` are the copies that were found missing since the work was last taken up.
+    """
 
     held: Lease
     run: UUID
@@ -47,6 +55,7 @@ class Walk:
     after: str
     upto: str
     counts: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
 
     @property
     def word(self) -> dict[str, object]:
@@ -78,9 +87,19 @@ class Comparer:
             await self._missing(walk, set(), None)
         except StoreError as error:
             raise TryAgain(f"site {site}: {error}") from error
+        except _SiteLosesError:
+            await self._slow_down(walk)
+            return
         async with self._database.begin() as tx:
             await asked.end(tx, held, walk.counts)
         fault_point("storage.coherence.ended")
+
+    async def _slow_down(self, walk: Walk) -> None:
+        site = walk.opened.site.name
+        async with self._database.begin() as tx:
+            await note(tx, walk.held, {**walk.word, "losing": site})
+            await rest(tx, walk.held, SLOW_SECONDS)
+        tell_losing(site, walk.lost)
 
     async def _compare(self, walk: Walk, listed: Sequence[Version], upto: str) -> None:
         await self._missing(walk, {one.key for one in listed}, upto)
@@ -97,15 +116,20 @@ class Comparer:
         fault_point("storage.coherence.noted")
 
     async def _missing(self, walk: Walk, listed: set[str], upto: str | None) -> None:
-        """Look for copies of the map that were not listed, up to a key or to the end; those not there are lost."""
+        """Look for copies of the map that were not listed, up to a key or to the end; those not there are lost.
+
+        Raises `_SiteLosesError` once there are too many of these for one go.
+        """
         site = walk.opened.site.name
         while True:
             async with self._database.reading() as connection:
                 dues = await runs.between(connection, site, walk.upto, upto, self._at_once)
-            absent = [due for due in dues if due.key not in listed and not await _is_there(walk.opened, due)]
-            if dues:
-                await self._note_missing(walk, dues, absent)
-            if len(dues) < self._at_once:
+            looked, absent = await _absent(walk.opened, dues, listed, MOST_LOST - walk.lost)
+            if looked:
+                await self._note_missing(walk, looked, absent)
+            if walk.lost >= MOST_LOST:
+                raise _SiteLosesError
+            if len(looked) == len(dues) < self._at_once:
                 return
 
     async def _note_missing(self, walk: Walk, dues: Sequence[Due], absent: Sequence[Due]) -> None:
@@ -116,6 +140,7 @@ class Comparer:
             missing = [one.due.key for one in judged if one.verdict is Verdict.MISSING]
             walk.counts.update({"compared": len(dues), "missing": len(missing)})
             walk.upto = dues[-1].key
+            walk.lost += len(missing)
             await note(tx, walk.held, walk.word)
             await runs.add_items(tx.connection, walk.run, site, missing, "missing")
         for one in judged:
@@ -132,6 +157,19 @@ async def _chunks(opened: OpenSite, after: str, most: int) -> AsyncIterator[list
             chunk = []
     if chunk:
         yield chunk
+
+
+async def _absent(
+    opened: OpenSite, dues: Sequence[Due], listed: set[str], most: int
+) -> tuple[Sequence[Due], Sequence[Due]]:
+    """Ask for copies that were not listed, until so many are not there; return those looked at, and the absent."""
+    absent: list[Due] = []
+    for number, due in enumerate(dues, start=1):
+        if due.key not in listed and not await _is_there(opened, due):
+            absent.append(due)
+            if len(absent) == most:
+                return dues[:number], absent
+    return dues, absent
 
 
 async def _is_there(opened: OpenSite, due: Due) -> bool:

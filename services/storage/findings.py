@@ -10,12 +10,12 @@ from services.storage.domain.audits import Due, Examined, Verdict
 from services.storage.domain.copies import CopyState, read_back
 from services.storage.handlers import work_key
 from services.storage.lines import ACTOR
-from services.storage.queries import audits, holdings
+from services.storage.queries import audits, holdings, overlays
 from services.storage.repairing import Loss, lose
 from shared.identifiers import new_id
 from shared.messages.journal import JournalLineV1
 from shared.messaging.lease import Piece
-from shared.messaging.transaction import Transaction
+from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue
 
 log = logging.getLogger(__name__)
@@ -23,9 +23,11 @@ log = logging.getLogger(__name__)
 RENEW = "renew"
 """Look over one copy, and have its site lock it for longer: asked for where that failed when the copy was read."""
 
+LOOKED_OVER = 1000
+"""Copies under something strange that are looked over again in an hour."""
+
 AUDITED = Counter("chartrier_audited_copies", "Copies that were read again", ("site", "outcome"))
 AUDITED_BYTES = Counter("chartrier_audited_bytes", "Bytes of copies that were read again", ("site",))
-OVERLAID = Counter("chartrier_copies_overlaid", "Copies that were found under a strange version or marker", ("site",))
 UNRENEWED = Counter(
     "chartrier_locks_not_renewed", "Copies whose lock could not be renewed when they were read", ("site",)
 )
@@ -34,7 +36,6 @@ UNRENEWED = Counter(
 def known(sites: Sequence[str]) -> None:
     """Have counters begin at 0: what first shows itself as 1 was never seen to increase."""
     for site in sites:
-        OVERLAID.labels(site)
         UNRENEWED.labels(site)
         AUDITED_BYTES.labels(site)
         for outcome in Verdict:
@@ -50,11 +51,30 @@ async def note_examined(tx: Transaction, examined: Sequence[Examined]) -> list[E
         for one in examined
     ]
     await audits.note_whole(tx.connection, [one for one in examined if one.verdict is Verdict.WHOLE])
-    for one in examined:
-        if one.overlaid:
-            tx.journal(_overlaid_line(one))
+    await note_overlaid(tx, [(one.due, one.overlaid) for one in examined])
     await enqueue(tx, RENEW, *(_renewal(one.due) for one in examined if not one.renewed))
     return examined
+
+
+async def note_overlaid(tx: Transaction, seen: Sequence[tuple[Due, bool | None]]) -> None:
+    """Write down above which copies something strange lies; what was not known yet is told, once it is committed."""
+    news = await overlays.note(tx.connection, seen)
+    for due in news:
+        tx.journal(_overlaid_line(due))
+
+    def tell(committed: bool) -> None:  # noqa: FBT001 (said once, by the transaction)
+        for due in news if committed else ():
+            strange = {"site": due.site, "key": due.key, "version": due.version_id}
+            log.error("something strange lies above a copy", extra=strange)
+
+    tx.afterwards.append(tell)
+
+
+async def look_again(database: RoomDatabase) -> int:
+    """Have copies under something strange looked over again, for it may be gone; return 0: nothing is put away."""
+    async with database.begin() as tx:
+        await enqueue(tx, RENEW, *map(_renewal, await overlays.some(tx.connection, LOOKED_OVER)))
+    return 0
 
 
 def _renewal(due: Due) -> Piece:
@@ -87,16 +107,17 @@ def tally(one: Examined) -> None:
     AUDITED_BYTES.labels(due.site).inc(one.found.size if one.found else 0)
     if one.verdict is Verdict.UNKNOWN:
         log.error("a copy cannot be read", extra=seen)
-    if one.overlaid:
-        OVERLAID.labels(due.site).inc()
-        log.error("something strange lies above a copy", extra=seen)
     if not one.renewed:
         UNRENEWED.labels(due.site).inc()
         log.warning("a lock was not renewed", extra=seen)
 
 
-def _overlaid_line(one: Examined) -> JournalLineV1:
-    due = one.due
+def tell_losing(site: str, lost: int) -> None:
+    """Tell that so much of a site is gone that it is the site which somebody must look at."""
+    log.critical("a site loses its copies: it is read on slowly", extra={"site": site, "lost": lost})
+
+
+def _overlaid_line(due: Due) -> JournalLineV1:
     return JournalLineV1(
         kind="archives",
         action="copy.overlaid",

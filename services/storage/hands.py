@@ -11,7 +11,7 @@ from services.storage.deleting import PURGE
 from services.storage.doubts import DOUBT, Doubter
 from services.storage.examining import Examiner
 from services.storage.filling import FILL, Filler
-from services.storage.findings import RENEW
+from services.storage.findings import RENEW, look_again
 from services.storage.handlers import FETCH, REWRITE, UNSTAGE, VERIFY, WRITE
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import BEGIN, Beginner
@@ -104,6 +104,7 @@ class Hands:
             Chore("sites", partial(reconcile, declared)),
             Chore("restore tests", partial(plan_tests, self.own.restore_test_period)),
             Chore("audits", auditor.ask),
+            Chore("copies under something strange", look_again),
             Chore("monthly comparisons", partial(ask_monthly, names)),
             Chore("audits of a year ago", forget),
             Chore("copies to read back after a rebuild", read_back_rebuilt),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.storage.lines import ACTOR
-from services.storage.queries import amounts, audits
+from services.storage.queries import audits, rounds
 from shared.clock import now, rfc3339
 from shared.messages.journal import JournalLineV1
 from shared.messaging.transaction import RoomDatabase
@@ -14,11 +14,11 @@ from shared.messaging.transaction import RoomDatabase
 
 async def begin(connection: AsyncConnection, sites: Sequence[str]) -> None:
     """Begin a round of each site that has none."""
-    missing = sorted(set(sites) - (await audits.open_rounds(connection)).keys())
+    missing = sorted(set(sites) - (await rounds.open_rounds(connection)).keys())
     if missing:
         counted = await audits.counts(connection)
         for site in missing:
-            await audits.begin_round(connection, site, counted.get(site, {}), now())
+            await rounds.begin_round(connection, site, counted.get(site, {}), now())
 
 
 async def end_if_done(database: RoomDatabase, site: str, least: timedelta) -> None:
@@ -26,19 +26,21 @@ async def end_if_done(database: RoomDatabase, site: str, least: timedelta) -> No
 
     It lasts half a period at `least`: within less nothing that is left alone has come due.
     """
-    async with database.reading() as connection:
-        began_at = (await audits.open_rounds(connection)).get(site)
-        oldest = await audits.oldest(connection, site)
     at = now()
-    if began_at is None or oldest is None or oldest < began_at or at - began_at < least:
+    async with database.reading() as connection:
+        began_at = (await rounds.open_rounds(connection)).get(site)
+        if began_at is None or at - began_at < least:
+            return
+        oldest = await rounds.oldest(connection, site)
+    if oldest is not None and oldest < began_at:
         return
     async with database.begin() as tx:
-        before = await audits.end_round(tx.connection, site, began_at, at)
+        before = await rounds.end_round(tx.connection, site, began_at, at)
         if before is None:
             return
         counted = (await audits.counts(tx.connection)).get(site, {})
-        copies, size = await amounts.verified(tx.connection, site)
-        await audits.begin_round(tx.connection, site, counted, at)
+        copies, size = await rounds.there(tx.connection, site)
+        await rounds.begin_round(tx.connection, site, counted, at)
         found = {name: count - before.get(name, 0) for name, count in counted.items()}
         tx.journal(
             JournalLineV1(

@@ -1,5 +1,6 @@
 """Audits that are asked for: a sample of the copies read now, or a whole site compared with the copy map."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,8 @@ from shared.messages.journal import JournalLineV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
+
+log = logging.getLogger(__name__)
 
 SAMPLE = "sample"
 """Read the copies that a sample drew on one site."""
@@ -93,20 +96,28 @@ async def end(tx: Transaction, held: Lease, counts: Mapping[str, int]) -> None:
     run = await runs.find(tx.connection, run_id)
     if run is None:
         raise AssertionError(f"run {run_id} ended, and is not there")
+    parts = await runs.parts(tx.connection, run_id)
     details: dict[str, str | int] = {}
-    for part in await runs.parts(tx.connection, run_id):
+    for part in parts:
         details |= {f"{part.site}.{name}": count for name, count in part.counts.items()}
+    good = all(is_good(part.counts) for part in parts)
     tx.journal(
         JournalLineV1(
             kind="archives",
             action=f"audit.{run.kind}.completed",
             actor=ACTOR,
-            outcome="ok" if all(is_good(part.counts) for part in await runs.parts(tx.connection, run_id)) else "ko",
+            outcome="ok" if good else "ko",
             object=f"audit:{run_id}",
             establishment=run.establishment,
             details=details,
         )
     )
+
+    def tell(committed: bool) -> None:  # noqa: FBT001 (said once, by the transaction)
+        if committed and not good:
+            log.error("an audit that was asked for found faults", extra={"run": str(run_id), **details})
+
+    tx.afterwards.append(tell)
 
 
 def is_good(counts: Mapping[str, int]) -> bool:

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.storage import runs as asked
-from services.storage.auditing import REAL, Times
-from services.storage.domain.audits import Examined, Pace
+from services.storage.domain.audits import MOST_LOST, SLOW_SECONDS, Examined, Verdict
 from services.storage.examining import Examiner
-from services.storage.findings import note_examined, tally
+from services.storage.findings import note_examined, tally, tell_losing
+from services.storage.pacing import REAL, Paced, Times
 from services.storage.queries import runs
 from shared.faults import fault_point
 from shared.messaging.gathering import recorder
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
+from shared.messaging.stints import rest
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import confirm, note
 
@@ -49,7 +50,9 @@ class Sampler:
         if drawn is None:
             drawn = await self._draw(held, run, site)
         try:
-            await self._read(held, run, site)
+            if await self._read(held, run, site) >= MOST_LOST:
+                await self._slow_down(held, site, drawn)
+                return
         except TryAgain:
             if held.attempts < SITE_ATTEMPTS:
                 raise
@@ -71,22 +74,28 @@ class Sampler:
         fault_point("storage.sample.drawn")
         return drawn
 
-    async def _read(self, held: Lease, run: UUID, site: str) -> None:
-        if site not in self._examiner.sites:
-            return
-        pace = Pace(self._share)
-        while True:
+    async def _slow_down(self, held: Lease, site: str, drawn: int) -> None:
+        async with self._database.begin() as tx:
+            await note(tx, held, {"drawn": drawn, "losing": site})
+            await rest(tx, held, SLOW_SECONDS)
+        tell_losing(site, MOST_LOST)
+
+    async def _read(self, held: Lease, run: UUID, site: str) -> int:
+        """Read what was not read yet, until too much was lost; return how much was."""
+        lost = 0
+        paced = Paced(self._share, self._times)
+        while site in self._examiner.sites and lost < MOST_LOST:
             async with self._database.reading() as connection:
-                found = await runs.following(connection, run, site, AT_ONCE)
+                found = await runs.following(connection, run, site, min(AT_ONCE, MOST_LOST - lost))
             if not found:
-                return
+                break
             for due in found:
                 examined = await self._noted.add(Sampled(held, run, await self._examiner.examine(due)))
                 tally(examined)
                 fault_point("storage.sample.noted")
-                if owed := pace.read(examined.seconds):
-                    await self._times.sleep(owed)
-                    pace.rested()
+                lost += examined.verdict.is_loss
+                await paced.rest(examined.seconds)
+        return lost
 
 
 async def note_sampled(tx: Transaction, readings: Sequence[Sampled]) -> list[Examined]:
@@ -94,5 +103,10 @@ async def note_sampled(tx: Transaction, readings: Sequence[Sampled]) -> list[Exa
     await confirm(tx, *(one.held for one in readings))
     found = await note_examined(tx, [one.examined for one in readings])
     for one, judged in zip(readings, found, strict=True):
-        await runs.set_outcome(tx.connection, one.run, judged.due, judged.verdict)
+        await runs.set_outcome(tx.connection, one.run, judged.due, _outcome(judged))
     return found
+
+
+def _outcome(judged: Examined) -> str:
+    # Whole, and yet something that a person must look at.
+    return "overlaid" if judged.verdict is Verdict.WHOLE and judged.overlaid else judged.verdict

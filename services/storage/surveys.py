@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from prometheus_client import Gauge
 
 from services.storage.domain.forecasts import Progress, progress
-from services.storage.queries import audits
+from services.storage.queries import audits, rounds
 from services.storage.settings import StorageSettings
 from shared.clock import now
 from shared.gauges import REST_SECONDS, REST_TIMES, show
@@ -19,6 +19,7 @@ OLDEST = Gauge("chartrier_audit_oldest_seconds", "How long ago the copy was read
 DUE = Gauge("chartrier_audit_copies_due", "Copies that are to be read again", ("site",))
 LATE = Gauge("chartrier_audit_copies_late", "Copies that were not read within the period", ("site",))
 SPEED = Gauge("chartrier_audit_bytes_per_second", "How fast a site is audited, rests included", ("site",))
+ROUND = Gauge("chartrier_audit_round_periods", "How long the round of a site has lasted, in periods", ("site",))
 MISSED = Gauge("chartrier_audit_missed", "1 where the period was missed, or will be at this speed", ("site",))
 
 
@@ -66,6 +67,7 @@ class Surveyor:
         show(DUE, {(site,): one.due for site, one in survey.sites.items()})
         show(LATE, {(site,): one.late for site, one in survey.sites.items()})
         show(SPEED, {(site,): one.bytes_per_second or 0.0 for site, one in survey.sites.items()})
+        show(ROUND, {(site,): (survey.at - began) / self._period for site, began in survey.rounds.items()})
         show(MISSED, {(site,): float(one.missed_from is not None) for site, one in survey.sites.items()})
 
     async def _answer(self, askers: Sequence[None]) -> Sequence[Survey]:
@@ -80,12 +82,12 @@ class Surveyor:
         async with self._database.snapshot() as connection:
             ages = await audits.ages(connection, at - self._period / 2, at - self._period)
             speeds = await audits.speeds(connection, self._hands)
-            rounds = await audits.open_rounds(connection)
+            began = await rounds.open_rounds(connection)
         found = {
             site: progress(ages.get(site, ()), self._period, _times(speeds.get(site), self._share), at)
             for site in self._sites
         }
-        return Survey(at, found, rounds)
+        return Survey(at, found, began)
 
 
 def _times(speed: float | None, share: float) -> float | None:

@@ -35,6 +35,7 @@ copy = Table(
     Column("written_at", DateTime(timezone=True)),
     Column("verified_at", DateTime(timezone=True)),
     Column("lost_at", DateTime(timezone=True)),
+    Column("overlaid_at", DateTime(timezone=True)),
 )
 
 site = Table(

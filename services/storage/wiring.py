@@ -27,6 +27,7 @@ from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites, ready_site
 from services.storage.space import site_spaces
+from services.storage.standing import measure_standing
 from services.storage.surveys import Surveyor
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
@@ -61,7 +62,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     database, names = foundation.database, sorted(sites)
     known(names)
     hands = Hands(database, sites, own, settings.lease_seconds)
-    examiner = Examiner(sites, timedelta(days=own.retention_days))
+    examiner = Examiner(database, sites, timedelta(days=own.retention_days))
     auditor = Auditor(database, examiner, own)
 
     async def profile_of(wanted: ProfileReferenceV1) -> bytes:
@@ -124,6 +125,7 @@ def _show(foundation: Foundation, room: Room, sites: Mapping[str, OpenSite], own
         Measure("declared", partial(measure_declared, names)),
         Measure("restore_tests", partial(measure_overdue, own.restore_test_period)),
         Measure("audits", surveyor.measure),
+        Measure("standing", partial(measure_standing, names)),
     )
     room.app.state.storage = Storage(database, sites, spaces)
     room.app.state.audits = Audits(database, surveyor, own, names)

@@ -7,12 +7,24 @@
 Half of each period is kept free, so that a site that was away for weeks is still read in time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
+from services.storage.domain.copies import Fault, fault_of
 from shared.checksums import Measure
+
+MOST_LOST = 100
+"""Copies that a stint, a comparison or a sample finds lost before it goes on slowly: the site itself is sick then."""
+
+SLOW_SECONDS = 60.0
+"""How long it lets a site alone that has lost so many."""
+
+AGAIN = timedelta(days=1)
+"""When a copy that could not be read is tried again at the latest, however much is due behind it."""
 
 
 class Verdict(StrEnum):
@@ -52,11 +64,52 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Bookmark:
+    """The last copy of a walk that could not be read: the walk goes on behind it, whoever takes it up.
+
+    `left_at` is when the walk left its first such copy behind.
+    """
+
+    verified_at: datetime
+    holding: UUID
+    version: int
+    left_at: datetime
+
+    @classmethod
+    def at(cls, due: Due, left_at: datetime) -> "Bookmark":
+        """Return the place behind a copy."""
+        return cls(due.verified_at, due.holding, due.version, left_at)
+
+    @classmethod
+    def read(cls, word: Mapping[str, Any] | None, now: datetime) -> "Bookmark | None":
+        """Read what `word` said; None where nothing was said, or the walk has left a copy behind for too long."""
+        if word is None:
+            return None
+        found = cls(
+            datetime.fromisoformat(word["verified_at"]),
+            UUID(word["holding"]),
+            word["version"],
+            datetime.fromisoformat(word["left_at"]),
+        )
+        return found if now - found.left_at < AGAIN else None
+
+    @property
+    def word(self) -> dict[str, Any]:
+        """Return it as it is left in a work's payload."""
+        return {
+            "verified_at": self.verified_at.isoformat(),
+            "holding": str(self.holding),
+            "version": self.version,
+            "left_at": self.left_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """A copy that was read again at a moment, in so many seconds.
 
-    `overlaid`: another version, or a marker, lies above ours, which is good all the same. `renewed`: it stays locked
-    for the whole retention from now on, where its site locks.
+    `overlaid`: another version, or a marker, lies above ours, which is good all the same; None where nobody could
+    see. `renewed`: it stays locked for the whole retention from now on, where its site locks and it is to be kept.
     """
 
     due: Due
@@ -64,17 +117,16 @@ class Examined:
     found: Measure | None
     at: datetime
     seconds: float
-    overlaid: bool = False
+    overlaid: bool | None = None
     renewed: bool = True
 
 
 def judge(expected: Measure, found: Measure | None) -> Verdict:
-    """Judge a copy by all that its site gave back (None: nothing). Other bytes of the same size are a mismatch."""
-    if found is None:
-        return Verdict.MISSING
-    if found == expected:
-        return Verdict.WHOLE
-    return Verdict.CUT if found.size < expected.size else Verdict.MISMATCH
+    """Judge a copy by all that its site gave back (None: nothing)."""
+    return Verdict.WHOLE if found == expected else _OF_FAULT[fault_of(expected, found)]
+
+
+_OF_FAULT = {Fault.MISSING: Verdict.MISSING, Fault.CUT: Verdict.CUT, Fault.MISMATCH: Verdict.MISMATCH}
 
 
 class Pace:

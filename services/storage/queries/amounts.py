@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy import UUID as UUID_TYPE
-from sqlalchemy import Integer, bindparam, cast, extract, func, or_, select, update
+from sqlalchemy import Integer, cast, extract, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,19 +23,6 @@ _TOTALS = (
 async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
     """Return how many copies, and bytes, each site has in each state: every row is read."""
     return [tuple(row) for row in await connection.execute(_TOTALS)]
-
-
-_VERIFIED = (
-    select(func.count(), func.coalesce(func.sum(holding.c.size), 0))
-    .join_from(copy, holding, (copy.c.holding == holding.c.id) & (copy.c.version == holding.c.version))
-    .where(copy.c.site == bindparam("on_site"), copy.c.state == "verified")
-)
-
-
-async def verified(connection: AsyncConnection, site: str) -> tuple[int, int]:
-    """Return how many copies of a site count, and their bytes: each of them is looked at."""
-    copies, size = (await connection.execute(_VERIFIED, {"on_site": site})).one()
-    return int(copies), int(size)
 
 
 _SITE = func.split_part(work.c.key, "/", 3)

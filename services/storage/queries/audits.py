@@ -1,6 +1,6 @@
-"""Audits in the copy map: what is due, what was read again, how far each hand and each round of a site is."""
+"""Audits in the copy map: what is due, what was read again, how far each hand of a site is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,9 +24,9 @@ from sqlalchemy import UUID as UUID_TYPE
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.storage.domain.audits import Due, Examined, Verdict
+from services.storage.domain.audits import Bookmark, Due, Examined, Verdict
 from services.storage.domain.forecasts import Age
-from services.storage.tables import audit_hand, audit_round, copy, holding
+from services.storage.tables import audit_hand, copy, holding
 from shared.checksums import Measure
 
 AUDITED = ("storing", "stored", "damaged")
@@ -87,7 +87,9 @@ def due_of(row: Sequence[Any]) -> Due:
     return Due(holding_id, version, kind, owner, site, key, version_id, expected, written_at, verified_at)
 
 
-async def due(connection: AsyncConnection, hand: Hand, before: datetime, after: Due | None, most: int) -> list[Due]:
+async def due(
+    connection: AsyncConnection, hand: Hand, before: datetime, after: Due | Bookmark | None, most: int
+) -> list[Due]:
     """Return a hand's copies that were last read before a moment, the oldest first, from behind one of them on."""
     values = {
         "on_site": hand.site,
@@ -187,7 +189,7 @@ def _counted(hand: Hand, one: Examined) -> dict[str, Any]:
         "copies": int(one.verdict is not Verdict.UNKNOWN),
         "bytes": size,
         "lost": int(one.verdict.is_loss),
-        "overlaid": int(one.overlaid),
+        "overlaid": int(bool(one.overlaid)),
         "unknown": int(one.verdict is Verdict.UNKNOWN),
         "recent_bytes": size,
         "recent_seconds": one.seconds,
@@ -242,38 +244,3 @@ async def ages(connection: AsyncConnection, due_before: datetime, late_before: d
     for site, *facts in await connection.execute(_AGES, values):
         found.setdefault(site, []).append(Age(*facts))
     return found
-
-
-_OPEN = select(audit_round).where(audit_round.c.ended_at.is_(None))
-_OLDEST = select(func.min(copy.c.verified_at)).where(copy.c.site == bindparam("on_site"), copy.c.state == "verified")
-
-
-async def open_rounds(connection: AsyncConnection) -> dict[str, datetime]:
-    """Return when the round of each site began."""
-    return {row.site: row.began_at for row in await connection.execute(_OPEN)}
-
-
-async def oldest(connection: AsyncConnection, site: str) -> datetime | None:
-    """Return when the copy of a site was read that was longest not; None without any."""
-    found: datetime | None = await connection.scalar(_OLDEST, {"on_site": site})
-    return found
-
-
-async def begin_round(connection: AsyncConnection, site: str, before: Mapping[str, int], at: datetime) -> None:
-    """Begin a round of a site where none is open; `before` is what was counted until then."""
-    row = {"site": site, "began_at": at, "counts_before": dict(before)}
-    await connection.execute(upsert(audit_round).on_conflict_do_nothing(), row)
-
-
-async def end_round(
-    connection: AsyncConnection, site: str, began_at: datetime, at: datetime
-) -> dict[str, int] | None:
-    """End a round; return what had been counted before it. None where another has ended it."""
-    ending = (
-        update(audit_round)
-        .where(audit_round.c.site == site, audit_round.c.began_at == began_at, audit_round.c.ended_at.is_(None))
-        .values(ended_at=at)
-        .returning(audit_round.c.counts_before)
-    )
-    before: dict[str, int] | None = await connection.scalar(ending)
-    return before

@@ -1,6 +1,6 @@
 """Audits that somebody asked for: which there are, what each drew, and what came of every copy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     Integer,
+    Select,
     Text,
     bindparam,
     collate,
@@ -18,17 +19,18 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy import UUID as UUID_TYPE
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.storage.domain.audits import Due
 from services.storage.queries.audits import VERIFIED, due_of
 from services.storage.tables import audit_item, audit_part, audit_run, copy, holding
-
-_MOST_DRAWN = 1_000_000
+from shared.database.plumbing import work
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,64 @@ async def parts(connection: AsyncConnection, run: UUID) -> list[Part]:
     return [Part(*row) for row in await connection.execute(query.order_by(audit_part.c.site))]
 
 
+async def page(
+    connection: AsyncConnection, within: Collection[UUID] | None, behind: UUID | None, limit: int
+) -> list[tuple[Run, list[Part]]]:
+    """Return runs with their parts, the newest first, from behind one on; of some establishments or of all."""
+    order = (audit_run.c.asked_at, audit_run.c.id)
+    query = select(audit_run).order_by(*(column.desc() for column in order)).limit(limit)
+    if within is not None:
+        query = query.where(audit_run.c.establishment.in_(within))
+    if behind is not None:
+        query = query.where(tuple_(*order) < select(*order).where(audit_run.c.id == behind).scalar_subquery())
+    found = [Run(**row) for row in (await connection.execute(query)).mappings()]
+    parts_of: dict[UUID, list[Part]] = {run.id: [] for run in found}
+    of_these = select(audit_part).where(audit_part.c.run.in_(parts_of)).order_by(audit_part.c.site)
+    for row in await connection.execute(of_these):
+        parts_of[row.run].append(Part(row.site, row.counts, row.ended_at))
+    return [(run, parts_of[run.id]) for run in found]
+
+
+SAMPLING = 5715011
+"""The advisory lock of whoever asks for a sample and may have one at a time."""
+
+
+async def is_sampled(connection: AsyncConnection, establishment: UUID) -> bool:
+    """Say whether a sample of an establishment is under way; until the transaction ends nobody else asks."""
+    await connection.execute(select(func.pg_advisory_xact_lock(SAMPLING)))
+    under_way = exists().where(
+        audit_run.c.kind == "sample", audit_run.c.establishment == establishment, audit_run.c.ended_at.is_(None)
+    )
+    return bool(await connection.scalar(select(under_way)))
+
+
+_LAST_COMPARED = (
+    select(audit_part.c.site, audit_part.c.counts)
+    .ext(distinct_on(audit_part.c.site))
+    .join_from(audit_part, audit_run, audit_part.c.run == audit_run.c.id)
+    .where(audit_run.c.kind == "coherence", audit_part.c.ended_at.is_not(None))
+    .order_by(audit_part.c.site, audit_part.c.ended_at.desc())
+)
+
+
+async def last_compared(connection: AsyncConnection, sites: Collection[str]) -> dict[str, Mapping[str, int]]:
+    """Return what the last comparison that ended found on each of these sites; nothing of one never compared."""
+    rows = await connection.execute(_LAST_COMPARED.where(audit_part.c.site.in_(sites)))
+    return {row.site: row.counts for row in rows}
+
+
+_LOSING = (
+    select(work.c.payload["losing"].astext)
+    .distinct()
+    .where(work.c.kind.in_(("audit", "sample", "coherence")), work.c.payload.has_key("losing"))
+)
+
+
+async def losing(connection: AsyncConnection) -> set[str]:
+    """Return the sites of which so much was lost that whoever reads them has slowed down."""
+    return set(await connection.scalars(_LOSING))
+
+
 async def named(connection: AsyncConnection, run: UUID, most: int) -> list[tuple[str, str, str]]:
     """Return site, key and outcome of what was not found whole, by site and key."""
     query = (
@@ -87,14 +147,25 @@ async def named(connection: AsyncConnection, run: UUID, most: int) -> list[tuple
     return [(row.site, row.key, row.outcome) for row in await connection.execute(query)]
 
 
+def _drawable(establishment: UUID | None, kind: str | None, site: str) -> Select[Any]:
+    chosen = VERIFIED.where(copy.c.site == site)
+    if establishment is not None:
+        chosen = chosen.where(holding.c.establishment == establishment)
+    return chosen if kind is None else chosen.where(holding.c.kind == kind)
+
+
+async def drawable(
+    connection: AsyncConnection, site: str, establishment: UUID | None, kind: str | None, most: int
+) -> int:
+    """Count the copies of a site that a sample may draw, up to so many."""
+    some = _drawable(establishment, kind, site).with_only_columns(copy.c.holding).limit(most).subquery()
+    return int(await connection.scalar(select(func.count()).select_from(some)) or 0)
+
+
 async def draw(connection: AsyncConnection, run: Run, site: str) -> int:
     """Draw a sample of a site's verified copies by lot; return how many."""
     wanted = run.wanted
-    chosen = VERIFIED.where(copy.c.site == site)
-    if run.establishment is not None:
-        chosen = chosen.where(holding.c.establishment == run.establishment)
-    if wanted.get("kind") is not None:
-        chosen = chosen.where(holding.c.kind == wanted["kind"])
+    chosen = _drawable(run.establishment, wanted.get("kind"), site)
     most = wanted.get("count")
     if most is None:
         there = await connection.scalar(chosen.with_only_columns(func.count()))
@@ -102,9 +173,7 @@ async def draw(connection: AsyncConnection, run: Run, site: str) -> int:
     lot = chosen.with_only_columns(
         literal(run.id, UUID_TYPE), copy.c.site, holding.c.key, copy.c.holding, copy.c.version
     ).order_by(func.random())
-    drawing = insert(audit_item).from_select(
-        ["run", "site", "key", "holding", "version"], lot.limit(min(most, _MOST_DRAWN))
-    )
+    drawing = insert(audit_item).from_select(["run", "site", "key", "holding", "version"], lot.limit(most))
     return (await connection.execute(drawing)).rowcount
 
 

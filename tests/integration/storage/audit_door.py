@@ -53,7 +53,7 @@ async def told(depot: Depot, place: str, token: str = "") -> dict[str, Any]:
 
 
 def a_sampler(depot: Depot) -> Sampler:
-    return Sampler(depot.database, Examiner(depot.sites, timedelta(days=2)), 1.0)
+    return Sampler(depot.database, Examiner(depot.database, depot.sites, timedelta(days=2)), 1.0)
 
 
 async def work_off(depot: Depot) -> None:

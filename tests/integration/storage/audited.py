@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import REGISTRY
 from typing_extensions import override
 
-from services.storage.auditing import AUDIT, Auditor, Times
+from services.storage.auditing import AUDIT, Auditor
 from services.storage.examining import Examiner
+from services.storage.pacing import Times
 from shared import faults
 from shared.checksums import Measure
 from shared.clock import now
@@ -22,7 +23,7 @@ TIMES = Times()
 
 
 def an_auditor(depot: Depot, times: Times = TIMES) -> Auditor:
-    examiner = Examiner(depot.sites, timedelta(days=depot.settings.retention_days))
+    examiner = Examiner(depot.database, depot.sites, timedelta(days=depot.settings.retention_days), times.clock)
     return Auditor(depot.database, examiner, depot.settings, times)
 
 

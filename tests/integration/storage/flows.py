@@ -61,7 +61,7 @@ async def work_off(depot: Depot) -> None:
 
 def jobs(depot: Depot) -> Mapping[str, Job]:
     """Every kind of work that comes to an end, and what does it."""
-    keeper, examiner = depot.keeper, Examiner(depot.sites, RETAINED)
+    keeper, examiner = depot.keeper, Examiner(depot.database, depot.sites, RETAINED)
     rewriter = Rewriter(depot.database, depot.sites, depot.staging)
     return {
         WRITE: keeper.write,

@@ -1,10 +1,14 @@
 """A round of a site ends, and is told, once every copy was read since it began; never before half a period."""
 
+from dataclasses import replace
+
 import pytest
 
+from services.storage.pacing import Times
+from services.storage.surveys import Surveyor
 from shared.clock import now
 from shared.object_store.errors import StoreUnavailable
-from tests.integration.storage.audited import audit, stored, watched
+from tests.integration.storage.audited import an_auditor, audit, sample, stored, watched
 from tests.integration.storage.depot import Depot, spoil
 
 pytestmark = pytest.mark.integration
@@ -67,6 +71,49 @@ async def test_a_round_waits_for_its_last_copy_and_for_half_a_period(depot: Depo
     await depot.release()
     await audit(depot)
     assert len(await depot.lines("audit.completed")) == 2
+
+
+@pytest.mark.parametrize("state", ["purging", "refused"])
+async def test_a_round_waits_for_nothing_that_nobody_reads(depot: Depot, state: str) -> None:
+    gone, *rest = await stored(depot, 3)
+    await audit(depot)
+    await depot.databases.as_superuser("UPDATE storage.copy SET verified_at = now() - interval '10 days'")
+    await depot.databases.as_superuser("UPDATE storage.holding SET state = $2 WHERE id = $1", gone.aip_id, state)
+    await began(depot, "13 hours")
+    await depot.release()
+
+    await audit(depot)
+
+    lines = await depot.lines("audit.completed")
+    assert {line.details["site"]: line.details["copies"] for line in lines} == {"a": len(rest), "b": len(rest)}
+
+
+async def test_a_round_ends_after_a_stint_that_leaves_something_due(depot: Depot) -> None:
+    """A site where something always comes due ends its rounds all the same."""
+    await stored(depot, 3)
+    await audit(depot)
+    await began(depot, "13 hours")
+    await depot.databases.as_superuser("UPDATE storage.copy SET verified_at = now() - interval '12 hours 30 minutes'")
+    await depot.release()
+    passed = [0.0]
+
+    async def slow(_key: str) -> None:
+        passed[0] += 61
+
+    one_hand = replace(depot, settings=depot.settings.model_copy(update={"audit_hands": 1}))
+    await audit(depot, an_auditor(watched(one_hand, "a", slow), Times(lambda: passed[0])))
+
+    assert "a" in {line.details["site"] for line in await depot.lines("audit.completed")}
+
+
+async def test_how_long_a_round_has_lasted_is_told(depot: Depot) -> None:
+    await stored(depot, 1)
+    await audit(depot)
+    await began(depot, "36 hours")
+
+    await Surveyor(depot.database, ["a"], depot.settings).measure(depot.database)
+
+    assert 1.4 < sample("audit_round_periods", site="a") < 1.6
 
 
 async def test_what_was_counted_in_a_round_is_not_counted_in_the_next(depot: Depot) -> None:

@@ -1,5 +1,6 @@
 """What operators and auditors see of audits and may ask for, each within its mandates, and what comes of it."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -167,6 +168,82 @@ async def test_a_run_is_seen_within_ones_mandates_only(depot: Depot) -> None:
             assert (refused.status_code, refused.json()["code"]) == (403, "whole_platform_only")
     async with door(depot, mine) as http:
         assert [(await http.get(one)).status_code for one in (place, whole)] == [200, 404]
+
+
+async def test_runs_are_listed_the_newest_first_within_ones_mandates(depot: Depot) -> None:
+    message, _ = await stored(depot, 2)
+    own = message.establishment
+    mine = a_token(Role.OPERATOR, own)
+    places = [
+        await asked(depot, "coherence", {"site": "a"}),
+        await asked(depot, "samples", {"count": 5, "establishment": str(own)}, mine),
+        await asked(depot, "samples", {"count": 1}),
+    ]
+    await work_off(depot)
+    ids = [place.rpartition("/")[2] for place in places]
+
+    first = await told(depot, f"{PLACE}/runs?limit=2")
+    second = await told(depot, f"{PLACE}/runs?limit=2&cursor={first['next']}")
+    ours = await told(depot, f"{PLACE}/runs", mine)
+    theirs = await told(depot, f"{PLACE}/runs", a_token(Role.OPERATOR, uuid4()))
+
+    assert [one["id"] for one in (*first["runs"], *second["runs"])] == ids[::-1]
+    assert (second["next"], [one["id"] for one in ours["runs"]], theirs["runs"]) == (None, [ids[1]], [])
+    assert [(one["kind"], one["state"], one["good"]) for one in first["runs"]] == [("sample", "ended", True)] * 2
+    assert second["runs"][0]["sites"][0]["counts"]["compared"] == 2
+
+
+async def test_who_is_of_one_establishment_is_told_nothing_of_all(depot: Depot) -> None:
+    async with door(depot, a_token(Role.AUDITOR, uuid4())) as http:
+        answer = await http.get(PLACE)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_who_is_of_one_establishment_has_one_sample_under_way(depot: Depot) -> None:
+    message, _ = await stored(depot, 2)
+    body = {"count": 5, "establishment": str(message.establishment)}
+    mine = a_token(Role.AUDITOR, message.establishment)
+    async with door(depot, mine) as http:
+        both = await asyncio.gather(*(http.post(f"{PLACE}/samples", json=body) for _ in range(2)))
+        assert sorted(answer.status_code for answer in both) == [202, 409]
+        assert {answer.json().get("code") for answer in both} == {None, "sample_under_way"}
+    # An operator of all need not wait; and once they have ended there is room for another.
+    await asked(depot, "samples", body)
+    await work_off(depot)
+    await asked(depot, "samples", body, mine)
+
+
+async def test_a_share_of_too_many_is_refused_and_none_is_cut(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.storage.audit_api.MOST_DRAWN", 4)
+    message, *_ = await stored(depot, 6, days=0.1)
+    place = f"{PLACE}/samples"
+    async with door(depot, a_token(Role.OPERATOR)) as http:
+        bodies = [{"share": 1.0}, {"share": 0.8}, {"share": 0.6}, {"share": 1.0, "kind": "record"}]
+        answers = [await http.post(place, json=body) for body in bodies]
+        one = await http.post(place, json={"share": 1.0, "establishment": str(message.establishment)})
+
+    assert [answer.status_code for answer in (*answers, one)] == [422, 422, 202, 202, 202]
+    assert answers[0].json()["code"] == "sample_too_large"
+    await work_off(depot)
+    run = await told(depot, answers[2].headers["location"])
+    assert [part["counts"]["drawn"] for part in run["sites"]] == [4, 4]
+
+
+async def test_a_sample_of_an_emptied_site_goes_on_slowly(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.storage.sampling.MOST_LOST", 2)
+    messages = await stored(depot, 3, days=0.1)
+    for message in messages:
+        depot.file("a", (await depot.copies(message.aip_id))["a"].key).unlink()
+    place = await asked(depot, "samples", {"count": 3, "sites": ["a"]})
+
+    await work_off(depot)
+    assert (await told(depot, place))["sites"][0]["counts"] == {"missing": 2, "waiting": 1}
+    assert await depot.lease(SAMPLE) == []
+    await depot.release()
+    await work_off(depot)
+
+    assert (await told(depot, place))["sites"][0]["counts"] == {"drawn": 3, "missing": 3}
 
 
 @pytest.mark.parametrize(

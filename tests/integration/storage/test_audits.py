@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.storage.auditing import AUDIT, Times
+from services.storage.auditing import AUDIT
 from services.storage.domain.copies import Copy, CopyState
+from services.storage.pacing import Times
 from shared.checksums import sha512_of
 from shared.messaging.work import StaleLease
 from shared.object_store.errors import StoreUnavailable

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from services.storage.coherence import Comparer
 from services.storage.domain.copies import CopyState
 from services.storage.runs import COHERENCE, ask_monthly
+from services.storage.standing import measure_standing
 from shared.messaging.outcome import TryAgain
 from tests.integration.storage.audit_door import asked, told, work_off
-from tests.integration.storage.audited import Stopped, dying, site_folder, stored
+from tests.integration.storage.audited import Stopped, dying, sample, site_folder, stored
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot
 
@@ -121,6 +123,56 @@ async def test_a_comparison_that_dies_goes_on_where_it_was(
     run = await told(depot, place)
     assert run["sites"][0]["counts"] == {"listed": 6, "compared": 8, "orphan": 1, "missing": 3}
     assert len(run["named"]) == 4
+
+
+async def test_an_emptied_site_is_compared_slowly_to_its_end(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("services.storage.coherence.MOST_LOST", 2)
+    messages = await stored(depot, 5)
+    for message in messages:
+        depot.file("a", (await depot.copies(message.aip_id))["a"].key).unlink()
+    place = await asked(depot, "coherence", {"site": "a"})
+
+    for lost in (2, 4):
+        await work_off(depot)
+        states = Counter([(await depot.copies(message.aip_id))["a"].state for message in messages])
+        assert (states[CopyState.LOST], (await told(depot, place))["state"]) == (lost, "running")
+        assert await depot.lease(COHERENCE) == []
+        await measure_standing(["a", "b"], depot.database)
+        assert [sample("site_losing", site=site) for site in "ab"] == [1, 0]
+        await depot.release()
+    await work_off(depot)
+
+    assert (await told(depot, place))["sites"][0]["counts"] == {
+        "listed": 0,
+        "compared": 5,
+        "orphan": 0,
+        "missing": 5,
+    }
+    assert [line.levelname for line in caplog.records if "loses its copies" in line.message] == ["CRITICAL"] * 2
+
+
+async def test_what_the_last_comparison_of_a_site_found_is_told_until_the_next(
+    depot: Depot, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = await stored(depot, 2)
+    orphan = site_folder(depot, "a") / "zzz/left"
+    put_there(site_folder(depot, "a"), "zzz/left")
+    depot.file("a", (await depot.copies(messages[0].aip_id))["a"].key).unlink()
+    await asked(depot, "coherence", {"site": "a"})
+    await work_off(depot)
+
+    await measure_standing(["a", "b"], depot.database)
+    assert [sample("audit_named", site="a", outcome=outcome) for outcome in ("orphan", "missing")] == [1, 1]
+    (line,) = [line for line in caplog.records if "found faults" in line.message]
+    assert (line.levelname, line.__dict__["a.orphan"]) == ("ERROR", 1)
+
+    orphan.unlink()
+    await asked(depot, "coherence", {"site": "a"})
+    await work_off(depot)
+    await measure_standing(["a", "b"], depot.database)
+    assert [sample("audit_named", site="a", outcome=outcome) for outcome in ("orphan", "missing")] == [0, 0]
 
 
 async def test_a_site_that_is_away_is_waited_for(depot: Depot) -> None:
