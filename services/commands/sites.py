@@ -1,4 +1,4 @@
-"""``sites list|check|retire``: where the copies are, what room is left, whether each site is what it must be."""
+"""``sites list|check|retire|keep``: where the copies are, what room is left, whether each site is what it must be."""
 
 import argparse
 import asyncio
@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
     """Add the command and those below it."""
     summary = "sites: list them, check them"
     below = commands.add_parser("sites", help=summary, description=summary).add_subparsers(
-        required=True, metavar="list|check|retire"
+        required=True, metavar="list|check|retire|keep"
     )
     add_command(below, "list", "name each site, what it holds, and how much room it has", run_list)
     checking = add_command(

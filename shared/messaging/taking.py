@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from sqlalchemy import Float, bindparam, func, literal_column, or_
 from sqlalchemy.dialects.postgresql import insert
@@ -20,10 +21,10 @@ from shared.messaging.work import LEASE_SECONDS, StaleLease, finish, renew
 log = logging.getLogger(__name__)
 
 _UNTIL = func.clock_timestamp() + bindparam("seconds", type_=Float) * literal_column("interval '1 second'", Interval)
-_TAKE = insert(work).values(epoch=1, attempts=1, leased_until=_UNTIL)
-_TAKE = _TAKE.on_conflict_do_update(
+_NEW = insert(work).values(epoch=1, attempts=1, leased_until=_UNTIL)
+_TAKE = _NEW.on_conflict_do_update(
     index_elements=[work.c.kind, work.c.key],
-    set_={"epoch": work.c.epoch + 1, "attempts": work.c.attempts + 1, "leased_until": _TAKE.excluded.leased_until},
+    set_={"epoch": work.c.epoch + 1, "attempts": work.c.attempts + 1, "leased_until": _NEW.excluded.leased_until},
     where=or_(work.c.leased_until.is_(None), work.c.leased_until < func.clock_timestamp()),
 ).returning(work.c.id, work.c.epoch, work.c.attempts)
 
@@ -32,7 +33,7 @@ async def take(tx: Transaction, kind: str, *pieces: Piece, seconds: float = LEAS
     """Have this very work in hand from the commit on; what somebody else has in hand is not among it."""
     taken = []
     for piece in pieces:
-        told = {"kind": kind, "key": piece.key, "owner": piece.owner, "lane": piece.lane}
+        told: dict[str, Any] = {"kind": kind, "key": piece.key, "owner": piece.owner, "lane": piece.lane}
         row = (await tx.connection.execute(_TAKE, {**told, "payload": {}, "seconds": seconds})).one_or_none()
         if row is not None:
             taken.append(Lease(id=row.id, epoch=row.epoch, attempts=row.attempts, payload={}, cause=None, **told))

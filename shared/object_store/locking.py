@@ -7,7 +7,7 @@ from shared.object_store.port import Retention
 async def lock_at_least(store: SiteStore, key: str, version_id: str | None, wanted: Retention | None) -> None:
     """Lock a version until `wanted` at least; what is locked for longer stays so, and None asks for nothing.
 
-    Asking for an earlier end is refused by every store (`ObjectLocked`), also where the window was made shorter since.
+    Every store refuses an earlier end (`ObjectLocked`), also where the window was made shorter since.
     """
     if wanted is None:
         return

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import ParseError
 from minio.datatypes import Object
 from minio.error import MinioException, S3Error
 from minio.retention import Retention as S3Retention
+from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from shared.checksums import Measure, measure_file
@@ -41,6 +42,7 @@ class S3Site(S3Store):
         self.bucket = bucket
         self.bypasses = bypass
 
+    @override
     async def put(
         self,
         key: str,

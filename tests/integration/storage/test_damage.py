@@ -357,7 +357,7 @@ async def test_what_is_being_purged_is_not_brought_back_and_what_a_worker_writes
     done = await restore(depot, message.aip_id, back_up)
     assert (done.sites, done.missed) == (["b"], {"a": "a worker has it in hand"})
 
-    other = await stored(depot, back_up.read_bytes())
+    other = await stored(depot, CONTENT + b"other")
     await depot.databases.as_superuser("UPDATE storage.copy SET state = 'lost' WHERE holding = $1", other.aip_id)
     await depot.databases.as_superuser("UPDATE storage.holding SET state = 'damaged' WHERE id = $1", other.aip_id)
     restorer = Restorer(depot.database, depot.sites, timedelta(days=1))
