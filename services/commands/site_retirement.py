@@ -1,14 +1,17 @@
-"""``sites retire``: a site leaves the archive once the others hold all."""
+"""``sites retire|keep``: a site leaves the archive once the others hold all; or stays after all."""
 
 import argparse
+import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from services.commands.asking import in_room
 from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, places
 from services.storage.domain.sites import SiteState
-from services.storage.retiring import Begun, NotRetirable, retire
+from services.storage.retiring import Begun, NotRetirable, keep, retire
 from services.storage.settings import StorageSettings
+from services.storage.sites import open_sites
 from shared.configuration import read
 from shared.messaging.transaction import RoomDatabase
 
@@ -17,6 +20,8 @@ def add_to(below: Commands) -> None:
     """Add the command below `sites`."""
     retiring = add_command(below, "retire", "have a site's copies count no more, once the others hold all", run)
     retiring.add_argument("site", help="its name; it may be gone from the settings already")
+    keeping = add_command(below, "keep", "have a site stay that is being retired", run_keep)
+    keeping.add_argument("site", help="its name")
 
 
 def run(asked: argparse.Namespace) -> Answer:
@@ -26,7 +31,11 @@ def run(asked: argparse.Namespace) -> Answer:
         own = read(StorageSettings)
 
     async def begin(database: RoomDatabase) -> Begun:
-        return await retire(database, [site.site for site in own.sites], asked.site, ACTOR)
+        sites = open_sites(own.sites)
+        try:
+            return await retire(database, sites, asked.site, ACTOR, timedelta(days=own.audit_period_days))
+        finally:
+            await asyncio.gather(*(site.store.close() for site in sites.values()))
 
     try:
         begun = in_room(place, begin)
@@ -37,6 +46,17 @@ def run(asked: argparse.Namespace) -> Answer:
         SiteState.RETIRED: f"{begun.site} is retired: it may be dropped from the settings.",
     }
     return Answer({"site": begun.site, "state": begun.state}, [said[begun.state]])
+
+
+def run_keep(asked: argparse.Namespace) -> Answer:
+    """Have a site stay that is being retired; storage's workers fill it with what it was already without."""
+    (place,) = places("storage")
+    try:
+        kept = in_room(place, lambda database: keep(database, asked.site, ACTOR))
+    except NotRetirable as error:
+        raise Fault(str(error)) from error
+    said = f"{kept.site} stays: it is read, and filled where it must be; `sites list` says how far."
+    return Answer({"site": kept.site, "state": kept.state}, [said])
 
 
 def told(site: Mapping[str, Any]) -> str:

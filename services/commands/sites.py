@@ -1,4 +1,4 @@
-"""``sites list|check|retire|destroyed``: where the copies are, what room is left, whether each is what it must be."""
+"""``sites list|check|retire|keep|destroyed``: where the copies are, what room is left, whether all is as it must."""
 
 import argparse
 import asyncio
@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
     """Add the command and those below it."""
     summary = "sites: list them, check them"
     below = commands.add_parser("sites", help=summary, description=summary).add_subparsers(
-        required=True, metavar="list|check|retire|destroyed"
+        required=True, metavar="list|check|retire|keep|destroyed"
     )
     add_command(below, "list", "name each site, what it holds, and how much room it has", run_list)
     checking = add_command(

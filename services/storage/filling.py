@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.storage.domain.sites import SiteState
-from services.storage.handlers import WRITE, copy_key, work_key
+from services.storage.handlers import WRITE, copy_key, owner_of, work_key
 from services.storage.lines import site_line
 from services.storage.queries import sites
 from services.storage.queries.sites import AT_ONCE, FIRST
@@ -32,11 +32,6 @@ PAUSE = timedelta(seconds=2)
 
 LONG_PAUSE = timedelta(minutes=1)
 """How long it rests before another walk, where a copy is not there yet and none is left to be asked for."""
-
-
-def owner_of(site: str) -> str:
-    """Name the owner of a new site's work: it takes turns with the repairs of establishments."""
-    return f"site:{site}"
 
 
 class Filler:

@@ -1,7 +1,7 @@
 """What storage does when it hears something: takes AIPs and records in, to be copied by its workers."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -197,15 +197,30 @@ async def take_records(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequ
 
 
 async def take_in(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> set[HoldingKey]:
-    """Take in what is not there yet, to be written to each site; return what that was."""
-    sites = await site_states.taking(tx.connection, sites)
-    if len(sites) < FEWEST:
-        raise TryAgain(f"only {len(sites)} of the sites take new copies")
-    added = await holdings.add_holdings(tx.connection, [arrival.values for arrival in arrivals], sites)
+    """Take in what is not there yet, to be written to each site; return what that was.
+
+    `sites` are those that this process knows, and what is taken in counts as stored once it is on these. What else
+    takes part (a site declared since, or one that is no longer declared) gets its copy too: by hands apart, so that
+    deposits wait neither for it nor behind it.
+    """
+    ours, others = await site_states.taking(tx.connection, sites)
+    if len(ours) < FEWEST:
+        raise TryAgain(f"only {len(ours)} of the sites take new copies")
+    added = await holdings.add_holdings(tx.connection, [arrival.values for arrival in arrivals], [*ours, *others])
     new = [arrival for arrival in arrivals if (arrival.values["id"], arrival.values["version"]) in added]
-    pieces = (_copying(arrival, site) for arrival in new for site in sites)
-    await enqueue(tx, WRITE, *pieces)
+    pieces = [_copying(arrival, site) for arrival in new for site in ours]
+    beside = [
+        replace(_copying(arrival, site), owner=owner_of(site), lane=Lane.BACKGROUND)
+        for arrival in new
+        for site in others
+    ]
+    await enqueue(tx, WRITE, *pieces, *beside)
     return added
+
+
+def owner_of(site: str) -> str:
+    """Name the owner of work that a site as a whole is owed: it takes turns with the repairs of establishments."""
+    return f"site:{site}"
 
 
 def _copying(arrival: Arrival, site: str) -> Piece:

@@ -19,6 +19,8 @@ from services.storage.purging import Purger
 from services.storage.rebuilding import read_back_rebuilt
 from services.storage.releasing import RELEASE, Releaser
 from services.storage.renewing import Renewer
+from services.storage.repair_walk import RepairWalk, ask_for_repairs
+from services.storage.repairing import REPAIR
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.retiring import RETIRE, Retirer
 from services.storage.rewriting import Rewriter
@@ -61,10 +63,11 @@ class Hands:
         return [*apart, self._loop(jobs, self.own.background_slots, Lane.BACKGROUND)]
 
     def upkeep(self, profiles: ProfileKeeper) -> Sequence[WorkLoop]:
-        """Fill sites and retire them, read packages back whole, judge copies in doubt, fetch profiles."""
+        """Walk over sites, read packages back whole, judge copies in doubt, fetch profiles."""
         walks = {
             FILL: Filler(self.database, sorted(self.sites)).fill,
             RETIRE: Retirer(self.database, self.sites).retire,
+            REPAIR: RepairWalk(self.database, sorted(self.sites)).go_on,
         }
         tester = RestoreTester(self.database, self.sites)
         return [
@@ -102,6 +105,7 @@ class Hands:
         names, declared = sorted(self.sites), [one.site for one in self.sites.values()]
         return [
             Chore("sites", partial(reconcile, declared)),
+            Chore("repairs", ask_for_repairs),
             Chore("restore tests", partial(plan_tests, self.own.restore_test_period)),
             Chore("audits", auditor.ask),
             Chore("copies under something strange", look_again),

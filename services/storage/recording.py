@@ -7,8 +7,9 @@ from uuid import UUID
 from services.storage import repairing
 from services.storage.deleting import rewrite_again
 from services.storage.domain.copies import Copy, CopyState, is_stored, is_unproven
-from services.storage.domain.holdings import Holding, HoldingKey, is_owed
-from services.storage.handlers import UNSTAGE, VERIFY, WRITE, copy_key
+from services.storage.domain.holdings import KEPT, Holding, HoldingKey, is_owed
+from services.storage.domain.sites import place_of
+from services.storage.handlers import FEWEST, UNSTAGE, VERIFY, WRITE, copy_key
 from services.storage.lines import stored_line, write_line
 from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
@@ -16,6 +17,7 @@ from shared.checksums import Measure
 from shared.messages.ingest import MemberV1
 from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, ReceiptV1
 from shared.messaging.lease import Lease, Piece
+from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, finish
 
@@ -75,14 +77,16 @@ async def conclude(
     storing: Sequence[Holding],
     causes: Mapping[HoldingKey, UUID | None],
 ) -> None:
-    """Tell of the holdings, locked before, that every site they were taken in for has given back whole."""
+    """Tell of the holdings, locked before, that every declared site they were taken in for has given back whole.
+
+    What is to lie on a site that is not declared here is written there later, from one of these.
+    """
     found = await holdings.copies_of_all(tx.connection, storing)
     copies = {key: [copy for copy in of if copy.state is not CopyState.RETIRED] for key, of in found.items()}
-    # On the sites each was taken in for: one declared since is filled by other means.
-    stored = [one for one in storing if _everywhere(copies[one.id, one.version])]
+    stored = [one for one in storing if _everywhere(sites, copies[one.id, one.version])]
     await holdings.set_states(tx.connection, [(one.id, one.version) for one in stored], "stored")
     for one in stored:
-        on_sites = copies[one.id, one.version]
+        on_sites = [copy for copy in copies[one.id, one.version] if copy.state is CopyState.VERIFIED]
         tx.journal(stored_line(one, len(on_sites)))
         if "order" in one.facts:
             # What ingest has staged, it removes itself.
@@ -93,8 +97,10 @@ async def conclude(
             tx.post(_journal_stored(one), cause=causes.get((one.id, one.version)))
 
 
-def _everywhere(copies: Sequence[Copy]) -> bool:
-    return is_stored(copies, [copy.site for copy in copies])
+def _everywhere(sites: Mapping[str, OpenSite], copies: Sequence[Copy]) -> bool:
+    """Say whether all copies on declared sites count, and those that count are on two places at least."""
+    wanted = [copy.site for copy in copies if copy.site in sites]
+    return is_stored(copies, wanted) and len({place_of(sites[name].site) for name in wanted}) >= FEWEST
 
 
 def _aip_stored(sites: Mapping[str, OpenSite], holding: Holding, copies: Sequence[Copy]) -> AipStoredV1:
@@ -156,9 +162,12 @@ def is_needed(kind: str, subject: tuple[Holding, Copy] | None) -> bool:
 
 
 async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) -> None:
-    """Give up an AIP whose staged bytes are not those announced, and tell so."""
+    """Give up an AIP whose staged bytes are not those announced, and tell so. Raises `TryAgain` if it is stored."""
     key = (holding.id, holding.version)
     locked = await holdings.lock_holdings(tx.connection, [key])
+    if key in locked and locked[key].state in KEPT:
+        # Meanwhile, on the other sites: what was staged is gone, and they have it.
+        raise TryAgain(f"{holding.key} is stored: this copy comes from another")
     await finish(tx, held)
     if key not in locked or locked[key].state != "storing":
         return

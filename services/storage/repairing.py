@@ -19,9 +19,10 @@ from prometheus_client import Counter
 
 from services.storage.domain.copies import Copy, CopyState, fault_of, is_same_writing, may_be_good
 from services.storage.domain.holdings import GOING, KEPT, Holding, HoldingKey
-from services.storage.handlers import WRITE, lane_of, work_key
+from services.storage.handlers import WRITE, copy_key, lane_of, work_key
 from services.storage.lines import damaged_line, life_line, lost_line, repaired_line
 from services.storage.queries import holdings
+from services.storage.queries import losses as queries
 from shared.checksums import Measure
 from shared.messages.storage import CopyCorruptedV1, CopyRepairedV1
 from shared.messaging.lease import Lane, Lease, Piece
@@ -29,6 +30,12 @@ from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue, finish
 
 log = logging.getLogger(__name__)
+
+REPAIR = "repair"
+"""Ask for the repairs of a site by and by (`services.storage.repair_walk`); the key is its name."""
+
+MOST_WAITING = 500
+"""Copies of one site that wait to be written again, at most, before a walk asks for the others."""
 
 LOST = Counter("chartrier_copies_lost", "Copies that their site did not give back as they were written", ("site",))
 REPAIRED = Counter("chartrier_copies_repaired", "Copies that were lost and are whole again", ("site",))
@@ -76,7 +83,19 @@ async def lose(tx: Transaction, losses: Sequence[Loss]) -> None:
         for loss in new
         if _key(loss.holding) not in damaged and touched[_key(loss.holding)].state in ("storing", "stored")
     ]
-    await enqueue(tx, WRITE, *pieces)
+    await _ask(tx, pieces)
+
+
+async def _ask(tx: Transaction, pieces: Sequence[Piece]) -> None:
+    """Ask for repairs, as many as may wait on each site; a walk asks for the others by and by."""
+    by_site: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        by_site.setdefault(copy_key(piece.key)[2], []).append(piece)
+    for site, wanted in by_site.items():
+        room = max(0, MOST_WAITING - await queries.repairs_waiting(tx.connection, site, MOST_WAITING))
+        await enqueue(tx, WRITE, *wanted[:room])
+        if wanted[room:]:
+            await enqueue(tx, REPAIR, Piece(site))
 
 
 def _key(holding: Holding) -> HoldingKey:

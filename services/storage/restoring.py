@@ -8,9 +8,9 @@ from pathlib import Path
 from uuid import UUID
 
 from services.storage.domain.copies import Copy, CopyState, is_same_writing, written
-from services.storage.domain.holdings import Holding
+from services.storage.domain.holdings import GOING, Holding
 from services.storage.domain.sites import retention_of
-from services.storage.handlers import VERIFY
+from services.storage.handlers import VERIFY, WRITE, work_key
 from services.storage.lines import life_line
 from services.storage.queries import amounts, damage, holdings
 from services.storage.repairing import piece_again
@@ -20,15 +20,19 @@ from shared.checksums import Measure, measure_file
 from shared.clock import now
 from shared.faults import fault_point
 from shared.identifiers import new_id
+from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
+from shared.messaging.taking import give_back, kept, take
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import enqueue
+from shared.messaging.work import StaleLease, enqueue, finish
 from shared.object_store.errors import StoreError
 from shared.object_store.port import Receipt
 
+_GOES = "{key} is being purged, on order: nothing comes back."
+
 
 class NotRestorable(Exception):
-    """Nothing was written; the text says why."""
+    """Nothing comes back; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +60,56 @@ class Restorer:
         """
         holding, copies = await self._damaged(holding_id, version)
         await _require_right(holding, path)
-        said, receipts = Restored(), []
+        said = Restored()
+        held = await self._take(holding, copies, said)
+        try:
+            async with kept(self._database, list(held.values())):
+                receipts = await self._put_all(holding, [one for one in copies if one.site in held], path, said)
+                fault_point("storage.restore.put")
+                async with self._database.begin() as tx:
+                    is_noted = await _note(tx, list(held.values()), holding, receipts, actor)
+        except StaleLease as error:
+            raise NotRestorable(f"{holding.key}: a worker has taken it meanwhile ({error}); ask again.") from error
+        finally:
+            await give_back(self._database, list(held.values()))
+        if not is_noted:
+            raise NotRestorable(_GOES.format(key=holding.key))
+        return said
+
+    async def _take(self, holding: Holding, copies: Sequence[Copy], said: Restored) -> Mapping[str, Lease]:
+        """Take the work on each lost copy in hand: a purge that begins now deletes nothing until we let go."""
+        sites = {
+            work_key(holding.id, holding.version, one.site): one.site
+            for one in copies
+            if one.state in (CopyState.LOST, CopyState.TO_WRITE)
+        }
+        async with self._database.begin() as tx:
+            locked = await holdings.lock_holdings(tx.connection, [(holding.id, holding.version)])
+            if locked[holding.id, holding.version].state in GOING:
+                raise NotRestorable(_GOES.format(key=holding.key))
+            taken = await take(tx, WRITE, *(piece_again(holding, site) for site in sites.values()))
+        held = {sites[one.key]: one for one in taken}
+        said.missed.update({site: "a worker has it in hand" for site in sites.values() if site not in held})
+        return held
+
+    async def _put_all(
+        self, holding: Holding, copies: Sequence[Copy], path: Path, said: Restored
+    ) -> list[tuple[Copy, Receipt]]:
+        receipts = []
         for copy in copies:
-            if copy.state not in (CopyState.LOST, CopyState.TO_WRITE):
-                continue
+            if await self._goes(holding):
+                break
             try:
                 receipts.append((copy, await self._put(holding, copy, path)))
                 said.sites.append(copy.site)
             except (StoreError, TryAgain) as error:
                 said.missed[copy.site] = str(error)
-        fault_point("storage.restore.put")
-        async with self._database.begin() as tx:
-            await _note(tx, holding, receipts, actor)
-        return said
+        return receipts
+
+    async def _goes(self, holding: Holding) -> bool:
+        async with self._database.reading() as connection:
+            found = await holdings.with_copies(connection, holding.id, holding.version)
+        return found is None or found[0].state in GOING
 
     async def _damaged(self, holding_id: UUID, version: int | None) -> tuple[Holding, list[Copy]]:
         async with self._database.reading() as connection:
@@ -107,19 +148,28 @@ async def _require_right(holding: Holding, path: Path) -> None:
         )
 
 
-async def _note(tx: Transaction, holding: Holding, receipts: Sequence[tuple[Copy, Receipt]], actor: str) -> None:
-    """Note what was written, to be read back by another; a copy that somebody else wrote meanwhile stays his."""
+async def _note(
+    tx: Transaction, held: Sequence[Lease], holding: Holding, receipts: Sequence[tuple[Copy, Receipt]], actor: str
+) -> bool:
+    """Note what was written, to be read back by another; a copy that somebody else wrote meanwhile stays his.
+
+    False where the holding is being purged: nothing is noted, and whoever deletes it, who has waited for us, finds
+    what we put.
+    """
     locked = await holdings.lock_holdings(tx.connection, [(holding.id, holding.version)])
+    await finish(tx, *held)
+    if locked[holding.id, holding.version].state in GOING:
+        return False
     known = (await holdings.copies_of_all(tx.connection, locked.values()))[holding.id, holding.version]
     ours = [
         (holding, written(copy, receipt, new_id(), now()))
         for copy, receipt in receipts
         if any(one.state is copy.state and is_same_writing(one, copy) for one in known)
     ]
-    if not ours:
-        return
-    await holdings.put_copies(tx.connection, ours)
-    await enqueue(tx, VERIFY, *(piece_again(holding, copy.site) for _, copy in ours))
-    line = life_line(holding, "copy.restored", {"sites": ", ".join(copy.site for _, copy in ours)})
-    tx.journal(line.model_copy(update={"actor": actor}))
-    await amounts.add_usage(tx.connection, {copy.site: [holding.size] for _, copy in ours})
+    if ours:
+        await holdings.put_copies(tx.connection, ours)
+        await enqueue(tx, VERIFY, *(piece_again(holding, copy.site) for _, copy in ours))
+        line = life_line(holding, "copy.restored", {"sites": ", ".join(copy.site for _, copy in ours)})
+        tx.journal(line.model_copy(update={"actor": actor}))
+        await amounts.add_usage(tx.connection, {copy.site: [holding.size] for _, copy in ours})
+    return True

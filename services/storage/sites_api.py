@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from services.storage.api import Parts
 from services.storage.queries import damage
+from services.storage.resting import Resting
 from services.storage.sites import OpenSite
-from services.storage.survey import survey
 from shared.clock import rfc3339
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
@@ -19,6 +19,14 @@ Cursor = Annotated[
     str | None, Query(description="`next` of the page before", max_length=900, pattern=r"^[A-Za-z0-9._~/-]+$")
 ]
 PageSize = Annotated[int, Query(ge=1, le=1000)]
+
+
+def _surveyed(request: Request) -> Resting[list[dict[str, Any]]]:
+    survey: Resting[list[dict[str, Any]]] = request.app.state.site_survey
+    return survey
+
+
+Surveyed = Annotated[Resting[list[dict[str, Any]]], Depends(_surveyed)]
 
 
 @router.get("/damaged")
@@ -60,10 +68,14 @@ async def get_damaged(
 
 
 @router.get("/sites")
-async def get_sites(storage: Parts, _caller: Annotated[Caller, requires(Permission.SPACE_READ)]) -> dict[str, Any]:
-    """Say of each site what becomes of it, and how far its filling, or its retirement, is."""
-    async with storage.database.reading() as connection:
-        return {"sites": await survey(connection, storage.sites)}
+async def get_sites(
+    surveyed: Surveyed, _caller: Annotated[Caller, requires(Permission.SPACE_READ)]
+) -> dict[str, Any]:
+    """Say of each site what becomes of it, and how far its filling, or its retirement, is.
+
+    All holdings are looked at for that, so it is as of late: the longer it took, the older it may be.
+    """
+    return {"sites": await surveyed.look()}
 
 
 def _place(opened: OpenSite | None) -> str | None:

@@ -16,6 +16,7 @@ from shared.identifiers import new_id
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavailable, WrongBytes
+from shared.object_store.locking import lock_at_least
 from shared.object_store.port import ObjectStore, Receipt, Retention, Source
 
 Put = Callable[[Source], Awaitable[Receipt]]
@@ -109,7 +110,8 @@ class GoodCopies:
 async def whole_there(opened: OpenSite, holding: Holding, lock: Retention | None) -> Receipt | None:
     """Return what lies under the key of a lost copy if it is whole: written before a crash, or read wrong before.
 
-    It is locked as what we write: who wrote it may have locked nothing. `TryAgain` while the site cannot tell.
+    It is locked as what we write, at least: who wrote it may have locked nothing, or for longer. `TryAgain` while the
+    site cannot tell.
     """
     try:
         lying = await opened.store.topmost(holding.key)
@@ -118,8 +120,7 @@ async def whole_there(opened: OpenSite, holding: Holding, lock: Retention | None
         found = await opened.store.sha512(holding.key, lying.version_id, cold=True)
         if found.sha512 != holding.sha512:
             return None
-        if lock is not None:
-            await opened.store.renew(holding.key, lying.version_id, lock)
+        await lock_at_least(opened.store, holding.key, lying.version_id, lock)
     except NoSuchObject:
         return None
     except (StoreUnavailable, ObjectLocked) as error:

@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.storage.domain.sites import SiteState
 from services.storage.queries import amounts, sites
 from services.storage.queries.sites import KnownSite
+from services.storage.resting import Resting
 from services.storage.sites import OpenSite
 from shared.clock import now, rfc3339
+from shared.messaging.transaction import RoomDatabase
 
 
 async def survey(connection: AsyncConnection, opened: Mapping[str, OpenSite]) -> list[dict[str, Any]]:
@@ -29,6 +31,16 @@ async def survey(connection: AsyncConnection, opened: Mapping[str, OpenSite]) ->
         }
         for name in sorted({*known, *opened})
     ]
+
+
+def site_survey(database: RoomDatabase, opened: Mapping[str, OpenSite]) -> Resting[list[dict[str, Any]]]:
+    """Return the survey for whoever asks, however often: made at most one part in a hundred of the time."""
+
+    async def take() -> list[dict[str, Any]]:
+        async with database.reading() as connection:
+            return await survey(connection, opened)
+
+    return Resting(take)
 
 
 def _declared(site: OpenSite | None) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from prometheus_client import Gauge
 
 from services.storage.domain.forecasts import Progress, progress
 from services.storage.queries import audits, rounds
+from services.storage.resting import Resting
 from services.storage.settings import StorageSettings
 from shared.clock import now
-from shared.gauges import REST_SECONDS, REST_TIMES, show
-from shared.messaging.gathering import Gatherer
+from shared.gauges import show
 from shared.messaging.transaction import RoomDatabase
 
 OLDEST = Gauge("chartrier_audit_oldest_seconds", "How long ago the copy was read that was longest not", ("site",))
@@ -33,7 +33,7 @@ class Survey:
 
 
 class Surveyor:
-    """Measures when it is asked, by however many, and at most one part in a hundred of the time.
+    """Measures when it is asked, and rests.
 
     The whole copy map is read for it: one that takes a minute is an hour and a half old at most.
     """
@@ -50,14 +50,11 @@ class Surveyor:
         self._period = timedelta(days=settings.audit_period_days)
         self._hands = settings.audit_hands
         self._share = settings.audit_share
-        self._clock = clock
-        self._last: Survey | None = None
-        self._rests_until = 0.0
-        self._asked: Gatherer[None, Survey] = Gatherer(self._answer, most=1000)
+        self._resting = Resting(self._survey, clock)
 
     async def look(self) -> Survey:
         """Return the last survey, or make one where it is old."""
-        return await self._asked.add(None)
+        return await self._resting.look()
 
     async def measure(self, _database: RoomDatabase) -> None:
         """Set the gauges."""
@@ -69,13 +66,6 @@ class Surveyor:
         show(SPEED, {(site,): one.bytes_per_second or 0.0 for site, one in survey.sites.items()})
         show(ROUND, {(site,): (survey.at - began) / self._period for site, began in survey.rounds.items()})
         show(MISSED, {(site,): float(one.missed_from is not None) for site, one in survey.sites.items()})
-
-    async def _answer(self, askers: Sequence[None]) -> Sequence[Survey]:
-        if self._last is None or self._clock() >= self._rests_until:
-            started = self._clock()
-            self._last = await self._survey()
-            self._rests_until = self._clock() + max(REST_SECONDS, REST_TIMES * (self._clock() - started))
-        return [self._last] * len(askers)
 
     async def _survey(self) -> Survey:
         at = now()

@@ -18,7 +18,7 @@ from services.storage.findings import known
 from services.storage.handlers import take_agreements, take_aips, take_organisations, take_profiles
 from services.storage.hands import Hands
 from services.storage.journals import take_journals
-from services.storage.measures import MEASURES
+from services.storage.measures import measures
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import take_orders
 from services.storage.releasing import release_former
@@ -28,6 +28,7 @@ from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites, ready_site
 from services.storage.space import site_spaces
 from services.storage.standing import measure_standing
+from services.storage.survey import site_survey
 from services.storage.surveys import Surveyor
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
@@ -57,7 +58,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
     """Return storage, ready to be opened."""
     sites = open_sites(own.sites)
     foundation = lay("storage", settings, transport)
-    foundation.gauges.add(*MEASURES)
+    foundation.gauges.add(*measures())
     staging = open_store(own.staging_url)
     database, names = foundation.database, sorted(sites)
     known(names)
@@ -128,6 +129,7 @@ def _show(foundation: Foundation, room: Room, sites: Mapping[str, OpenSite], own
         Measure("standing", partial(measure_standing, names)),
     )
     room.app.state.storage = Storage(database, sites, spaces)
+    room.app.state.site_survey = site_survey(database, sites)
     room.app.state.audits = Audits(database, surveyor, own, names)
 
 

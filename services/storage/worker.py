@@ -21,7 +21,14 @@ from shared.messaging.gathering import Gatherer, recorder
 from shared.messaging.lease import Lease
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError, StoreUnavailable, WrongBytes
+from shared.object_store.errors import (
+    KeyTaken,
+    NoSuchObject,
+    ObjectLocked,
+    StoreError,
+    StoreUnavailable,
+    WrongBytes,
+)
 from shared.object_store.port import ObjectStore, Receipt
 from shared.steps import timed
 
@@ -66,7 +73,7 @@ class Keeper:
                 raise TryAgain(f"site {copy.site}: {error}") from error
             await self._refuse(held, holding, str(error))
             return
-        except (StoreUnavailable, KeyTaken) as error:
+        except (StoreUnavailable, KeyTaken, ObjectLocked) as error:
             raise TryAgain(f"site {copy.site}: {error}") from error
         if receipt is None:
             await self._give_up(held, holding)

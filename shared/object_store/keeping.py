@@ -33,7 +33,10 @@ class Version:
 
 
 class SiteStore(ObjectStore, Protocol):
-    """One site's store. No call blocks the event loop; errors are those of `shared.object_store.errors`."""
+    """One site's store. No call blocks the event loop; errors are those of `shared.object_store.errors`.
+
+    `put` with a retention ends with a version that is locked for as long at least, also one that lay there before.
+    """
 
     async def renew(self, key: str, version_id: str | None, retention: Retention) -> None:
         """Lock a version until a later moment. The store refuses an earlier one with `ObjectLocked`."""

@@ -11,11 +11,13 @@ from xml.etree.ElementTree import ParseError
 from minio.datatypes import Object
 from minio.error import MinioException, S3Error
 from minio.retention import Retention as S3Retention
+from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from shared.checksums import Measure, measure_file
 from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreError, StoreUnavailable, WrongBytes
 from shared.object_store.keeping import Version
+from shared.object_store.locking import lock_at_least
 from shared.object_store.port import NOTHING, ObjectFacts, Receipt, Retention, Source, check_key
 from shared.object_store.s3 import S3Store, measure_known
 from shared.object_store.s3_bucket import client_of
@@ -40,6 +42,22 @@ class S3Site(S3Store):
         self._client = client_of(bucket)
         self.bucket = bucket
         self.bypasses = bypass
+
+    @override
+    async def put(
+        self,
+        key: str,
+        source: Source,
+        *,
+        size: int | None = None,
+        sha512: str | None = None,
+        retention: Retention | None = None,
+    ) -> Receipt:
+        """Keep the promise of `SiteStore.put`: what somebody else wrote under the key may not be locked."""
+        receipt = await super().put(key, source, size=size, sha512=sha512, retention=retention)
+        if receipt.already_there:
+            await lock_at_least(self, key, receipt.version_id, retention)
+        return receipt
 
     async def renew(self, key: str, version_id: str | None, retention: Retention) -> None:
         """Keep the promise of `SiteStore.renew`."""

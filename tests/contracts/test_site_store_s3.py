@@ -138,6 +138,21 @@ async def test_a_lock_is_renewed_and_never_shortened(doors: Doors, mode: LockMod
     assert (await doors.site.stat(key, receipt.version_id)).retention == later
 
 
+@each_mode
+@pytest.mark.parametrize("size", [100, 9 * MIB], ids=["small", "large"])
+async def test_what_lay_there_without_a_lock_is_locked_when_it_is_taken_over(
+    doors: Doors, mode: LockMode, size: int
+) -> None:
+    data = bytes(size)
+    before = await doors.site.put(key := a_key(), data)
+    wanted = until(mode)
+
+    receipts = [await doors.site.put(key, data, retention=one) for one in (wanted, until(mode, DAY / 2), None)]
+
+    assert [(one.version_id, one.already_there) for one in receipts] == [(before.version_id, True)] * 3
+    assert (await doors.site.stat(key, before.version_id)).retention == wanted, "and for no less afterwards"
+
+
 async def test_a_lock_of_compliance_becomes_no_lock_of_governance(doors: Doors) -> None:
     receipt = await kept(doors.site, key := a_key(), LockMode.COMPLIANCE)
 

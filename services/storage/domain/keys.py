@@ -5,7 +5,10 @@
     <establishment>/journals/<kind>/<first line>-<last line>.ndjson
 
 The establishment comes first, so that it can leave by prefix. The AIP's last digits are random where its
-first ones are a date: folders fill evenly, and none grows without end.
+first ones are a date: folders of AIPs fill evenly, a 256th of an establishment's each. Those of records do not:
+`records/<kind>/` has a folder for each record (each transfer decided on, say), `journals/<kind>/` a file for each
+container, and both grow for as long as the archive takes something in. Keys are for ever, so this stays; what lists
+a folder has its names in memory.
 """
 
 import re

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from uuid import UUID
 
 from sqlalchemy import UUID as UUID_TYPE
-from sqlalchemy import Integer, cast, extract, func, or_, select, update
+from sqlalchemy import Integer, cast, extract, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.storage.domain.holdings import HoldingKey
 from services.storage.tables import copy, holding
 from services.storage.tables import usage as usage_table
 from shared.database.plumbing import work
@@ -23,6 +25,52 @@ _TOTALS = (
 async def totals(connection: AsyncConnection) -> list[tuple[str, str, int, Decimal]]:
     """Return how many copies, and bytes, each site has in each state: every row is read."""
     return [tuple(row) for row in await connection.execute(_TOTALS)]
+
+
+# Lost since no moment: let go with a site that was being retired and is kept, and to be had there again.
+_UNSETTLED = text(
+    """
+    SELECT site, CASE WHEN state = 'lost' AND lost_at IS NULL THEN 'to_write' ELSE state END AS stands,
+           count(*) AS copies
+    FROM copy WHERE state IN ('to_write', 'lost') GROUP BY site, stands
+    UNION ALL
+    SELECT site, state, count(*) FROM copy WHERE state = 'written' GROUP BY site, state
+    """
+)
+
+
+async def unsettled(connection: AsyncConnection) -> list[tuple[str, str, int]]:
+    """Return how many copies of each site are to be written, were written and not read back, or are lost."""
+    return [(row.site, row.stands, row.copies) for row in await connection.execute(_UNSETTLED)]
+
+
+_LAST: HoldingKey = (UUID(int=2**128 - 1), 2**31 - 1)
+_END_OF_SLICE = text(
+    """
+    SELECT id, version FROM holding WHERE (id, version) > (:id, :version) ORDER BY id, version OFFSET :most LIMIT 1
+    """
+)
+_SLICE = text(
+    """
+    SELECT copy.site, copy.state, count(*) AS copies, sum(holding.size) AS bytes
+    FROM holding JOIN copy ON copy.holding = holding.id AND copy.version = holding.version
+    WHERE (holding.id, holding.version) > (:id, :version) AND (holding.id, holding.version) <= (:to_id, :to_version)
+      AND (copy.holding, copy.version) > (:id, :version) AND (copy.holding, copy.version) <= (:to_id, :to_version)
+    GROUP BY copy.site, copy.state
+    """
+)
+
+
+async def totals_of_some(
+    connection: AsyncConnection, after: HoldingKey, most: int
+) -> tuple[list[tuple[str, str, int, int]], HoldingKey | None]:
+    """Return `totals` of the `most` next holdings behind `after`, and the last of them: None where it is the end."""
+    began = {"id": after[0], "version": after[1]}
+    end = (await connection.execute(_END_OF_SLICE, {**began, "most": most - 1})).one_or_none()
+    last = _LAST if end is None else (end.id, end.version)
+    rows = await connection.execute(_SLICE, {**began, "to_id": last[0], "to_version": last[1]})
+    found = [(row.site, row.state, row.copies, int(row.bytes)) for row in rows]
+    return found, None if end is None else last
 
 
 _SITE = func.split_part(work.c.key, "/", 3)

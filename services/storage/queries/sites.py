@@ -55,25 +55,51 @@ async def attest(connection: AsyncConnection, name: str, attested_by: str) -> bo
     return bool((await connection.execute(change)).rowcount)
 
 
-_TAKING = select(site.c.name, site.c.state).where(site.c.name == func.any(bindparam("names", type_=ARRAY(Text))))
-# Until the end of the transaction nobody retires one of them: who does, waits, and finds the new copies.
-_TAKING = _TAKING.with_for_update(key_share=True, read=True)
+# Until the end of the transaction nobody retires one of them, nor declares another: who does, waits, and finds the
+# new copies.
+_TAKING = select(site.c.name, site.c.state).order_by(site.c.name).with_for_update(key_share=True, read=True)
 
 
-async def taking(connection: AsyncConnection, names: Sequence[str]) -> list[str]:
-    """Return those of the declared sites that take new copies, until the transaction ends."""
-    rows = await connection.execute(_TAKING, {"names": list(names)})
-    closed = {row.name for row in rows if SiteState(row.state) in (SiteState.RETIRING, SiteState.RETIRED)}
-    return [name for name in names if name not in closed]
+async def taking(connection: AsyncConnection, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return which sites take new copies, until the transaction ends: those among `names`, and the others.
+
+    `names` are those that this process knows. What it does not know of, or no more, is to have its copies too: a
+    process with other settings writes them.
+    """
+    states = {row.name: SiteState(row.state) for row in await connection.execute(_TAKING)}
+    closed = {name for name, state in states.items() if state in (SiteState.RETIRING, SiteState.RETIRED)}
+    return [name for name in names if name not in closed], sorted(states.keys() - closed - set(names))
+
+
+# Whoever takes something in now ends first, and whoever comes finds the new site.
+_ALONE = text("LOCK TABLE site IN EXCLUSIVE MODE")
 
 
 async def add(connection: AsyncConnection, name: str) -> SiteState | None:
     """Take a site in that is declared for the first time, to be filled where there is anything; None if known."""
+    await connection.execute(_ALONE)
     anything = await connection.scalar(select(select(holding.c.id).exists()))
     state = SiteState.FILLING if anything else SiteState.ACTIVE
     row = {"name": name, "state": state}
     added = await connection.execute(upsert(site).values(row).on_conflict_do_nothing().returning(site.c.name))
     return None if added.one_or_none() is None else state
+
+
+_ALL = select(site).order_by(site.c.name).with_for_update()
+
+
+async def lock_all(connection: AsyncConnection) -> dict[str, KnownSite]:
+    """Return every site, by name; until the transaction ends none moves, and nobody takes anything in."""
+    rows = await connection.execute(_ALL)
+    return {row.name: KnownSite(row.name, SiteState(row.state), row.since) for row in rows}
+
+
+_LEAVING = select(site.c.state).where(site.c.name == bindparam("of")).with_for_update(key_share=True, read=True)
+
+
+async def is_leaving(connection: AsyncConnection, name: str) -> bool:
+    """Say whether a site is being retired, until the transaction ends."""
+    return await connection.scalar(_LEAVING, {"of": name}) == SiteState.RETIRING
 
 
 async def move(connection: AsyncConnection, name: str, before: Collection[SiteState], state: SiteState) -> bool:
@@ -92,7 +118,10 @@ _FILL = text(
     added AS (
         INSERT INTO copy (holding, version, site, state)
         SELECT id, version, :site, 'to_write' FROM batch WHERE state IN ('storing', 'stored', 'damaged')
-        ON CONFLICT DO NOTHING RETURNING holding, version
+        -- Where the site was being retired, and is kept: what lies there is judged before it is believed.
+        ON CONFLICT (holding, version, site) DO UPDATE SET state = 'lost', verified_at = NULL, lost_at = NULL
+        WHERE copy.state = 'retired'
+        RETURNING holding, version
     )
     SELECT batch.id, batch.version, added.holding IS NOT NULL AS added
     FROM batch LEFT JOIN added ON added.holding = batch.id AND added.version = batch.version
@@ -119,7 +148,8 @@ _LEFT = text(
     FROM holding LEFT JOIN copy
          ON copy.holding = holding.id AND copy.version = holding.version AND copy.site = :site
     WHERE holding.state = 'stored'
-      AND (copy.state IS NULL OR copy.state = 'to_write' OR (copy.state = 'written' AND copy.lost_at IS NULL))
+      AND (copy.state IS NULL OR copy.state IN ('to_write', 'retired')
+           OR (copy.state IN ('written', 'lost') AND copy.lost_at IS NULL))
     """
 )
 
@@ -147,23 +177,27 @@ async def waiting(connection: AsyncConnection, owner: str) -> int:
 _ELSEWHERE = """
     (SELECT count(DISTINCT other.place)
      FROM copy AS there JOIN unnest(:others, :places) AS other (name, place) ON other.name = there.site
-     WHERE there.holding = holding.id AND there.version = holding.version AND there.state IN ({states})) >= 2
+     WHERE there.holding = holding.id AND there.version = holding.version AND {counts}) >= 2
 """
-_SAFE = _ELSEWHERE.format(states="'verified'")
-_WILL_BE = _ELSEWHERE.format(states="'to_write', 'written', 'verified', 'lost'")
+_SAFE = _ELSEWHERE.format(counts="there.state = 'verified'")
+_READ_SINCE = _ELSEWHERE.format(counts="there.state = 'verified' AND there.verified_at >= :since")
+_WILL_BE = _ELSEWHERE.format(counts="there.state IN ('to_write', 'written', 'verified', 'lost')")
 _OTHERS = (bindparam("others", type_=ARRAY(Text)), bindparam("places", type_=ARRAY(Text)))
 
 _LACKING = text(
     f"""
     SELECT count(*) AS holdings, min(key) AS first FROM holding
-    WHERE state IN ('stored', 'damaged') AND NOT {_SAFE}
+    WHERE state IN ('stored', 'damaged') AND NOT {_READ_SINCE}
     """  # noqa: S608 (what is put in is ours)
 ).bindparams(*_OTHERS)
 
 
-async def lacking(connection: AsyncConnection, others: Mapping[str, str]) -> tuple[int, str | None]:
-    """Return how many holdings lack verified copies on two places of `others` (site → place), and the first key."""
-    row = (await connection.execute(_LACKING, _places(others))).one()
+async def lacking(connection: AsyncConnection, others: Mapping[str, str], since: datetime) -> tuple[int, str | None]:
+    """Return how many holdings lack copies on two places of `others` (site → place), and the first key.
+
+    Copies count that were read back whole `since` a moment: of others nobody knows whether they are still there.
+    """
+    row = (await connection.execute(_LACKING, {**_places(others), "since": since})).one()
     return row.holdings, row.first
 
 
@@ -172,11 +206,11 @@ def _places(others: Mapping[str, str]) -> dict[str, Any]:
 
 
 _ON_SITE = text(
-    f"""
+    """
     SELECT holding, version FROM copy
     WHERE (holding, version) > (:id, :version) AND site = :site AND state NOT IN ('retired', 'purged')
-    ORDER BY holding, version LIMIT {AT_ONCE}
-    """  # noqa: S608 (what is put in is ours)
+    ORDER BY holding, version LIMIT :most
+    """
 )
 
 _LEFT_ON = text("SELECT count(*) FROM copy WHERE site = :site AND state NOT IN ('retired', 'purged')")
@@ -202,7 +236,7 @@ _LET_GO = text(
 
 async def on_site(connection: AsyncConnection, name: str, after: HoldingKey) -> list[HoldingKey]:
     """Return the next holdings behind `after` with a copy on a site."""
-    rows = await connection.execute(_ON_SITE, {"id": after[0], "version": after[1], "site": name})
+    rows = await connection.execute(_ON_SITE, {"id": after[0], "version": after[1], "site": name, "most": AT_ONCE})
     return [(row.holding, row.version) for row in rows]
 
 

@@ -284,6 +284,9 @@ def test_a_site_that_is_not_needed_begins_to_leave(give: Give, databases: Databa
     assert (
         asyncio.run(databases.as_superuser("SELECT key FROM storage.work WHERE kind = 'retire'"))[0]["key"] == "old"
     )
+    assert give(sites, "keep", "old", "--json") == (0, {"site": "old", "state": "filling"})
+    assert give(sites, "keep", "a") == (1, "a is active: only a site that is being retired can be kept.\n")
+    assert lines(databases)[-1] == ("site.kept", "ok")
 
 
 def test_that_a_retired_site_is_no_more_is_attested_by_command(

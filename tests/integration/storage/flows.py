@@ -148,8 +148,7 @@ async def fill(depot: Depot) -> Depot:
 
 async def retire(depot: Depot) -> Depot:
     more = await fill(depot)
-    declared = [one.site for one in more.sites.values()]
-    await retiring.retire(more.database, declared, "a", "operator:x")
+    await retiring.retire(more.database, more.sites, "a", "operator:x", MONTH)
     await work_off(more)
     return more
 

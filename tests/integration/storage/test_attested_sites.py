@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -32,7 +33,7 @@ async def burnt(depot: Depot, third: OpenSite) -> Burnt:
     await declare(more)
     await fill(more)
     left = {name: more.sites[name] for name in ("a", "c")}
-    await retiring.retire(more.database, [one.site for one in left.values()], "b", "operator:x")
+    await retiring.retire(more.database, left, "b", "operator:x", timedelta(days=90))
     await retired(more)
     return PurgeDesk(replace(more, sites=left)), message
 

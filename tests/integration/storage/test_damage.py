@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from prometheus_client import REGISTRY
+from typing_extensions import override
 
 from services.storage.api import Storage
 from services.storage.api import router as copies_router
@@ -32,13 +34,17 @@ from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import CopyCorruptedV1, CopyRepairedV1
 from shared.messaging.lease import Lane, Piece
 from shared.messaging.outcome import TryAgain
+from shared.messaging.taking import take
 from shared.messaging.work import enqueue
+from shared.object_store.filesystem_site import FilesystemSite
+from shared.object_store.port import Receipt
 from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot, spoil
 from tests.integration.storage.harm import CONTENT, audit, background, flip, repair, states, stored, truncate
+from tests.integration.storage.purge_desk import PurgeDesk, an_order
 
 pytestmark = pytest.mark.integration
 
@@ -302,6 +308,65 @@ async def test_a_restoration_that_is_cut_off_is_given_again(
     assert set((await states(depot, message)).values()) == {"verified"}
     for site in "ab":
         assert len(list((depot.file(site, "x").parent / ".aside").iterdir())) == 1, "the right bytes are taken over"
+
+
+class Ordering(FilesystemSite):
+    """A site where somebody orders a purge, and its deletions, at the moment when bytes are put over."""
+
+    def __init__(self, root: Path, purge: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(root)
+        self.purge_now = purge
+
+    @override
+    async def put_over(self, *args: Any, **more: Any) -> Receipt:
+        await self.purge_now()
+        return await super().put_over(*args, **more)
+
+
+@pytest.mark.parametrize("site", ["a", "b"])
+async def test_what_is_purged_while_its_bytes_are_brought_back_is_gone_all_the_same(
+    depot: Depot, back_up: Path, site: str
+) -> None:
+    message = await damaged(depot)
+    desk, order = PurgeDesk(depot), an_order(message)
+
+    async def purge() -> None:
+        await desk.order(order)
+        await desk.begin()
+        assert await desk.delete() == 2, "the purger waits for whoever writes"
+        assert set((await desk.waits(order)).values()) == {"at_work"}
+
+    during = Ordering(Path(depot.sites[site].site.location), purge)
+    with pytest.raises(NotRestorable, match="is being purged"):
+        await restore(depot.with_site(site, during), message.aip_id, back_up)
+    await desk.work_off()
+
+    key = (await depot.holding(message.aip_id)).key
+    assert await desk.left(key) == {"a": 0, "b": 0}
+    assert ((await depot.holding(message.aip_id)).state, await depot.work()) == ("purged", [])
+    assert await depot.lines("copy.restored") == []
+    await during.close()
+
+
+async def test_what_is_being_purged_is_not_brought_back_and_what_a_worker_writes_is_left_to_it(
+    depot: Depot, back_up: Path
+) -> None:
+    message = await damaged(depot)
+    async with depot.database.begin() as tx:
+        await take(tx, WRITE, Piece(f"{message.aip_id}/1/a"))
+    done = await restore(depot, message.aip_id, back_up)
+    assert (done.sites, done.missed) == (["b"], {"a": "a worker has it in hand"})
+
+    other = await stored(depot, CONTENT + b"other")
+    await depot.databases.as_superuser("UPDATE storage.copy SET state = 'lost' WHERE holding = $1", other.aip_id)
+    await depot.databases.as_superuser("UPDATE storage.holding SET state = 'damaged' WHERE id = $1", other.aip_id)
+    restorer = Restorer(depot.database, depot.sites, timedelta(days=1))
+    desk = PurgeDesk(depot)
+    found = await restorer._damaged(other.aip_id, None)  # noqa: SLF001 (the moment between two looks)
+    await desk.order(an_order(other))
+    await desk.begin()
+    with pytest.raises(NotRestorable, match="is being purged"):
+        await restorer._take(*found, Restored())  # noqa: SLF001
 
 
 async def test_both_copies_found_bad_at_one_moment_are_one_damage(depot: Depot) -> None:

@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from services.storage.domain.purges import Obstacle, Wait
 from services.storage.handlers import WRITE
-from services.storage.measures import measure_purges, measure_totals, measure_waiting
+from services.storage.measures import SiteTotals, measure_purges, measure_waiting
 from services.storage.queries import purges
 from shared.clock import now
 from tests.integration.storage.depot import Depot
@@ -21,7 +21,9 @@ def sample(name: str, **labels: str) -> float | None:
 
 
 async def told(depot: Depot, *names: str, **labels: str) -> list[float | None]:
-    await measure_totals(depot.database)
+    totals = SiteTotals()
+    await totals.measure_owed(depot.database)
+    await totals.measure_totals(depot.database)
     await measure_waiting(depot.database)
     return [sample(name, **labels) for name in names]
 
@@ -62,7 +64,7 @@ async def test_what_a_worker_of_the_version_before_wrote_is_counted_with_the_nex
     await depot.databases.as_superuser("UPDATE storage.usage SET bytes = 1000, copies = 1 WHERE site = 'a'")
     await depot.databases.as_superuser("DELETE FROM storage.usage WHERE site = 'b'")
 
-    await measure_totals(depot.database)
+    await SiteTotals().measure_totals(depot.database)
 
     assert await usage(depot) == [(1500, 2), (1500, 2)]
 
@@ -72,7 +74,7 @@ async def test_a_measure_never_counts_less_than_was_written(depot: Depot) -> Non
     await depot.work_off()
     await depot.databases.as_superuser("UPDATE storage.usage SET bytes = 3000, copies = 3")
 
-    await measure_totals(depot.database)
+    await SiteTotals().measure_totals(depot.database)
 
     assert await usage(depot) == [(3000, 3), (3000, 3)]
 
@@ -99,3 +101,25 @@ async def test_orders_to_purge_are_counted_until_their_end_and_timed_while_they_
     await desk.work_off()
     await measure_purges(depot.database)
     assert [sample("purges_open", state=state) for state in ("ordered", "deleting")] == [0, 0]
+
+
+async def test_the_walk_over_all_copies_rests_and_goes_on_and_losses_are_told_before_its_end(depot: Depot) -> None:
+    for number in range(5):
+        await depot.hand_over(bytes([number]) * 100)
+    await depot.work_off()
+    await depot.databases.as_superuser("UPDATE storage.usage SET bytes = 0, copies = 0")
+    await depot.databases.as_superuser("UPDATE storage.copy SET state = 'lost', lost_at = now() WHERE site = 'a'")
+    hours = iter(range(1000))
+    totals = SiteTotals(clock=lambda: 3 * next(hours), slice_of=1)  # three seconds between any two looks
+    await SiteTotals().measure_owed(depot.database)
+    before = sample("site_bytes", site="b")
+
+    await totals.measure_owed(depot.database)
+    await totals.measure_totals(depot.database)
+    assert (sample("site_copies", site="a", state="lost"), sample("site_bytes", site="b")) == (5, before)
+    await totals.measure_totals(depot.database)
+
+    assert sample("site_bytes", site="b") == 500
+    assert sample("site_copies", site="b", state="verified") == 5
+    assert sample("site_copies", site="a", state="lost") == 5
+    assert await usage(depot) == [(0, 0), (0, 0)], "what was read over hours may be purged by now"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from shared import faults
 from shared.clock import now
 from shared.identifiers import new_id
 from shared.messages.storage import AipStoredV1, CopyCorruptedV1, CopyRepairedV1
+from shared.messaging.lease import Lane, Piece
 from shared.messaging.outcome import TryAgain
-from shared.messaging.work import StaleLease
+from shared.messaging.work import StaleLease, enqueue
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.filesystem_site import FilesystemSite
 from tests.integration.storage.conftest import OpenDepot
@@ -336,3 +338,17 @@ async def test_a_line_that_is_bad_makes_no_copy_bad(depot: Depot, how: str) -> N
 
     assert set((await states(depot, message)).values()) == {"verified"}
     await store.close()
+
+
+async def test_a_whole_copy_that_is_locked_for_longer_than_is_wanted_now_is_taken_over(open_depot: OpenDepot) -> None:
+    depot = await open_depot("buckets")
+    message = await stored(depot)
+    copy = (await depot.copies(message.aip_id))["a"]
+    await depot.databases.as_superuser("UPDATE storage.copy SET state = 'lost', lost_at = now() WHERE site = 'a'")
+    async with depot.database.begin() as tx:
+        await enqueue(tx, WRITE, Piece(f"{message.aip_id}/1/a", lane=Lane.BACKGROUND))
+
+    await repair(replace(depot, settings=depot.settings.model_copy(update={"retention_days": 1})))
+
+    assert await states(depot, message) == {"a": "verified", "b": "verified"}
+    assert len(await depot.sites["a"].store.versions(copy.key)) == 1

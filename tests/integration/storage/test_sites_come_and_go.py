@@ -7,12 +7,13 @@ import pytest
 from pydantic import SecretStr
 
 from services.storage.filling import FILL, Filler
-from services.storage.handlers import WRITE, take_agreements
+from services.storage.handlers import WRITE, take_agreements, take_aips
 from services.storage.settings import SiteSettings
 from services.storage.sites import OpenSite
 from services.storage.survey import forecast
 from services.storage.wiring import build
 from shared import faults
+from shared.identifiers import new_id
 from shared.messages.storage import AipStoredV1, CopyRepairedV1
 from shared.messaging.local import LocalTransport
 from shared.messaging.outcome import TryAgain
@@ -20,8 +21,8 @@ from shared.messaging.work import StaleLease
 from shared.settings import RoomSettings
 from tests.builders.callers import SECRET
 from tests.integration.storage.conftest import OpenDepot
-from tests.integration.storage.depot import Depot
-from tests.integration.storage.harm import CONTENT, background, states, stored
+from tests.integration.storage.depot import Depot, an_announcement
+from tests.integration.storage.harm import CONTENT, background, repair, states, stored
 from tests.integration.storage.moves import Killed, declare, fill, known, names_of, surveyed
 from tests.integration.storage.test_records import PUBLISHED
 
@@ -170,6 +171,69 @@ async def test_what_a_process_that_knows_nothing_of_the_site_takes_in_is_filled_
     await fill(more)
 
     assert set(await states(more, late)) == {"a", "b", "c"}
+
+
+async def test_a_process_with_the_settings_of_before_asks_for_a_copy_on_a_site_that_it_does_not_know(
+    depot: Depot, third: OpenSite
+) -> None:
+    await declare(depot)
+    more = depot.and_site(third)
+    await declare(more)
+    await fill(more)
+    assert (await known(more))["c"] == "active"
+
+    late = await depot.hand_over(CONTENT + b"late")
+    await depot.work_off()
+    async with depot.database.begin() as tx:
+        await take_agreements(sorted(depot.sites))(tx, [PUBLISHED])
+    assert (await depot.holding(late.aip_id)).state == "stored", "on those that the process knows"
+    (told,) = await depot.told(AipStoredV1)
+    assert [one.site for one in told.receipts] == ["a", "b"]
+    await depot.staging.delete(late.staging_key)
+    (held, *_) = await background(depot, WRITE)
+    with pytest.raises(TryAgain, match="no longer declared"):
+        await depot.keeper.write(held)
+    await depot.release()
+    await more.work_off()
+    await repair(more)
+
+    assert await states(more, late) == {"a": "verified", "b": "verified", "c": "verified"}
+    assert set(await more.copies(PUBLISHED.agreement.id)) == {"a", "b", "c"}
+    assert (await more.work(), len(await more.told(AipStoredV1))) == ([], 1)
+
+
+async def test_a_copy_that_is_begun_from_staging_and_finds_it_gone_comes_from_another_site(
+    depot: Depot, third: OpenSite
+) -> None:
+    more = depot.and_site(third)
+    await declare(more)
+    late = await depot.hand_over()
+    (held,) = await background(more, WRITE)
+    await depot.write()
+    looked = await more.keeper._subject(held)  # noqa: SLF001 (the moment before the others are done)
+    await depot.verify()
+    await depot.staging.delete(late.staging_key)
+
+    with pytest.raises(TryAgain, match="is stored"):
+        await more.keeper._refuse(held, looked[0], "gone")  # noqa: SLF001
+    await more.release()
+    await repair(more)
+
+    assert await states(more, late) == {"a": "verified", "b": "verified", "c": "verified"}
+
+
+async def test_whoever_declares_a_site_waits_for_what_is_being_taken_in(depot: Depot, third: OpenSite) -> None:
+    await declare(depot)
+    more = depot.and_site(third)
+    async with depot.database.begin() as tx:
+        await take_aips(sorted(depot.sites))(tx, [an_announcement(new_id(), CONTENT)])
+        declaring = asyncio.create_task(declare(more))
+        async with asyncio.timeout(30):
+            while not await depot.databases.as_superuser("SELECT FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.05)
+    await declaring
+
+    assert (await known(more))["c"] == "filling", "the archive is not empty"
 
 
 async def test_a_new_site_that_is_away_is_waited_for(depot: Depot, third: OpenSite) -> None:
