@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 
+from chartrier_client.administration import Mandate, create_client
 from services.admin.domain.purge import PurgeOrder
 from services.admin.handlers.purges import order_purge
 from shared.clock import now
@@ -103,9 +104,11 @@ class Scene:
         found = lines.count(("copy.written", "ko")), lines.count(("copy.repaired", "ok"))
         agree(f"losses and repairs of {aip}", found, (times, times))
 
-    def administrator(self) -> httpx.Client:
-        """Return a plain HTTP client of the administrator."""
-        return self.town.archive.http(self.town.archive.admin_token())
+    def operator(self) -> httpx.Client:
+        """Return a plain HTTP client of a new operator of the platform."""
+        with self.town.archive.administrator() as admin:
+            made = create_client(admin, "exploitation", [Mandate("*", ("operator",))])
+        return self.town.archive.http(self.town.archive.token(made.client_id, made.client_secret))
 
     def order_purge(self, aip: str, units: Sequence[str] = ()) -> None:
         """Order what admin orders once an elimination is signed and visaed: no route does it yet."""

@@ -22,7 +22,7 @@ from services.storage.journals import take_journals
 from services.storage.measures import MEASURES
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import take_orders
-from services.storage.restore_testing import measure_overdue
+from services.storage.restore_testing import measure_failed, measure_overdue
 from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites, ready_site
@@ -123,6 +123,7 @@ def _show(foundation: Foundation, room: Room, sites: Mapping[str, OpenSite], own
         Measure("space", measure_space),
         Measure("declared", partial(measure_declared, names)),
         Measure("restore_tests", partial(measure_overdue, own.restore_test_period)),
+        Measure("failed_restore_tests", measure_failed),
         Measure("audits", surveyor.measure),
     )
     room.app.state.storage = Storage(database, sites, spaces)
