@@ -4,17 +4,16 @@ Three things are done by a superuser's hand, since nobody may wait for days: cop
 as made, long ago; and of a store with versions the copy map names other bytes (`trials.harm`).
 """
 
-import json
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from trials import harm
-from trials.dying import command, parted, started_anew, told
+from trials.dying import command, parted, started_anew
 from trials.evidence import agree, until_idle
-from trials.keeping import assert_kept
+from trials.keeping import Sites, assert_kept
 from trials.levers import Amiss, until
 from trials.scenes import PATIENCE, Scene
+from trials.third_sites import ThirdSite
 
 Flow = Callable[[Scene], None]
 
@@ -166,13 +165,23 @@ def purge_partly(scene: Scene) -> None:
 
 
 def fill(scene: Scene) -> None:
-    """A third site is declared and filled; afterwards it is retired, so that the next scene finds two."""
-    _come_and_go(scene, dies_as_it_comes=True)
+    """A third site is declared, and filled."""
+    aip, third = scene.stored_aip(), ThirdSite.new(scene.levers, scene.run.folder / "sites")
+    with scene.dying(also=third.also):
+        pass
+    _require_filled(scene, third, aip)
+    third.retire()
+    third.forget()
 
 
 def retire(scene: Scene) -> None:
     """A third site is declared, filled and retired."""
-    _come_and_go(scene, dies_as_it_comes=False)
+    aip, third = scene.stored_aip(), ThirdSite.new(scene.levers, scene.run.folder / "sites")
+    started_anew(scene.levers, "storage", third.also)
+    _require_filled(scene, third, aip)
+    with scene.dying(also=third.also):
+        third.retire()
+    third.forget()
 
 
 PLACES: Mapping[str, Flow] = {
@@ -252,36 +261,9 @@ def _tested(scene: Scene) -> list[str]:
     return [str(row["site"]) for row in rows]
 
 
-def _come_and_go(scene: Scene, *, dies_as_it_comes: bool) -> None:
-    aip = scene.stored_aip()
-    name = scene.place.replace(".", "-")
-    folder = scene.folder / "site"
-    folder.mkdir()
-    third = {"name": name, "kind": "filesystem", "place": "un autre disque de cette machine", "path": str(folder)}
-    room = scene.levers.room("storage")
-    also = {"CHARTRIER_SITES": json.dumps([*json.loads(room.environment["CHARTRIER_SITES"]), third])}
-    until_state = partial(scene.until_rows, "SELECT 1 FROM site WHERE name = $1 AND state = $2", name)
-    with_third = told(room, also)
-    if dies_as_it_comes:
-        with scene.dying(also=also):
-            pass
-    else:
-        started_anew(scene.levers, "storage", also)
-    until_state("active")
-    _require_filled(scene, aip, name)
-    if dies_as_it_comes:
-        agree("status of `sites retire`", command(with_third, "sites", "retire", name), 0)
-    else:
-        with scene.dying(also=also):
-            agree("status of `sites retire`", command(with_third, "sites", "retire", name), 0)
-    until_state("retired")
-    started_anew(scene.levers, "storage")
-
-
-def _require_filled(scene: Scene, aip: str, site: str) -> None:
-    copy = harm.copies_of(scene.levers, aip).get(site)
-    if copy is None:
-        raise Amiss(f"{site} has no copy of {aip}")
+def _require_filled(scene: Scene, third: ThirdSite, aip: str) -> None:
+    third.until_state("active")
     until_idle(scene.levers, patience=PATIENCE)
-    sites = scene.sites.with_folder(site, scene.folder / "site")
-    assert_kept(sites, [scene.town.establishment], [])
+    if third.name not in harm.copies_of(scene.levers, aip):
+        raise Amiss(f"{third.name} has no copy of {aip}")
+    assert_kept(Sites(scene.levers, {third.name: third.path}), [scene.town.establishment], [])

@@ -9,6 +9,7 @@ import shutil
 from typing import Final
 from uuid import uuid4
 
+from services.local import processes
 from services.local.stack import Plan
 from shared.faults import FAULT_POINTS
 from shared.rooms import ROOMS
@@ -20,6 +21,7 @@ from trials.keeping import HoldingKey, Sites, assert_kept
 from trials.levers import Levers
 from trials.run import Figures, Run
 from trials.scenes import PATIENCE, Scene
+from trials.third_sites import retire_left
 from trials.towns import Archive, a_town
 
 LEASE_SECONDS: Final = 5
@@ -32,8 +34,7 @@ PLACES: Final = tuple(sorted(name for name in FAULT_POINTS if flow_by(name) is n
 def play(run: Run) -> Figures:
     """Have a process die at each place; `Amiss` where what it left does not lead to the same end."""
     with standing(run, Plan(also={"CHARTRIER_LEASE_SECONDS": str(LEASE_SECONDS)})) as levers:
-        for room in ("storage", "proof"):
-            started_anew(levers, room)  # a trial that was killed left them parted
+        _clear_away(run, levers)
         whole = 0
         for number in run.left:
             if run.is_over():
@@ -48,6 +49,16 @@ def play(run: Run) -> Figures:
             "journal lines": levers.count("SELECT count(*) FROM proof.line"),
             "dead letters": sum(levers.count("SELECT count(*) FROM dead_letter", room=room) for room in ROOMS),
         }
+
+
+def _clear_away(run: Run, levers: Levers) -> None:
+    """Put away what a trial that was killed left: workers that are to die, rooms that are parted, a third site."""
+    for pid_file in run.folder.glob("scene-*/*.pid"):
+        if (mark := processes.read_mark(pid_file)) is not None:
+            processes.kill(mark)
+    for room in ("storage", "proof"):
+        started_anew(levers, room)
+    retire_left(levers, run.folder / "sites")
 
 
 def _play(run: Run, levers: Levers, number: int, place: str) -> int:

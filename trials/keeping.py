@@ -31,10 +31,6 @@ class Sites:
         """Return the names of those that hold everything."""
         return {*SITES, *self.folders}
 
-    def with_folder(self, name: str, folder: Path) -> "Sites":
-        """Return the sites with one more."""
-        return Sites(self.levers, {**self.folders, name: folder})
-
     def lying(self, site: str, key: str, version_id: str | None) -> str:
         """Return the SHA-512 of what a site gives for a copy."""
         sha512 = hashlib.sha512()

@@ -20,7 +20,7 @@ from shared.identifiers import new_id
 from shared.messaging.transaction import RoomDatabase
 from trials.dying import parted
 from trials.evidence import agree, until_all, until_idle
-from trials.keeping import HoldingKey, Sites
+from trials.keeping import HoldingKey
 from trials.levers import Levers, until
 from trials.run import Run
 from trials.towns import Town, a_package
@@ -45,11 +45,6 @@ class Scene:
     def __post_init__(self) -> None:
         """Have the folder: traces of workers, packages, back-ups."""
         self.folder.mkdir(exist_ok=True)
-
-    @property
-    def sites(self) -> Sites:
-        """The sites of the stack."""
-        return Sites(self.levers)
 
     @contextmanager
     def dying(self, room: str = "storage", also: Mapping[str, str] | None = None) -> Iterator[None]:

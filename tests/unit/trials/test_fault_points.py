@@ -67,7 +67,7 @@ def playing(monkeypatch: pytest.MonkeyPatch) -> Playing:
     monkeypatch.setattr(fault_points, "a_town", lambda _: SimpleNamespace(establishment=f"town {next(towns)}"))
     monkeypatch.setattr(fault_points, "flow_by", lambda _: playing.flow)
     monkeypatch.setattr(fault_points, "assert_kept", playing.kept)
-    for name in ("started_anew", "until_idle", "until_all", "assert_told_once"):
+    for name in ("started_anew", "retire_left", "until_idle", "until_all", "assert_told_once"):
         monkeypatch.setattr(fault_points, name, lambda *_, **__: None)
     return playing
 
@@ -150,7 +150,7 @@ def test_who_lives_on_never_came_by_and_is_not_left_behind(tmp_path: Path, monke
 
 
 def test_a_site_in_a_folder_gives_what_lies_there(tmp_path: Path) -> None:
-    sites = Sites(SimpleNamespace()).with_folder("third", tmp_path)  # type: ignore[arg-type]
+    sites = Sites(SimpleNamespace(), {"third": tmp_path})  # type: ignore[arg-type]
     (tmp_path / "key").write_bytes(b"bytes")
 
     assert sites.names() == {"site-a", "site-b", "third"}
