@@ -53,9 +53,11 @@ def play(run: Run) -> Figures:
 
 def _clear_away(run: Run, levers: Levers) -> None:
     """Put away what a trial that was killed left: workers that are to die, rooms that are parted, a third site."""
-    for pid_file in run.folder.glob("scene-*/*.pid"):
-        if (mark := processes.read_mark(pid_file)) is not None:
-            processes.kill(mark)
+    for scene in run.folder.glob("scene-*"):
+        for pid_file in scene.glob("*.pid"):
+            if (mark := processes.read_mark(pid_file)) is not None:
+                processes.kill(mark)
+        shutil.rmtree(scene)
     for room in ("storage", "proof"):
         started_anew(levers, room)
     retire_left(levers, run.folder / "sites")

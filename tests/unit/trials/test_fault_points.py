@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services.local import processes
 from services.local.rooms import Room
 from services.local.stack import HERE
 from shared.faults import FAULT_POINTS
@@ -116,6 +117,21 @@ def test_a_place_that_does_not_come_to_the_same_end_fails_it_and_is_left_to_be_l
 
     assert set(run.notebook.progress.done) == {0}
     assert [path.name.partition("-")[0] for path in tmp_path.iterdir() if path.is_dir()] == ["scene"]
+
+
+def test_who_was_to_die_for_a_trial_that_was_killed_does(playing: Playing, tmp_path: Path) -> None:
+    scene = tmp_path / "scene-of-before"
+    scene.mkdir()
+    orphan = a_worker(scene, "import time; time.sleep(600)").worker
+    orphan.launch()
+    mark = orphan.mark
+    assert processes.is_alive(mark)
+
+    fault_points.play(a_run(tmp_path, 1))
+
+    assert playing.played == [fault_points.PLACES[0]]
+    assert not scene.exists()
+    assert not processes.is_alive(mark)
 
 
 def a_worker(folder: Path, says: str) -> Parted:
