@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -43,7 +44,7 @@ class Sites:
         if site in self.folders:
             path = self.folders[site] / key
             return [str(path)] if path.exists() else []
-        found = self._client(site).list_objects(room_settings.BUCKET, key, include_version=True)
+        found = self._clients[site].list_objects(room_settings.BUCKET, key, include_version=True)
         return [str(one.version_id) for one in found]
 
     def _chunks(self, site: str, key: str, version_id: str | None) -> Iterator[bytes]:
@@ -52,15 +53,16 @@ class Sites:
                 while chunk := file.read(AT_ONCE):
                     yield chunk
             return
-        answer = self._client(site).get_object(room_settings.BUCKET, key, version_id=version_id)
+        answer = self._clients[site].get_object(room_settings.BUCKET, key, version_id=version_id)
         try:
             yield from answer.stream(AT_ONCE)
         finally:
             answer.close()
             answer.release_conn()
 
-    def _client(self, site: str) -> Minio:
-        return self.levers.stack.start_site(SITES.index(site)).client()
+    @cached_property
+    def _clients(self) -> Mapping[str, Minio]:
+        return {name: self.levers.stack.start_site(number).client() for number, name in enumerate(SITES)}
 
 
 def assert_kept(sites: Sites, establishments: Collection[str], purged: Collection[HoldingKey]) -> int:
