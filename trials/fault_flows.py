@@ -31,7 +31,7 @@ def store(scene: Scene) -> None:
 def audit(scene: Scene) -> None:
     """Copies fall due; one of them went bad, and is written again."""
     aip = scene.stored_aip()
-    scene.run.notebook.count(_spoil(scene, aip, "site-a"))
+    _spoil(scene, aip, "site-a")
     with parted(scene.levers, "storage", scene.folder) as storage:
         harm.make_due(scene.levers, aip, *harm.SITES)
         with storage.dying(scene.place):
@@ -209,10 +209,9 @@ def flow_by(place: str) -> Flow | None:
     return PLACES.get(place) or PLACES.get(place.rpartition(".")[0])
 
 
-def _spoil(scene: Scene, aip: str, site: str) -> str:
-    return harm.spoil(
-        scene.levers, harm.copies_of(scene.levers, aip)[site], scene.run.chance(f"{scene.place}/{site}")
-    )
+def _spoil(scene: Scene, aip: str, site: str) -> None:
+    copy = harm.copies_of(scene.levers, aip)[site]
+    scene.run.notebook.count(harm.spoil(scene.levers, copy, scene.run.chance(f"{scene.place}/{site}")))
 
 
 def _backed_up(scene: Scene) -> tuple[str, tuple[str, ...]]:
