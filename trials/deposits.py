@@ -47,7 +47,7 @@ class UnderLoad:
 
     def __call__(self, run: Run) -> Figures:
         """Play it to its end; `Amiss` where a deposit is lost, repeated, or leaves a trace it should not."""
-        with standing(run, self.processes) as levers:
+        with standing(run, Plan(processes=self.processes)) as levers:
             town = founded(run, levers)
             self._waves(run, levers, town)
             run.heed()
@@ -118,13 +118,13 @@ class _Depositor:
 
 
 @contextmanager
-def standing(run: Run, processes: int) -> Iterator[Levers]:
+def standing(run: Run, plan: Plan) -> Iterator[Levers]:
     """Lend the full stack of this run, found again as it was left; it is stopped afterwards, its data stay."""
     home = run.folder / "home"
     known = stack.load(home)
     port = ports.free_ports(1)[0] if known is None else known.port
     try:
-        yield Levers.of(stack.up(home, port, Plan(processes=processes)))
+        yield Levers.of(stack.up(home, port, plan))
     finally:
         stack.down(home)
 

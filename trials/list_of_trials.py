@@ -1,6 +1,8 @@
 """Every trial by its name."""
 
 from trials.deposits import UnderLoad
+from trials.fault_points import PLACES
+from trials.fault_points import play as fault_points
 from trials.fuzz import play as fuzz
 from trials.mishaps import burn_database, kill_rooms, restart_broker, restart_database, restart_site
 from trials.run import Trial
@@ -44,6 +46,13 @@ _ALL = (
         "the disks of PostgreSQL burn under load; a base backup and the log that was kept elsewhere restore it",
         UnderLoad(burn_database, wave=20),
         count=200,
+    ),
+    Trial(
+        "fault-points",
+        "at each named place between two side effects a process dies, and what it left comes to the same end",
+        fault_points,
+        count=len(PLACES),
+        hours=2,
     ),
     Trial(
         "schema-mutants",

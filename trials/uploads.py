@@ -10,6 +10,7 @@ from typing import Final
 
 from bench.workloads import MIB, Series, large_file, large_sip
 from services.local import files
+from services.local.stack import Plan
 from trials.deposits import PATIENCE, founded, standing
 from trials.evidence import assert_accepted_once
 from trials.levers import Levers
@@ -27,7 +28,7 @@ ROOM_DIES: Final = 0.25
 def play(run: Run) -> Figures:
     """Upload it, cut at a random byte for each unit of work; `Amiss` where a byte is lost, or comes twice."""
     sip = _package(run)
-    with standing(run, 1) as levers:
+    with standing(run, Plan()) as levers:
         town = founded(run, levers)
         upload = _upload(run, town, sip)
         for number in run.left:

@@ -24,9 +24,11 @@ from services.storage.sites import OpenSite
 from shared.checksums import Measure
 from shared.clock import now
 from shared.faults import fault_point
+from shared.gauges import show
 from shared.identifiers import new_id
 from shared.messages.journal import JournalLineV1
 from shared.messages.storage import RestoreTestedV1
+from shared.messaging.housekeeping import first_id_at
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
@@ -44,10 +46,25 @@ TESTED = Counter("chartrier_restore_tests", "Restore tests", ("site", "outcome")
 OVERDUE = Gauge("chartrier_restore_tests_overdue", "Establishments of which nothing was tested for two periods")
 
 
+FAILED = Gauge(
+    "chartrier_restore_tests_failed", "Restore tests of the last day that found no whole package", ("site", "outcome")
+)
+
+TOLD_FOR = timedelta(days=1)
+"""How long a failed test is shown: the next one of that establishment may take another package, and another site."""
+
+
 async def measure_overdue(every: timedelta, database: RoomDatabase) -> None:
     """Set how many establishments wait for their test for too long."""
     async with database.reading() as connection:
         OVERDUE.set(len(await restore_tests.due(connection, 2 * every, stored_before=2 * every)))
+
+
+async def measure_failed(database: RoomDatabase) -> None:
+    """Set how many tests of the last day failed: counted where they are noted, lest a death behind that hide one."""
+    async with database.reading() as connection:
+        found = await restore_tests.failed_since(connection, first_id_at(now() - TOLD_FOR))
+    show(FAILED, {place: float(count) for place, count in found.items()})
 
 
 async def plan_tests(every: timedelta, database: RoomDatabase) -> int:

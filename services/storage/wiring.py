@@ -22,7 +22,7 @@ from services.storage.measures import measures
 from services.storage.profiles import ProfileKeeper
 from services.storage.purge_orders import take_orders
 from services.storage.releasing import release_former
-from services.storage.restore_testing import measure_overdue
+from services.storage.restore_testing import measure_failed, measure_overdue
 from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite, open_sites, ready_site
@@ -125,6 +125,7 @@ def _show(foundation: Foundation, room: Room, sites: Mapping[str, OpenSite], own
         Measure("space", measure_space),
         Measure("declared", partial(measure_declared, names)),
         Measure("restore_tests", partial(measure_overdue, own.restore_test_period)),
+        Measure("failed_restore_tests", measure_failed),
         Measure("audits", surveyor.measure),
         Measure("standing", partial(measure_standing, names)),
     )

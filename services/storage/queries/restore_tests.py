@@ -85,6 +85,16 @@ async def add(connection: AsyncConnection, test: RestoreTest) -> None:
     await connection.execute(insert(restore_test), {**row, "faults": list(test.faults)})
 
 
+async def failed_since(connection: AsyncConnection, first: UUID) -> dict[tuple[str, str], int]:
+    """Count the tests from an identifier on that found no whole package, by site and outcome."""
+    query = (
+        select(restore_test.c.site, restore_test.c.outcome, func.count())
+        .where(restore_test.c.id >= first, restore_test.c.outcome != Outcome.WHOLE)
+        .group_by(restore_test.c.site, restore_test.c.outcome)
+    )
+    return {(row[0], row[1]): row[2] for row in await connection.execute(query)}
+
+
 async def page(
     connection: AsyncConnection, scope: Scope, before: UUID | None, limit: int, establishment: UUID | None
 ) -> list[RestoreTest]:

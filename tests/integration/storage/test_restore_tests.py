@@ -14,12 +14,14 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.storage import restore_api
+from services.storage import restore_api, restore_testing
 from services.storage.api import Storage
 from services.storage.domain.copies import CopyState
 from services.storage.doubts import DOUBT, Doubter
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.space import site_spaces
+from shared import faults
+from shared.clock import now
 from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import RestoreTestedV1
@@ -28,8 +30,10 @@ from shared.object_store.filesystem_site import FilesystemSite
 from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
+from tests.integration.storage.audited import sample
 from tests.integration.storage.conftest import OpenDepot
 from tests.integration.storage.depot import Depot, an_announcement, spoil
+from tests.integration.storage.flows import Killed
 
 pytestmark = pytest.mark.integration
 
@@ -133,12 +137,32 @@ async def test_an_upgrade_blanks_the_names_of_before(depot: Depot) -> None:
     await depot.databases.as_superuser(
         """UPDATE storage.restore_test SET faults = '["bytes: a: b.txt", "missing: METS.xml", "unreadable: "]'"""
     )
-    migration = importlib.import_module("services.storage.migrations.versions.0011_nameless_faults")
+    migration = importlib.import_module("services.storage.migrations.versions.0012_nameless_faults")
 
     await depot.databases.as_superuser(migration.BLANK.replace("restore_test", "storage.restore_test"))
 
     (row,) = await depot.databases.as_superuser("SELECT faults::text FROM storage.restore_test")
     assert json.loads(row["faults"]) == ["bytes: ", "missing: ", "unreadable: "]
+
+
+async def test_what_failed_is_shown_for_a_day_by_whoever_lives(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stored(depot, b"never was a package" * 100)
+
+    def die(name: str) -> None:
+        raise Killed(name)
+
+    monkeypatch.setattr(faults, "strike", lambda name: die(name) if name == "storage.restore_test.noted" else None)
+    with pytest.raises(Killed):
+        await outcomes(depot)
+    (told,) = await depot.told(RestoreTestedV1)
+
+    shown = []
+    for days in (0, 2):
+        monkeypatch.setattr(restore_testing, "now", lambda days=days: now() + timedelta(days=days))
+        await restore_testing.measure_failed(depot.database)
+        shown.append(sample("restore_tests_failed", site=told.site, outcome="faulty"))
+
+    assert shown == [1, 0]
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["other-bytes", "gone"])

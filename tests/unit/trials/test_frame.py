@@ -169,6 +169,7 @@ def test_the_list_names_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert listed == [
         *("kill-rooms", "restart-broker", "restart-database", "two-processes", "sites", "burn-database"),
+        "fault-points",
         *("schema-mutants", "fuzz", "schemas", "uploads"),
     ]
 
