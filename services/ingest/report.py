@@ -66,6 +66,8 @@ _HEADINGS = {
     Severity.WARNING: ("Avertissements, qui n’empêchent pas l’archivage", "Warnings, which refuse nothing"),
     Severity.INFO: ("Pour information", "For information"),
 }
+# What told of units that were eliminated has no place any more (`services/ingest/domain/remaining.py`).
+_NO_PLACE = ("Lieu effacé : des archives ont été éliminées", "Place erased: archives were eliminated")
 _TO_MEND = ("Que faire :", "What to do:")
 _AS_ABOVE = ("Que faire : comme plus haut.", "What to do: as above.")
 
@@ -118,7 +120,7 @@ def _places(findings: Sequence[Finding], language: str) -> Iterator[str]:
     told: set[str] = set()
     ordered = sorted(findings, key=lambda finding: reading_order(finding.place))
     for place, here in groupby(ordered, key=lambda finding: finding.place):
-        yield element("h3", place_in_words(place, language))
+        yield element("h3", place_in_words(place, language) if place else _NO_PLACE[language != "fr"])
         yield block("ul", [_item(finding, language, told) for finding in here])
 
 

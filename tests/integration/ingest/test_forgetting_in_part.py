@@ -10,6 +10,7 @@ from services.ingest.arrivals import JUDGE
 from services.ingest.forgetting import of_bytes, of_message
 from services.ingest.queries import Transfer
 from services.ingest.reception import Parcel, receive
+from services.ingest.report import report
 from services.ingest.tables import transfer as transfer_table
 from shared.identifiers import new_id
 from shared.identity.rights import Role
@@ -70,7 +71,10 @@ async def test_findings_that_may_tell_of_what_went_lose_place_and_details(bench:
 
     await hear(bench, purge_of(message, 2).model_copy(update={"units": (unit,)}))
 
-    assert (await bench.transfer(message.transfer_id)).findings == [left, {**gone, "place": ""}]
+    transfer = await bench.transfer(message.transfer_id)
+    assert transfer.findings == [left, {**gone, "place": ""}]
+    assert "Lieu effacé" in report(transfer, "fr")
+    assert "Place erased" in report(transfer, "en")
 
 
 async def test_a_refusal_of_the_same_message_in_other_bytes_is_forgotten_too(bench: Bench) -> None:
