@@ -77,7 +77,7 @@ def playing(monkeypatch: pytest.MonkeyPatch) -> Playing:
     return playing
 
 
-def a_run(folder: Path, count: int = len(FAULT_POINTS), done: dict[int, str] | None = None) -> Run:
+def a_run(folder: Path, count: int = len(fault_points.PLACES), done: dict[int, str] | None = None) -> Run:
     progress = Progress(trial="fault-points", seed=1, count=count, hours=1, done=done or {})
     return Run(folder, Notebook(folder, progress), StopRequest())
 
@@ -87,14 +87,16 @@ def test_each_unit_is_a_place_and_what_was_purged_before_stays_looked_at(playing
 
     figures = fault_points.play(run)
 
-    assert playing.played == sorted(FAULT_POINTS)
+    assert playing.played == sorted(fault_points.PLACES)
     assert (
-        figures["places gone through"] == figures["copies read whole from the sites at the end"] == len(FAULT_POINTS)
+        figures["places gone through"]
+        == figures["copies read whole from the sites at the end"]
+        == len(fault_points.PLACES)
     )
     establishments, purged = playing.looked_at[-1]
     assert sorted(f"aip of {one}" for one in establishments) == sorted(aip for aip, _ in purged)
     assert set(run.notebook.progress.counted) == {
-        f"died at {name}, and came to the same end" for name in FAULT_POINTS
+        f"died at {name}, and came to the same end" for name in fault_points.PLACES
     }
 
 
