@@ -60,12 +60,14 @@ def add_to(commands: Commands) -> None:
     asking = add_command(commands, "rebuild", "make the databases again from one site of the archive", run)
     asking.add_argument("--from-site", required=True, metavar="SITE", help="the site that is read")
     asking.add_argument("--dry-run", action="store_true", help="read and judge what is there; write nothing")
+    unlogged = "take what no line of the write log tells of, though no other site has it"
+    asking.add_argument("--take-unlogged", action="store_true", help=unlogged)
 
 
 def run(asked: argparse.Namespace) -> Answer:
     """Rebuild. The exit status is 1 where anything on the site, or in the databases, was not as it must be."""
     with _told() as told:
-        report = asyncio.run(_rebuilt(told, asked.from_site, dry=asked.dry_run))
+        report = asyncio.run(_rebuilt(told, asked))
     return Answer(_facts(report), _lines(report), 1 if report.faults else 0)
 
 
@@ -106,8 +108,8 @@ def _told_by_places() -> Told:
         return Told(databases, read(StorageSettings))
 
 
-async def _rebuilt(told: Told, site: str, *, dry: bool) -> Report:
-    report = Report()
+async def _rebuilt(told: Told, asked: argparse.Namespace) -> Report:
+    report, site = Report(), asked.from_site
     sites = open_sites(told.storage.sites)
     if site not in sites:
         raise Fault(f"No such site: {site}. Declared: {', '.join(sorted(sites))}.")
@@ -115,7 +117,18 @@ async def _rebuilt(told: Told, site: str, *, dry: bool) -> Report:
         with scratch() as kept:
             async with _databases(told.databases) as rooms:
                 await _require_quiet(rooms)
-                await rebuild(House(rooms, site, sites[site].store, sorted(sites), kept, report, dry), ACTOR)
+                house = House(
+                    rooms=rooms,
+                    site=site,
+                    store=sites[site].store,
+                    sites=sorted(sites),
+                    scratch=kept,
+                    report=report,
+                    dry=asked.dry_run,
+                    others={name: one.store for name, one in sites.items() if name != site},
+                    take_unlogged=asked.take_unlogged,
+                )
+                await rebuild(house, ACTOR)
     except StoreError as error:
         raise SiteAway(f"{site} does not answer ({error}): what is back stays; run it again.") from error
     finally:

@@ -30,10 +30,11 @@ class Scratch:
         )
         self._file.execute("CREATE TABLE seen (key TEXT PRIMARY KEY) WITHOUT ROWID")
 
-    def note(self, facts: Iterable[Fact]) -> None:
-        """Keep facts."""
+    def note(self, facts: Iterable[Fact], *, over: bool = True) -> None:
+        """Keep facts; not `over` what is known already, if so asked."""
         rows = ((about, sort, json.dumps(said)) for about, sort, said in facts)
-        self._file.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
+        what = "INSERT OR REPLACE" if over else "INSERT OR IGNORE"
+        self._file.executemany(f"{what} INTO fact VALUES (?, ?, ?)", rows)
 
     def about(self, things: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
         """Return what is known of each of these: thing → sort → what was said; those unknown have nothing."""

@@ -56,7 +56,7 @@ async def test_what_a_stranger_puts_on_top_or_hides_changes_nothing_that_comes_b
     for key in covered:
         await asyncio.to_thread(client.put_object, BUCKET, key, io.BytesIO(b"strange"), 7)
     await asyncio.to_thread(client.remove_object, BUCKET, marked)
-    ruins = Ruins(databases, {room: databases.room(room) for room in ROOMS}, bucket, tmp_path)
+    ruins = Ruins(databases, {room: databases.room(room) for room in ROOMS}, bucket, tmp_path, {})
 
     report = await ruins.rebuild()
 

@@ -29,7 +29,7 @@ Give = Callable[..., tuple[int, Any]]
 def site(kept: KeptSite, tmp_path: Path) -> Path:
     for name in ("site-a", "site-b"):
         asyncio.run(FilesystemSite(tmp_path / name).prepare())
-    kept.write_to(tmp_path / "site-a")
+        kept.write_to(tmp_path / name)
     return tmp_path / "site-a"
 
 
@@ -79,7 +79,10 @@ def test_findings_are_named_and_make_it_fail(give: Give, site: Path) -> None:
     assert found["heads"]["writes.platform"]["number"] > 0
 
 
-def test_a_site_that_holds_nothing_is_a_finding(give: Give) -> None:
+def test_a_site_that_holds_nothing_is_a_finding(give: Give, kept: KeptSite, site: Path) -> None:
+    for area in {key.partition("/")[0] for key in kept.objects}:
+        shutil.rmtree(site.with_name("site-b") / area)
+
     status, found = give("--from-site", "b", "--json")
 
     assert (status, found["faults"]) == (1, {"nothing_there": 1})
