@@ -17,6 +17,7 @@ from services.local import files, stack
 from services.local.settings import LocalSettings, is_told
 from services.proof.rebuild_queries import has_lines
 from services.rebuild.house import House
+from services.rebuild.readiness import lacking
 from services.rebuild.report import Report
 from services.rebuild.run import rebuild
 from services.rebuild.scratch import scratch
@@ -116,7 +117,6 @@ async def _rebuilt(told: Told, asked: argparse.Namespace) -> Report:
     try:
         with scratch() as kept:
             async with _databases(told.databases) as rooms:
-                await _require_quiet(rooms)
                 house = House(
                     rooms=rooms,
                     site=site,
@@ -128,6 +128,7 @@ async def _rebuilt(told: Told, asked: argparse.Namespace) -> Report:
                     others={name: one.store for name, one in sites.items() if name != site},
                     take_unlogged=asked.take_unlogged,
                 )
+                await _require_quiet(house)
                 await rebuild(house, ACTOR)
     except StoreError as error:
         raise SiteAway(f"{site} does not answer ({error}): what is back stays; run it again.") from error
@@ -150,18 +151,19 @@ _OTHERS = text(
 )
 
 
-async def _require_quiet(rooms: Mapping[str, RoomDatabase]) -> None:
-    """Raise `Fault` while rooms run on empty journals: what they tell now would take the place of the old lines."""
-    async with rooms["proof"].reading() as connection:
-        if await has_lines(connection):
-            return
+async def _require_quiet(house: House) -> None:
+    """Raise `Fault` while rooms run on journals or records that lack what the site has (`rebuild.readiness`)."""
     busy = []
-    for name, database in rooms.items():
+    for name, database in house.rooms.items():
         async with database.reading() as connection:
             if await connection.scalar(_OTHERS):
                 busy.append(name)
-    if busy:
-        raise Fault(f"The journals are empty, and there are rooms that run: stop {', '.join(busy)} first.")
+    if not busy:
+        return
+    async with house.rooms["proof"].reading() as connection:
+        lacks = await lacking(house) if await has_lines(connection) else "any line of a journal"
+    if lacks is not None:
+        raise Fault(f"The databases lack {lacks}, and there are rooms that run: stop {', '.join(busy)} first.")
 
 
 async def _close(sites: Mapping[str, OpenSite]) -> None:

@@ -7,21 +7,15 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from services.rebuild.facts import copies_of
+from services.rebuild.facts import DELETED, copies_of
+from services.rebuild.gone import Told, is_gone
 from services.rebuild.house import House
 from services.rebuild.refusals import as_far_as_taken
 from services.rebuild.vouching import Vouched, note_without_line, vouched
 from services.storage.domain.rebuilt import KnownCopy, Rebuilt
-from services.storage.rebuilding import note_purged, take_back
+from services.storage.rebuilding import take_back
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import Version
-
-DELETED = "copy.deleted"
-
-FORGOTTEN_AT_ONCE = 500
-
-Told = Mapping[str, Mapping[str, Any]]
-"""What the write log says of a key, by site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +34,6 @@ def told_of(house: House, keys: Sequence[str]) -> dict[str, Told]:
     """Return what the write log says of keys."""
     found = house.scratch.about([copies_of(key) for key in keys])
     return {key: found[copies_of(key)] for key in keys}
-
-
-def is_purged(house: House, key: str, told: Told) -> bool:
-    """Say whether a key was removed from the site on order, and note it where it is there all the same."""
-    here = told.get(house.site)
-    if here is None or here["action"] != DELETED:
-        return False
-    house.report.fault("purged_but_there", key, "the write log says that this site no longer holds it")
-    return True
 
 
 def is_logged(told: Told) -> bool:
@@ -124,7 +109,7 @@ async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
     """
     for key, said in list(house.scratch.unseen(copies_of(""), prefix, house.site)):
         version_id = said["details"]["version_id"]
-        if said["action"] == DELETED or not version_id:
+        if not version_id or is_gone(house, key, {house.site: said}):
             continue
         try:
             facts = await house.store.stat(key, version_id)
@@ -133,18 +118,3 @@ async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
         house.report.fault("object_hidden", key, "the site does not list it, and still gives the version recorded")
         house.scratch.see([key])
         yield Version(key, version_id, facts.size, facts.modified_at)
-
-
-async def forget_purged(house: House) -> None:
-    """Have storage know as purged what it has as stored and the write log says that this site no longer holds."""
-    gone = [key for key, said in house.scratch.unseen(copies_of(""), "", house.site) if said["action"] == DELETED]
-    for begins in range(0, len(gone), FORGOTTEN_AT_ONCE):
-        some = gone[begins : begins + FORGOTTEN_AT_ONCE]
-        house.report.came("purged holdings", await note_purged(house.rooms["storage"], some))
-
-
-def missing(house: House) -> None:
-    """Note what the write log says that the site holds, and that was not listed there."""
-    for key, said in house.scratch.unseen(copies_of(""), "", house.site):
-        if said["action"] != DELETED:
-            house.report.fault("object_missing", key, "the write log says that this site holds it")

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from services.rebuild.copies import DELETED, Told
 from services.rebuild.deposits import ACCEPTED, TRANSFER
-from services.rebuild.facts import STORED
+from services.rebuild.facts import DELETED, STORED
+from services.rebuild.gone import Told
 from services.rebuild.house import House
 from services.storage.domain.key_names import NamedAip
 

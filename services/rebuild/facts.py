@@ -8,7 +8,8 @@ from services.rebuild.scratch import Fact
 
 TRANSFER_ACTIONS = frozenset({"transfer.received", "transfer.accepted", "transfer.rejected", "aip.built"})
 AUTHOR_ACTIONS = frozenset({"agreement.published", "profile.uploaded", "profile.approved", "profile.withdrawn"})
-COPY_ACTIONS = frozenset({"copy.written", "copy.deleted"})
+DELETED = "copy.deleted"
+COPY_ACTIONS = frozenset({"copy.written", DELETED})
 
 CATALOGUED = "aip.catalogued"
 STORED = "aip.stored"

@@ -12,7 +12,7 @@ from uuid import UUID
 from services.data_management import rebuilding as catalogue
 from services.data_management.domain.catalogue import UnreadableCatalogue
 from services.data_management.reading import WrongCatalogue
-from services.rebuild import copies
+from services.rebuild import copies, gone
 from services.rebuild.deposits import keep_deposits
 from services.rebuild.endings import is_told_stored
 from services.rebuild.facts import CATALOGUED
@@ -120,7 +120,7 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
     wanted, back = [], []
     for version, named in listed:
         there, lines = standing.get(version.key), told[version.key]
-        if copies.is_purged(house, version.key, lines) or _is_under_way(there, lines):
+        if gone.is_purged(house, version.key, lines) or _is_under_way(there, lines):
             continue
         if there is None and not lines and named.version > logged.get(named.id, named.version):
             text = "no line tells of it, and one tells of a version before it, which stays: left out"
@@ -141,12 +141,12 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
     await keep_deposits(house, [*back, *(one.named.id for one in ours)])
 
 
-def _is_under_way(standing: Standing | None, told: copies.Told) -> bool:
+def _is_under_way(standing: Standing | None, told: gone.Told) -> bool:
     """Say whether a room is storing this AIP right now: it is not the rebuild's."""
     return standing is not None and standing.state == "storing" and not told
 
 
-def _has_ended(house: House, one: Package, there: Standing | None, told: Mapping[str, copies.Told]) -> bool:
+def _has_ended(house: House, one: Package, there: Standing | None, told: Mapping[str, gone.Told]) -> bool:
     """Say whether a package is the rebuild's: one that a room still has to write to a site is not.
 
     In an empty database it is: who would write it is gone.
@@ -161,13 +161,13 @@ def _has_ended(house: House, one: Package, there: Standing | None, told: Mapping
     return there is None
 
 
-async def _read_all(house: House, wanted: Sequence[Listed], told: Mapping[str, copies.Told]) -> list[Package]:
+async def _read_all(house: House, wanted: Sequence[Listed], told: Mapping[str, gone.Told]) -> list[Package]:
     few = asyncio.Semaphore(READ_AT_ONCE)
     read = await asyncio.gather(*(_read(house, few, one, told[one[0].key]) for one in wanted))
     return [one for one in read if one is not None]
 
 
-async def _read(house: House, few: asyncio.Semaphore, listed: Listed, told: copies.Told) -> Package | None:
+async def _read(house: House, few: asyncio.Semaphore, listed: Listed, told: gone.Told) -> Package | None:
     version, named = listed
     async with few:
         try:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.admin import rebuilding as admin
 from services.ingest import rebuilding as ingest
-from services.rebuild import copies
+from services.rebuild import copies, gone
 from services.rebuild.facts import PURGED
 from services.rebuild.house import House, TooLarge
 from services.rebuild.journals import CONTAINER
@@ -65,7 +65,7 @@ async def rebuild_records(house: House) -> None:
 async def _rebuild_kind(house: House, prefix: str, done: frozenset[str]) -> None:
     async for some in _batches(house, prefix, done):
         told = copies.told_of(house, [version.key for version, _ in some])
-        there = [one for one in some if not copies.is_purged(house, one[0].key, told[one[0].key])]
+        there = [one for one in some if not gone.is_purged(house, one[0].key, told[one[0].key])]
         read = await asyncio.gather(*(_read(house, version, named, told[version.key]) for version, named in there))
         found = [one for one in read if one is not None]
         others = await copies.keep(house, [rebuilt for rebuilt, _ in found])
@@ -93,7 +93,7 @@ async def _batches(
     yield some
 
 
-async def _read(house: House, version: Version, named: NamedRecord, told: copies.Told) -> tuple[Rebuilt, Body] | None:
+async def _read(house: House, version: Version, named: NamedRecord, told: gone.Told) -> tuple[Rebuilt, Body] | None:
     try:
         known = await copies.known(house, version, told)
         if known is None:
@@ -193,6 +193,7 @@ async def _purge(house: House, body: Body) -> None:
     message = cast("AipPurgedV1", body.message)
     # Asked for when deposits come back, and done once all AIPs have.
     told = message.model_dump(mode="json")
+    gone.note_purge(house, message)
     house.scratch.note([(f"transfer:{message.transfer_id}", f"{PURGED} {message.order_id}", told)])
 
 

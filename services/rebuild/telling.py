@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from services.rebuild.facts import COPY, facts_of
+from services.rebuild.facts import COPY, DELETED, facts_of
 from services.rebuild.house import House
 from services.rebuild.scratch import Fact
 from services.storage.domain.key_names import PLATFORM, NamedAip, NamedContainer, NamedRecord, named_by
@@ -79,7 +79,7 @@ def _contradicts(before: Mapping[str, Line], site: str, said: Line) -> bool:
     if any((one["details"]["sha512"], one["details"]["size"]) != facts for one in before.values()):
         return True
     here = before.get(site)
-    return here is not None and here["action"] == "copy.deleted" and said["action"] != "copy.deleted"
+    return here is not None and here["action"] == DELETED != said["action"]
 
 
 def _key(fact: Fact) -> str:

@@ -63,11 +63,25 @@ async def note_purged(database: RoomDatabase, keys: Sequence[str]) -> int:
     """Note as purged what the database has as stored, of a back-up from before its purge; return how many."""
     async with database.begin() as tx:
         there = await rebuilding.standing(tx.connection, keys)
-        gone = [(one.id, one.version) for one in there.values() if one.state in KEPT]
+        gone = await _note_purged(tx, [(one.id, one.version) for one in there.values() if one.state in KEPT])
+    fault_point("rebuild.purges.noted")
+    return gone
+
+
+async def note_purged_below(database: RoomDatabase, aip_id: UUID, remains: int | None) -> int:
+    """Note as purged the versions of an AIP before the one that remains, or all of them; return how many."""
+    async with database.begin() as tx:
+        there = await rebuilding.versions_in(tx.connection, aip_id, KEPT)
+        gone = await _note_purged(tx, [(aip_id, one) for one in there if remains is None or one < remains])
+    fault_point("rebuild.purges.noted")
+    return gone
+
+
+async def _note_purged(tx: Transaction, gone: Sequence[HoldingKey]) -> int:
+    if gone:
         await holdings.lock_holdings(tx.connection, gone)
         await holdings.forget(tx.connection, gone, KEPT_FACTS)
         await rebuilding.purge_copies(tx.connection, gone)
-    fault_point("rebuild.purges.noted")
     return len(gone)
 
 

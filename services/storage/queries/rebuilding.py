@@ -1,6 +1,6 @@
 """Questions of a rebuild about holdings and copies, and the rows it adds. Callers own the transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -45,6 +45,12 @@ async def standing(connection: AsyncConnection, keys: Sequence[str]) -> dict[str
     """Return what is there under keys."""
     rows = await connection.execute(_STANDING, {"keys": list(keys)})
     return {row.key: Standing(row.id, row.version, row.state, row.sha512, row.size) for row in rows}
+
+
+async def versions_in(connection: AsyncConnection, aip_id: UUID, states: Collection[str]) -> list[int]:
+    """Return the versions of an AIP that are in one of these states."""
+    is_it = (holding.c.id == aip_id) & (holding.c.kind == "aip") & holding.c.state.in_(states)
+    return list(await connection.scalars(select(holding.c.version).where(is_it).order_by(holding.c.version)))
 
 
 async def add(connection: AsyncConnection, found: Sequence[Rebuilt]) -> list[HoldingKey]:
