@@ -84,3 +84,26 @@ async def test_what_was_purged_and_lies_there_again_stays_away(ruins: Ruins) -> 
     assert [(one.code, one.place) for one in report.findings] == [("purged_but_there", key)]
     assert await ruins.rows("SELECT 1 FROM storage.holding WHERE id = $1", gone) == []
     assert (await ruins.counts())["data_management.unit"] == 2
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_a_purge_of_which_only_its_record_has_left_is_one(ruins: Ruins, *, back: bool) -> None:
+    site, gone = a_site(purged=False)
+    key = next(key for key in site.objects if str(gone) in key)
+    content = site.objects[key]
+    ruins.lay(site)
+    if back:
+        await ruins.rebuild()
+    site.purge(gone)
+    ruins.lay(site)
+    if not back:
+        ruins.plant(key, content)
+
+    report = await ruins.rebuild()
+    await forget_in_catalogue(ruins)
+
+    codes = [one.code for one in report.findings]
+    assert codes == (["without_line"] if back else ["without_line", "purged_but_there"])
+    states = await ruins.rows("SELECT state FROM storage.holding WHERE id = $1", gone)
+    assert [row["state"] for row in states] == (["purged"] if back else [])
+    assert (await ruins.counts())["data_management.unit"] == 2
