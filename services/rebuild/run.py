@@ -14,7 +14,7 @@ from services.rebuild.journals import rebuild_journals
 from services.rebuild.packages import rebuild_packages
 from services.rebuild.purges import rebuild_purges
 from services.rebuild.records import rebuild_records
-from services.storage.rebuilding import count_again, read_back_rebuilt
+from services.storage.rebuilding import count_again, fill_again, read_back_rebuilt
 from shared.faults import fault_point
 from shared.messages.journal import JournalLineV1
 
@@ -53,6 +53,7 @@ async def rebuild(house: House, actor: str) -> None:
 
 async def _conclude(house: House, actor: str) -> None:
     await count_again(house.rooms["storage"])
+    house.report.came("sites to fill", await fill_again(house.rooms["storage"]))
     await count_intake(house.rooms["ingest"])
     fault_point("rebuild.counted")
     house.report.came("copies to read back", await read_back_rebuilt(house.rooms["storage"]))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.storage.domain.holdings import KEPT, HoldingKey
 from services.storage.domain.rebuilt import Rebuilt
+from services.storage.filling import FILL
 from services.storage.handlers import VERIFY, work_key
 from services.storage.purge_notes import KEPT_FACTS
 from services.storage.queries import amounts, holdings, rebuilding
@@ -105,6 +106,14 @@ def _reading(copy: rebuilding.Unread) -> Piece:
         owner=str(copy.establishment or ""),
         lane=Lane.BACKGROUND,
     )
+
+
+async def fill_again(database: RoomDatabase) -> int:
+    """Have sites filled that were full, and of whose copies of what came back no line tells; return how many."""
+    async with database.begin() as tx:
+        lacking = await rebuilding.fill_again(tx.connection)
+        await enqueue(tx, FILL, *map(Piece, lacking))
+    return len(lacking)
 
 
 async def count_again(database: RoomDatabase) -> None:

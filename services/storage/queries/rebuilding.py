@@ -139,6 +139,20 @@ async def purge_copies(connection: AsyncConnection, keys: Sequence[HoldingKey]) 
         await connection.execute(update(copy).where(of_these).values(state="purged"))
 
 
+_FILL_AGAIN = text(
+    """UPDATE site SET state = 'filling', since = now() WHERE state = 'active' AND EXISTS (
+           SELECT FROM holding WHERE state IN ('stored', 'damaged') AND NOT EXISTS (
+               SELECT FROM copy WHERE copy.holding = holding.id AND copy.version = holding.version
+                   AND copy.site = site.name))
+       RETURNING name"""
+)
+
+
+async def fill_again(connection: AsyncConnection) -> list[str]:
+    """Note as being filled the sites that have no copy of something that is kept; return them."""
+    return list(await connection.scalars(_FILL_AGAIN))
+
+
 _WAITING = select(func.count()).select_from(work).where(work.c.kind == "verify")
 
 

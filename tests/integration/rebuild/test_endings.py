@@ -50,6 +50,9 @@ async def test_a_room_goes_on_with_what_waits_for_a_site(ruins: Ruins) -> None:
 async def test_where_no_room_is_left_to_go_on_it_comes_back_and_is_named(ruins: Ruins) -> None:
     site, key = half_stored()
     ruins.lay(site)
+    await ruins.databases.as_superuser(
+        "INSERT INTO storage.site (name, state) VALUES ('a', 'active'), ('b', 'active')"
+    )
 
     report = await ruins.rebuild()
 
@@ -57,3 +60,6 @@ async def test_where_no_room_is_left_to_go_on_it_comes_back_and_is_named(ruins: 
     copies = await ruins.rows("SELECT site FROM storage.copy WHERE holding = $1", site.id("aip 1"))
     # Of the other site no line tells: that it has the AIP is for filling to find.
     assert [one["site"] for one in copies] == ["a"]
+    sites = await ruins.rows("SELECT name, state FROM storage.site ORDER BY name")
+    assert [(one["name"], one["state"]) for one in sites] == [("a", "active"), ("b", "filling")]
+    assert [one["key"] for one in await ruins.rows("SELECT key FROM storage.work WHERE kind = 'fill'")] == ["b"]
