@@ -107,7 +107,7 @@ async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
 
     A delete marker hides a key (S3), which changes nothing that we read.
     """
-    for key, said in list(house.scratch.unseen(copies_of(""), prefix, house.site)):
+    for key, said in house.scratch.unseen(copies_of(""), prefix, house.site):
         version_id = said["details"]["version_id"]
         if not version_id or is_gone(house, key, {house.site: said}):
             continue
