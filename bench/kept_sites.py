@@ -133,6 +133,21 @@ class KeptSite:
         self.say("ingest", _of(transfer, accepted))
         return plan.aip_id
 
+    def begin(self) -> str:
+        """Have a transfer received whose AIP one site has given back, the other being away; return its key."""
+        self._aips += 1
+        plan = self._plan(self._aips)
+        content, _ = _built(plan, 1)
+        details: dict[str, str | int] = {"sha512": plan.sip_sha512, "size": plan.sip_size, "agreement_version": 1}
+        about, agreement = f"transfer:{plan.transfer_id}", str(self.id("agreement"))
+        received = _line("archives", "transfer.received", self.establishment, about, **details, agreement=agreement)
+        self.say("ingest", _of(plan.transfer_id, received))
+        key = aip_key(self.establishment, plan.aip_id, 1)
+        self.objects[key] = content
+        named = (f"aip:{plan.aip_id}", 1, self.establishment)
+        self.say("storage", _written(key, content, (SITES[0], ""), named))
+        return key
+
     def purge(self, aip_id: UUID, how: str = "copy.deleted") -> None:
         """Have an AIP purged on order, whole; it was the last that was deposited. `how` is said of each copy."""
         key = aip_key(self.establishment, aip_id, 1)

@@ -17,6 +17,7 @@ from services.local import files, stack
 from services.local.settings import LocalSettings, is_told
 from services.proof.rebuild_queries import has_lines
 from services.rebuild.house import House
+from services.rebuild.readiness import lacking
 from services.rebuild.report import Report
 from services.rebuild.run import rebuild
 from services.rebuild.scratch import scratch
@@ -60,12 +61,14 @@ def add_to(commands: Commands) -> None:
     asking = add_command(commands, "rebuild", "make the databases again from one site of the archive", run)
     asking.add_argument("--from-site", required=True, metavar="SITE", help="the site that is read")
     asking.add_argument("--dry-run", action="store_true", help="read and judge what is there; write nothing")
+    unlogged = "take what no line of the write log tells of, though no other site has it"
+    asking.add_argument("--take-unlogged", action="store_true", help=unlogged)
 
 
 def run(asked: argparse.Namespace) -> Answer:
     """Rebuild. The exit status is 1 where anything on the site, or in the databases, was not as it must be."""
     with _told() as told:
-        report = asyncio.run(_rebuilt(told, asked.from_site, dry=asked.dry_run))
+        report = asyncio.run(_rebuilt(told, asked))
     return Answer(_facts(report), _lines(report), 1 if report.faults else 0)
 
 
@@ -106,16 +109,27 @@ def _told_by_places() -> Told:
         return Told(databases, read(StorageSettings))
 
 
-async def _rebuilt(told: Told, site: str, *, dry: bool) -> Report:
-    report = Report()
+async def _rebuilt(told: Told, asked: argparse.Namespace) -> Report:
+    report, site = Report(), asked.from_site
     sites = open_sites(told.storage.sites)
     if site not in sites:
         raise Fault(f"No such site: {site}. Declared: {', '.join(sorted(sites))}.")
     try:
         with scratch() as kept:
             async with _databases(told.databases) as rooms:
-                await _require_quiet(rooms)
-                await rebuild(House(rooms, site, sites[site].store, sorted(sites), kept, report, dry), ACTOR)
+                house = House(
+                    rooms=rooms,
+                    site=site,
+                    store=sites[site].store,
+                    sites=sorted(sites),
+                    scratch=kept,
+                    report=report,
+                    dry=asked.dry_run,
+                    others={name: one.store for name, one in sites.items() if name != site},
+                    take_unlogged=asked.take_unlogged,
+                )
+                await _require_quiet(house)
+                await rebuild(house, ACTOR)
     except StoreError as error:
         raise SiteAway(f"{site} does not answer ({error}): what is back stays; run it again.") from error
     finally:
@@ -137,18 +151,19 @@ _OTHERS = text(
 )
 
 
-async def _require_quiet(rooms: Mapping[str, RoomDatabase]) -> None:
-    """Raise `Fault` while rooms run on empty journals: what they tell now would take the place of the old lines."""
-    async with rooms["proof"].reading() as connection:
-        if await has_lines(connection):
-            return
+async def _require_quiet(house: House) -> None:
+    """Raise `Fault` while rooms run on journals or records that lack what the site has (`rebuild.readiness`)."""
     busy = []
-    for name, database in rooms.items():
+    for name, database in house.rooms.items():
         async with database.reading() as connection:
             if await connection.scalar(_OTHERS):
                 busy.append(name)
-    if busy:
-        raise Fault(f"The journals are empty, and there are rooms that run: stop {', '.join(busy)} first.")
+    if not busy:
+        return
+    async with house.rooms["proof"].reading() as connection:
+        lacks = await lacking(house) if await has_lines(connection) else "any line of a journal"
+    if lacks is not None:
+        raise Fault(f"The databases lack {lacks}, and there are rooms that run: stop {', '.join(busy)} first.")
 
 
 async def _close(sites: Mapping[str, OpenSite]) -> None:

@@ -16,15 +16,15 @@ from shared.faults import fault_point
 from shared.messages.storage import AipStoredV1
 from shared.messaging.transaction import RoomDatabase
 
-__all__ = ["BATCH_BYTES", "Whole", "heads", "load", "read_whole", "standing", "stream", "transfer_in"]
+__all__ = ["BATCH_BYTES", "Whole", "heads", "load", "named_in", "read_whole", "standing", "stream"]
 
 
-def transfer_in(beginning: bytes) -> UUID:
-    """Return the transfer that the first line of a catalogue names. Raises `UnreadableCatalogue`."""
+def named_in(beginning: bytes) -> CataloguedAip:
+    """Return whose AIP the first line of a catalogue says it is. Raises `UnreadableCatalogue`."""
     first = read_line(beginning.partition(b"\n")[0])
     if not isinstance(first, CataloguedAip):
         raise UnreadableCatalogue("the first line is not the AIP's")
-    return first.transfer_id
+    return first
 
 
 async def standing(database: RoomDatabase, aip_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -103,23 +103,40 @@ async def keep_container(connection: AsyncConnection, journal_id: int, closed: C
     await connection.execute(insert(container).values(values).on_conflict_do_nothing())
 
 
+MOST_UNKNOWN = 10_000_000
+"""Batches in a row of which no line is left: more than a room sends in the longest time that containers may lack."""
+
+_BEYOND = """SELECT sender, min(number) AS number FROM (
+               SELECT sender, number,
+                   number - lag(number, 1, 0::bigint) OVER (PARTITION BY sender ORDER BY number) AS step
+               FROM batch) AS steps
+           WHERE step > :most GROUP BY sender"""
 _LIFT = text(
-    """WITH last AS (
-           SELECT DISTINCT ON (sender) sender, number, sha512, kept_at,
-               number - count(*) OVER (PARTITION BY sender) AS unknown
-           FROM batch ORDER BY sender, number DESC),
+    f"""WITH beyond AS ({_BEYOND}),
+       last AS (
+           SELECT DISTINCT ON (sender) sender, batch.number, sha512, kept_at,
+               batch.number - count(*) OVER (PARTITION BY sender) AS unknown
+           FROM batch LEFT JOIN beyond USING (sender)
+           WHERE beyond.number IS NULL OR batch.number < beyond.number
+           ORDER BY sender, batch.number DESC),
        lifted AS (
            INSERT INTO sender (name, batch, sha512, changed_at) SELECT sender, number, sha512, kept_at FROM last
            ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, sha512 = excluded.sha512,
                changed_at = excluded.changed_at
            WHERE sender.batch < excluded.batch)
-       SELECT sender, number, sha512, unknown FROM last ORDER BY sender"""
+       SELECT sender, number, sha512, unknown FROM last ORDER BY sender"""  # noqa: S608 (a constant of ours)
 )
 
 
+async def batches_beyond(connection: AsyncConnection) -> list[tuple[str, int]]:
+    """Return the first batch of each sender that is farther than `MOST_UNKNOWN` behind the one before it."""
+    rows = await connection.execute(text(f"{_BEYOND} ORDER BY sender"), {"most": MOST_UNKNOWN})
+    return [(row.sender, row.number) for row in rows]
+
+
 async def lift_senders(connection: AsyncConnection) -> list[SenderHead]:
-    """Move each sender's head to its last batch that is known."""
-    rows = await connection.execute(_LIFT)
+    """Move each sender's head to its last batch that is known, but to none of `batches_beyond`."""
+    rows = await connection.execute(_LIFT, {"most": MOST_UNKNOWN})
     return [SenderHead(row.sender, row.number, row.sha512.hex(), row.unknown) for row in rows]
 
 

@@ -60,6 +60,8 @@ class JournalRebuilder:
         faults = faults_of(container.journal, container.first, container.last, lines)
         if container.expected is not None and container.expected != container.sha512:
             faults.append("its digest is not the one in the write log")
+        if container.first <= self._last:
+            faults.append(f"its lines begin before line {self._last}, where the one before it ends")
         missing = (self._last + 1, container.first - 1)
         gap = None if missing[1] < missing[0] else f"lines {missing[0]} to {missing[1]} are in no container"
         before, self._waiting = self._waiting, _Waiting(container, lines, faults, gap)
@@ -111,6 +113,12 @@ async def lift_senders(database: RoomDatabase) -> list[queries.SenderHead]:
         heads = await queries.lift_senders(tx.connection)
     fault_point("rebuild.journals.senders")
     return heads
+
+
+async def batches_beyond(database: RoomDatabase) -> list[tuple[str, int]]:
+    """Return the senders whose batches jump farther than any loss explains, and the batch behind the jump."""
+    async with database.reading() as connection:
+        return await queries.batches_beyond(connection)
 
 
 async def journal_heads(database: RoomDatabase) -> dict[str, Head]:

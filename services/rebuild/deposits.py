@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from services.data_management import rebuilding as catalogue
 from services.ingest import rebuilding as ingest
 from services.rebuild.house import House
 from services.rebuild.ranges import Ranges
+from services.rebuild.refusals import as_far_as_taken
 from services.storage import rebuilding as storage
 from services.storage.domain.keys import aip_key
 from services.storage.queries.rebuilding import Standing
@@ -47,7 +50,12 @@ async def keep_deposits(house: House, aip_ids: Sequence[UUID]) -> None:
             house.report.fault("sip_unknown", f"{TRANSFER}{one}", "neither a line nor its AIP names its SIP")
         else:
             deposits.append(_deposit(head, said, sip, aips.get(keys[one])))
-    for fault in await ingest.take_deposits(house.rooms["ingest"], deposits):
+    faults = await as_far_as_taken(
+        partial(ingest.take_deposits, house.rooms["ingest"]),
+        deposits,
+        lambda one, said: house.report.fault("transfer_contradicts", f"transfer {one.head['transfer_id']}", said),
+    )
+    for fault in chain.from_iterable(faults):
         house.report.fault("transfer_contradicts", fault.partition(":")[0], fault)
     house.report.came("transfers", len(deposits))
 
@@ -105,4 +113,9 @@ async def rebuild_refusals(house: House) -> None:
 
 async def _keep_refusals(house: House, refused: Mapping[UUID, ingest.Said]) -> None:
     if not house.dry:
-        house.report.came("refused transfers", await ingest.take_refusals(house.rooms["ingest"], refused))
+        taken = await as_far_as_taken(
+            lambda some: ingest.take_refusals(house.rooms["ingest"], dict(some)),
+            list(refused.items()),
+            lambda one, said: house.report.fault("transfer_contradicts", f"transfer {one[0]}", said),
+        )
+        house.report.came("refused transfers", sum(taken))

@@ -1,7 +1,7 @@
 """What every step of a rebuild works with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.rebuild.report import Report
 from services.rebuild.scratch import Scratch
@@ -21,7 +21,8 @@ class TooLarge(Exception):
 class House:
     """The databases of the rooms, the site that is read, the names of all sites, and what is known so far.
 
-    A trial (`dry`) reads all that a rebuild reads, and writes to no database.
+    A trial (`dry`) reads all that a rebuild reads, and writes to no database. `others` are the other sites, which are
+    asked for what no line tells of; `take_unlogged`: it is taken though none of them has it.
     """
 
     rooms: Mapping[str, RoomDatabase]
@@ -31,6 +32,8 @@ class House:
     scratch: Scratch
     report: Report
     dry: bool = False
+    others: Mapping[str, SiteStore] = field(default_factory=dict)
+    take_unlogged: bool = False
 
     async def read(self, key: str, size: int, version_id: str | None) -> bytes:
         """Return a small object, in the version that was recorded. Raises `TooLarge`, and what the store raises."""

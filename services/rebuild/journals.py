@@ -1,14 +1,17 @@
 """First the journals: verified and kept by proof, each sender's chain goes on, and what lines say is put aside."""
 
-from collections.abc import AsyncIterator
-from typing import cast
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
 
 from services.proof.domain.rebuilt import Container
-from services.proof.rebuilding import JournalRebuilder, Taken, journal_heads, lift_senders
-from services.rebuild.facts import copies_of, facts_of
+from services.proof.rebuilding import JournalRebuilder, Taken, batches_beyond, journal_heads, lift_senders
+from services.rebuild.facts import copies_of
 from services.rebuild.house import House, TooLarge
 from services.rebuild.shelves import owners, shelf
-from services.storage.domain.key_names import PLATFORM, NamedContainer
+from services.rebuild.telling import note_lines
+from services.rebuild.vouching import WITHOUT_LINE, vouched
+from services.rebuild.writelog import trace_containers
+from services.storage.domain.key_names import NamedContainer
 from services.storage.domain.keys import journal_key
 from shared.checksums import sha512_of
 from shared.faults import fault_point
@@ -20,52 +23,67 @@ from shared.object_store.keeping import Version
 CONTAINER = "container:"
 """What facts about a container are about, with its key: what storage is to keep of it."""
 
-WRITES = f"{PLATFORM}/journals/writes/"
-"""The platform's write log: it tells of every container, those of its own journal too."""
+Listed = tuple[Version, NamedContainer]
 
 
 async def rebuild_journals(house: House) -> None:
     """Bring back every journal of the site, then have each room's chain go on where its lines end."""
-    # Read twice: what it says of containers is asked for from the first one on.
-    await _follow(house, WRITES, JournalRebuilder(None), noting=True)
+    # First what is said of containers: it is asked for from the first one on.
+    await trace_containers(house)
     async for owner in owners(house.store):
         for kind in ("archives", "events", "writes"):
-            database = None if house.dry else house.rooms["proof"]
-            await _follow(house, f"{owner}/journals/{kind}/", JournalRebuilder(database))
+            await _follow(house, f"{owner}/journals/{kind}/")
     if not house.dry:
         await _go_on(house)
 
 
-async def _follow(house: House, prefix: str, journal: JournalRebuilder, *, noting: bool = False) -> None:
+async def _follow(house: House, prefix: str) -> None:
+    journal = JournalRebuilder(None if house.dry else house.rooms["proof"])
     number = 0
-    async for version, named in _containers(house, prefix, silent=noting):
+    async for version, named in _containers(house, prefix):
         container = await _read(house, version, named, number)
         if container is None:
             continue
         number = container.number
         for taken in await journal.take(container):
-            _note(house, taken, silent=noting)
+            _note(house, taken)
     for taken in await journal.close():
-        _note(house, taken, silent=noting)
+        _note(house, taken)
 
 
-async def _containers(house: House, prefix: str, *, silent: bool) -> AsyncIterator[tuple[Version, NamedContainer]]:
+async def _containers(house: House, prefix: str) -> AsyncIterator[Listed]:
+    """Yield the containers of a journal; of which no line tells, only those behind all the others."""
+    unlogged: list[Listed] = []
     async for version, named in shelf(house.store, prefix):
-        if isinstance(named, NamedContainer):
-            yield version, named
-        elif not silent:
+        house.scratch.see([version.key])
+        if not isinstance(named, NamedContainer):
             house.report.fault("foreign_object", version.key, "no container of journal lines is called so")
+        elif _told(house, version.key) is None:
+            unlogged.append((version, named))
+        else:
+            for before, _ in unlogged:
+                house.report.fault("container_at_fault", before.key, "no line tells of it, as of later ones")
+            unlogged = []
+            yield version, named
+    for one in unlogged:
+        yield one
+
+
+def _told(house: House, key: str) -> Mapping[str, Any] | None:
+    return house.scratch.about([copies_of(key)])[copies_of(key)].get(house.site)
 
 
 async def _read(house: House, version: Version, named: NamedContainer, before: int) -> Container | None:
     """Return a container with its number: as the write log has it, else one more than the one before."""
-    house.scratch.see([version.key])
-    told = house.scratch.about([copies_of(version.key)])[copies_of(version.key)].get(house.site)
+    told = _told(house, version.key)
     try:
         recorded = None if told is None else told["details"]["version_id"] or None
         content = await house.read(version.key, version.size, recorded)
     except (NoSuchObject, TooLarge) as error:
         house.report.fault("container_unreadable", version.key, str(error))
+        return None
+    sha512 = sha512_of(content)
+    if told is None and not await _is_taken(house, version.key, sha512):
         return None
     return Container(
         kind=cast("JournalKind", named.kind),
@@ -74,16 +92,28 @@ async def _read(house: House, version: Version, named: NamedContainer, before: i
         first=named.first,
         last=named.last,
         content=content,
-        sha512=sha512_of(content),
+        sha512=sha512,
         expected=None if told is None else told["details"]["sha512"],
     )
 
 
-def _note(house: House, taken: Taken, *, silent: bool) -> None:
+async def _is_taken(house: House, key: str, sha512: str) -> bool:
+    """Say whether a container of which no line tells is taken, and note it unless another site has it too.
+
+    The last of the write log is always such a one, and so are those closed since. Where there is no other site to
+    ask, they are taken.
+    """
+    by = await vouched(house, key, sha512)
+    house.report.came("containers without a line", by.by == "site")
+    if by.by not in ("database", "site"):
+        text = "taken" if by or not house.others else "no other site has it: left out (--take-unlogged)"
+        house.report.fault(WITHOUT_LINE, key, f"no line tells of it; {text}")
+    return bool(by) or not house.others
+
+
+def _note(house: House, taken: Taken) -> None:
     container, report = taken.container, house.report
-    house.scratch.note(facts_of(taken.lines))
-    if silent:
-        return
+    note_lines(house, container.establishment, taken.lines)
     key = journal_key(container.establishment, container.kind, container.first, container.last)
     for fault in taken.faults:
         report.fault("container_at_fault", key, fault)
@@ -105,6 +135,10 @@ def _described(container: Container, head: str) -> dict[str, str | int]:
 
 
 async def _go_on(house: House) -> None:
+    for sender, batch in await batches_beyond(house.rooms["proof"]):
+        house.report.fault(
+            "batch_beyond", sender, f"lines are of a batch {batch}, far behind all others: not followed"
+        )
     for head in await lift_senders(house.rooms["proof"]):
         if head.sender not in house.rooms:
             house.report.fault("sender_unknown", head.sender, "no room of this archive is called so")

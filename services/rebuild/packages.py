@@ -4,21 +4,26 @@ Many at a time, and several times many: while one batch is read from the site, o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from services.data_management import rebuilding as catalogue
 from services.data_management.domain.catalogue import UnreadableCatalogue
 from services.data_management.reading import WrongCatalogue
-from services.rebuild import copies
+from services.rebuild import copies, gone
 from services.rebuild.deposits import keep_deposits
+from services.rebuild.endings import is_told_stored
 from services.rebuild.facts import CATALOGUED
 from services.rebuild.house import House
 from services.rebuild.ranges import Ranges
+from services.rebuild.refusals import NOT_TAKEN, as_far_as_taken, said_of
 from services.rebuild.shelves import owners, shelf
+from services.rebuild.vouching import WITHOUT_LINE
 from services.storage import rebuilding as storage
 from services.storage.domain.key_names import PLATFORM, NamedAip, named_by
+from services.storage.domain.keys import aip_key
 from services.storage.domain.rebuilt import Rebuilt
 from services.storage.pipeline.package_head import Head, UnreadablePackage
 from services.storage.queries.rebuilding import Standing
@@ -111,40 +116,70 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
     told = copies.told_of(house, [version.key for version, _ in listed])
     standing = await storage.known(house.rooms["storage"], [version.key for version, _ in listed])
     catalogued = await catalogue.standing(house.rooms["data_management"], [named.id for _, named in listed])
-    wanted = []
+    logged = {named.id: named.version for version, named in listed if copies.is_logged(told[version.key])}
+    wanted, back = [], []
     for version, named in listed:
-        under_way = _is_under_way(standing.get(version.key), told[version.key])
-        is_there = version.key in standing and catalogued.get(named.id, 0) >= named.version
-        if under_way or copies.is_purged(house, version.key, told[version.key]):
+        there, lines = standing.get(version.key), told[version.key]
+        if gone.is_purged(house, version.key, lines) or _is_under_way(there, lines):
             continue
-        house.report.came("AIPs")
+        if there is None and not lines and named.version > logged.get(named.id, named.version):
+            text = "no line tells of it, and one tells of a version before it, which stays: left out"
+            house.report.fault(WITHOUT_LINE, version.key, text)
+            continue
         # One that is being stored and whose end the log tells is there in part only.
-        if not is_there or standing[version.key].state == "storing":
+        if there is None or there.state == "storing" or catalogued.get(named.id, 0) < named.version:
             wanted.append((version, named))
-    few = asyncio.Semaphore(READ_AT_ONCE)
-    read = await asyncio.gather(*(_read(house, few, one, told[one[0].key]) for one in wanted))
-    packages = [one for one in read if one is not None]
-    await copies.keep(house, [_holding(one) for one in packages])
-    await _load(house, packages)
-    await keep_deposits(house, [named.id for _, named in listed])
+        else:
+            house.report.came("AIPs")
+            back.append(named.id)
+    packages = await _read_all(house, wanted, told)
+    ours = [one for one in packages if _has_ended(house, one, standing.get(one.known.version.key), told)]
+    others = await copies.keep(house, [_holding(one) for one in ours])
+    ours = [one for one in ours if one.known.version.key not in others]
+    house.report.came("AIPs", len(ours))
+    await _load(house, ours)
+    await keep_deposits(house, [*back, *(one.named.id for one in ours)])
 
 
-def _is_under_way(standing: Standing | None, told: copies.Told) -> bool:
+def _is_under_way(standing: Standing | None, told: gone.Told) -> bool:
     """Say whether a room is storing this AIP right now: it is not the rebuild's."""
     return standing is not None and standing.state == "storing" and not told
 
 
-async def _read(house: House, few: asyncio.Semaphore, listed: Listed, told: copies.Told) -> Package | None:
+def _has_ended(house: House, one: Package, there: Standing | None, told: Mapping[str, gone.Told]) -> bool:
+    """Say whether a package is the rebuild's: one that a room still has to write to a site is not.
+
+    In an empty database it is: who would write it is gone.
+    """
+    key = one.known.version.key
+    if there is not None and there.state != "storing":
+        return True
+    if not told[key] or is_told_stored(house, one.named, one.transfer_id, told[key]):
+        return True
+    if there is None:
+        house.report.fault("not_stored", key, "no line tells that every site had it")
+    return there is None
+
+
+async def _read_all(house: House, wanted: Sequence[Listed], told: Mapping[str, gone.Told]) -> list[Package]:
+    few = asyncio.Semaphore(READ_AT_ONCE)
+    read = await asyncio.gather(*(_read(house, few, one, told[one[0].key]) for one in wanted))
+    return [one for one in read if one is not None]
+
+
+async def _read(house: House, few: asyncio.Semaphore, listed: Listed, told: gone.Told) -> Package | None:
     version, named = listed
     async with few:
         try:
             known = await copies.known(house, version, told)
+            if known is None:
+                return None
             # Of a recorded version the size is known; what was listed may be a stranger's on top of it.
             size = version.size if known.version_id is None else known.size
             ranges = Ranges(house.store, version.key, known.version_id, size)
             head = await ranges.head(str(named.id))
             _require_ours(house, named, known, ranges, head)
-            return Package(known, named, ranges, head, await _transfer(ranges, head))
+            return Package(known, named, ranges, head, await _transfer(named, ranges, head))
         except _NOT_AN_AIP as error:
             house.report.fault("aip_unreadable", version.key, str(error))
             return None
@@ -160,10 +195,13 @@ def _require_ours(house: House, named: NamedAip, known: copies.Known, ranges: Ra
         raise UnreadablePackage("its catalogue is not the one that the journal tells of")
 
 
-async def _transfer(ranges: Ranges, head: Head) -> UUID:
+async def _transfer(named: NamedAip, ranges: Ranges, head: Head) -> UUID:
     """Return the transfer of an AIP, as the first line of its catalogue names it."""
     beginning = await ranges.read(head.catalogue.offset, min(head.catalogue.length, FIRST_LINE))
-    return catalogue.transfer_in(beginning)
+    first = catalogue.named_in(beginning)
+    if (first.aip_id, first.establishment) != (named.id, named.establishment):
+        raise UnreadableCatalogue(f"its catalogue is that of {first.aip_id}, of {first.establishment}")
+    return first.transfer_id
 
 
 FIRST_LINE = 64 * 1024
@@ -206,8 +244,16 @@ async def _load(house: House, packages: Sequence[Package]) -> None:
 
 
 async def _load_wholes(house: House, wholes: Sequence[catalogue.Whole]) -> None:
-    if not house.dry:
-        house.report.came("units", await catalogue.load(house.rooms["data_management"], wholes))
+    if house.dry:
+        return
+    load = partial(catalogue.load, house.rooms["data_management"])
+    units = await as_far_as_taken(load, wholes, lambda one, said: _refused(house, one.message, said))
+    house.report.came("units", sum(units))
+
+
+def _refused(house: House, message: AipStoredV1, said: str) -> None:
+    key = aip_key(message.establishment, message.aip_id, message.version)
+    house.report.fault("catalogue_unreadable", key, said)
 
 
 async def _read_catalogue(house: House, package: Package) -> catalogue.Whole | None:
@@ -218,8 +264,8 @@ async def _read_catalogue(house: House, package: Package) -> catalogue.Whole | N
             return await catalogue.read_whole(package.message, _chunks(package))
         if not house.dry:
             house.report.came("units", await catalogue.stream(database, package.message, _chunks(package)))
-    except _NOT_AN_AIP as error:
-        house.report.fault("catalogue_unreadable", package.known.version.key, str(error))
+    except (*_NOT_AN_AIP, *NOT_TAKEN) as error:
+        _refused(house, package.message, str(error) if isinstance(error, _NOT_AN_AIP) else said_of(error))
     return None
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.access.forgetting import forget_aips as close_packages
 from services.data_management.forgetting import forget_aips as close_catalogue
 from services.ingest import rebuilding as ingest
-from services.rebuild import copies
+from services.rebuild import gone
 from services.rebuild.deposits import TRANSFER
 from services.rebuild.facts import PURGED
 from services.rebuild.house import House
@@ -21,7 +21,7 @@ async def rebuild_purges(house: House) -> None:
     """Have catalogue, transfers and packages know what was purged."""
     if house.dry:
         return
-    await copies.forget_purged(house)
+    await gone.forget_purged(house)
     for about, sort, told in house.scratch.under(TRANSFER):
         if sort.startswith(PURGED):
             await _purge(house, UUID(about.removeprefix(TRANSFER)), AipPurgedV1.model_validate(told))

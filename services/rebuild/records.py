@@ -5,19 +5,21 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from pydantic import ValidationError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from services.admin import rebuilding as admin
 from services.ingest import rebuilding as ingest
-from services.rebuild import copies
+from services.rebuild import copies, gone
 from services.rebuild.facts import PURGED
 from services.rebuild.house import House, TooLarge
 from services.rebuild.journals import CONTAINER
+from services.rebuild.naming import TOPICS, name_of
+from services.rebuild.refusals import said_of
 from services.rebuild.shelves import owners, shelf
 from services.storage.domain.key_names import NamedContainer, NamedRecord, named_by
 from services.storage.domain.rebuilt import Rebuilt
@@ -27,6 +29,7 @@ from shared.checksums import sha512_of
 from shared.faults import fault_point
 from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, RulesPublishedV1
 from shared.messages.ingest import TransferDecidedV1
+from shared.messages.message import Message
 from shared.messages.storage import AipPurgedV1
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import Version
@@ -37,7 +40,13 @@ FIRST_KINDS = ("organisation", "profile", "agreement")
 AT_ONCE = 16
 """Records read from the site at one time."""
 
-Body = Mapping[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a record says; `message` is None where a later release knows what it is."""
+
+    message: Message | None
+    content: Any
 
 
 class NotTheRecord(Exception):
@@ -56,12 +65,13 @@ async def rebuild_records(house: House) -> None:
 async def _rebuild_kind(house: House, prefix: str, done: frozenset[str]) -> None:
     async for some in _batches(house, prefix, done):
         told = copies.told_of(house, [version.key for version, _ in some])
-        there = [one for one in some if not copies.is_purged(house, one[0].key, told[one[0].key])]
+        there = [one for one in some if not gone.is_purged(house, one[0].key, told[one[0].key])]
         read = await asyncio.gather(*(_read(house, version, named, told[version.key]) for version, named in there))
         found = [one for one in read if one is not None]
-        await copies.keep(house, [rebuilt for rebuilt, _ in found])
+        others = await copies.keep(house, [rebuilt for rebuilt, _ in found])
         for rebuilt, body in found:
-            await _take(house, rebuilt.key, body)
+            if rebuilt.key not in others:
+                await _take(house, rebuilt.key, body)
 
 
 async def _batches(
@@ -83,11 +93,13 @@ async def _batches(
     yield some
 
 
-async def _read(house: House, version: Version, named: NamedRecord, told: copies.Told) -> tuple[Rebuilt, Body] | None:
+async def _read(house: House, version: Version, named: NamedRecord, told: gone.Told) -> tuple[Rebuilt, Body] | None:
     try:
         known = await copies.known(house, version, told)
+        if known is None:
+            return None
         content = await house.read(version.key, known.size, known.version_id)
-        body = _body(content, known.sha512)
+        body = _body(content, known.sha512, named)
     except (NoSuchObject, TooLarge, NotTheRecord) as error:
         house.report.fault("record_unreadable", version.key, str(error))
         return None
@@ -106,39 +118,43 @@ async def _read(house: House, version: Version, named: NamedRecord, told: copies
     return rebuilt, body
 
 
-def _body(content: bytes, sha512: str) -> Body:
+def _body(content: bytes, sha512: str, named: NamedRecord) -> Body:
     if sha512_of(content) != sha512:
         raise NotTheRecord("its digest is not the one in the write log")
     try:
-        body = json.loads(content)
-        return {"topic": str(body["topic"]), "fact": dict(body["fact"]), "content": body.get("content")}
-    except (ValueError, KeyError, TypeError) as error:
+        body = json.loads(content.decode())
+        kind = TOPICS.get(body["topic"])
+        message = None if kind is None else kind.model_validate(body["fact"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise NotTheRecord(f"it is no record: {type(error).__name__}") from error
+    if message is not None and name_of(message) != named:
+        raise NotTheRecord("what it says is another record's: its key names another owner, kind, id or version")
+    return Body(message, body.get("content"))
 
 
 async def _take(house: House, key: str, body: Body) -> None:
-    take = _TAKES.get(body["topic"])
     house.report.came("records")
-    if take is None:
+    if body.message is None:
         # Kept by storage all the same: a later release knows what it says.
         house.report.came("records of other kinds")
         return
     try:
-        await take(house, body)
+        await _TAKES[body.message.topic](house, body)
         fault_point("rebuild.records.kept")
-    except (ValidationError, IntegrityError, NotTheRecord) as error:
-        said = "the database has another of this name" if isinstance(error, IntegrityError) else str(error)
-        house.report.fault("record_contradicts", key, said)
+    except DBAPIError as error:
+        house.report.fault("record_contradicts", key, said_of(error))
+    except NotTheRecord as error:
+        house.report.fault("record_contradicts", key, str(error))
 
 
 async def _organisation(house: House, body: Body) -> None:
-    message = OrganisationChangedV1.model_validate(body["fact"])
+    message = cast("OrganisationChangedV1", body.message)
     if not house.dry:
         await admin.take_organisation(house.rooms["admin"], message)
 
 
 async def _agreement(house: House, body: Body) -> None:
-    message = AgreementPublishedV1.model_validate(body["fact"])
+    message = cast("AgreementPublishedV1", body.message)
     told = message.agreement
     author = _author(house, f"agreement:{told.id}", f"agreement.published {told.version}")
     if not house.dry:
@@ -147,11 +163,11 @@ async def _agreement(house: House, body: Body) -> None:
 
 
 async def _profile(house: House, body: Body) -> None:
-    message = ProfilePublishedV1.model_validate(body["fact"])
+    message = cast("ProfilePublishedV1", body.message)
     told = message.reference
     try:
-        content = None if body["content"] is None else base64.b64decode(body["content"], validate=True)
-    except binascii.Error as error:
+        content = None if body.content is None else base64.b64decode(body.content, validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
         raise NotTheRecord(f"its content is not base64: {error}") from error
     if content is not None and sha512_of(content) != told.sha512:
         raise NotTheRecord("its content is not the profile's")
@@ -162,21 +178,22 @@ async def _profile(house: House, body: Body) -> None:
 
 
 async def _rules(house: House, body: Body) -> None:
-    message = RulesPublishedV1.model_validate(body["fact"])
+    message = cast("RulesPublishedV1", body.message)
     if not house.dry:
         await admin.take_rules(house.rooms["admin"], message)
 
 
 async def _decision(house: House, body: Body) -> None:
-    # The journal has who decided what; of the words there is but a digest. It must be one of ours all the same.
-    message = TransferDecidedV1.model_validate(body["fact"])
+    # The journal has who decided what; of the words there is but a digest.
+    message = cast("TransferDecidedV1", body.message)
     house.scratch.note([(f"transfer:{message.transfer_id}", "decision", {"decision": message.decision})])
 
 
 async def _purge(house: House, body: Body) -> None:
-    message = AipPurgedV1.model_validate(body["fact"])
+    message = cast("AipPurgedV1", body.message)
     # Asked for when deposits come back, and done once all AIPs have.
     told = message.model_dump(mode="json")
+    gone.note_purge(house, message)
     house.scratch.note([(f"transfer:{message.transfer_id}", f"{PURGED} {message.order_id}", told)])
 
 
@@ -209,9 +226,12 @@ async def _keep_containers(house: House) -> None:
 async def _container(house: House, key: str, said: Mapping[str, Any]) -> Rebuilt:
     named = cast("NamedContainer", named_by(key))
     facts = await house.store.stat(key)
-    known = await copies.known(
-        house, Version(key, facts.version_id, facts.size, facts.modified_at), copies.told_of(house, [key])[key]
-    )
+    version = Version(key, facts.version_id, facts.size, facts.modified_at)
+    told = copies.told_of(house, [key])[key]
+    # What it is without a line was said when its lines were read.
+    known = await copies.known(house, version, told) if told else (await copies.measured(house, version))[0]
+    if known is None:
+        raise AssertionError(f"{key} was taken, and no line tells that it was written")
     return Rebuilt(
         id=UUID(int=journal_id(said["journal"]).int),
         version=said["number"],

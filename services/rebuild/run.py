@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 import rfc8785
 
 from services.ingest.rebuilding import count_intake
-from services.rebuild import copies
+from services.rebuild import gone
 from services.rebuild.deposits import rebuild_refusals
 from services.rebuild.house import House
 from services.rebuild.journals import rebuild_journals
 from services.rebuild.packages import rebuild_packages
 from services.rebuild.purges import rebuild_purges
 from services.rebuild.records import rebuild_records
-from services.storage.rebuilding import count_again, read_back_rebuilt
+from services.storage.rebuilding import count_again, fill_again, read_back_rebuilt
 from shared.faults import fault_point
 from shared.messages.journal import JournalLineV1
 
@@ -29,17 +29,22 @@ STEPS: tuple[tuple[str, Callable[[House], Awaitable[None]]], ...] = (
 READABLE_AFTER = "records"
 """From here on the rooms may run: their chains go on, and they know whom they serve."""
 
+STARTABLE = "The rooms may be started: what is back can be read."
+NOT_STARTABLE = "The journals are not whole: rebuild from another site too before any room is started."
+
 
 async def rebuild(house: House, actor: str) -> None:
     """Bring back everything, and journal what came back; in a trial only look."""
+    journals_whole = True
     for name, step in STEPS:
         house.report.say(f"{name}…")
         begun = time.monotonic()
         await step(house)
+        journals_whole = journals_whole and not (name == "journals" and house.report.faults)
         house.report.seconds[name] = time.monotonic() - begun
         if name == READABLE_AFTER and not house.dry:
-            house.report.say("The rooms may be started: what is back can be read.")
-    copies.missing(house)
+            house.report.say(STARTABLE if journals_whole else NOT_STARTABLE)
+    gone.missing(house)
     if not house.report.counts["AIPs"] + house.report.counts["records"]:
         house.report.fault("nothing_there", house.site, "neither an AIP nor a record: is it the right place?")
     if not house.dry:
@@ -48,6 +53,7 @@ async def rebuild(house: House, actor: str) -> None:
 
 async def _conclude(house: House, actor: str) -> None:
     await count_again(house.rooms["storage"])
+    house.report.came("sites to fill", await fill_again(house.rooms["storage"]))
     await count_intake(house.rooms["ingest"])
     fault_point("rebuild.counted")
     house.report.came("copies to read back", await read_back_rebuilt(house.rooms["storage"]))

@@ -30,10 +30,11 @@ class Scratch:
         )
         self._file.execute("CREATE TABLE seen (key TEXT PRIMARY KEY) WITHOUT ROWID")
 
-    def note(self, facts: Iterable[Fact]) -> None:
-        """Keep facts."""
+    def note(self, facts: Iterable[Fact], *, over: bool = True) -> None:
+        """Keep facts; not `over` what is known already, if so asked."""
         rows = ((about, sort, json.dumps(said)) for about, sort, said in facts)
-        self._file.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
+        what = "INSERT OR REPLACE" if over else "INSERT OR IGNORE"
+        self._file.executemany(f"{what} INTO fact VALUES (?, ?, ?)", rows)
 
     def about(self, things: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
         """Return what is known of each of these: thing → sort → what was said; those unknown have nothing."""
@@ -57,14 +58,21 @@ class Scratch:
         self._file.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((key,) for key in keys))
 
     def unseen(self, about: str, prefix: str, sort: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return the keys with this prefix that facts of this sort are about, and that were not listed.
+        """Yield the keys with this prefix that facts of this sort are about, and that were not listed.
 
-        What such facts are about begins with `about`, and goes on with the key.
+        What such facts are about begins with `about`, and goes on with the key. Read some at a time, so that what is
+        seen meanwhile may be noted.
         """
+        after = ""
+        while page := list(islice(self._unseen(about, prefix, sort, after), _AT_ONCE)):
+            yield from page
+            after = page[-1][0]
+
+    def _unseen(self, about: str, prefix: str, sort: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
         query = """SELECT substr(about, length(?1) + 1), said FROM fact
-                   WHERE about >= ?1 || ?2 AND about < ?1 || ?2 || char(1114111) AND sort = ?3
+                   WHERE about >= ?1 || ?2 AND about < ?1 || ?2 || char(1114111) AND about > ?1 || ?4 AND sort = ?3
                      AND substr(about, length(?1) + 1) NOT IN (SELECT key FROM seen) ORDER BY about"""
-        for key, said in self._file.execute(query, (about, prefix, sort)):
+        for key, said in self._file.execute(query, (about, prefix, sort, after)):
             yield key, json.loads(said)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.storage.domain.holdings import KEPT, HoldingKey
 from services.storage.domain.rebuilt import Rebuilt
+from services.storage.filling import FILL
 from services.storage.handlers import VERIFY, work_key
 from services.storage.purge_notes import KEPT_FACTS
 from services.storage.queries import amounts, holdings, rebuilding
@@ -63,11 +64,25 @@ async def note_purged(database: RoomDatabase, keys: Sequence[str]) -> int:
     """Note as purged what the database has as stored, of a back-up from before its purge; return how many."""
     async with database.begin() as tx:
         there = await rebuilding.standing(tx.connection, keys)
-        gone = [(one.id, one.version) for one in there.values() if one.state in KEPT]
+        gone = await _note_purged(tx, [(one.id, one.version) for one in there.values() if one.state in KEPT])
+    fault_point("rebuild.purges.noted")
+    return gone
+
+
+async def note_purged_below(database: RoomDatabase, aip_id: UUID, remains: int | None) -> int:
+    """Note as purged the versions of an AIP before the one that remains, or all of them; return how many."""
+    async with database.begin() as tx:
+        there = await rebuilding.versions_in(tx.connection, aip_id, KEPT)
+        gone = await _note_purged(tx, [(aip_id, one) for one in there if remains is None or one < remains])
+    fault_point("rebuild.purges.noted")
+    return gone
+
+
+async def _note_purged(tx: Transaction, gone: Sequence[HoldingKey]) -> int:
+    if gone:
         await holdings.lock_holdings(tx.connection, gone)
         await holdings.forget(tx.connection, gone, KEPT_FACTS)
         await rebuilding.purge_copies(tx.connection, gone)
-    fault_point("rebuild.purges.noted")
     return len(gone)
 
 
@@ -91,6 +106,14 @@ def _reading(copy: rebuilding.Unread) -> Piece:
         owner=str(copy.establishment or ""),
         lane=Lane.BACKGROUND,
     )
+
+
+async def fill_again(database: RoomDatabase) -> int:
+    """Have sites filled that were full, and of whose copies of what came back no line tells; return how many."""
+    async with database.begin() as tx:
+        lacking = await rebuilding.fill_again(tx.connection)
+        await enqueue(tx, FILL, *map(Piece, lacking))
+    return len(lacking)
 
 
 async def count_again(database: RoomDatabase) -> None:

@@ -108,7 +108,7 @@ def read_line(line: bytes) -> Entry:
     try:
         value = json.loads(line)
         return PurgedEntry(value["id"]) if "purged" in value else _READERS[value["type"]](value)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableCatalogue(f"{type(error).__name__}: {error}") from error
 
 

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.proof.domain.line import Head, journal_name
 from services.proof.domain.verification import ChainCheck, Fault, StoredLine
-from shared.messages.journal import JournalKind
+from shared.messages.journal import JournalKind, JournalLineV1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,23 @@ def faults_of(journal: str, first: int, last: int, lines: Sequence[ReadLine]) ->
     check = ChainCheck(journal, Head(first - 1, previous))
     found = check.feed([StoredLine(line.number, line.sha512, line.body) for line in lines])
     # The chain names the line whose predecessor is another one: that one, or the one before it, was changed.
-    return [f"line {one.number}: {one.fault}" for one in found if one.fault is not Fault.MISSING]
+    faults = [f"line {one.number}: {one.fault}" for one in found if one.fault is not Fault.MISSING]
+    return faults or [f"line {line.number}: no line says this" for line in lines if not _is_line(journal, line.facts)]
+
+
+def _is_line(journal: str, facts: Mapping[str, Any]) -> bool:
+    """Say whether an object has what a line has (docs/journal-format.md), as its journal's lines have it."""
+    try:
+        line = JournalLineV1.model_validate({**facts, "transfer_id": facts["transfer"]}, strict=False)
+        datetime.fromisoformat(facts["recorded_at"]), datetime.fromisoformat(facts["occurred_at"])
+        return (
+            journal_name(line.kind, line.establishment) == journal
+            and isinstance(facts["sender"], str)
+            and isinstance(facts["batch"], int)
+            and re.fullmatch("[0-9a-f]{128}", facts["batch_sha512"]) is not None
+        )
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def follows(line: ReadLine, later: ReadLine) -> bool:

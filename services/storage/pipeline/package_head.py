@@ -63,7 +63,10 @@ def read_head(root: str, size: int) -> Reading:
     offset, length = found[CATALOGUE]
     if announced != length:
         raise UnreadablePackage(f"METS.xml announces a catalogue of {announced} bytes, there are {length}")
-    return Head(MemberV1(offset=offset, length=length, sha512=sha512), found[PREMIS])
+    try:
+        return Head(MemberV1(offset=offset, length=length, sha512=sha512), found[PREMIS])
+    except ValueError as error:
+        raise UnreadablePackage("METS.xml names no SHA-512 of the catalogue") from error
 
 
 def _member(position: int, size: int) -> Generator[tuple[int, int], bytes, tuple[str, int, int]]:
@@ -72,7 +75,7 @@ def _member(position: int, size: int) -> Generator[tuple[int, int], bytes, tuple
     position += BLOCK
     records: dict[str, str] = {}
     if info.type == tarfile.XHDTYPE:
-        if info.size > FIRST_BYTES:
+        if not 0 <= info.size <= FIRST_BYTES:
             raise UnreadablePackage("a pax header of too many bytes")
         records = _records((yield (position, info.size)))
         position += _padded(info.size)
@@ -82,7 +85,7 @@ def _member(position: int, size: int) -> Generator[tuple[int, int], bytes, tuple
         length = int(records.get("size", info.size))
     except ValueError as error:
         raise UnreadablePackage("a pax header with a size that is no number") from error
-    if position + length > size:
+    if length < 0 or position + length > size:
         raise UnreadablePackage("it ends within a member")
     return records.get("path", info.name), position, length
 

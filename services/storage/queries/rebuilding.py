@@ -1,6 +1,6 @@
 """Questions of a rebuild about holdings and copies, and the rows it adds. Callers own the transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -45,6 +45,12 @@ async def standing(connection: AsyncConnection, keys: Sequence[str]) -> dict[str
     """Return what is there under keys."""
     rows = await connection.execute(_STANDING, {"keys": list(keys)})
     return {row.key: Standing(row.id, row.version, row.state, row.sha512, row.size) for row in rows}
+
+
+async def versions_in(connection: AsyncConnection, aip_id: UUID, states: Collection[str]) -> list[int]:
+    """Return the versions of an AIP that are in one of these states."""
+    is_it = (holding.c.id == aip_id) & (holding.c.kind == "aip") & holding.c.state.in_(states)
+    return list(await connection.scalars(select(holding.c.version).where(is_it).order_by(holding.c.version)))
 
 
 async def add(connection: AsyncConnection, found: Sequence[Rebuilt]) -> list[HoldingKey]:
@@ -131,6 +137,20 @@ async def purge_copies(connection: AsyncConnection, keys: Sequence[HoldingKey]) 
     if keys:
         of_these = tuple_(copy.c.holding, copy.c.version).in_(list(keys))
         await connection.execute(update(copy).where(of_these).values(state="purged"))
+
+
+_FILL_AGAIN = text(
+    """UPDATE site SET state = 'filling', since = now() WHERE state = 'active' AND EXISTS (
+           SELECT FROM holding WHERE state IN ('stored', 'damaged') AND NOT EXISTS (
+               SELECT FROM copy WHERE copy.holding = holding.id AND copy.version = holding.version
+                   AND copy.site = site.name))
+       RETURNING name"""
+)
+
+
+async def fill_again(connection: AsyncConnection) -> list[str]:
+    """Note as being filled the sites that have no copy of something that is kept; return them."""
+    return list(await connection.scalars(_FILL_AGAIN))
 
 
 _WAITING = select(func.count()).select_from(work).where(work.c.kind == "verify")

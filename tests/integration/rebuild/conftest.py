@@ -47,8 +47,7 @@ def kept() -> KeptSite:
 
 @pytest.fixture
 async def ruins(databases: Databases, kept: KeptSite, tmp_path: Path) -> AsyncIterator[Ruins]:
-    folder = tmp_path / "site-a"
-    kept.write_to(folder)
-    found = await Ruins.of(databases, folder)
+    found = await Ruins.of(databases, tmp_path / "site-a")
+    found.lay(kept)
     yield found
     await found.close()

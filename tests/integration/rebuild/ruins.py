@@ -1,12 +1,13 @@
 """What a test does with a site that is left: rebuild from it, look at what came back."""
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.kept_sites import SITES
+from bench.kept_sites import SITES, KeptSite
 from services.rebuild.house import House
 from services.rebuild.report import Report
 from services.rebuild.run import rebuild
@@ -42,22 +43,44 @@ class Ruins:
     rooms: Mapping[str, RoomDatabase]
     store: SiteStore
     folder: Path
+    others: Mapping[str, SiteStore]
 
     @classmethod
     async def of(cls, databases: Databases, folder: Path) -> "Ruins":
-        store = FilesystemSite(folder)
-        await store.prepare()
-        return cls(databases, {room: databases.room(room) for room in ROOMS}, store, folder)
+        store, other = FilesystemSite(folder), FilesystemSite(folder.with_name("site-b"))
+        for one in (store, other):
+            await one.prepare()
+        return cls(databases, {room: databases.room(room) for room in ROOMS}, store, folder, {SITES[1]: other})
 
     async def close(self) -> None:
-        await self.store.close()
+        for one in (self.store, *self.others.values()):
+            await one.close()
         for room in self.rooms.values():
             await room.engine.dispose()
 
-    async def rebuild(self, *, dry: bool = False) -> Report:
+    def lay(self, site: KeptSite) -> None:
+        """Have both sites hold what an archive has left."""
+        for folder in self.folders:
+            for area in folder.iterdir():
+                if not area.name.startswith("."):
+                    shutil.rmtree(area)
+            site.write_to(folder)
+
+    def plant(self, key: str, content: bytes) -> None:
+        """Put an object on the site that is read, and nowhere else."""
+        (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / key).write_bytes(content)
+
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        return self.folder, self.folder.with_name("site-b")
+
+    async def rebuild(self, *, dry: bool = False, take_unlogged: bool = False) -> Report:
         report = Report(say=lambda _: None)
         with scratch() as facts:
-            house = House(self.rooms, SITES[0], self.store, SITES, facts, report, dry)
+            house = House(
+                self.rooms, SITES[0], self.store, SITES, facts, report, dry, self.others, take_unlogged=take_unlogged
+            )
             await rebuild(house, "operator:test")
         return report
 

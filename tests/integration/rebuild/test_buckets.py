@@ -56,14 +56,16 @@ async def test_what_a_stranger_puts_on_top_or_hides_changes_nothing_that_comes_b
     for key in covered:
         await asyncio.to_thread(client.put_object, BUCKET, key, io.BytesIO(b"strange"), 7)
     await asyncio.to_thread(client.remove_object, BUCKET, marked)
-    ruins = Ruins(databases, {room: databases.room(room) for room in ROOMS}, bucket, tmp_path)
+    ruins = Ruins(databases, {room: databases.room(room) for room in ROOMS}, bucket, tmp_path, {})
 
     report = await ruins.rebuild()
 
-    # What a stranger has put there is told of all the same.
+    # What a stranger has put there is told of all the same; of the last container no line tells, and no other site.
+    last = max(key for key in kept.objects if key.startswith("platform/journals/writes/"))
     assert {(one.code, one.place) for one in report.findings} == {
         *(("size_differs", key) for key in covered),
         ("object_hidden", marked),
+        ("without_line", last),
     }
     counts = await ruins.counts()
     assert (counts["data_management.unit"], counts["ingest.transfer"], counts["admin.organisation"]) == (3, 1, 1)

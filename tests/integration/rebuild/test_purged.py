@@ -1,6 +1,5 @@
 """What was purged does not come back: not from a site, and not from a back-up that still has it."""
 
-import shutil
 from uuid import UUID
 
 import pytest
@@ -25,13 +24,6 @@ def a_site(*, purged: bool) -> tuple[KeptSite, UUID]:
     return site, gone
 
 
-def put(ruins: Ruins, site: KeptSite) -> None:
-    for area in ruins.folder.iterdir():
-        if not area.name.startswith("."):
-            shutil.rmtree(area)
-    site.write_to(ruins.folder)
-
-
 async def forget_in_catalogue(ruins: Ruins) -> None:
     """Do the work that data management was asked for, as its worker would."""
     database = ruins.rooms["data_management"]
@@ -41,7 +33,7 @@ async def forget_in_catalogue(ruins: Ruins) -> None:
 
 async def test_of_an_empty_database_only_the_trace_comes_back(ruins: Ruins) -> None:
     site, gone = a_site(purged=True)
-    put(ruins, site)
+    ruins.lay(site)
 
     report = await ruins.rebuild()
     await forget_in_catalogue(ruins)
@@ -61,7 +53,7 @@ async def test_a_copy_that_is_attested_to_be_destroyed_is_not_missed(ruins: Ruin
     site.found()
     site.purge(site.deposit(2), "copy.attested_destroyed")
     site.close()
-    put(ruins, site)
+    ruins.lay(site)
 
     report = await ruins.rebuild()
 
@@ -70,12 +62,12 @@ async def test_a_copy_that_is_attested_to_be_destroyed_is_not_missed(ruins: Ruin
 
 async def test_a_backup_from_before_the_purge_forgets_it(ruins: Ruins) -> None:
     site, gone = a_site(purged=False)
-    put(ruins, site)
+    ruins.lay(site)
     await ruins.rebuild()
     assert (await ruins.counts())["data_management.unit"] == 5
     site.purge(gone)
     site.close()
-    put(ruins, site)
+    ruins.lay(site)
 
     report = await ruins.rebuild()
     await forget_in_catalogue(ruins)
@@ -95,13 +87,35 @@ async def test_a_backup_from_before_the_purge_forgets_it(ruins: Ruins) -> None:
 async def test_what_was_purged_and_lies_there_again_stays_away(ruins: Ruins) -> None:
     whole, gone = a_site(purged=False)
     site, _ = a_site(purged=True)
-    put(ruins, site)
+    ruins.lay(site)
     key = next(key for key in whole.objects if str(gone) in key)
-    (ruins.folder / key).parent.mkdir(exist_ok=True)
-    (ruins.folder / key).write_bytes(whole.objects[key])
+    ruins.plant(key, whole.objects[key])
 
     report = await ruins.rebuild()
 
     assert [(one.code, one.place) for one in report.findings] == [("purged_but_there", key)]
     assert await ruins.rows("SELECT 1 FROM storage.holding WHERE id = $1", gone) == []
+    assert (await ruins.counts())["data_management.unit"] == 2
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_a_purge_of_which_only_its_record_has_left_is_one(ruins: Ruins, *, back: bool) -> None:
+    site, gone = a_site(purged=False)
+    key = next(key for key in site.objects if str(gone) in key)
+    content = site.objects[key]
+    ruins.lay(site)
+    if back:
+        await ruins.rebuild()
+    site.purge(gone)
+    ruins.lay(site)
+    if not back:
+        ruins.plant(key, content)
+
+    report = await ruins.rebuild()
+    await forget_in_catalogue(ruins)
+
+    codes = [one.code for one in report.findings]
+    assert codes == (["without_line"] if back else ["without_line", "purged_but_there"])
+    states = await ruins.rows("SELECT state FROM storage.holding WHERE id = $1", gone)
+    assert [row["state"] for row in states] == (["purged"] if back else [])
     assert (await ruins.counts())["data_management.unit"] == 2
