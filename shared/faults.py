@@ -31,6 +31,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "rebuild.catalogue.streamed",
         "rebuild.transfers.kept",
         "rebuild.purges.noted",
+        "rebuild.purges.below",
         "rebuild.purges.told",
         "rebuild.counted",
         "rebuild.told",

@@ -94,9 +94,11 @@ def of_message(deposit: Transfer) -> Select[Any]:
     """Select the transfers that were refused, or tried, under the name of a deposit: its agency and its message."""
     # The words of the index `ix_transfer_message_over`: only what is said alike can be answered from it.
     message = literal_column("header->>'message_identifier'", Text)
+    begins = literal_column("left(header->>'message_identifier', 200)", Text)
     agency = literal_column("header->>'transferring_agency'", Text)
     return select(transfer.c.id).where(
         transfer.c.establishment == deposit.establishment,
+        begins == (deposit.message_identifier or "")[:200],
         message == deposit.message_identifier,
         agency == deposit.transferring_agency,
         literal_column("state IN ('rejected', 'judged')", Boolean),

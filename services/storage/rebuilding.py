@@ -74,7 +74,7 @@ async def note_purged_below(database: RoomDatabase, aip_id: UUID, remains: int |
     async with database.begin() as tx:
         there = await rebuilding.versions_in(tx.connection, aip_id, KEPT)
         gone = await _note_purged(tx, [(aip_id, one) for one in there if remains is None or one < remains])
-    fault_point("rebuild.purges.noted")
+    fault_point("rebuild.purges.below")
     return gone
 
 

@@ -75,7 +75,9 @@ def schema_fields(archive: Archive, operation: dict[str, Any], room: str) -> dic
     taken = operation["requestBody"]["content"]
     if "application/json" not in taken:  # a form, a package
         return {}
-    body = taken["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    schema = taken["application/json"]["schema"]
+    # Of a body that may be one of several, the first.
+    body = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
     with archive.http(None) as http:
         schemas = http.get(f"/{room}/openapi.json").json()["components"]["schemas"]
     fields: dict[str, Any] = schemas[body]["properties"]

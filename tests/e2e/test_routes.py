@@ -227,6 +227,7 @@ def test_no_list_shows_anything_of_another_town(archive: Archive, mine: Belongin
         "/data_management/v1/units",
         "/ingest/v1/transfers",
         "/proof/v1/journals",
+        "/storage/v1/audits/runs",
     }
 
 
