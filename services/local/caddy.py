@@ -94,8 +94,14 @@ def _route(room: str, ports: Sequence[int]) -> dict[str, object]:
     upstreams = [{"dial": f"127.0.0.1:{port}"} for port in ports]
     proxy: dict[str, object] = {"handler": "reverse_proxy", "upstreams": upstreams, "flush_interval": -1}
     if len(ports) > 1:
-        # Who cannot be reached was told nothing: the next one is asked instead.
-        proxy["load_balancing"] = {"selection_policy": {"policy": "round_robin"}, "retries": _RETRIES}
+        # Who cannot be reached was told nothing: the next one is asked instead. Where none may be asked, one that
+        # has just become ready is known to be within a second.
+        proxy["load_balancing"] = {
+            "selection_policy": {"policy": "round_robin"},
+            "retries": _RETRIES,
+            "try_duration": "3s",
+            "try_interval": "250ms",
+        }
         # And who is not ready is not asked: a process that opens answers before it may do anything.
         ready = {"uri": f"/{room}/health/ready", "interval": "1s", "timeout": "5s"}
         proxy["health_checks"] = {"active": ready}
