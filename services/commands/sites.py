@@ -16,9 +16,9 @@ from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command,
 from services.storage.domain.copies import CopyState
 from services.storage.queries import amounts
 from services.storage.settings import SiteSettings, StorageSettings
+from services.storage.site_survey import survey
 from services.storage.sites import OpenSite, bucket_of, open_sites, purgers_bucket_of
 from services.storage.space import site_spaces
-from services.storage.survey import survey
 from shared.configuration import read
 from shared.messages.journal import JournalLineV1
 from shared.messaging.transaction import RoomDatabase

@@ -7,15 +7,16 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.storage.audit_survey import Surveyor
 from services.storage.domain.forecasts import Progress
+from services.storage.paging import USUAL, Cursor, PageSize, a_page
 from services.storage.queries import runs
 from services.storage.queries.runs import Part, Run
 from services.storage.runs import COHERENCE, SAMPLE, Wish, ask, is_good
 from services.storage.settings import StorageSettings
-from services.storage.surveys import Surveyor
 from shared.clock import rfc3339
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
@@ -51,8 +52,6 @@ def _audits(request: Request) -> Audits:
 
 
 Parts = Annotated[Audits, Depends(_audits)]
-Cursor = Annotated[UUID | None, Query(description="`next` of the page before")]
-PageSize = Annotated[int, Query(ge=1, le=1000)]
 SiteName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -142,16 +141,13 @@ async def get_runs(
     audits: Parts,
     caller: Annotated[Caller, requires(Permission.AUDIT_READ)],
     cursor: Cursor = None,
-    limit: PageSize = 100,
+    limit: PageSize = USUAL,
 ) -> dict[str, Any]:
     """List the audits that were asked for, the newest first; those of the whole platform only to whom it is shown."""
     within = caller.scope(Permission.AUDIT_READ).establishments
     async with audits.database.reading() as connection:
         found = await runs.page(connection, within, cursor, limit)
-    return {
-        "runs": [_run(run, parts) for run, parts in found],
-        "next": str(found[-1][0].id) if len(found) == limit else None,
-    }
+    return a_page(found, limit, lambda one: _run(*one), lambda one: one[0].id)
 
 
 @router.get("/runs/{run_id}")

@@ -17,7 +17,7 @@ from services.storage import runs as asked
 from services.storage.domain.audits import MOST_LOST, SLOW_SECONDS, Due, Examined, Verdict
 from services.storage.findings import note_examined, tally, tell_losing
 from services.storage.queries import runs
-from services.storage.sites import OpenSite
+from services.storage.sites import OpenSite, is_there
 from shared.clock import now
 from shared.faults import fault_point
 from shared.messaging.lease import Lease
@@ -25,7 +25,7 @@ from shared.messaging.outcome import TryAgain
 from shared.messaging.stints import rest
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import note
-from shared.object_store.errors import NoSuchObject, StoreError
+from shared.object_store.errors import StoreError
 from shared.object_store.keeping import Version
 
 AT_ONCE = 1000
@@ -165,16 +165,8 @@ async def _absent(
     """Ask for copies that were not listed, until so many are not there; return those looked at, and the absent."""
     absent: list[Due] = []
     for number, due in enumerate(dues, start=1):
-        if due.key not in listed and not await _is_there(opened, due):
+        if due.key not in listed and not await is_there(opened.store, due.key, due.version_id):
             absent.append(due)
             if len(absent) == most:
                 return dues[:number], absent
     return dues, absent
-
-
-async def _is_there(opened: OpenSite, due: Due) -> bool:
-    try:
-        await opened.store.stat(due.key, due.version_id)
-    except NoSuchObject:
-        return False
-    return True

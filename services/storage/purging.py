@@ -12,7 +12,7 @@ from services.storage.domain.purges import Obstacle, PurgeOrder, Wait, place
 from services.storage.holds import what_forbids
 from services.storage.purge_notes import Gone, note_deleted
 from services.storage.queries import holdings, purges, sites
-from services.storage.sites import OpenSite
+from services.storage.sites import OpenSite, is_there
 from shared.clock import now
 from shared.faults import fault_point
 from shared.messaging.lease import Lease, Piece
@@ -133,14 +133,6 @@ async def _lock_of(store: SiteStore, key: str, told: str) -> Wait:
 async def _what_is_left(store: SiteStore, copy: Copy) -> Wait | None:
     """Look for a copy in every way there is; a site that said it had deleted is not believed."""
     left: Sequence[object] = await store.versions(copy.key)
-    if left or await store.topmost(copy.key) is not None or await _is_there(store, copy):
+    if left or await store.topmost(copy.key) is not None or await is_there(store, copy.key, copy.version_id):
         return Wait(Obstacle.STILL_THERE, told=f"{len(left)} versions listed")
     return None
-
-
-async def _is_there(store: SiteStore, copy: Copy) -> bool:
-    try:
-        await store.stat(copy.key, copy.version_id)
-    except NoSuchObject:
-        return False
-    return True

@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from services.storage.api import Parts
 from services.storage.domain.restore_tests import RestoreTest
+from services.storage.paging import USUAL, Cursor, PageSize, a_page
 from services.storage.queries import restore_tests
 from shared.clock import rfc3339
 from shared.identity.caller import Caller
@@ -20,15 +21,15 @@ router = APIRouter(prefix="/storage/v1/restore-tests", tags=["restore tests"])
 async def list_restore_tests(
     storage: Parts,
     caller: Annotated[Caller, requires(Permission.COPIES_READ)],
-    before: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Cursor = None,
+    limit: PageSize = USUAL,
     establishment: UUID | None = None,
 ) -> dict[str, Any]:
-    """List restore tests, the newest first; `before` is the `next` of the page that was just read."""
+    """List restore tests, the newest first."""
     scope = caller.scope(Permission.COPIES_READ)
     async with storage.database.reading() as connection:
-        found = await restore_tests.page(connection, scope, before, limit, establishment)
-    return {"items": [_shown(test) for test in found], "next": str(found[-1].id) if len(found) == limit else None}
+        found = await restore_tests.page(connection, scope, cursor, limit, establishment)
+    return a_page(found, limit, _shown, lambda test: test.id)
 
 
 def _shown(test: RestoreTest) -> dict[str, Any]:

@@ -5,13 +5,13 @@ An audit proves that bytes are those that were stored; this proves that what was
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
+from services.storage.bridging import bridged
 from services.storage.domain.holdings import GOING, CopyKey, Holding
 from services.storage.domain.packages import Package
 from services.storage.domain.restore_tests import Outcome, RestoreTest, judged
@@ -114,8 +114,10 @@ class RestoreTester:
     async def _choose(self, establishment: UUID) -> tuple[Holding, OpenSite, str | None] | None:
         async with self._database.reading() as connection:
             key = await restore_tests.any_aip(connection, establishment)
-            name = None if key is None else await restore_tests.site_in_turn(connection, establishment, key)
-            if key is None or name is None or name not in self._sites:
+            if key is None:
+                return None
+            name = await restore_tests.site_in_turn(connection, establishment, key, list(self._sites))
+            if name is None:
                 return None
             wanted: CopyKey = (*key, name)
             holding, copy = (await holdings.subjects(connection, [wanted]))[wanted]
@@ -137,46 +139,6 @@ async def _require_standing(tx: Transaction, holding: Holding) -> None:
     locked = await holdings.lock_holdings(tx.connection, [key])
     if locked[key].state in GOING:
         raise TryAgain(f"{holding.key} is being purged")
-
-
-@asynccontextmanager
-async def bridged(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator["Bridge"]:
-    """Give a thread the chunks to read; when the block ends, however it does, its reading ends too."""
-    bridge = Bridge(asyncio.get_running_loop(), chunks)
-    try:
-        yield bridge
-    finally:
-        await bridge.close()
-
-
-class Bridge:
-    """Chunks that arrive on the event loop, for a thread that reads."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, chunks: AsyncGenerator[bytes, None]) -> None:
-        self._loop = loop
-        self._chunks = chunks
-        self._left = b""
-        self._turn = asyncio.Lock()
-        self._open = True
-
-    def read(self, count: int, /) -> bytes:
-        """Return the next bytes, at most `count`; whatever the store raises is raised here."""
-        if not self._left:
-            self._left = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
-        given, self._left = self._left[:count], self._left[count:]
-        return given
-
-    async def _next(self) -> bytes:
-        async with self._turn:
-            if not self._open:
-                raise StoreUnavailable("whoever asked for these bytes has gone")
-            return await anext(self._chunks, b"")
-
-    async def close(self) -> None:
-        """Give nothing more: a thread that still reads is told so with its next call."""
-        self._open = False
-        async with self._turn:
-            await self._chunks.aclose()
 
 
 def _test(establishment: UUID, holding: Holding, site: str, found: Package | None, outcome: Outcome) -> RestoreTest:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
+from services.storage.bridging import bridged
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.domain.holdings import Holding
 from services.storage.domain.keys import aip_key
@@ -23,13 +24,13 @@ from services.storage.handlers import Arrival, take_in, work_key
 from services.storage.lines import ACTOR
 from services.storage.pipeline.package_check import check_package
 from services.storage.pipeline.rewriting.layout import UnreadablePackage
-from services.storage.pipeline.rewriting.package import Source, rewrite_package
+from services.storage.pipeline.rewriting.package import rewrite_package
 from services.storage.pipeline.rewriting.scope import ImpossiblePurge
+from services.storage.pipeline.sources import MeasuredSource, Source
 from services.storage.queries import holdings
 from services.storage.refusing import refuse
-from services.storage.restore_testing import bridged
 from services.storage.sites import OpenSite
-from shared.checksums import MIB, Measure, Meter
+from shared.checksums import Measure
 from shared.clock import now, rfc3339
 from shared.faults import fault_point
 from shared.messages.ingest import MemberV1
@@ -184,35 +185,20 @@ class Rewriter:
             raise TryAgain(f"staging: {error}") from error
 
 
-class _Metered:
-    """A source that is measured as it is read."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.meter = Meter()
-
-    def read(self, count: int, /) -> bytes:
-        data = self._source.read(count)
-        self.meter.update(data)
-        return data
-
-
 def _rewrite(source: Source, rewriting: Rewriting, expected: Measure, path: Path) -> Rewritten:
     """Rewrite one copy, which is read to its end whatever is in it: only then is it known what it was.
 
     Raises `_BadCopy` if it is not what was stored, `Rejected` if it is, and cannot be rewritten.
     """
-    metered = _Metered(source)
+    measured = MeasuredSource(source)
     fault: Exception | None = None
     rewritten: Rewritten | None = None
     try:
         with path.open("wb") as out:
-            rewritten = rewrite_package(metered, rewriting.units, rewriting.plan, out, path.parent)
+            rewritten = rewrite_package(measured, rewriting.units, rewriting.plan, out, path.parent)
     except (UnreadablePackage, ImpossiblePurge) as error:
         fault = error
-    while metered.read(MIB):
-        pass
-    if metered.meter.measure() != expected:
+    if measured.measure_all() != expected:
         raise _BadCopy("other bytes than were stored")
     if rewritten is None:
         raise Rejected(f"order {rewriting.plan.order_id}: {fault}") from fault

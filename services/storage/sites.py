@@ -11,6 +11,7 @@ from services.storage.queries import amounts
 from services.storage.settings import SiteSettings
 from shared.database.outage import is_outage
 from shared.messaging.transaction import RoomDatabase
+from shared.object_store.errors import NoSuchObject
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.keeping import SiteStore
 from shared.object_store.opening import make_ready
@@ -107,3 +108,12 @@ async def ready_site(database: RoomDatabase, opened: OpenSite) -> None:
     if not may_be_new:
         await opened.store.probe()
     await make_ready(opened.store)
+
+
+async def is_there(store: SiteStore, key: str, version_id: str | None) -> bool:
+    """Say whether a site has a version, whatever it lists. Raises what the store raises while it cannot tell."""
+    try:
+        await store.stat(key, version_id)
+    except NoSuchObject:
+        return False
+    return True

@@ -1,10 +1,15 @@
 """The HTTP edge of what becomes of sites and copies: what is damaged, and how far each site is."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from services.storage.api import Parts
+from services.storage.domain.copies import Copy
+from services.storage.domain.holdings import Holding
+from services.storage.paging import USUAL, PageSize, a_page
 from services.storage.queries import damage
 from services.storage.resting import Resting
 from services.storage.sites import OpenSite
@@ -18,7 +23,6 @@ router = APIRouter(prefix="/storage/v1", tags=["storage"])
 Cursor = Annotated[
     str | None, Query(description="`next` of the page before", max_length=900, pattern=r"^[A-Za-z0-9._~/-]+$")
 ]
-PageSize = Annotated[int, Query(ge=1, le=1000)]
 
 
 def _surveyed(request: Request) -> Resting[list[dict[str, Any]]]:
@@ -34,37 +38,13 @@ async def get_damaged(
     storage: Parts,
     caller: Annotated[Caller, requires(Permission.COPIES_READ)],
     cursor: Cursor = None,
-    limit: PageSize = 100,
+    limit: PageSize = USUAL,
 ) -> dict[str, Any]:
     """List what no site has a good copy of any more; what is the platform's own only to who may see every one's."""
     within = caller.scope(Permission.COPIES_READ).establishments
     async with storage.database.reading() as connection:
         found = await damage.page(connection, within, cursor or "", limit)
-    return {
-        "damaged": [
-            {
-                "id": str(holding.id),
-                "kind": holding.kind,
-                "version": holding.version,
-                "establishment": None if holding.establishment is None else str(holding.establishment),
-                "key": holding.key,
-                "sha512": holding.sha512,
-                "size": holding.size,
-                "stored_at": None if holding.stored_at is None else rfc3339(holding.stored_at),
-                "copies": [
-                    {
-                        "site": copy.site,
-                        "place": _place(storage.sites.get(copy.site)),
-                        "state": copy.state,
-                        "lost_at": None if copy.lost_at is None else rfc3339(copy.lost_at),
-                    }
-                    for copy in copies
-                ],
-            }
-            for holding, copies in found
-        ],
-        "next": found[-1][0].key if len(found) == limit else None,
-    }
+    return a_page(found, limit, partial(_damage, storage.sites), lambda one: one[0].key)
 
 
 @router.get("/sites")
@@ -76,6 +56,29 @@ async def get_sites(
     All holdings are looked at for that, so it is as of late: the longer it took, the older it may be.
     """
     return {"sites": await surveyed.look()}
+
+
+def _damage(sites: Mapping[str, OpenSite], one: tuple[Holding, list[Copy]]) -> dict[str, Any]:
+    holding, copies = one
+    return {
+        "id": str(holding.id),
+        "kind": holding.kind,
+        "version": holding.version,
+        "establishment": None if holding.establishment is None else str(holding.establishment),
+        "key": holding.key,
+        "sha512": holding.sha512,
+        "size": holding.size,
+        "stored_at": None if holding.stored_at is None else rfc3339(holding.stored_at),
+        "copies": [
+            {
+                "site": copy.site,
+                "place": _place(sites.get(copy.site)),
+                "state": copy.state,
+                "lost_at": None if copy.lost_at is None else rfc3339(copy.lost_at),
+            }
+            for copy in copies
+        ],
+    }
 
 
 def _place(opened: OpenSite | None) -> str | None:

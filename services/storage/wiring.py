@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from services.storage import audit_api, purge_api, restore_api, sites_api
 from services.storage.api import Storage, router
 from services.storage.audit_api import Audits
+from services.storage.audit_survey import Surveyor
 from services.storage.auditing import Auditor
 from services.storage.decisions import decision_record, rules_record, signing_key_record, take_decisions
 from services.storage.declaring import measure_declared
@@ -25,11 +26,10 @@ from services.storage.releasing import release_former
 from services.storage.restore_testing import measure_failed, measure_overdue
 from services.storage.rewriting import Rewriter
 from services.storage.settings import StorageSettings
+from services.storage.site_survey import site_survey
 from services.storage.sites import OpenSite, open_sites, ready_site
 from services.storage.space import site_spaces
 from services.storage.standing import measure_standing
-from services.storage.survey import site_survey
-from services.storage.surveys import Surveyor
 from services.storage.worker import Keeper
 from shared.dependencies import WORKER, Dependency
 from shared.gauges import Measure

@@ -9,13 +9,14 @@ import json
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Protocol
+from typing import IO
 from urllib.parse import unquote
 
 from lxml import etree
 
 from services.storage.domain.packages import Fault, Package
 from services.storage.pipeline.rewriting.layout import SMALL
+from services.storage.pipeline.sources import MeasuredSource, Source
 from shared.checksums import MIB, Measure, Meter
 
 METS = "METS.xml"
@@ -25,14 +26,6 @@ MOST_FAULTS = 20
 
 _NS = "{http://www.loc.gov/METS/}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
-
-
-class Source(Protocol):
-    """Where the bytes of a package come from."""
-
-    def read(self, count: int, /) -> bytes:
-        """Return the next bytes, at most `count`; empty at the end."""
-        ...
 
 
 @dataclass(slots=True)
@@ -49,25 +42,12 @@ class _Reading:
             self.faults.append(Fault(member, reason))
 
 
-class _Measured:
-    """A source that is measured as it is read."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.meter = Meter()
-
-    def read(self, count: int = -1, /) -> bytes:
-        data = self._source.read(count if count >= 0 else MIB)
-        self.meter.update(data)
-        return data
-
-
 def check_package(source: Source, root: str) -> Package:
     """Read a package to its end and say what it is; it never raises for what is in it.
 
     `root` is the name of its one folder: the AIP's identifier. Raises whatever the source raises.
     """
-    measured = _Measured(source)
+    measured = MeasuredSource(source)
     reading = _Reading()
     try:
         with tarfile.open(fileobj=measured, mode="r|", bufsize=MIB) as tar:  # type: ignore[call-overload]
@@ -75,12 +55,11 @@ def check_package(source: Source, root: str) -> Package:
                 _check_member(reading, tar, member, root)
     except (tarfile.TarError, EOFError):
         reading.fault("", "unreadable")
-    while measured.read(MIB):
-        pass
+    measure = measured.measure_all()
     for name in sorted(reading.announced.keys() - reading.seen):
         reading.fault(name, "missing")
     size = sum(size for size, _ in reading.announced.values())
-    return Package(measured.meter.measure(), len(reading.announced), size, tuple(_placed(reading)))
+    return Package(measure, len(reading.announced), size, tuple(_placed(reading)))
 
 
 def told(fault: Fault) -> str:

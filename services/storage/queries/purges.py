@@ -14,6 +14,7 @@ from sqlalchemy.types import Text
 from services.storage.domain.copies import CopyState
 from services.storage.domain.holdings import Holding
 from services.storage.domain.purges import AT_WORK, ENDS, PurgeOrder, PurgeState, Wait, check_step
+from services.storage.queries.newest import newest_first
 from services.storage.tables import copy, holding, purge_order
 from shared.clock import rfc3339
 from shared.database.plumbing import work
@@ -139,14 +140,8 @@ async def is_in_hand(connection: AsyncConnection, kinds: Sequence[str], key: str
 
 
 async def page(
-    connection: AsyncConnection, scope: Scope, before: UUID | None, limit: int, establishment: UUID | None
+    connection: AsyncConnection, scope: Scope, behind: UUID | None, limit: int, establishment: UUID | None
 ) -> list[PurgeOrder]:
-    """Return orders within a scope, the newest first, from before one on."""
-    query = select(purge_order).order_by(purge_order.c.id.desc()).limit(limit)
-    if scope.establishments is not None:
-        query = query.where(purge_order.c.establishment.in_(scope.establishments))
-    if establishment is not None:
-        query = query.where(purge_order.c.establishment == establishment)
-    if before is not None:
-        query = query.where(purge_order.c.id < before)
+    """Return orders within a scope, the newest first, from behind one on."""
+    query = newest_first(purge_order, scope, behind, limit, establishment)
     return [_order(row) for row in await connection.execute(query)]

@@ -1,14 +1,16 @@
 """Restore tests: whose turn it is, which AIP, and what came of it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, func, insert, select, text
+from sqlalchemy import ARRAY, BigInteger, Text, bindparam, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.storage.domain.holdings import HoldingKey
 from services.storage.domain.restore_tests import Outcome, RestoreTest
+from services.storage.queries.newest import newest_first
 from services.storage.tables import copy, holding, restore_test
 from shared.identity.caller import Scope
 
@@ -68,14 +70,18 @@ _LAST_ON = (
 _TURN = (
     select(copy.c.site)
     .where(copy.c.holding == bindparam("aip"), copy.c.version == bindparam("in_version"), copy.c.state == "verified")
+    .where(copy.c.site == func.any(bindparam("declared", type_=ARRAY(Text))))
     .order_by(_LAST_ON.asc().nulls_first(), func.random())
     .limit(1)
 )
 
 
-async def site_in_turn(connection: AsyncConnection, establishment: UUID, key: HoldingKey) -> str | None:
-    """Return a site with a good copy of an AIP: the one from which nothing was tested for longest."""
-    found: str | None = await connection.scalar(_TURN, {"of": establishment, "aip": key[0], "in_version": key[1]})
+async def site_in_turn(
+    connection: AsyncConnection, establishment: UUID, key: HoldingKey, declared: Sequence[str]
+) -> str | None:
+    """Return a declared site with a good copy of an AIP: the one from which nothing was tested for longest."""
+    asked = {"of": establishment, "aip": key[0], "in_version": key[1], "declared": list(declared)}
+    found: str | None = await connection.scalar(_TURN, asked)
     return found
 
 
@@ -96,16 +102,10 @@ async def failed_since(connection: AsyncConnection, first: UUID) -> dict[tuple[s
 
 
 async def page(
-    connection: AsyncConnection, scope: Scope, before: UUID | None, limit: int, establishment: UUID | None
+    connection: AsyncConnection, scope: Scope, behind: UUID | None, limit: int, establishment: UUID | None
 ) -> list[RestoreTest]:
-    """Return tests within a scope, the newest first, from before one on."""
-    query = select(restore_test).order_by(restore_test.c.id.desc()).limit(limit)
-    if scope.establishments is not None:
-        query = query.where(restore_test.c.establishment.in_(scope.establishments))
-    if establishment is not None:
-        query = query.where(restore_test.c.establishment == establishment)
-    if before is not None:
-        query = query.where(restore_test.c.id < before)
+    """Return tests within a scope, the newest first, from behind one on."""
+    query = newest_first(restore_test, scope, behind, limit, establishment)
     return [_test(row) for row in (await connection.execute(query)).mappings()]
 
 

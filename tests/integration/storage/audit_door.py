@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 
 from services.storage.audit_api import Audits, router
+from services.storage.audit_survey import Surveyor
 from services.storage.coherence import Comparer
 from services.storage.examining import Examiner
 from services.storage.runs import COHERENCE, SAMPLE
 from services.storage.sampling import Sampler
-from services.storage.surveys import Surveyor
 from shared.identity.rights import Role
 from shared.readiness import Readiness
 from shared.web import room_app

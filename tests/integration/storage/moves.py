@@ -6,7 +6,7 @@ from services.storage.declaring import reconcile
 from services.storage.filling import FILL, Filler
 from services.storage.queries import sites as queries
 from services.storage.retiring import RETIRE, Retirer
-from services.storage.survey import survey
+from services.storage.site_survey import survey
 from tests.integration.storage.depot import Depot
 from tests.integration.storage.harm import repair
 

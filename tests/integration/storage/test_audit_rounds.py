@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from services.storage.audit_survey import Surveyor
 from services.storage.pacing import Times
-from services.storage.surveys import Surveyor
 from shared.clock import now
 from shared.object_store.errors import StoreUnavailable
 from tests.integration.storage.audited import an_auditor, audit, sample, stored, watched

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from services.storage.audit_survey import Surveyor
 from services.storage.domain.copies import CopyState
 from services.storage.runs import SAMPLE, forget
 from services.storage.sampling import SITE_ATTEMPTS
-from services.storage.surveys import Surveyor
 from shared.identity.rights import Role
 from tests.builders.callers import a_token
 from tests.integration.storage.audit_door import PLACE, a_sampler, asked, door, told, work_off
@@ -187,10 +187,10 @@ async def test_runs_are_listed_the_newest_first_within_ones_mandates(depot: Depo
     ours = await told(depot, f"{PLACE}/runs", mine)
     theirs = await told(depot, f"{PLACE}/runs", a_token(Role.OPERATOR, uuid4()))
 
-    assert [one["id"] for one in (*first["runs"], *second["runs"])] == ids[::-1]
-    assert (second["next"], [one["id"] for one in ours["runs"]], theirs["runs"]) == (None, [ids[1]], [])
-    assert [(one["kind"], one["state"], one["good"]) for one in first["runs"]] == [("sample", "ended", True)] * 2
-    assert second["runs"][0]["sites"][0]["counts"]["compared"] == 2
+    assert [one["id"] for one in (*first["items"], *second["items"])] == ids[::-1]
+    assert (second["next"], [one["id"] for one in ours["items"]], theirs["items"]) == (None, [ids[1]], [])
+    assert [(one["kind"], one["state"], one["good"]) for one in first["items"]] == [("sample", "ended", True)] * 2
+    assert second["items"][0]["sites"][0]["counts"]["compared"] == 2
 
 
 async def test_who_is_of_one_establishment_is_told_nothing_of_all(depot: Depot) -> None:

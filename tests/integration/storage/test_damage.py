@@ -117,7 +117,7 @@ async def test_without_a_good_copy_left_it_is_loud_and_named_and_nothing_is_touc
     # What may still be of use to somebody lies where it lay.
     assert len(await depot.kept("a", holding.key, copies["a"].version_id)) == len(CONTENT)
     assert await depot.kept("b", holding.key, copies["b"].version_id) == CONTENT[:-100]
-    (named,) = (await listed(depot, a_token(Role.OPERATOR)))["damaged"]
+    (named,) = (await listed(depot, a_token(Role.OPERATOR)))["items"]
     assert (named["id"], named["sha512"], named["key"]) == (str(message.aip_id), message.sha512, holding.key)
     assert [(copy["site"], copy["state"], copy["lost_at"] is None) for copy in named["copies"]] == [
         ("a", "lost", False),
@@ -147,7 +147,7 @@ async def test_the_right_bytes_brought_back_are_written_everywhere_and_read_back
     assert len(await depot.lines("aip.restored")) == 1
     for site, copy in (await depot.copies(message.aip_id)).items():
         assert await depot.kept(site, after.key, copy.version_id) == CONTENT
-    assert (await depot.work(), await listed(depot, a_token(Role.OPERATOR))) == ([], {"damaged": [], "next": None})
+    assert (await depot.work(), await listed(depot, a_token(Role.OPERATOR))) == ([], {"items": [], "next": None})
 
 
 async def test_a_site_that_could_not_take_them_has_them_from_the_others(depot: Depot, back_up: Path) -> None:
@@ -232,12 +232,12 @@ async def test_each_sees_what_is_damaged_of_its_own_and_page_by_page(depot: Depo
     mine = messages[0]
     own = a_token(Role.AUDITOR, mine.establishment)
 
-    assert [one["id"] for one in (await listed(depot, own))["damaged"]] == [str(mine.aip_id)]
-    assert (await listed(depot, a_token(Role.AUDITOR, new_id())))["damaged"] == []
+    assert [one["id"] for one in (await listed(depot, own))["items"]] == [str(mine.aip_id)]
+    assert (await listed(depot, a_token(Role.AUDITOR, new_id())))["items"] == []
     assert (await listed(depot, a_token(Role.DEPOSITOR)))["status"] == 403
     first = await listed(depot, a_token(Role.AUDITOR), "?limit=1")
     second = await listed(depot, a_token(Role.AUDITOR), f"?limit=1&cursor={first['next']}")
-    pages = [one["id"] for page in (first, second) for one in page["damaged"]]
+    pages = [one["id"] for page in (first, second) for one in page["items"]]
     assert sorted(pages) == sorted(str(message.aip_id) for message in messages)
 
 

@@ -95,6 +95,15 @@ async def test_the_sites_take_turns_and_nobody_is_tested_before_time(depot: Depo
     assert {told.site for told in both} == {"a", "b"}
 
 
+async def test_a_site_that_is_not_declared_has_no_turn(depot: Depot) -> None:
+    await stored(depot)
+    left = {"b": depot.sites["b"]}
+
+    told = [(await outcomes(replace(depot, sites=left), every=timedelta(0)))[-1].site for _ in range(3)]
+
+    assert told == ["b", "b", "b"]
+
+
 async def test_each_establishment_has_its_own_test(depot: Depot) -> None:
     others = [await depot.hand_over() for _ in range(3)]
     await depot.work_off()
@@ -209,7 +218,7 @@ async def test_an_establishment_sees_its_own_tests_alone(depot: Depot) -> None:
         await asked(depot, Role.PRODUCER, ours.establishment, query=f"?establishment={theirs.establishment}")
     ).json()
     first = (await asked(depot, Role.AUDITOR, query="?limit=1")).json()
-    second = (await asked(depot, Role.AUDITOR, query=f"?limit=1&before={first['next']}")).json()
+    second = (await asked(depot, Role.AUDITOR, query=f"?limit=1&cursor={first['next']}")).json()
 
     assert [one["id"] for one in seen["items"]] == [str(ours.test_id)]
     assert foreign["items"] == []

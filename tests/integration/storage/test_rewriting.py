@@ -15,7 +15,8 @@ from services.storage.domain.rewriting import RewritePlan, Rewritten
 from services.storage.doubts import DOUBT
 from services.storage.handlers import REWRITE, UNSTAGE, take_aips
 from services.storage.pipeline.package_check import check_package
-from services.storage.pipeline.rewriting.package import Source, rewrite_package
+from services.storage.pipeline.rewriting.package import rewrite_package
+from services.storage.pipeline.sources import Source
 from services.storage.queries import purges
 from services.storage.rewriting import Rewriter
 from shared import faults

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from services.storage.filling import FILL, Filler
 from services.storage.handlers import WRITE, take_agreements, take_aips
 from services.storage.settings import SiteSettings
+from services.storage.site_survey import forecast
 from services.storage.sites import OpenSite
-from services.storage.survey import forecast
 from services.storage.wiring import build
 from shared import faults
 from shared.identifiers import new_id

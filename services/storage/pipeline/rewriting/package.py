@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files as package_files
 from itertools import chain
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import IO, BinaryIO
 from uuid import UUID
 from xml.parsers.expat import ExpatError
 
@@ -26,6 +26,7 @@ from services.storage.pipeline.rewriting.premis import PremisEditor
 from services.storage.pipeline.rewriting.scope import ImpossiblePurge, Scope, mark, read_scope
 from services.storage.pipeline.rewriting.signatures import rewritten_report
 from services.storage.pipeline.rewriting.splicing import Editor, Splicer
+from services.storage.pipeline.sources import Source
 from shared.checksums import MIB
 from shared.packaging.spool import Measure, Spool
 from shared.packaging.tar import CHUNK, TarWriter, entry_length
@@ -33,14 +34,6 @@ from shared.packaging.tar import CHUNK, TarWriter, entry_length
 _UNKNOWN = bytes(64)
 
 NewSpool = Callable[[], Spool]
-
-
-class Source(Protocol):
-    """Where the bytes of version n come from."""
-
-    def read(self, count: int, /) -> bytes:
-        """Return the next bytes, at most `count`; empty at the end."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
