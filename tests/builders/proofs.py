@@ -317,7 +317,7 @@ def anchor(
     previous: bytes | None = None,
     seal: dict[str, Any] | None = None,
     senders: Sequence[tuple[str, int, bytes]] = (),
-    **changed: Any,
+    probative: bool = True,
 ) -> bytes:
     """Return an anchor; `previous` is the file of the one before."""
     return jws(
@@ -327,7 +327,7 @@ def anchor(
             "number": number,
             "at": time(START + number * timedelta(minutes=5)),
             "previous": None if previous is None else sha512(previous).hex(),
-            "probative": True,
+            "probative": probative,
             "seal": seal,
             "heads": [
                 {"journal": name, "number": place, "sha512": sha512(line).hex()} for name, place, line in heads
@@ -335,7 +335,6 @@ def anchor(
             "senders": [
                 {"batch": batch, "sender": sender, "sha512": digest.hex()} for sender, batch, digest in senders
             ],
-            **changed,
         },
     )
 

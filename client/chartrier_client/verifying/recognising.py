@@ -100,7 +100,9 @@ def _begins_journal(path: Path) -> bool:
         fields: Any = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(fields, dict) and fields.get("format") == "chartrier-journal-line/1"
+    # One line without a line feed behind it is the data of a record, not a container.
+    is_line = isinstance(fields, dict) and fields.get("format") == "chartrier-journal-line/1"
+    return is_line and line.endswith(b"\n")
 
 
 def looks_like_proof(path: Path) -> bool:

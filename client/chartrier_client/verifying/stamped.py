@@ -131,6 +131,10 @@ def judge_stamped(stamped: Stamped, moments: Moments | None, grounds: Grounds, a
 def _judge_signature(stamped: Stamped, signature: Jws, grounds: Grounds, about: Subject) -> None:
     about.same("jws.typ", signature.typ, SEAL)
     shapes.fits(signature.payload, shapes.SEAL_SIGNATURE)
-    signed = (signature.payload["number"], signature.payload["root"], signature.payload["sha512"])
-    about.same("seal.signed", signed, (stamped.number, stamped.root.hex(), stamped.sha512))
+    signed = signature.payload
+    about.same(
+        "seal.signed",
+        f"{signed['number']} {signed['root']} {signed['sha512']}",
+        f"{stamped.number} {stamped.root.hex()} {stamped.sha512}",
+    )
     judge_jws(signature, shapes.moment(stamped.header["at"]), grounds, about)
