@@ -15,7 +15,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from chartrier_client.verifying.canonical import read_canonical, read_object
 from chartrier_client.verifying.checks import Malformed, Subject
-from chartrier_client.verifying.paths import CertificatePath, Moments, find_path, judge_end, judge_path, named
+from chartrier_client.verifying.paths import (
+    CertificatePath,
+    Moments,
+    find_path,
+    judge_end,
+    judge_path,
+    named,
+    read_certificate,
+)
 from chartrier_client.verifying.revocation import RevocationData, judge_revocation
 from chartrier_client.verifying.trust import Grounds
 
@@ -76,7 +84,7 @@ def _certificates(listed: object) -> tuple[x509.Certificate, ...]:
     if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_CERTIFICATES:
         raise Malformed("jws_header")
     try:
-        return tuple(x509.load_der_x509_certificate(base64.b64decode(each, validate=True)) for each in listed)
+        return tuple(read_certificate(base64.b64decode(each, validate=True)) for each in listed)
     except (ValueError, TypeError) as error:
         raise Malformed("jws_header") from error
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -20,9 +20,9 @@ def link(case: Case) -> None:
     """Check all that needs more than one file."""
     _link_containers(case)
     ledger = case.ledger
-    _chain(ledger.seals, lambda seal: seal.header["previous"])
-    _chain(ledger.renewals, lambda renewal: renewal.header["previous"])
-    _chain(ledger.anchors, _anchor_before)
+    _chain(case, ledger.seals, lambda seal: seal.header["previous"])
+    _chain(case, ledger.renewals, lambda renewal: renewal.header["previous"])
+    _chain(case, ledger.anchors, _anchor_before)
     _look_back(ledger)
     for seal in ledger.seals.values():
         _names(seal, seal.header["anchor"], ledger.anchors, "seal.anchor")
@@ -46,7 +46,7 @@ def _link_containers(case: Case) -> None:
         containers.sort(key=lambda each: (each.first, each.last))
         begun = case.report.about(containers[0].target)
         if containers[0].first != 1:
-            _begins_later(begun, "journal.numbers", containers, f"{journal} {containers[0].first}")
+            _begins_later(case, begun, "journal.numbers", f"{journal} {containers[0].first}")
         for one, other in pairwise(containers):
             about = case.report.about(other.target)
             if (one.first, one.last, one.head) == (other.first, other.last, other.head):
@@ -59,7 +59,7 @@ def _link_containers(case: Case) -> None:
                 about.ok("journal.chain", f"{journal} {one.last} → {other.first}")
 
 
-def _chain(known: Mapping[int, Numbered], before: Any) -> None:  # noqa: ANN401 (a function of one)
+def _chain(case: Case, known: Mapping[int, Numbered], before: Any) -> None:  # noqa: ANN401 (a function of one)
     """Check that each one names the one before, and that none is missing between the first and the last."""
     ordered = [known[number] for number in sorted(known)]
     for place, one in enumerate(ordered):
@@ -73,12 +73,12 @@ def _chain(known: Mapping[int, Numbered], before: Any) -> None:  # noqa: ANN401 
         elif place:
             one.about.same("chain", named["sha512"], ordered[place - 1].sha512)
         elif one.number != 1:
-            _begins_later(one.about, "chain", ordered, one.number)
+            _begins_later(case, one.about, "chain", one.number)
 
 
-def _begins_later(about: Subject, what: str, known: Sequence[object], value: object) -> None:
-    """Say that what comes before is not here: of one alone it is of no account, of a series it is a gap."""
-    if len(known) > 1:
+def _begins_later(case: Case, about: Subject, what: str, value: object) -> None:
+    """Say that what comes before is not here: of files that were picked it is of no account, in a folder a gap."""
+    if case.in_folder:
         about.could_not(what, "begins_later", value)
     else:
         about.remark("begins_later", number=value)

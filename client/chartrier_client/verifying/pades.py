@@ -14,7 +14,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from chartrier_client.verifying.checks import Malformed, Subject
-from chartrier_client.verifying.paths import Moments, find_path, judge_end, judge_path, named
+from chartrier_client.verifying.paths import Moments, find_path, judge_end, judge_path, named, read_certificate
 from chartrier_client.verifying.revocation import RevocationData, judge_revocation
 from chartrier_client.verifying.stampers import judge_token
 from chartrier_client.verifying.tokens import Asn1, Token, read_token
@@ -56,8 +56,8 @@ def _signatures(file: BinaryIO) -> list[Asn1]:
 def _judge_one(embedded: Asn1, grounds: Grounds, about: Subject) -> None:
     nobody = ValidationContext(trust_roots=[], allow_fetching=False, moment=grounds.at)
     status = validate_pdf_signature(embedded, nobody, nobody)
-    signer = x509.load_der_x509_certificate(status.signing_cert.dump())
-    pool = [x509.load_der_x509_certificate(each.dump()) for each in embedded.other_embedded_certs or ()]
+    signer = read_certificate(status.signing_cert.dump())
+    pool = [read_certificate(each.dump()) for each in embedded.other_embedded_certs or ()]
     if not (status.intact and status.valid):
         about.failed("pdf.signature", "signature_wrong", named(signer))
         return

@@ -41,6 +41,20 @@ class Moments:
     renewed: bool = False
 
 
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Return a certificate that has been read to its end: the library reads no further than it is asked.
+
+    Raises `ValueError` for bytes that are none.
+    """
+    certificate = x509.load_der_x509_certificate(der)
+    try:
+        _ = (certificate.issuer, certificate.subject, certificate.extensions, certificate.signature_hash_algorithm)
+        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.public_key())
+    except (UnsupportedAlgorithm, TypeError) as error:
+        raise ValueError(str(error)) from error
+    return certificate
+
+
 def find_path(
     signer: x509.Certificate, pool: Iterable[x509.Certificate], roots: Sequence[x509.Certificate]
 ) -> CertificatePath:

@@ -156,6 +156,10 @@ REASONS: Final[Mapping[str, Text]] = MappingProxyType(
         "token_unreadable": Text("ce n'est pas un jeton RFC 3161", "this is no token of RFC 3161"),
         "too_deep": Text("imbrication de plus de {limit} niveaux", "nested more than {limit} levels deep"),
         "too_large": Text("plus grand que {limit}", "larger than {limit}"),
+        "unforeseen": Text(
+            "ces octets ont arrêté le vérificateur : merci de nous le dire",
+            "these bytes stopped the verifier: tell us",
+        ),
     }
 )
 """Code of a reason → why, with the facts of the check between braces."""

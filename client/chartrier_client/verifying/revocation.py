@@ -33,6 +33,13 @@ class RevocationData:
     answers: tuple[ocsp.OCSPResponse, ...] = ()
 
 
+def read_list(der: bytes) -> x509.CertificateRevocationList:
+    """Return a list whose head has been read to its end; raises `ValueError` for bytes that are none."""
+    crl = x509.load_der_x509_crl(der)
+    _ = (crl.issuer, crl.extensions, crl.last_update_utc, crl.next_update_utc)
+    return crl
+
+
 @dataclass(frozen=True, slots=True)
 class _Revoked:
     since: datetime

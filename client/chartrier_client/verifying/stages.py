@@ -25,10 +25,11 @@ DATA: Final = "data"
 
 @dataclass(slots=True)
 class Case:
-    """Everything that is verified together."""
+    """Everything that is verified together; `in_folder`: a folder was given, which should hold all there is."""
 
     report: Report
     grounds: Grounds
+    in_folder: bool = False
     ledger: Ledger = field(default_factory=Ledger)
     containers: list[Container] = field(default_factory=list)
     held_renewals: dict[int, tuple[Stamped, Subject]] = field(default_factory=dict)

@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 
 from chartrier_client.verifying.checks import Malformed
-from chartrier_client.verifying.paths import digest_name
-from chartrier_client.verifying.revocation import RevocationData
+from chartrier_client.verifying.paths import digest_name, read_certificate
+from chartrier_client.verifying.revocation import RevocationData, read_list
 
 Asn1: TypeAlias = Any
 """What asn1crypto gives: it publishes no types."""
@@ -101,7 +101,7 @@ def _certificates(signed: Asn1) -> tuple[x509.Certificate, ...]:
     chosen = [each.chosen for each in signed["certificates"] if each.name == "certificate"]
     if len(chosen) > MOST_CERTIFICATES:
         raise Malformed("token_certificates", limit=MOST_CERTIFICATES)
-    return tuple(_each((each.dump() for each in chosen), x509.load_der_x509_certificate))
+    return tuple(_each((each.dump() for each in chosen), read_certificate))
 
 
 def _revocation(signed: Asn1) -> RevocationData:
@@ -112,9 +112,7 @@ def _revocation(signed: Asn1) -> RevocationData:
     answers = [
         each["other_rev_info"].dump() for each in others if each["other_rev_info_format"].native == "ocsp_response"
     ]
-    return RevocationData(
-        tuple(_each(lists, x509.load_der_x509_crl)), tuple(_each(answers, ocsp.load_der_ocsp_response))
-    )
+    return RevocationData(tuple(_each(lists, read_list)), tuple(_each(answers, ocsp.load_der_ocsp_response)))
 
 
 def _each(contents: Iterable[bytes], read: Callable[[bytes], Any]) -> Iterable[Any]:

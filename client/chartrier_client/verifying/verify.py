@@ -25,6 +25,7 @@ from chartrier_client.verifying.stages import (
     take_seal,
     take_unknown,
 )
+from chartrier_client.verifying.tokens import NONSENSE
 from chartrier_client.verifying.trust import Grounds, TrustError, read_trust
 
 __all__ = ["Asked", "TrustError", "verify"]
@@ -49,7 +50,7 @@ def verify(asked: Asked) -> Report:
     """
     roots, crls = read_trust(asked.trust)
     grounds = Grounds(asked.at, asked.algorithms or known_algorithms(), tuple(roots), tuple(crls))
-    case = Case(Report(), grounds)
+    case = Case(Report(), grounds, in_folder=any(path.is_dir() for path in asked.paths))
     items = sorted(_items(asked, case), key=lambda item: (item.kind, str(item.path)))
     renewals_known = bisect_right(items, Kind.RENEWAL, key=lambda item: item.kind)
     for item in items[:renewals_known]:
@@ -92,6 +93,9 @@ def _take(case: Case, item: Item) -> None:
         take(case, item)
     except Malformed as fault:
         case.about(item).malformed(what, fault)
+    except NONSENSE as error:
+        # What nobody foresaw proves neither one nor the other; it is never passed over.
+        case.about(item).could_not(what, "unforeseen", type(error).__name__)
 
 
 def _take_pdf(case: Case, item: Item) -> None:

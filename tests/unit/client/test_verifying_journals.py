@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from rfc8785 import dumps
 
+from chartrier_client.verifying.verify import Asked, verify
 from tests.builders.proofs import JOURNAL, Seal, Sealing, anchor, container, lines, sha512
-from tests.unit.client.proof_files import Desk, assert_indeterminate, assert_invalid, assert_valid, well
+from tests.unit.client.proof_files import NOW, Desk, assert_indeterminate, assert_invalid, assert_valid, well
 
 ROWS = lines(7)
 SEAL = Seal(Sealing(journals={JOURNAL: ROWS}))
@@ -37,11 +38,11 @@ def test_the_golden_journals_are_read(desk: Desk) -> None:
     assert len([check for check in report.checks if check.what == "journal.lines"]) == len(journals)
 
 
-def _changed(number: int, **fields: object) -> list[bytes]:
+def _changed(number: int, **fields: str | int) -> list[bytes]:
     return [dumps({**json.loads(line), **fields}) if place == number else line for place, line in enumerate(ROWS, 1)]
 
 
-def _rewritten(number: int, **fields: object) -> list[bytes]:
+def _rewritten(number: int, **fields: str | int) -> list[bytes]:
     """Rewrite a journal from some line to its end, as whoever holds the database could."""
     rows = _changed(number, **fields)
     for place in range(number, len(rows)):
@@ -86,7 +87,9 @@ def test_a_container_that_is_missing_is_missed(desk: Desk) -> None:
 def test_a_journal_that_begins_later_is_half_a_journal(desk: Desk) -> None:
     parts = {"2.ndjson": container(ROWS[2:4]), "3.ndjson": container(ROWS[4:]), "seal.tar": SEAL.tar}
 
-    assert_indeterminate(desk.verify(parts), ("journal.numbers", "begins_later"))
+    assert_indeterminate(desk.verify(parts), ("journal.sealed", "lines_not_here"))
+    whole = verify(Asked([desk.folder / "given"], NOW, [desk.root]))
+    assert_indeterminate(whole, ("journal.numbers", "begins_later"))
 
 
 def test_two_copies_of_a_container_are_one(desk: Desk) -> None:

@@ -124,7 +124,7 @@ def _another_neighbour(stamp: Stamp) -> Stamp:
     return replace(stamp, path=[*others, [b"\7" * len(last[0])]])
 
 
-MUTANTS = {
+MUTANTS: dict[str, tuple[Callable[[], Chains], str]] = {
     "oldest signature": (lambda: _with(0, 0, lambda s: replace(s, token=_spoiled(s.token))), "token.signature"),
     "renewed signature": (lambda: _with(0, 1, lambda s: replace(s, token=_spoiled(s.token))), "token.signature"),
     "newest signature": (lambda: _with(1, 1, lambda s: replace(s, token=_spoiled(s.token))), "token.signature"),
