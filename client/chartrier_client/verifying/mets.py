@@ -12,9 +12,6 @@ from chartrier_client.verifying.checks import Malformed
 _HREF: Final = "{http://www.w3.org/1999/xlink}href"
 MOST_FILES: Final = 1_000_000
 DEEPEST: Final = 64
-GROUPED: Final = frozenset({"fileSec", "amdSec", "dmdSec"})
-"""The sections whose files are members of a package's group, with METS itself."""
-_SECTIONS: Final = frozenset({"fileSec", "amdSec", "dmdSec", "structMap", "behaviorSec"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,6 @@ class Named:
 
     size: int
     sha512: str
-    section: str
 
 
 @dataclass(slots=True)
@@ -33,12 +29,6 @@ class Mets:
     identifier: str = ""
     version: int = 1
     files: dict[str, Named] = field(default_factory=dict)
-    section: str = ""
-
-    def is_member(self, name: str) -> bool:
-        """Say whether a file is one of the package's group; METS, which names no digest of its own, is."""
-        named = self.files.get(name)
-        return named is None or named.section in GROUPED
 
 
 def read_mets(stream: IO[bytes]) -> Mets:
@@ -78,7 +68,6 @@ def _start(element: "etree._Element", mets: Mets, pending: dict[str, str]) -> No
     if element.getparent() is None and element.getroottree().docinfo.doctype:
         raise Malformed("doctype")
     local = etree.QName(element).localname
-    mets.section = local if local in _SECTIONS else mets.section
     if local == "mets":
         mets.identifier = str(element.get("OBJID") or "")
     elif local == "file":
@@ -93,9 +82,8 @@ def _take(href: str, known: dict[str, str], mets: Mets) -> None:
     name = unquote(href)
     if known.get("CHECKSUMTYPE") != "SHA-512" or not known.get("SIZE", "").isdecimal():
         raise Malformed("mets_fixity", name=name)
-    named = Named(int(known["SIZE"]), known.get("CHECKSUM", "").lower(), mets.section)
-    before = mets.files.setdefault(name, named)
-    if (before.size, before.sha512) != (named.size, named.sha512):
+    named = Named(int(known["SIZE"]), known.get("CHECKSUM", "").lower())
+    if mets.files.setdefault(name, named) != named:
         raise Malformed("mets_twice", name=name)
     if len(mets.files) > MOST_FILES:
         raise Malformed("too_large", limit=MOST_FILES)

@@ -99,11 +99,7 @@ def read_aip(path: Path, algorithms: Iterable[str], about: Subject) -> Package:
     if mets is None:
         raise Malformed("no_mets")
     _compare(files, mets, root)
-    grouped = {
-        name: {path: value for path, value in found.items() if mets.is_member(path)}
-        for name, found in files.digests.items()
-    }
-    package = Package(mets.identifier, mets.version, grouped)
+    package = Package(mets.identifier, mets.version, files.digests)
     if not files.faults:
         about.ok("package.files", f"{len(files.sizes)}")
         about.ok("package.group", f"{package.members} {package.group}")
