@@ -38,6 +38,7 @@ class Stamper:
     ess: int = 2
     lists: tuple[bytes, ...] = ()
     answers: tuple[bytes, ...] = ()
+    answers_unsigned: bool = True
     with_certificates: bool = True
     root: bool = False
 
@@ -83,7 +84,7 @@ def token(imprint: bytes, at: datetime, by: Stamper, algorithm: str = "sha512") 
             "digest_algorithms": [{"algorithm": by.digest}],
             "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(content)},
             "certificates": [x509.Certificate.load(pki.der_of(each)) for each in held],
-            "crls": [*_lists(by), *_answers(by)] or None,
+            "crls": [*_lists(by), *([] if by.answers_unsigned else _answers(by))] or None,
             "signer_infos": [
                 {
                     "version": "v1",
@@ -97,6 +98,7 @@ def token(imprint: bytes, at: datetime, by: Stamper, algorithm: str = "sha512") 
                     "signed_attrs": attributes,
                     "signature_algorithm": _algorithm(by),
                     "signature": _signature(by, attributes.dump()),
+                    "unsigned_attrs": _unsigned(by),
                 }
             ],
         }
@@ -119,6 +121,24 @@ def _answers(by: Stamper) -> list[Any]:
         )
         for each in by.answers
     ]
+
+
+class _Basic(core.SequenceOf):  # type: ignore[misc]
+    _child_spec = ocsp.BasicOCSPResponse
+
+
+class _RevocationValues(core.Sequence):  # type: ignore[misc]
+    _fields = (("ocsp_vals", _Basic, {"explicit": 1}),)
+
+
+def _unsigned(by: Stamper) -> Asn1:
+    """Put answers where `openssl` does not look (RFC 5126, section 6.3.4)."""
+    if not by.answers or not by.answers_unsigned:
+        return None
+    values = _RevocationValues(
+        {"ocsp_vals": [ocsp.OCSPResponse.load(each).basic_ocsp_response for each in by.answers]}
+    )
+    return cms.CMSAttributes([{"type": "1.2.840.113549.1.9.16.2.24", "values": [values]}])
 
 
 def _attributes(content: bytes, by: Stamper, certificate: Asn1) -> Asn1:

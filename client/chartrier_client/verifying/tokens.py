@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from asn1crypto import cms, core, tsp
+from asn1crypto import cms, core, crl, tsp
+from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
 from cryptography.x509 import ocsp
 
@@ -22,6 +23,25 @@ MOST_CERTIFICATES: Final = 64
 
 NONSENSE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError, RecursionError)
 """What asn1crypto raises for bytes of others."""
+
+
+_REVOCATION_VALUES: Final = "1.2.840.113549.1.9.16.2.24"
+
+
+class _Lists(core.SequenceOf):  # type: ignore[misc]  # (asn1crypto publishes no types)
+    _child_spec = crl.CertificateList
+
+
+class _Answers(core.SequenceOf):  # type: ignore[misc]
+    _child_spec = asn1_ocsp.BasicOCSPResponse
+
+
+class _RevocationValues(core.Sequence):  # type: ignore[misc]
+    _fields = (
+        ("crl_vals", _Lists, {"explicit": 0, "optional": True}),
+        ("ocsp_vals", _Answers, {"explicit": 1, "optional": True}),
+        ("other_rev_vals", core.Any, {"explicit": 2, "optional": True}),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +125,29 @@ def _certificates(signed: Asn1) -> tuple[x509.Certificate, ...]:
 
 
 def _revocation(signed: Asn1) -> RevocationData:
-    if isinstance(signed["crls"], core.Void):
-        return RevocationData()
-    lists = [each.chosen.dump() for each in signed["crls"] if each.name == "crl"]
-    others = [each.chosen for each in signed["crls"] if each.name == "other"]
+    """Return what a token carries: lists and answers beside its certificates (RFC 5652, RFC 5940), or unsigned.
+
+    `openssl` knows no answers there: they may stand in `revocation-values` too (RFC 5126, section 6.3.4).
+    """
+    beside = () if isinstance(signed["crls"], core.Void) else tuple(signed["crls"])
+    lists = [each.chosen.dump() for each in beside if each.name == "crl"]
+    others = [each.chosen for each in beside if each.name == "other"]
     answers = [
         each["other_rev_info"].dump() for each in others if each["other_rev_info_format"].native == "ocsp_response"
     ]
+    unsigned = signed["signer_infos"][0]["unsigned_attrs"]
+    for attribute in () if isinstance(unsigned, core.Void) else unsigned:
+        if attribute["type"].dotted == _REVOCATION_VALUES:
+            values = _RevocationValues.load(attribute["values"][0].dump(), strict=True)
+            lists += [each.dump() for each in values["crl_vals"] or ()]
+            answers += [_response(each) for each in values["ocsp_vals"] or ()]
     return RevocationData(tuple(_each(lists, read_list)), tuple(_each(answers, ocsp.load_der_ocsp_response)))
+
+
+def _response(basic: Asn1) -> bytes:
+    """Return a basic answer in the envelope that answers travel in."""
+    content = {"response_type": "basic_ocsp_response", "response": core.ParsableOctetString(basic.dump())}
+    return bytes(asn1_ocsp.OCSPResponse({"response_status": "successful", "response_bytes": content}).dump())
 
 
 def _each(contents: Iterable[bytes], read: Callable[[bytes], Any]) -> Iterable[Any]:

@@ -50,8 +50,9 @@ def signs(holder: pki.Holder) -> Stamper:
         a_stamper("RSA", key="2048"),
         replace(a_stamper(), digest="sha256", ess=1),
         replace(a_stamper("RSA", key="2048"), root=True),
+        replace(a_stamper(), answers=(pki.ocsp_der(a_stamper().holder, pki.authority()),)),
     ],
-    ids=["ecdsa", "rsa", "ess-v1", "root-embedded"],
+    ids=["ecdsa", "rsa", "ess-v1", "root-embedded", "ocsp"],
 )
 def test_a_good_token_is_good_here_and_for_openssl(by: Stamper, tmp_path: Path) -> None:
     der = a_token(by)
@@ -201,7 +202,8 @@ def test_ocsp_answers_count_as_lists_do() -> None:
     of_another = pki.ocsp_der(a_stamper("Autre").holder, pki.authority())
     forged = pki.ocsp_der(by.holder, issue(Wanted("Autorité", key="2048", authority=True)))
 
-    assert_valid(judged(a_token(replace(by, lists=lists, answers=(good,)))))
+    for unsigned in (True, False):
+        assert_valid(judged(a_token(replace(by, lists=lists, answers=(good,), answers_unsigned=unsigned))))
     assert_invalid(
         judged(a_token(replace(by, lists=lists, answers=(revoked,)))), ("certificate.revocation", "revoked")
     )
