@@ -1,6 +1,6 @@
 """What the keeper writes down: one step of many copies in one transaction, each under its own lease."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,7 +15,8 @@ from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
 from shared.checksums import Measure
 from shared.messages.ingest import MemberV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, ReceiptV1
+from shared.messages.message import Message
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, ProofStoredV1, ReceiptV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import Transaction
@@ -93,8 +94,8 @@ async def conclude(
             await enqueue(tx, UNSTAGE, Piece(one.facts["staging_key"], owner=str(one.establishment)))
         if one.kind == "aip":
             tx.post(_aip_stored(sites, one, on_sites), cause=causes.get((one.id, one.version)))
-        elif one.kind == "journal":
-            tx.post(_journal_stored(one), cause=causes.get((one.id, one.version)))
+        elif one.kind in _STORED:
+            tx.post(_STORED[one.kind](one), cause=causes.get((one.id, one.version)))
 
 
 def _everywhere(sites: Mapping[str, OpenSite], copies: Sequence[Copy]) -> bool:
@@ -118,6 +119,14 @@ def _aip_stored(sites: Mapping[str, OpenSite], holding: Holding, copies: Sequenc
 
 def _journal_stored(holding: Holding) -> JournalStoredV1:
     return JournalStoredV1(journal=holding.facts["journal"], number=holding.version, sha512=holding.sha512)
+
+
+def _proof_stored(holding: Holding) -> ProofStoredV1:
+    return ProofStoredV1(kind=holding.facts["kind"], number=holding.version, sha512=holding.sha512)
+
+
+_STORED: Mapping[str, Callable[[Holding], Message]] = {"journal": _journal_stored, "proof": _proof_stored}
+"""What proof is told of what it made."""
 
 
 def _receipt(sites: Mapping[str, OpenSite], holding: Holding, copy: Copy) -> ReceiptV1:

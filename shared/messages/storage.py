@@ -7,6 +7,7 @@ from pydantic import AwareDatetime
 
 from shared.messages.ingest import MemberV1
 from shared.messages.message import ByteCount, Message, Part, Sha512
+from shared.messages.proof import ProofKind
 
 
 class ReceiptV1(Part):
@@ -126,6 +127,16 @@ class JournalStoredV1(Message):
     topic: ClassVar[str] = "journal.stored.v1"
 
     journal: str
+    number: int
+    sha512: Sha512
+
+
+class ProofStoredV1(Message):
+    """Every site holds an anchor, a seal or a renewal, and each copy was read back whole."""
+
+    topic: ClassVar[str] = "proof.stored.v1"
+
+    kind: ProofKind
     number: int
     sha512: Sha512
 
