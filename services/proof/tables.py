@@ -77,3 +77,41 @@ container = Table(
     Column("stored_at", DateTime(timezone=True)),
 )
 """Runs of lines that leave for the sites, numbered from 1 in each journal, and each where the one before ended."""
+
+anchor = Table(
+    "anchor",
+    METADATA,
+    Column("number", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("body", Text),
+)
+"""Anchors: `sha512` is that of the file, `body` the file itself until every site has it (docs/proof-format.md)."""
+
+anchored_journal = Table(
+    "anchored_journal",
+    METADATA,
+    Column("journal", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""The last line of each journal that an anchor names."""
+
+anchored_sender = Table(
+    "anchored_sender",
+    METADATA,
+    Column("sender", Text, primary_key=True),
+    Column("batch", BigInteger, nullable=False),
+)
+"""The last batch of each sender that an anchor names."""
+
+filed = Table(
+    "filed",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("filed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("stored_at", DateTime(timezone=True)),
+)
+"""Anchors, seals and renewals as they leave for the sites; stored when every site has given them back whole."""
