@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from xdist.remote import Producer
 from services.local import postgres, seaweedfs
 from shared.rooms import ROOMS
 from tests.contracts.object_stores import running_seaweedfs
+from tests.independent.bouncycastle import BouncyCastle
 from tests.lanes import LaneScheduling
 from tests.servers import Databases, careless, fresh
 
@@ -72,3 +74,10 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.Site
     """One S3 store for all who want a bucket."""
     with running_seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def bouncycastle() -> Iterator[BouncyCastle]:
+    """One Java for all records that are to be verified."""
+    with closing(BouncyCastle()) as running:
+        yield running
