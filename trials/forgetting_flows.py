@@ -34,11 +34,10 @@ def _package(scene: Scene) -> str:
 
 
 def _require_forgotten(scene: Scene, aip: str, dip: str) -> None:
+    # What was being heard when it died lies with the broker, where nobody sees it waiting.
+    until(lambda: len(_tellers(scene, aip)) >= len(ROOMS), patience=PATIENCE)
     until_idle(scene.levers, patience=PATIENCE)
-    told = scene.levers.ask("SELECT body FROM proof.line WHERE body LIKE $1", f"%{aip}%".encode())
-    lines = [json.loads(row["body"]) for row in told]
-    actors = sorted(line["actor"] for line in lines if line["action"] == "aip.forgotten")
-    agree(f"who forgot {aip}", actors, [f"room:{room}" for room in ROOMS])
+    agree(f"who forgot {aip}", _tellers(scene, aip), [f"room:{room}" for room in ROOMS])
     staging = scene.levers.stack.folder / "staging"
     names = {dip, scene.transfers[-1], aip}
     left = [path.name for path in staging.rglob("*") if any(name in str(path) for name in names)]
@@ -46,3 +45,10 @@ def _require_forgotten(scene: Scene, aip: str, dip: str) -> None:
     with scene.town.client() as client:
         until(lambda: client.dip(dip).state == "expired", patience=PATIENCE)
         agree("units found", [unit.id for unit in client.search(transfer=scene.transfers[-1])], [])
+
+
+def _tellers(scene: Scene, aip: str) -> list[str]:
+    """Return who told in the journals that it forgot an AIP, as often as it did."""
+    told = scene.levers.ask("SELECT body FROM proof.line WHERE body LIKE $1", f"%{aip}%".encode())
+    lines = [json.loads(row["body"]) for row in told]
+    return sorted(line["actor"] for line in lines if line["action"] == "aip.forgotten")
