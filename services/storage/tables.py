@@ -87,6 +87,7 @@ purge_order = Table(
     Column("done_at", DateTime(timezone=True)),
     Column("moved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("reason", Text),
+    Column("objects", ARRAY(UUID)),
 )
 
 audit_hand = Table(

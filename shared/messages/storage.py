@@ -68,8 +68,9 @@ class RestoreTestedV1(Message):
 class PurgeBegunV1(Message):
     """What an order named begins to be deleted: from `purged_at` on nobody is given it, and the rooms forget it.
 
-    `version` is that which remains (None: nothing does), without the `units` that were named. Deletion may wait, for
-    the end of a lock say: that nothing is left anywhere, `aip.purged.v1` tells.
+    `version` is that which remains (None: nothing does), without the `units` that were named, and the data `objects`
+    that went with them (None: which did is not told). Deletion may wait, for the end of a lock say: that nothing is
+    left anywhere, `aip.purged.v1` tells.
     """
 
     topic: ClassVar[str] = "purge.begun.v1"
@@ -80,6 +81,7 @@ class PurgeBegunV1(Message):
     transfer_id: UUID
     version: int | None
     units: tuple[UUID, ...]
+    objects: tuple[UUID, ...] | None = None
     purged_at: AwareDatetime
 
 
