@@ -85,7 +85,10 @@ async def keep(
     query = insert(anchor).values(row).on_conflict_do_nothing().returning(anchor.c.number)
     if (await connection.execute(query)).one_or_none() is None:
         return False
-    journals = {"journals": [key for key, _ in heads.values()], "numbers": [head.number for _, head in heads.values()]}
+    journals = {
+        "journals": [key for key, _ in heads.values()],
+        "numbers": [head.number for _, head in heads.values()],
+    }
     await connection.execute(_NOTE_JOURNALS, journals)
     batches = {"senders": list(senders), "batches": [head.number for head in senders.values()]}
     await connection.execute(_NOTE_SENDERS, batches)

@@ -68,13 +68,14 @@ class Anchorer:
             await self._filer.file("anchor", made.number)
         return int(kept)
 
-    async def content(self, number: int) -> AsyncIterator[bytes]:
-        """Return the bytes of an anchor; raises `LookupError` where they are here no more."""
-        async with self._database.reading() as connection:
-            body = await queries.body_of(connection, number)
-        if body is None:
-            raise LookupError(f"anchor {number} is on the sites alone")
-        return _once(body.encode())
+
+async def anchor_content(database: RoomDatabase, number: int) -> AsyncIterator[bytes]:
+    """Return the bytes of an anchor; raises `LookupError` where they are here no more."""
+    async with database.reading() as connection:
+        body = await queries.body_of(connection, number)
+    if body is None:
+        raise LookupError(f"anchor {number} is on the sites alone")
+    return _once(body.encode())
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

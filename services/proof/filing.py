@@ -49,9 +49,7 @@ class Filer:
             if await queries.note_filed(tx.connection, kind, number, measure):
                 key = staging_key(kind, number)
                 tx.post(
-                    ProofFiledV1(
-                        kind=kind, number=number, staging_key=key, sha512=measure.sha512, size=measure.size
-                    )
+                    ProofFiledV1(kind=kind, number=number, staging_key=key, sha512=measure.sha512, size=measure.size)
                 )
         fault_point("proof.file.told")
 

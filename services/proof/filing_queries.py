@@ -44,11 +44,7 @@ _AWAITED = (
 )
 
 
-async def awaited(
-    connection: AsyncConnection, young: timedelta, limit: int
-) -> Sequence[tuple[ProofKind, int, str]]:
+async def awaited(connection: AsyncConnection, young: timedelta, limit: int) -> Sequence[tuple[ProofKind, int, str]]:
     """Return proofs, oldest first, that were filed longer ago than `young` and are not on every site."""
     rows = await connection.execute(_AWAITED, {"young": young, "limit": limit})
     return [(row.kind, row.number, row.sha512.hex()) for row in rows]
-
-

@@ -14,7 +14,9 @@ ANCHOR_AGE = Gauge(
     "chartrier_anchor_age_seconds", "Age of the newest anchor that is on every site: what is younger can be rewritten"
 )
 SEAL_AGE = Gauge("chartrier_seal_age_seconds", "Age of the newest time-stamp over all journals")
-UNSTAMPED = Gauge("chartrier_seal_unstamped_seconds", "How long the oldest seal has waited for a time-stamp (0: none)")
+UNSTAMPED = Gauge(
+    "chartrier_seal_unstamped_seconds", "How long the oldest seal has waited for a time-stamp (0: none)"
+)
 AWAITED = Gauge("chartrier_proof_unstored_seconds", "How long the oldest proof has waited for every site (0: none)")
 
 

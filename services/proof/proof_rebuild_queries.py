@@ -114,9 +114,7 @@ _DIGESTS = text(
 )
 
 
-async def line_digests(
-    connection: AsyncConnection, wanted: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], str]:
+async def line_digests(connection: AsyncConnection, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """Return the digests of lines by journal and number, of those that are here."""
     values = {"names": [name for name, _ in wanted], "numbers": [number for _, number in wanted]}
     return {(row.name, row.number): row.sha512.hex() for row in await connection.execute(_DIGESTS, values)}

@@ -21,9 +21,7 @@ async def take_anchor(database: RoomDatabase, anchor: ReadAnchor, stored_at: dat
     return ["the database has another anchor of this number"] if other else []
 
 
-async def take_seal(
-    database: RoomDatabase, seal: ReadSeal, file: tuple[str, int], stored_at: datetime
-) -> list[str]:
+async def take_seal(database: RoomDatabase, seal: ReadSeal, file: tuple[str, int], stored_at: datetime) -> list[str]:
     """Keep a seal; `file` is the digest and size of its container. Return what this database contradicts."""
     async with database.begin() as tx:
         other = await queries.add_seal(tx.connection, seal, file, stored_at)

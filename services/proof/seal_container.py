@@ -43,13 +43,13 @@ def _padding(size: int) -> bytes:
 
 async def _sizes(database: RoomDatabase, number: int, parts: list[PartOf]) -> list[int]:
     sizes = [0] * len(parts)
-    async with database.reading() as connection:
+    async with database.snapshot() as connection:
         async for package in queries.packages(connection, number):
             sizes = [size + len(part(package)) for size, part in zip(sizes, parts, strict=True)]
     return sizes
 
 
 async def _parts(database: RoomDatabase, number: int, part: PartOf) -> AsyncIterator[bytes]:
-    async with database.reading() as connection:
+    async with database.snapshot() as connection:
         async for package in queries.packages(connection, number):
             yield part(package)

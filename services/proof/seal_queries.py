@@ -194,6 +194,22 @@ async def cover_journals(connection: AsyncConnection, number: int, covered: Sequ
     await connection.execute(_COVER_JOURNALS, values)
 
 
+async def cover_again(connection: AsyncConnection, number: int, known: Sequence[tuple[int, Covered]]) -> None:
+    """Note again which lines a seal covers, by the ids that journals have here."""
+    for journal_id, one in known:
+        row = {
+            "seal": number,
+            "journal": journal_id,
+            "position": one.position,
+            "first": one.run.first,
+            "last": one.run.last,
+            "head_number": one.head.number,
+            "head_sha512": bytes.fromhex(one.head.sha512),
+            "root": one.run.root,
+        }
+        await connection.execute(insert(sealed_journal).values(row).on_conflict_do_nothing())
+
+
 async def cover_packages(connection: AsyncConnection, number: int, keys: Sequence[tuple[UUID, int, int]]) -> int:
     """Note which packages a seal covers, by id, version and position among the leaves; return how many there were."""
     aips, versions, positions = zip(*keys, strict=True) if keys else ((), (), ())

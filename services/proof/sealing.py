@@ -7,14 +7,13 @@ committed, so that whoever goes on after a crash, or beside another, comes to th
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof import anchor_queries, filing_queries
 from services.proof import seal_queries as queries
-from services.proof.clock import Clock
 from services.proof.domain.proofs import SEAL_TYPE, Before, seal_body, seal_signature
 from services.proof.domain.sealing import DIGEST, Sheet
 from services.proof.filing import Filer
@@ -44,20 +43,23 @@ class LinesMissing(Exception):
 
 
 class Sealer:
-    """Makes seals, one each `period`; several processes may try at once, and one of them succeeds."""
+    """Makes seals, one each `period`; several processes may try at once, and one of them succeeds.
+
+    `trusted_clock` raises `TryAgain` while this machine's clock is not to be trusted (PRV-10).
+    """
 
     def __init__(
         self,
         database: RoomDatabase,
         hands: tuple[ProofSigner, Stamper, Filer],
-        clock: Clock,
+        trusted_clock: Callable[[], None],
         period: timedelta,
         *,
         probative: bool,
     ) -> None:
         self._database = database
         self._signer, self._stamper, self._filer = hands
-        self._clock = clock
+        self._require_clock = trusted_clock
         self._period = period
         self._probative = probative
 
@@ -77,7 +79,7 @@ class Sealer:
 
         Raises `TryAgain` while the clock is not to be trusted, `LinesMissing` where a journal has a hole.
         """
-        self._clock.require()
+        self._require_clock()
         async with self._database.snapshot() as connection:
             last = await queries.newest(connection)
             at = to_the_millisecond(now())
@@ -118,7 +120,7 @@ class Sealer:
             await finish(tx, held)
 
     async def _stamp(self, planned: Seal) -> None:
-        self._clock.require()
+        self._require_clock()
         stamped = await self._stamper.stamp(planned.root, "sha512")
         fault_point("proof.seal.stamped")
         async with self._database.begin() as tx:
@@ -126,13 +128,14 @@ class Sealer:
                 tx.journal(_line(planned, stamped))
         fault_point("proof.seal.noted")
 
-    async def content(self, number: int) -> AsyncIterator[bytes]:
-        """Return the container of a seal; raises `LookupError` where there is none, or no token yet."""
-        async with self._database.reading() as connection:
-            found = await queries.find(connection, number)
-        if found is None or found.token is None:
-            raise LookupError(f"seal {number} is not stamped")
-        return container(self._database, found)
+
+async def seal_content(database: RoomDatabase, number: int) -> AsyncIterator[bytes]:
+    """Return the container of a seal; raises `LookupError` where there is none, or no token yet."""
+    async with database.reading() as connection:
+        found = await queries.find(connection, number)
+    if found is None or found.token is None:
+        raise LookupError(f"seal {number} is not stamped")
+    return container(database, found)
 
 
 async def _before(connection: AsyncConnection, last: Mark | None, at: datetime) -> Before:

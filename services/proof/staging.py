@@ -1,4 +1,4 @@
-"""How what proof makes is put into staging: bytes that follow from committed rows, under a key that is theirs alone."""
+"""How what proof makes is put into staging: bytes that follow from committed rows, under a key of their own."""
 
 from collections.abc import AsyncIterator, Callable
 

@@ -27,7 +27,7 @@ ENDINGS = {"anchor": "jws", "seal": "tar", "renewal": "tar"}
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A proof by its number and digest (lower-case hexadecimal): of an anchor its file's, of a seal its `seal.json`'s."""
+    """A proof by number and digest (hexadecimal): that of an anchor's file, or of a seal's `seal.json`."""
 
     number: int
     sha512: str
@@ -94,7 +94,9 @@ class Run:
 
 def head_row(journal: str, establishment: UUID | None, head: Head, run: Run | None) -> bytes:
     """Return the row of a journal, without line feed."""
-    lines = None if run is None else {"first": run.first, "last": run.last, "root": run.root.hex()}
+    lines: dict[str, int | str] | None = (
+        None if run is None else {"first": run.first, "last": run.last, "root": run.root.hex()}
+    )
     return rfc8785.dumps(
         {
             "establishment": None if establishment is None else str(establishment),

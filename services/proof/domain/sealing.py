@@ -1,7 +1,7 @@
 """What goes under the root of one seal, put together row by row: heads, runs of lines, groups of packages.
 
-The order of leaves is that of docs/proof-format.md: `seal.json`; each journal's row, and behind it the tree of its new
-lines; each package.
+The order of leaves is that of docs/proof-format.md: `seal.json`; each journal's row, and behind it the tree of its
+new lines; each package.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A journal of which a seal covers new lines; `position` is that of its row among the leaves, its run's is next."""
+    """A journal of which a seal covers new lines; `position` is its row's among the leaves, its run is next."""
 
     journal: int
     position: int
@@ -58,7 +58,7 @@ class Covered:
 
 @dataclass(slots=True)
 class Sheet:
-    """The leaves of one seal: made of all journals and of the digests of their new lines, then of packages in order."""
+    """The leaves of one seal: of all journals and the digests of their new lines, then of packages in order."""
 
     standings: Sequence[Standing]
     digests: Mapping[int, bytes]

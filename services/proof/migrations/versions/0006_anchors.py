@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 STATEMENTS = (
     """CREATE TABLE anchor (
@@ -24,6 +24,9 @@ STATEMENTS = (
         PRIMARY KEY (kind, number)
     )""",
     "CREATE INDEX ix_filed_awaited ON filed (filed_at) WHERE stored_at IS NULL",
+    "ALTER TABLE seal ADD COLUMN heads bytea",
+    "ALTER TABLE seal ADD COLUMN signature text",
+    "ALTER TABLE seal ADD COLUMN token_at timestamptz",
     "GRANT SELECT, INSERT, UPDATE (body) ON anchor TO chartrier_proof",
     "GRANT SELECT, INSERT, UPDATE ON anchored_journal, anchored_sender TO chartrier_proof",
     "GRANT SELECT, INSERT, UPDATE (stored_at) ON filed TO chartrier_proof",
