@@ -5,6 +5,8 @@ from datetime import timedelta
 from functools import partial
 
 from services.proof.api import routes
+from services.proof.authorities import clock_of, signer_of
+from services.proof.clock import ClockWatch, on_time
 from services.proof.closing import Closer, close_due
 from services.proof.handlers import CLOSE, QUEUE, keep_lines
 from services.proof.measures import measures
@@ -30,7 +32,8 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     """Return proof, ready to be opened."""
     foundation = lay("proof", settings, transport)
     period = timedelta(hours=own.journal_container_hours)
-    foundation.gauges.add(*measures(period))
+    signer, clock = signer_of(own), clock_of(own)
+    foundation.gauges.add(*measures(period, signer))
     database, staging = foundation.database, open_store(own.staging_url)
     closer = Closer(database, staging)
     room = assemble(
@@ -38,13 +41,18 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
         routes(database, timedelta(minutes=own.journal_gap_minutes)),
         consumers=(
             # Lines may wait a moment for others: one transaction then keeps them all.
-            Consumer(QUEUE, database, {JournalLinesV1: keep_lines}, linger=LINGER_SECONDS),
+            Consumer(QUEUE, database, {JournalLinesV1: on_time(clock, keep_lines)}, linger=LINGER_SECONDS),
             Consumer("proof.note_stored", database, {JournalStoredV1: closer.forget_stored}),
         ),
         loops=[WorkLoop(database, {CLOSE: closer.close}, slots=CLOSED_AT_ONCE, lease_seconds=settings.lease_seconds)],
         # Ingest makes it. While it is away lines are kept all the same, and containers wait.
-        dependencies=[Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset())],
-        close=[staging.close],
+        dependencies=[
+            Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset()),
+            Dependency(
+                "clock", ClockWatch(clock, database).ask, used_by=frozenset({WORKER}), required_by=frozenset()
+            ),
+        ],
+        close=[staging.close, signer.close],
     )
     chores = (
         Chore("journals to close", partial(close_due, period)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from asn1crypto import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -37,6 +38,15 @@ def _may_have_issued(above: Asn1, certificate: Asn1) -> bool:
 def is_root(certificate: Asn1) -> bool:
     """Say whether a certificate names itself as its issuer."""
     return bool(certificate.issuer == certificate.subject)
+
+
+MARK: Final = "sans valeur probante"
+"""What the subject of each certificate says that the platform made for itself."""
+
+
+def is_marked(certificate: Asn1) -> bool:
+    """Say whether a certificate says of itself that it proves nothing."""
+    return MARK in certificate.subject.human_friendly
 
 
 def below_root(chain: Sequence[Asn1]) -> tuple[bytes, ...]:

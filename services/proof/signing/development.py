@@ -13,12 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from cryptography.x509.oid import NameOID
 
+from services.proof.signing.chains import MARK
 from services.proof.signing.holding import HeldKey
 from services.proof.signing.pkcs12 import read_pkcs12
 from shared.clock import now
-
-MARK: Final = "sans valeur probante"
-"""What the subject of each certificate says that was made here."""
 
 LASTS: Final = timedelta(days=3650)
 _SIGNER = "signer.p12"
@@ -30,7 +28,7 @@ def open_development(folder: Path | None) -> HeldKey:
     Raises OSError where the folder cannot be written.
     """
     content = make_signer() if folder is None else kept_once(folder / _SIGNER, make_signer)
-    return read_pkcs12(content, None, probative=False)
+    return read_pkcs12(content, None)
 
 
 def make_signer() -> bytes:

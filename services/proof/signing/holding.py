@@ -8,7 +8,7 @@ from pyhanko.sign.signers import Signer
 
 from services.proof.signing import jws
 from services.proof.signing.algorithms import Algorithm, Asn1, algorithm_of
-from services.proof.signing.chains import below_root
+from services.proof.signing.chains import below_root, is_marked
 from shared.clock import now
 from shared.messaging.outcome import TryAgain
 
@@ -20,20 +20,13 @@ class SignerEnded(TryAgain):
 class HeldKey:
     """A key at hand, in this process."""
 
-    def __init__(
-        self,
-        pdf: Signer,
-        chain: tuple[Asn1, ...],
-        *,
-        probative: bool = True,
-        clock: Callable[[], datetime] = now,
-    ) -> None:
+    def __init__(self, pdf: Signer, chain: tuple[Asn1, ...], clock: Callable[[], datetime] = now) -> None:
         """Take a key of `chain[0]`. Raises `UnusableKey` where no algorithm of ours goes with it."""
         self._pdf = pdf
         self._chain = chain
         self._clock = clock
         self._algorithm: Algorithm = algorithm_of(chain[0])
-        self.probative = probative
+        self.probative = not is_marked(chain[0])
 
     @property
     def certificates(self) -> tuple[bytes, ...]:

@@ -125,8 +125,6 @@ class _TokenSigner(Signer):  # type: ignore[misc] # untyped
 class ModuleKey:
     """A key in a module, reached when it is first needed."""
 
-    probative = True
-
     def __init__(
         self, place: KeyPlace, certificates: Path | None = None, clock: Callable[[], datetime] = now
     ) -> None:
@@ -140,6 +138,11 @@ class ModuleKey:
         if self._key is None:
             raise ModuleAway("the module of the archive's key was not reached yet")
         return self._key
+
+    @property
+    def probative(self) -> bool:
+        """Say whether what this key signs may be shown as proof; thought so of one that was not reached yet."""
+        return self._key is None or self._key.probative
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
@@ -166,7 +169,7 @@ class ModuleKey:
         async with self._opening:
             if self._key is None:
                 chain = await _reach(self._session.begin_anew)
-                self._key = HeldKey(_TokenSigner(self._session, chain), chain, clock=self._clock)
+                self._key = HeldKey(_TokenSigner(self._session, chain), chain, self._clock)
 
     async def sign(self, typ: str, payload: Mapping[str, Any]) -> str:
         """Return a compact JWS. Raises `ModuleAway`, and `SignerEnded` once the certificate has ended."""

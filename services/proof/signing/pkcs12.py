@@ -22,9 +22,7 @@ def open_pkcs12(file: Path, password: str | None, certificates: Path | None = No
     return read_pkcs12(file.read_bytes(), password, more)
 
 
-def read_pkcs12(
-    content: bytes, password: str | None, more: Iterable[Asn1] = (), *, probative: bool = True
-) -> HeldKey:
+def read_pkcs12(content: bytes, password: str | None, more: Iterable[Asn1] = ()) -> HeldKey:
     """Return the key in the content of such a file. Raises `UnusableKey`."""
     try:
         found = pkcs12.load_pkcs12(content, None if password is None else password.encode())
@@ -43,4 +41,4 @@ def read_pkcs12(
         store_of(chain),
         signature_mechanism=algorithm.mechanism,
     )
-    return HeldKey(signer, chain, probative=probative)
+    return HeldKey(signer, chain)

@@ -39,7 +39,7 @@ class BuiltinAuthority:
     def __init__(self, folder: Path | None = None, clock: Callable[[], datetime] = now) -> None:
         """Take its keys, made by whoever comes first. Raises OSError where the folder cannot be written."""
         content = make_time_stamper() if folder is None else kept_once(folder / _FILE, make_time_stamper)
-        self._key = read_pkcs12(content, None, probative=False)
+        self._key = read_pkcs12(content, None)
         self._clock = clock
         self.anchors: tuple[Asn1, ...] = tuple(
             one for one in self._key.pdf.cert_registry if one.subject == one.issuer

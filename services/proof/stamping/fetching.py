@@ -1,6 +1,8 @@
 """What others publish, fetched within bounds: so many octets, so long, from where it is said to be alone."""
 
 import asyncio
+import ssl
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +13,12 @@ from services.proof.stamping.errors import AuthorityAway
 CONNECT_SECONDS: Final = 5.0
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return what servers are believed by: to read all those roots takes a while."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Fetcher:
     """A client of authorities and of what they publish. It follows no redirection, and heeds no environment."""
 
@@ -18,7 +26,7 @@ class Fetcher:
         """Give each answer so many seconds in all."""
         self._seconds = seconds
         timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
-        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
+        self._client = httpx.AsyncClient(timeout=timeout, verify=_tls(), trust_env=False, follow_redirects=False)
 
     async def get(self, url: str, most: int) -> bytes:
         """Return what is at an address. Raises `AuthorityAway` where it is not http(s), fails, or is above `most`."""
