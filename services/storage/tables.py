@@ -36,6 +36,8 @@ copy = Table(
     Column("verified_at", DateTime(timezone=True)),
     Column("lost_at", DateTime(timezone=True)),
     Column("overlaid_at", DateTime(timezone=True)),
+    Column("unread_at", DateTime(timezone=True)),
+    Column("repaired_at", DateTime(timezone=True)),
 )
 
 site = Table(

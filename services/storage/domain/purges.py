@@ -79,6 +79,10 @@ class Obstacle(StrEnum):
     """A worker that began before has this copy in hand."""
 
 
+NOBODY_LOOKS = frozenset({Obstacle.AWAY, Obstacle.UNDECLARED})
+"""Obstacles in whose place an attestation stands that the site was destroyed: nobody can look there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Why a deletion waits, until when if that is known, and what the store said."""
