@@ -5,7 +5,7 @@
 Whoever has the database can rewrite unseen what came after the last anchor that left, and nothing before.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 from services.proof import anchor_queries as queries
@@ -21,14 +21,23 @@ from shared.messaging.transaction import RoomDatabase
 
 
 class Anchorer:
-    """Makes anchors, one each `period`; several processes may try at once, and one of them succeeds."""
+    """Makes anchors, one each `period`; several processes may try at once, and one of them succeeds.
+
+    `trusted_clock` raises `TryAgain` while this machine's clock is not to be trusted (PRV-10).
+    """
 
     def __init__(
-        self, database: RoomDatabase, signer: ProofSigner, filer: Filer, period: timedelta, *, probative: bool
+        self,
+        database: RoomDatabase,
+        hands: tuple[ProofSigner, Filer],
+        trusted_clock: Callable[[], None],
+        period: timedelta,
+        *,
+        probative: bool,
     ) -> None:
         self._database = database
-        self._signer = signer
-        self._filer = filer
+        self._signer, self._filer = hands
+        self._require_clock = trusted_clock
         self._period = period
         self._probative = probative
 
@@ -45,6 +54,7 @@ class Anchorer:
 
     async def anchor(self) -> int:
         """Make an anchor now and file it; return 1, or 0 where another process was first."""
+        self._require_clock()
         async with self._database.snapshot() as connection:
             last = await queries.newest(connection)
             heads = await queries.moved_journals(connection)

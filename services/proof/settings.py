@@ -110,6 +110,12 @@ class ProofSettings(BaseSettings):
     journal_container_hours: int = Field(default=24, ge=2, le=24 * 31)
     """How long lines may be in this database alone before they leave for the sites."""
 
+    anchor_minutes: int = Field(default=5, ge=1, le=60)
+    """How often what all journals have come to is signed, for the sites."""
+
+    seal_hours: int = Field(default=12, ge=1, le=24)
+    """How often all journals and the packages since are put under one time-stamp."""
+
     signer_url: Annotated[str, AfterValidator(check_place)] = DEVELOPMENT
     """``pkcs11:…`` (RFC 7512), ``pkcs12:/file``, or ``development:/folder``; without a folder, a key in memory."""
 

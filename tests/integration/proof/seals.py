@@ -76,7 +76,7 @@ def hands(database: RoomDatabase, staging: FilesystemStore, clock: Callable[[], 
         "seal": partial(seal_content, database),
     }
     filer = Filer(database, staging, contents)
-    anchorer = Anchorer(database, signer, filer, PERIOD, probative=False)
+    anchorer = Anchorer(database, (signer, filer), clock, PERIOD, probative=False)
     sealer = Sealer(database, (signer, stamper, filer), clock, DAY, probative=False)
     return Hands(database, staging, filer, anchorer, sealer)
 
