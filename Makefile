@@ -63,7 +63,7 @@ lock:  ## Choose the versions again and write the hashed locks (UPGRADE=--upgrad
 # $(call installed,program or file,Debian package): ours to install only as root on Debian or Ubuntu.
 # RUNLEVEL=1 keeps the package from starting a service: we start our own, privately.
 define installed
-	@if ! PATH="$$PATH:/usr/sbin:/usr/lib/rabbitmq/bin" command -v $(1) >/dev/null; then \
+	@if ! { PATH="$$PATH:/usr/sbin:/usr/lib/rabbitmq/bin" command -v $(1) >/dev/null || test -e $(1); }; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing $(2)…"; \
 	    { apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
@@ -83,6 +83,14 @@ antivirus: | $(PY)
 
 promtool: | $(PY)
 	$(call installed,promtool,prometheus)
+
+# Verifies what we prove with a program that is not ours (tests/independent).
+bouncycastle: | $(PY)
+	$(call installed,javac,default-jdk-headless)
+	$(call installed,/usr/share/java/bcpkix.jar,libbcpkix-java)
+
+softhsm: | $(PY)
+	$(call installed,softhsm2-util,softhsm2)
 
 # --- Running ------------------------------------------------------------------------------------------------------
 
@@ -131,16 +139,16 @@ licences: $(VENV)/.dev  ## Write the notices of the archive's packages in dist/
 sbom: $(VENV)/.dev  ## Write the bill of materials of the archive in dist/ (CycloneDX)
 	@$(PY) -m supply.sbom dist/sbom.json
 
-test: $(VENV)/.dev broker antivirus promtool  ## Every test, on private servers started and stopped by the tests
+test: $(VENV)/.dev broker antivirus promtool bouncycastle softhsm  ## Every test, on private servers of its own
 	@$(PYTEST)
 
 unit: $(VENV)/.dev  ## Tests without any server
 	@$(PYTEST) tests/unit
 
-contracts: $(VENV)/.dev broker  ## Messages, schemas, and the suites that every implementation of a port passes
+contracts: $(VENV)/.dev broker bouncycastle  ## Messages, schemas, suites that every implementation of a port passes
 	@$(PYTEST) tests/contracts
 
-integration: $(VENV)/.dev broker antivirus  ## Each room on a real PostgreSQL, RabbitMQ and S3
+integration: $(VENV)/.dev broker antivirus bouncycastle softhsm  ## Each room on a real PostgreSQL, RabbitMQ and S3
 	@$(PYTEST) tests/integration
 
 e2e: $(VENV)/.dev broker antivirus  ## The same story on all-in-one and on the full stack
@@ -157,5 +165,5 @@ clean:  ## Remove .venv and what the tools left; never an archive
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(CHARTRIER_HOME)" ]; then echo "The archive in $(CHARTRIER_HOME) is left as it is."; fi
 
-.PHONY: help setup lock broker antivirus promtool demo run up down status logs findings errors check audit licences sbom test \
-	unit contracts integration e2e bench trials clean
+.PHONY: help setup lock broker antivirus promtool bouncycastle softhsm demo run up down status logs findings errors \
+	check audit licences sbom test unit contracts integration e2e bench trials clean

@@ -10,12 +10,17 @@ from typing import Any
 from trials import harm
 from trials.dying import command, parted, started_anew
 from trials.evidence import agree, until_idle
+from trials.forgetting_flows import forgotten
 from trials.keeping import Sites, assert_kept
 from trials.levers import Amiss, until
+from trials.rebuild_flows import rebuilt
 from trials.scenes import PATIENCE, Scene
 from trials.third_sites import ThirdSite
 
 Flow = Callable[[Scene], None]
+
+STEPS = ("catalogue", "copies", "journals", "purges", "records", "transfers")
+"""What a rebuild brings back, one behind the other."""
 
 DAMAGED = 'chartrier_holdings_damaged{kind="aip"}'
 """What the alarm ChartrierHoldingDamaged watches."""
@@ -185,7 +190,11 @@ def retire(scene: Scene) -> None:
 
 
 PLACES: Mapping[str, Flow] = {
+    "access.forget": forgotten,
+    "data_management.forget": forgotten,
+    "ingest.forget": forgotten,
     "proof.close": close_journals,
+    **dict.fromkeys(("rebuild", *(f"rebuild.{step}" for step in STEPS)), rebuilt),
     "storage.audit": audit,
     "storage.coherence": coherence,
     "storage.doubt": doubt,

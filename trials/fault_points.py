@@ -58,7 +58,8 @@ def _clear_away(run: Run, levers: Levers) -> None:
             if (mark := processes.read_mark(pid_file)) is not None:
                 processes.kill(mark)
         shutil.rmtree(scene)
-    for room in ("storage", "proof"):
+    levers.make_whole()
+    for room in ROOMS:
         started_anew(levers, room)
     retire_left(levers, run.folder / "sites")
 

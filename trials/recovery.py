@@ -1,5 +1,7 @@
 """A database that burns and is had again: a base backup, and the write-ahead log as it grew, kept elsewhere.
 
+Or a backup alone (`OlderBackup`): what came after it is to be rebuilt from a site.
+
 Each commit waits until the log's receiver has it on its own disk (`synchronous_standby_names`), so that whoever was
 answered was answered for good: nothing may be lost, and what is measured is how long it takes.
 """
@@ -36,7 +38,7 @@ class Archive:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         files.private_folder(self.folder / "wal")
         self._receive()
-        self._run("pg_basebackup", "-D", str(self.folder / "base"), "--checkpoint=fast", "--wal-method=none")
+        _base_backup(self.levers, self.folder / "base", "none")
         self._alter(f"ALTER SYSTEM SET synchronous_standby_names = '{RECEIVER}'")
 
     def burn_and_restore(self) -> float:
@@ -55,8 +57,7 @@ class Archive:
         return time.monotonic() - began
 
     def _put_back(self, data: Path) -> None:
-        shutil.copytree(self.folder / "base", data)
-        data.chmod(0o700)
+        _copy_back(self.folder / "base", data)
         for unfinished in (self.folder / "wal").glob("*.partial"):
             unfinished.rename(unfinished.with_suffix(""))
         with (data / "postgresql.auto.conf").open("a") as settings:
@@ -65,11 +66,11 @@ class Archive:
 
     def _receive(self) -> None:
         guise = unprivileged.guise()
-        command = (*guise.prefix, str(postgres.programs() / "pg_receivewal"), *self._whom(), "-D", "wal")
+        command = (*guise.prefix, str(postgres.programs() / "pg_receivewal"), *_whom(self.levers), "-D", "wal")
         unprivileged.give(self.folder, guise)
         # A slot, so that the server keeps of its log what the receiver has not fetched yet.
         slot = f"--slot={RECEIVER}"
-        self._run("pg_receivewal", slot, "--create-slot", "--if-not-exists")
+        _run(self.levers, "pg_receivewal", slot, "--create-slot", "--if-not-exists")
         processes.spawn(
             processes.Launch(
                 (*command, slot, "--synchronous", "--no-loop"),
@@ -89,18 +90,6 @@ class Archive:
         if mark is not None:
             processes.terminate(mark, grace=5.0)
 
-    def _run(self, program: str, *options: str) -> None:
-        guise = unprivileged.guise()
-        command = [*guise.prefix, str(postgres.programs() / program), *self._whom(), *options]
-        # A program of PostgreSQL, and options of our own.
-        subprocess.run(  # noqa: S603
-            command, check=True, env=server_environment(self.folder), user=guise.user, group=guise.group
-        )
-
-    def _whom(self) -> tuple[str, ...]:
-        server = self.levers.stack.start_postgres()
-        return ("-h", str(server.socket_dir), "-p", str(postgres.PORT), "-U", "postgres")
-
     def _alter(self, statement: str) -> None:
         async def altered() -> None:
             connection = await asyncpg.connect(self.levers.database)
@@ -112,3 +101,49 @@ class Archive:
 
         with suppress(asyncpg.PostgresConnectionError):
             asyncio.run(altered())
+
+
+@dataclass(frozen=True)
+class OlderBackup:
+    """A backup of a stack's database as it stood when it was taken, whole in itself, in `folder`."""
+
+    levers: Levers
+    folder: Path
+
+    def take(self) -> None:
+        """Copy the running server, with as much of its log as makes the copy consistent."""
+        unprivileged.give(files.private_folder(self.folder), unprivileged.guise())
+        _base_backup(self.levers, self.folder / "base", "fetch")
+
+    def put_back(self) -> None:
+        """Stop every room, destroy the server's data, and start it with what the backup has; rooms stay stopped."""
+        for room in self.levers.stack.processes.values():
+            room.stop()
+        place = self.levers.stack.folder / "postgres"
+        postgres.kill(place)
+        shutil.rmtree(place / "data")
+        _copy_back(self.folder / "base", place / "data")
+        self.levers.stack.start_postgres()
+
+
+def _copy_back(base: Path, data: Path) -> None:
+    shutil.copytree(base, data)
+    data.chmod(0o700)
+
+
+def _base_backup(levers: Levers, folder: Path, wal: str) -> None:
+    _run(levers, "pg_basebackup", "-D", str(folder), "--checkpoint=fast", f"--wal-method={wal}")
+
+
+def _run(levers: Levers, program: str, *options: str) -> None:
+    guise = unprivileged.guise()
+    command = [*guise.prefix, str(postgres.programs() / program), *_whom(levers), *options]
+    # A program of PostgreSQL, and options of our own.
+    subprocess.run(  # noqa: S603
+        command, check=True, env=server_environment(levers.stack.folder), user=guise.user, group=guise.group
+    )
+
+
+def _whom(levers: Levers) -> tuple[str, ...]:
+    server = levers.stack.start_postgres()
+    return ("-h", str(server.socket_dir), "-p", str(postgres.PORT), "-U", "postgres")

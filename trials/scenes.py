@@ -52,9 +52,9 @@ class Scene:
         with parted(self.levers, room, self.folder, also) as one, one.dying(self.place):
             yield
 
-    def deposit(self) -> None:
-        """Send a small package of three files; it is not accepted yet."""
-        sip = a_package(self.folder / f"{len(self.transfers)}.zip", files=3)
+    def deposit(self, files: int = 3) -> None:
+        """Send a package of so many small files; it is not accepted yet."""
+        sip = a_package(self.folder / f"{len(self.transfers)}.zip", files=files)
         with self.town.client() as client:
             self.transfers.append(client.deposit(sip, self.town.agreement))
 

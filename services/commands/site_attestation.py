@@ -1,10 +1,14 @@
 """``sites destroyed``: an operator attests that a retired site is no more, so that purges need not wait for it."""
 
 import argparse
+import asyncio
 
 from services.commands.asking import in_room
-from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, places
+from services.commands.frame import ACTOR, Answer, Commands, Fault, add_command, at, places
 from services.storage.attesting import NotAttestable, attest_destroyed
+from services.storage.settings import StorageSettings
+from services.storage.sites import open_sites
+from shared.configuration import read
 from shared.messaging.transaction import RoomDatabase
 
 
@@ -18,11 +22,17 @@ def add_to(below: Commands) -> None:
 
 
 def run(asked: argparse.Namespace) -> Answer:
-    """Note the attestation, for ever. Refused for a site that is not retired."""
+    """Note the attestation, for ever. Refused for a site that is not retired, or is declared and answers."""
     (place,) = places("storage")
+    with at(place):
+        own = read(StorageSettings)
 
     async def attest(database: RoomDatabase) -> str:
-        return await attest_destroyed(database, asked.site, asked.attested_by, ACTOR)
+        sites = open_sites(own.sites)
+        try:
+            return await attest_destroyed(database, sites, asked.site, asked.attested_by, ACTOR)
+        finally:
+            await asyncio.gather(*(site.store.close() for site in sites.values()))
 
     try:
         attested_by = in_room(place, attest)

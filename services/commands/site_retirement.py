@@ -63,4 +63,7 @@ def told(site: Mapping[str, Any]) -> str:
     """Say of a surveyed site what becomes of it."""
     left = f"; {site['copies_left']} copies left, {site['bytes_left']} bytes" if site["copies_left"] else ""
     until = f", done by {site['done_by']}" if site["done_by"] else ""
-    return f"{site['state']} since {site['since'] or 'now'}{left}{until}"
+    gone = ""
+    if site["destroyed_at"]:
+        gone = f"; destroyed, as attested on {site['destroyed_at']} by {site['attested_by']}"
+    return f"{site['state']} since {site['since'] or 'now'}{left}{until}{gone}"

@@ -28,6 +28,9 @@ from shared.object_store.examination import Check, examine_bucket, examine_folde
 PATIENCE_SECONDS = 15.0
 """How long a site may take to answer before it is said to be away."""
 
+SURVEYED = ("state", "since", "copies_left", "bytes_left", "done_by", "destroyed_at", "attested_by")
+"""What the list of the declared sites takes from the survey of all."""
+
 Found = TypeVar("Found")
 
 
@@ -106,7 +109,7 @@ async def _listed(database: RoomDatabase, own: StorageSettings) -> tuple[list[di
             "location": sites[name].site.location,
             "lock_mode": sites[name].site.lock or "none",
             "answers": states[name],
-            **{key: surveyed[name][key] for key in ("state", "since", "copies_left", "bytes_left", "done_by")},
+            **{key: surveyed[name][key] for key in SURVEYED},
             "copies": dict(copies[name]),
             "bytes": size[name],
             **{key: space[name][key] for key in ("full", "open_bytes", "free_bytes", "total_bytes")},

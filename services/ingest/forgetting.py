@@ -5,13 +5,14 @@ when, and by which order it was eliminated. Header, findings, names of files and
 in it. The same bytes, and the same MessageIdentifier, may be deposited anew.
 
 Of an AIP that went in part the header stays, and with it the acknowledgement: they speak of the deposit, most of
-which is still there. The reply lists every unit and goes; a finding stays where it is certainly about something that
-is left.
+which is still there. The reply is written anew without what went; a finding stays where it is certainly about
+something that is left.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import Boolean, Select, Text, delete, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.ingest.domain.remaining import remaining
 from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import SWEEP, line, locked, staged_keys
-from services.ingest.queries import Transfer, find_transfers
+from services.ingest.queries import Transfer, find_agreements, find_transfers
+from services.ingest.reducing import Remains, write_reduced
+from services.ingest.replies import vocabulary_of
 from services.ingest.tables import transfer, upload
 from shared.faults import fault_point
 from shared.messages.storage import PurgeNews
@@ -27,6 +30,7 @@ from shared.messaging.lease import Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import Transaction
 from shared.messaging.work import enqueue
+from shared.object_store.port import ObjectStore
 
 LISTS_ALL: Final[Mapping[str, object]] = dict.fromkeys(("plan", "inventory", "reason", "reason_salt", "reply_key"))
 """Columns of a transfer that may tell of any of its units, and what is left of them."""
@@ -37,10 +41,11 @@ FORGOTTEN: Final[Mapping[str, object]] = {**LISTS_ALL, "header": None, "filename
 ENDED: Final = frozenset({TransferState.ACCEPTED, TransferState.REJECTED, TransferState.JUDGED})
 
 
-async def forget_transfers(tx: Transaction, messages: Sequence[PurgeNews]) -> None:
+async def forget_transfers(staging: ObjectStore | None, tx: Transaction, messages: Sequence[PurgeNews]) -> None:
     """Forget what transfers held. Raises `Rejected` for a stranger.
 
-    Raises `TryAgain` for one that is not accepted yet, or while another of the same bytes is still being judged.
+    Without `staging` no reply is written anew: it goes. Raises `TryAgain` for one that is not accepted yet, while
+    another of the same bytes is still being judged, or staging is away.
     """
     for message in messages:
         deposit = (await locked(tx, [message.transfer_id]))[message.transfer_id]
@@ -49,14 +54,15 @@ async def forget_transfers(tx: Transaction, messages: Sequence[PurgeNews]) -> No
         if deposit.state is not TransferState.ACCEPTED:
             raise TryAgain(f"transfer {deposit.id} is not accepted yet")
         if deposit.purged_by is None and deposit.forgotten_by != message.order_id:
-            await _forget(tx, deposit, message)
+            await _forget(staging, tx, deposit, message)
 
 
-async def _forget(tx: Transaction, deposit: Transfer, message: PurgeNews) -> None:
+async def _forget(staging: ObjectStore | None, tx: Transaction, deposit: Transfer, message: PurgeNews) -> None:
     alike = await _alike(tx.connection, deposit)
     if waited := [one for one in alike if one.state not in ENDED]:
         raise TryAgain(f"transfer {waited[0].id}, of the same bytes, is still being judged")
     keys = [key for one in alike for key in (*staged_keys(one), one.reply_key) if key is not None]
+    left = [] if message.version is None else await _left(staging, tx.connection, deposit, alike, message)
     # Apart from the sweep that every transfer ends with, which may still be waiting.
     await enqueue(tx, SWEEP, Piece(f"{deposit.id}/{message.order_id}", {"keys": keys}, message.message_id))
     fault_point("ingest.forget.swept")
@@ -65,7 +71,7 @@ async def _forget(tx: Transaction, deposit: Transfer, message: PurgeNews) -> Non
         gone = update(transfer).where(transfer.c.id == deposit.id)
         await tx.connection.execute(gone.values(purged_by=message.order_id))
     else:
-        await _blank_some(tx.connection, alike, message)
+        await _blank_some(tx.connection, left, message.order_id)
     fault_point("ingest.forget.blanked")
     details: dict[str, str | int] = {"order": str(message.order_id), "transfers": len(alike)}
     told = line(deposit, "aip.forgotten", "room:ingest", details)
@@ -114,18 +120,38 @@ async def _blank(connection: AsyncConnection, ids: Sequence[UUID], order: UUID) 
     await connection.execute(told.values(filename=None, metadata="", problem=None))
 
 
-async def _blank_some(connection: AsyncConnection, alike: Sequence[Transfer], message: PurgeNews) -> None:
-    """Blank what may tell of the units that went. What is only like the deposit has units of other identifiers."""
-    ids = [one.id for one in alike]
-    gone = frozenset(message.units)
+async def _left(
+    staging: ObjectStore | None,
+    connection: AsyncConnection,
+    deposit: Transfer,
+    alike: Sequence[Transfer],
+    message: PurgeNews,
+) -> list[Transfer]:
+    """Return transfers as they are kept: findings, and the key of a reply, without what may tell of what went."""
+    remains = Remains.after(message)
 
-    def is_left(xml_id: str) -> bool:
-        return uuid5(message.aip_id, f"unit:{xml_id}") not in gone
+    def is_left(one: Transfer) -> Callable[[str], bool]:
+        # The identifiers of another message may be names of what went, and nobody knows what they stand for.
+        return lambda xml_id: one.sha512 == deposit.sha512 and remains.has("unit", xml_id)
 
+    left = [replace(one, findings=[remaining(each, is_left(one)) for each in one.findings]) for one in alike]
+    if staging is None:
+        return [replace(one, reply_key=None) for one in left]
+    agreements = await find_agreements(connection, [str(one.agreement) for one in left])
+    keys = [
+        await write_reduced(staging, one, vocabulary_of(agreement), message)
+        for one, agreement in zip(left, agreements, strict=True)
+    ]
+    return [replace(one, reply_key=key) for one, key in zip(left, keys, strict=True)]
+
+
+async def _blank_some(connection: AsyncConnection, left: Sequence[Transfer], order: UUID) -> None:
+    """Blank what may tell of the units that went."""
+    ids = [one.id for one in left]
     await _drop_trials(connection, ids)
-    for one in alike:
-        values: dict[str, Any] = {**LISTS_ALL, "forgotten_by": message.order_id}
-        values["findings"] = [remaining(finding, is_left) for finding in one.findings]
+    for one in left:
+        values: dict[str, Any] = {**LISTS_ALL, "forgotten_by": order}
+        values |= {"findings": one.findings, "reply_key": one.reply_key}
         await connection.execute(update(transfer).where(transfer.c.id == one.id).values(values))
     told = update(upload).where(upload.c.transfer.in_(ids))
     await connection.execute(told.values(problem=None))

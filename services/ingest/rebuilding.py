@@ -177,7 +177,7 @@ async def take_purge(database: RoomDatabase, message: AipPurgedV1, lines: Said) 
             if there.state is not TransferState.ACCEPTED:
                 return False
             if there.purged_by is None and (message.version is None or there.forgotten_by != message.order_id):
-                await forget_transfers(tx, [message])
+                await forget_transfers(None, tx, [message])
             return True
         if message.version is not None or not lines.keys() >= _TRACED:
             return False

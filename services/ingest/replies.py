@@ -32,7 +32,7 @@ async def write_reply(
     written_at = granted_at or transfer.received_at
     letter = Letter(header, f"{transfer.id}-atr", rfc3339(written_at), codes)
     grant_date = None if granted_at is None else rfc3339(granted_at)
-    before, _, after = compose_reply(letter, findings, _french, grant_date, (b"",))
+    before, _, after = compose_reply(letter, findings, in_french, grant_date, (b"",))
     key = f"replies/{transfer.id}.xml"
     accepted = granted_at is not None
     with timed("ingest", "reply"):
@@ -54,7 +54,7 @@ def reply_to_trial(transfer: Transfer, codes: ReplyCodes) -> bytes | None:
     if header is None or not can_answer(header):
         return None
     letter = Letter(header, f"{transfer.id}-atr", rfc3339(transfer.changed_at), codes, trial=True)
-    return b"".join(compose_reply(letter, findings_of_json(transfer.findings), _french))
+    return b"".join(compose_reply(letter, findings_of_json(transfer.findings), in_french))
 
 
 def vocabulary_of(agreement: AgreementV1 | None) -> ReplyCodes:
@@ -78,6 +78,7 @@ def package_key(transfer_id: UUID) -> str:
     return f"replies/{transfer_id}.package"
 
 
-def _french(finding: Finding) -> str:
+def in_french(finding: Finding) -> str:
+    """Return the sentence of a finding for a reply, with what to do about it."""
     # Many depositors see nothing but this message: it says what to do as well.
     return f"{text(finding, 'fr')} {mend(finding, 'fr')}".rstrip()

@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.ingest.domain.errors import UnusableTrust
@@ -59,8 +59,18 @@ class IngestSettings(BaseSettings):
     signature_trust: Annotated[Path, AfterValidator(_trusted)] | None = None
     """Folder, or PEM file, of the certificates that signatures are trusted by, and of CRLs; None: nobody is."""
 
-    clamd: SocketAddress | None = None
+    probative: bool = False
+    """Whether what is archived is to be believed: then nothing is taken in that no antivirus has looked at."""
+
+    clamd: SocketAddress | None = Field(default=None, validate_default=True)
     """``host:port`` or the path of a Unix socket; None: no antivirus."""
+
+    @field_validator("clamd")
+    @classmethod
+    def _there_where_it_counts(cls, clamd: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("probative") and clamd is None:
+            raise ValueError("a probative archive has an antivirus")
+        return clamd
 
     clamd_stream_max: PositiveInt = 25 * 1024**2
     """Bytes of a file that are sent to it: at most clamd's own StreamMaxLength."""

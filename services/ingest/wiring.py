@@ -78,7 +78,7 @@ def build(settings: RoomSettings, own: IngestSettings, transport: Transport | No
             Consumer("ingest.check_sip", database, {SipReceivedV1: handlers.start_checks}),
             Consumer("ingest.keep_agreements", database, {AgreementPublishedV1: handlers.keep_agreements}),
             Consumer("ingest.keep_profiles", database, {ProfilePublishedV1: keep_profiles}),
-            Consumer("ingest.forget", database, {PurgeBegunV1: forget_transfers}),
+            Consumer("ingest.forget", database, {PurgeBegunV1: partial(forget_transfers, staging)}),
             # One queue for all the news of a transfer: of a batch, each kind in the order it first comes.
             Consumer(
                 "ingest.follow_aip",

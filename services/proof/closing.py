@@ -8,10 +8,12 @@ it up, after a crash or beside another, writes the same bytes under the same key
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 from services.proof import container_queries as queries
 from services.proof.domain.containers import FOLDER, Container, row
 from services.proof.handlers import CLOSE
+from services.proof.staging import stage
 from shared.checksums import Measure
 from shared.clock import now
 from shared.faults import fault_point
@@ -21,7 +23,7 @@ from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
 from shared.messaging.work import enqueue, finish
-from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError
+from shared.object_store.errors import NoSuchObject, StoreError
 from shared.object_store.port import ObjectStore
 
 PAGE = 1_000
@@ -86,18 +88,7 @@ class Closer:
         return planned if ours else await self._plan(name, up_to)
 
     async def _write(self, planned: Container) -> Measure:
-        try:
-            return await self._put(planned)
-        except KeyTaken:
-            # Other bytes than these lines': nobody but us writes there, so they went bad.
-            await self._staging.delete(planned.staging_key)
-            return await self._put(planned)
-
-    async def _put(self, planned: Container) -> Measure:
-        async with self._staging.writer(planned.staging_key) as writer:
-            async for rows in self._rows(planned):
-                await writer.write(rows)
-            return (await writer.commit()).measure
+        return await stage(self._staging, planned.staging_key, partial(self._rows, planned))
 
     async def _rows(self, planned: Container) -> AsyncIterator[bytes]:
         for first in range(planned.first, planned.last + 1, PAGE):
@@ -148,7 +139,7 @@ class Closer:
         for container, sha512 in awaited:
             if not await self._lies_whole(container, sha512):
                 await self._staging.delete(container.staging_key)
-                await self._put(container)
+                await self._write(container)
                 mended += 1
         return mended
 

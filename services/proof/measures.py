@@ -8,6 +8,7 @@ from prometheus_client import Gauge
 
 from services.proof import container_queries, queries
 from services.proof.handlers import show_states
+from services.proof.signing.port import ProofSigner
 from shared.clock import now
 from shared.gauges import Measure
 from shared.messaging.transaction import RoomDatabase
@@ -16,6 +17,18 @@ OVERDUE = Gauge(
     "chartrier_journal_overdue_seconds",
     "How much older than its period the oldest line is that is not on every site (0: none is)",
 )
+
+
+SIGNER_ENDS = Gauge(
+    "chartrier_signer_certificate_ends_seconds",
+    "When the certificate of the archive's key ends (Unix time; 0: not known yet)",
+)
+
+
+async def measure_signer(signer: ProofSigner, _: RoomDatabase) -> None:
+    """Set when the certificate of the archive's key ends. Raises `TryAgain` while the key is away."""
+    await signer.open()
+    SIGNER_ENDS.set(signer.ends_at.timestamp())
 
 
 async def measure_gaps(database: RoomDatabase) -> None:
@@ -32,9 +45,10 @@ async def measure_overdue(period: timedelta, database: RoomDatabase) -> None:
     OVERDUE.set(max(0.0, late.total_seconds()))
 
 
-def measures(period: timedelta) -> Sequence[Measure]:
-    """Return what is measured where lines leave for the sites once a period."""
+def measures(period: timedelta, signer: ProofSigner) -> Sequence[Measure]:
+    """Return what is measured where lines leave for the sites once a period, and `signer` seals them."""
     return (
         Measure("journal_gaps", measure_gaps),
         Measure("journal_overdue", partial(measure_overdue, period)),
+        Measure("signer", partial(measure_signer, signer)),
     )

@@ -1,6 +1,6 @@
 """The tables of proof; `line` and `batch` are append-only by right of the database role."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text, func
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Interval, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID
 
 from shared.database.engine import room_metadata
@@ -77,3 +77,88 @@ container = Table(
     Column("stored_at", DateTime(timezone=True)),
 )
 """Runs of lines that leave for the sites, numbered from 1 in each journal, and each where the one before ended."""
+
+package_group = Table(
+    "package_group",
+    METADATA,
+    Column("aip", UUID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("establishment", UUID, nullable=False),
+    Column("digests", LargeBinary),
+    Column("leaf", LargeBinary),
+    Column("stored_at", DateTime(timezone=True), nullable=False),
+    Column("seal", BigInteger),
+    Column("position", Integer),
+)
+
+seal = Table(
+    "seal",
+    METADATA,
+    Column("number", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("probative", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("heads", LargeBinary, nullable=False),
+    Column("leaves", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("token", LargeBinary),
+    Column("token_at", DateTime(timezone=True)),
+    Column("stamped_at", DateTime(timezone=True)),
+    Column("authority", Text),
+    Column("serial", Text),
+    Column("drift", Interval),
+    Column("certificate_ends", DateTime(timezone=True)),
+)
+
+sealed_journal = Table(
+    "sealed_journal",
+    METADATA,
+    Column("seal", BigInteger, primary_key=True),
+    Column("journal", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("head_number", BigInteger, nullable=False),
+    Column("head_sha512", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+)
+
+anchor = Table(
+    "anchor",
+    METADATA,
+    Column("number", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("body", Text),
+)
+"""Anchors: `sha512` is that of the file, `body` the file itself until every site has it (docs/proof-format.md)."""
+
+anchored_journal = Table(
+    "anchored_journal",
+    METADATA,
+    Column("journal", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""The last line of each journal that an anchor names."""
+
+anchored_sender = Table(
+    "anchored_sender",
+    METADATA,
+    Column("sender", Text, primary_key=True),
+    Column("batch", BigInteger, nullable=False),
+)
+"""The last batch of each sender that an anchor names."""
+
+filed = Table(
+    "filed",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("filed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("stored_at", DateTime(timezone=True)),
+)
+"""Anchors, seals and renewals as they leave for the sites; stored when every site has given them back whole."""

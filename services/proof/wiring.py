@@ -4,16 +4,23 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from fastapi import APIRouter
+
 from services.proof.api import routes
+from services.proof.authorities import clock_of, signer_of
+from services.proof.clock import ClockWatch, on_time
 from services.proof.closing import Closer, close_due
 from services.proof.handlers import CLOSE, QUEUE, keep_lines
+from services.proof.makers import Makers
 from services.proof.measures import measures
+from services.proof.proof_measures import PROOF_MEASURES
 from services.proof.settings import ProofSettings
 from shared.dependencies import WORKER, Dependency
 from shared.messages.journal import JournalLinesV1
-from shared.messages.storage import JournalStoredV1
+from shared.messages.storage import JournalStoredV1, ProofStoredV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
+from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
 from shared.messaging.workers import WorkLoop
 from shared.object_store.opening import open_store
@@ -30,25 +37,52 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     """Return proof, ready to be opened."""
     foundation = lay("proof", settings, transport)
     period = timedelta(hours=own.journal_container_hours)
-    foundation.gauges.add(*measures(period))
+    signer, clock = signer_of(own), clock_of(own)
+    foundation.gauges.add(*measures(period, signer), *PROOF_MEASURES)
     database, staging = foundation.database, open_store(own.staging_url)
     closer = Closer(database, staging)
+    makers = Makers(own, database, staging, signer, clock)
+    stored = {JournalStoredV1: closer.forget_stored, ProofStoredV1: makers.filer.forget_stored}
     room = assemble(
         foundation,
-        routes(database, timedelta(minutes=own.journal_gap_minutes)),
+        _routes(database, own, makers),
         consumers=(
             # Lines may wait a moment for others: one transaction then keeps them all.
-            Consumer(QUEUE, database, {JournalLinesV1: keep_lines}, linger=LINGER_SECONDS),
-            Consumer("proof.note_stored", database, {JournalStoredV1: closer.forget_stored}),
+            Consumer(QUEUE, database, {JournalLinesV1: on_time(clock, keep_lines)}, linger=LINGER_SECONDS),
+            Consumer(
+                "proof.note_stored",
+                database,
+                {JournalStoredV1: closer.forget_stored, ProofStoredV1: makers.filer.forget_stored},
+            ),
         ),
-        loops=[WorkLoop(database, {CLOSE: closer.close}, slots=CLOSED_AT_ONCE, lease_seconds=settings.lease_seconds)],
+        loops=[
+            WorkLoop(
+                database,
+                {CLOSE: closer.close, **makers.jobs},
+                slots=CLOSED_AT_ONCE,
+                lease_seconds=settings.lease_seconds,
+            )
+        ],
         # Ingest makes it. While it is away lines are kept all the same, and containers wait.
-        dependencies=[Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset())],
-        close=[staging.close],
+        dependencies=[
+            Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset()),
+            Dependency(
+                "clock", ClockWatch(clock, database).ask, used_by=frozenset({WORKER}), required_by=frozenset()
+            ),
+        ],
+        close=[staging.close, signer.close, makers.close],
     )
     chores = (
         Chore("journals to close", partial(close_due, period)),
         Chore("containers that staging lost", closer.mend_staging),
         Chore("containers left in staging", closer.forget_orphans),
+        *makers.chores,
     )
     return replace(room, chores=chores)
+
+
+def _routes(database: RoomDatabase, own: ProofSettings, makers: Makers) -> APIRouter:
+    router = APIRouter()
+    router.include_router(routes(database, timedelta(minutes=own.journal_gap_minutes)))
+    router.include_router(makers.routes())
+    return router

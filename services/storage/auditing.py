@@ -8,7 +8,8 @@ A copy that cannot be read is left behind, with a bookmark in the hand's row, un
 nor the rest that its slow failing owes, keeps the others from being read.
 
 A hand never begins a copy before what it found of the last one is committed: after a `kill -9` it reads one copy
-again, no more. What several hands have to write down at one moment is written together.
+again, no more. What several hands have to write down at one moment is written together: copies that are whole by one
+statement, all else in a transaction.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -23,14 +24,15 @@ from services.storage.findings import note_examined, tally, tell_losing
 from services.storage.pacing import REAL, Paced, Times
 from services.storage.queries import audits
 from services.storage.queries.audits import Hand
+from services.storage.queries.readings import note_whole
 from services.storage.settings import StorageSettings
 from shared.clock import now
 from shared.faults import fault_point
-from shared.messaging.gathering import recorder
+from shared.messaging.gathering import Gatherer, recorder
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.stints import rest
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import confirm, enqueue, finish, note
+from shared.messaging.work import StaleLease, confirm, enqueue, finish, note
 
 AUDIT = "audit"
 """Read a part of a site's copies again: permanent work, a row for each hand."""
@@ -96,6 +98,7 @@ class Auditor:
         self._free = timedelta(days=settings.audit_period_days) / 2
         self._times = times
         self._noted = recorder(database, note_audited)
+        self._moved = Gatherer(self._note_whole)
 
     async def ask(self, database: RoomDatabase) -> int:
         """Have work for every hand of every declared site, where there is none; return 0: nothing is put away."""
@@ -131,7 +134,7 @@ class Auditor:
             unread = examined.verdict is Verdict.UNKNOWN
             if unread:
                 stint.left = Bookmark.at(due, stint.left.left_at if stint.left else examined.at)
-            examined = await self._noted.add(Audited(held, hand, examined, stint.left if unread else None))
+            examined = await self._note(Audited(held, hand, examined, stint.left if unread else None))
             tally(examined)
             fault_point("storage.audit.noted")
             stint.lost += examined.verdict.is_loss
@@ -140,6 +143,19 @@ class Auditor:
                 stint.owed = stint.owed or 0.0
             if stint.owed is not None:
                 return
+
+    async def _note(self, found: Audited) -> Examined:
+        """Write down what was found; return it as it then stands. Raises `StaleLease`."""
+        if not found.examined.is_settled:
+            return await self._noted.add(found)
+        if not await self._moved.add(found):
+            raise StaleLease(f"{found.held.kind} {found.held.key}")
+        return found.examined
+
+    async def _note_whole(self, readings: Sequence[Audited]) -> list[bool]:
+        async with self._database.reading() as connection:
+            ours = await note_whole(connection, [(one.held, one.hand, one.examined) for one in readings])
+        return [one.held.id in ours for one in readings]
 
     async def _due(self, hand: Hand, left: Bookmark | None) -> AsyncIterator[Due]:
         before = now() - self._free

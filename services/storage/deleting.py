@@ -42,6 +42,7 @@ def _begun(order: PurgeOrder, version: Holding, remains: int | None) -> PurgeBeg
         transfer_id=UUID(version.facts["transfer_id"]),
         version=remains,
         units=order.units,
+        objects=order.objects,
         purged_at=now(),
     )
 

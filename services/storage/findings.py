@@ -10,7 +10,7 @@ from services.storage.domain.audits import Due, Examined, Verdict
 from services.storage.domain.copies import CopyState, read_back
 from services.storage.handlers import work_key
 from services.storage.lines import ACTOR
-from services.storage.queries import audits, holdings, overlays
+from services.storage.queries import audits, holdings, overlays, standing
 from services.storage.repairing import Loss, lose
 from shared.identifiers import new_id
 from shared.messages.journal import JournalLineV1
@@ -51,6 +51,7 @@ async def note_examined(tx: Transaction, examined: Sequence[Examined]) -> list[E
         for one in examined
     ]
     await audits.note_whole(tx.connection, [one for one in examined if one.verdict is Verdict.WHOLE])
+    await standing.note_unread(tx.connection, [one for one in examined if one.verdict is Verdict.UNKNOWN])
     await note_overlaid(tx, [(one.due, one.overlaid) for one in examined])
     await enqueue(tx, RENEW, *(_renewal(one.due) for one in examined if not one.renewed))
     return examined

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from services.storage.domain.copies import Copy, CopyState
-from services.storage.domain.purges import Obstacle, Wait, place
+from services.storage.domain.purges import NOBODY_LOOKS, Obstacle, Wait, place
 from services.storage.queries import holdings, purges, sites
 from services.storage.sites import OpenSite
 from shared.messaging.outcome import TryAgain
@@ -16,16 +16,17 @@ async def what_forbids(database: RoomDatabase, opened: Mapping[str, OpenSite], a
     """Return the first place that forbids to delete any copy of an AIP, and why; None where none does.
 
     Asked before each deletion, of all that is left: a hold is about the archives, on whichever copy it stands
-    (LIF-02). A site that cannot be asked may have one; one that was destroyed has none.
+    (LIF-02). A site that cannot be asked may have one, unless it is attested to be destroyed.
     """
     async with database.reading() as connection:
         copies = await holdings.copies_of_all(connection, await purges.versions(connection, aip))
         destroyed = await sites.destroyed(connection)
     for (_, version), found in copies.items():
         for copy in found:
-            wait = None if copy.site in destroyed else await _forbidden_by(opened.get(copy.site), copy)
-            if wait is not None:
-                return place(version, copy.site), wait
+            wait = await _forbidden_by(opened.get(copy.site), copy)
+            if wait is None or (copy.site in destroyed and wait.obstacle in NOBODY_LOOKS):
+                continue
+            return place(version, copy.site), wait
     return None
 
 

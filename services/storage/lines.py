@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from services.storage.domain.copies import Copy, Fault
-from services.storage.domain.holdings import Holding
+from services.storage.domain.holdings import OF_PROOF, Holding
 from shared.clock import rfc3339
 from shared.messages.journal import JournalLineV1
 
@@ -12,12 +12,12 @@ ACTOR = "room:storage"
 
 
 def told_of(holding: Holding) -> UUID | None:
-    """Return whose journal tells of a holding: its establishment's, but of a journal the platform's.
+    """Return whose journal tells of a holding: its establishment's, but of a journal or a proof the platform's.
 
     Lines about copies of a container would else be in the next container of the same journal, whose copies give lines
     again: each establishment's journal would grow for ever of itself. So only one journal does, once a period.
     """
-    return None if holding.kind == "journal" else holding.establishment
+    return None if holding.kind in OF_PROOF else holding.establishment
 
 
 def write_line(holding: Holding, copy: Copy) -> JournalLineV1:
@@ -49,7 +49,7 @@ def life_line(holding: Holding, action: str, details: Mapping[str, str | int]) -
     """Return a line of the life cycle of a holding."""
     transfer = holding.facts.get("transfer_id")
     return JournalLineV1(
-        kind="writes" if holding.kind == "journal" else "archives",
+        kind="writes" if holding.kind in OF_PROOF else "archives",
         action=action,
         actor=ACTOR,
         object=f"{holding.kind}:{holding.id}",

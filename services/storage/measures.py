@@ -34,7 +34,7 @@ SLICE = 20_000
 WALK_SECONDS = 10.0
 """How long the walk goes on before it rests: `Gauges` gives it a hundred times as long."""
 
-KINDS = ("aip", "record", "journal")
+KINDS = ("aip", "record", "journal", "proof")
 
 
 class SiteTotals:

@@ -1,7 +1,7 @@
 """What a purge writes down: each copy that is gone and, after the last, that the order is done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -42,12 +42,14 @@ async def note_deleted(tx: Transaction, held: Lease, order_id: UUID, gone: Gone,
 
     One that was never written is noted as such, and neither journaled nor counted.
     """
-    holding, copy = gone.holding, gone.copy
     order = await purges.find(tx.connection, order_id, lock=True)
-    if order is None or order.state is PurgeState.DONE:
-        raise AssertionError(f"a copy of {holding.key} was deleted without an order")
-    versions = await purges.versions(tx.connection, order.aip, lock=True)
+    # Before anything is believed of it: who lost the work may find that another has brought the order to its end.
     await finish(tx, held)
+    if order is None or order.state is PurgeState.DONE:
+        raise AssertionError(f"a copy of {gone.holding.key} was deleted without an order")
+    versions = await purges.versions(tx.connection, order.aip, lock=True)
+    gone = await _as_noted(tx, gone)
+    holding, copy = gone.holding, gone.copy
     await purges.mark_purged(tx.connection, holding, copy.site)
     await purges.prove(tx.connection, order.id, place(holding.version, copy.site), now())
     if copy.written_at is not None:
@@ -58,6 +60,13 @@ async def note_deleted(tx: Transaction, held: Lease, order_id: UUID, gone: Gone,
     if copy.written_at is not None:
         # Last, as its row is everybody's.
         await amounts.drop_usage(tx.connection, copy.site, holding.size)
+
+
+async def _as_noted(tx: Transaction, gone: Gone) -> Gone:
+    """Return a copy as it is known now: who wrote it may have noted so only once its deletion was taken up."""
+    known = (await holdings.copies_of_all(tx.connection, [gone.holding]))[gone.holding.id, gone.holding.version]
+    (copy,) = (one for one in known if one.site == gone.copy.site)
+    return replace(gone, copy=copy)
 
 
 async def _conclude(

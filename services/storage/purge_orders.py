@@ -49,7 +49,8 @@ async def _take(tx: Transaction, message: PurgeOrderedV1) -> None:
 
 
 async def _require_purgeable(tx: Transaction, message: PurgeOrderedV1, versions: Sequence[Holding]) -> None:
-    newest = versions[-1] if versions else None
+    # One that was refused was never more than bytes on their way: the version before it is what there is.
+    newest = next((one for one in reversed(versions) if one.state != "refused"), versions[-1] if versions else None)
     if newest is None or (newest.kind, newest.establishment) != ("aip", message.establishment):
         raise Rejected(f"order {message.order_id}: establishment {message.establishment} has no AIP {message.aip_id}")
     other = await purges.open_on(tx.connection, message.aip_id)

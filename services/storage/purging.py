@@ -8,7 +8,7 @@ from uuid import UUID
 from services.storage.deleting import COPYING, PURGE
 from services.storage.domain.copies import Copy, CopyState
 from services.storage.domain.holdings import CopyKey, Holding
-from services.storage.domain.purges import Obstacle, PurgeOrder, Wait, place
+from services.storage.domain.purges import NOBODY_LOOKS, Obstacle, PurgeOrder, Wait, place
 from services.storage.holds import what_forbids
 from services.storage.purge_notes import Gone, note_deleted
 from services.storage.queries import holdings, purges, sites
@@ -43,11 +43,9 @@ class Purger:
                 await finish(tx, held)
             return
         order, holding, copy = found
-        async with self._database.reading() as connection:
-            destroyed = (await sites.destroyed(connection)).get(copy.site)
-        attested = None if destroyed is None else destroyed.attested_by
-        stands = await self._obstacle(held, order, Gone(holding, copy, attested))
-        if stands is not None:
+        stands = await self._obstacle(held, order, holding, copy)
+        attested = None if stands is None else await self._attested(copy, *stands)
+        if stands is not None and attested is None:
             await self._wait(held, order, *stands)
             return
         fault_point("storage.purge.proven")
@@ -71,16 +69,26 @@ class Purger:
             return None
         return order, holding, copy
 
-    async def _obstacle(self, held: Lease, order: PurgeOrder, going: Gone) -> tuple[str, Wait] | None:
+    async def _attested(self, copy: Copy, where: str, wait: Wait) -> str | None:
+        """Return who attests that a copy is gone with its site, where nobody can look for it; None without."""
+        if where.partition("/")[2] != copy.site or wait.obstacle not in NOBODY_LOOKS:
+            return None
+        async with self._database.reading() as connection:
+            destroyed = (await sites.destroyed(connection)).get(copy.site)
+        return None if destroyed is None else destroyed.attested_by
+
+    async def _obstacle(
+        self, held: Lease, order: PurgeOrder, holding: Holding, copy: Copy
+    ) -> tuple[str, Wait] | None:
         """Delete; return what stands in the way and where, None once nothing at all is left."""
-        here = place(going.holding.version, going.copy.site)
+        here = place(holding.version, copy.site)
         async with self._database.reading() as connection:
             if await purges.is_in_hand(connection, COPYING, held.key):
                 return here, Wait(Obstacle.AT_WORK)
         forbidden = await what_forbids(self._database, self._sites, order.aip)
-        if forbidden is not None or going.attested_by is not None:
+        if forbidden is not None:
             return forbidden
-        wait = await self._delete(going.copy)
+        wait = await self._delete(copy)
         return None if wait is None else (here, wait)
 
     async def _delete(self, copy: Copy) -> Wait | None:

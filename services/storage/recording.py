@@ -1,13 +1,13 @@
 """What the keeper writes down: one step of many copies in one transaction, each under its own lease."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.storage import repairing
 from services.storage.deleting import rewrite_again
 from services.storage.domain.copies import Copy, CopyState, is_stored, is_unproven
-from services.storage.domain.holdings import KEPT, Holding, HoldingKey, is_owed
+from services.storage.domain.holdings import GOING, KEPT, Holding, HoldingKey, is_owed
 from services.storage.domain.sites import place_of
 from services.storage.handlers import FEWEST, UNSTAGE, VERIFY, WRITE, copy_key
 from services.storage.lines import stored_line, write_line
@@ -15,7 +15,8 @@ from services.storage.queries import amounts, holdings
 from services.storage.sites import OpenSite
 from shared.checksums import Measure
 from shared.messages.ingest import MemberV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, ReceiptV1
+from shared.messages.message import Message
+from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, ProofStoredV1, ReceiptV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import Transaction
@@ -83,21 +84,25 @@ async def conclude(
     """
     found = await holdings.copies_of_all(tx.connection, storing)
     copies = {key: [copy for copy in of if copy.state is not CopyState.RETIRED] for key, of in found.items()}
-    stored = [one for one in storing if _everywhere(sites, copies[one.id, one.version])]
+    stored = [one for one in storing if is_everywhere(sites, copies[one.id, one.version])]
     await holdings.set_states(tx.connection, [(one.id, one.version) for one in stored], "stored")
     for one in stored:
         on_sites = [copy for copy in copies[one.id, one.version] if copy.state is CopyState.VERIFIED]
         tx.journal(stored_line(one, len(on_sites)))
-        if "order" in one.facts:
-            # What ingest has staged, it removes itself.
-            await enqueue(tx, UNSTAGE, Piece(one.facts["staging_key"], owner=str(one.establishment)))
+        await _unstage(tx, one)
         if one.kind == "aip":
             tx.post(_aip_stored(sites, one, on_sites), cause=causes.get((one.id, one.version)))
-        elif one.kind == "journal":
-            tx.post(_journal_stored(one), cause=causes.get((one.id, one.version)))
+        elif one.kind in _STORED:
+            tx.post(_STORED[one.kind](one), cause=causes.get((one.id, one.version)))
 
 
-def _everywhere(sites: Mapping[str, OpenSite], copies: Sequence[Copy]) -> bool:
+async def _unstage(tx: Transaction, holding: Holding) -> None:
+    """Have what was staged here of a version removed. What ingest has staged, it removes itself."""
+    if "order" in holding.facts:
+        await enqueue(tx, UNSTAGE, Piece(holding.facts["staging_key"], owner=str(holding.establishment)))
+
+
+def is_everywhere(sites: Mapping[str, OpenSite], copies: Sequence[Copy]) -> bool:
     """Say whether all copies on declared sites count, and those that count are on two places at least."""
     wanted = [copy.site for copy in copies if copy.site in sites]
     return is_stored(copies, wanted) and len({place_of(sites[name].site) for name in wanted}) >= FEWEST
@@ -118,6 +123,14 @@ def _aip_stored(sites: Mapping[str, OpenSite], holding: Holding, copies: Sequenc
 
 def _journal_stored(holding: Holding) -> JournalStoredV1:
     return JournalStoredV1(journal=holding.facts["journal"], number=holding.version, sha512=holding.sha512)
+
+
+def _proof_stored(holding: Holding) -> ProofStoredV1:
+    return ProofStoredV1(kind=holding.facts["kind"], number=holding.version, sha512=holding.sha512)
+
+
+_STORED: Mapping[str, Callable[[Holding], Message]] = {"journal": _journal_stored, "proof": _proof_stored}
+"""What proof is told of what it made."""
 
 
 def _receipt(sites: Mapping[str, OpenSite], holding: Holding, copy: Copy) -> ReceiptV1:
@@ -155,8 +168,8 @@ async def note_idle(tx: Transaction, leases: Sequence[Lease]) -> list[None]:
 
 
 def is_needed(kind: str, subject: tuple[Holding, Copy] | None) -> bool:
-    """Say whether a copy is still to be written, or read back."""
-    if subject is None:
+    """Say whether a copy is still to be written, or read back; of what is being purged none is."""
+    if subject is None or subject[0].state in GOING:
         return False
     return is_owed(*subject) if kind == WRITE else is_unproven(subject[1])
 
@@ -172,6 +185,8 @@ async def refuse(tx: Transaction, held: Lease, holding: Holding, reason: str) ->
     if key not in locked or locked[key].state != "storing":
         return
     await holdings.set_states(tx.connection, [key], "refused")
+    # The next version has a place of its own in staging: nobody would look for this one any more.
+    await _unstage(tx, holding)
     await rewrite_again(tx, holding, held.cause)
     told = AipStorageRefusedV1(
         aip_id=holding.id,

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.storage.deleting import start_deleting
+from services.storage.domain.copies import CopyState
 from services.storage.domain.holdings import Holding
 from services.storage.domain.purges import PurgeOrder, PurgeState, is_written_by
 from services.storage.holds import require_free
-from services.storage.queries import purges
+from services.storage.queries import holdings, purges
+from services.storage.recording import is_everywhere
 from services.storage.sites import OpenSite
 from shared.faults import fault_point
 from shared.messages.data_management import AipCataloguedV1
@@ -48,23 +50,25 @@ class Releaser:
         async with self._database.begin() as tx:
             order = await purges.find(tx.connection, UUID(order_id), lock=True)
             if order is not None and order.state is PurgeState.REWRITING:
-                await _release(tx, order, int(number), held.cause)
+                await self._release(tx, order, int(number), held.cause)
             await finish(tx, held)
         fault_point("storage.purge.released")
 
+    async def _release(self, tx: Transaction, order: PurgeOrder, number: int, cause: UUID | None) -> None:
+        versions = await purges.versions(tx.connection, order.aip, lock=True)
+        (ours,) = (one for one in versions if one.version == number)
+        await self._require_whole(tx, order, ours)
+        former = [one for one in versions if one.version < number and one.state != "purged"]
+        if not former:
+            raise AssertionError(f"order {order.id}: there is nothing that version {number} replaces")
+        await start_deleting(tx, order, former, ours.version, cause)
 
-async def _release(tx: Transaction, order: PurgeOrder, number: int, cause: UUID | None) -> None:
-    versions = await purges.versions(tx.connection, order.aip, lock=True)
-    (ours,) = (one for one in versions if one.version == number)
-    _require_written(order, ours)
-    former = [one for one in versions if one.version < number and one.state != "purged"]
-    if not former:
-        raise AssertionError(f"order {order.id}: there is nothing that version {number} replaces")
-    await start_deleting(tx, order, former, ours.version, cause)
-
-
-def _require_written(order: PurgeOrder, ours: Holding) -> None:
-    if not is_written_by(order, ours):
-        raise AssertionError(f"order {order.id} did not write {ours.key}")
-    if ours.state != "stored":
-        raise TryAgain(f"{ours.key} is {ours.state}: what it replaces stays until it is whole on every site")
+    async def _require_whole(self, tx: Transaction, order: PurgeOrder, ours: Holding) -> None:
+        """Raise `TryAgain` unless every site has the version that stays: one may have lost it since it was stored."""
+        if not is_written_by(order, ours):
+            raise AssertionError(f"order {order.id} did not write {ours.key}")
+        copies = (await holdings.copies_of_all(tx.connection, [ours]))[ours.id, ours.version]
+        counting = [copy for copy in copies if copy.state is not CopyState.RETIRED]
+        if ours.state != "stored" or not is_everywhere(self._sites, counting):
+            states = ", ".join(f"{copy.state} on {copy.site}" for copy in counting)
+            raise TryAgain(f"{ours.key} is {ours.state}, {states}: what it replaces stays for now")

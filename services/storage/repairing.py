@@ -21,7 +21,7 @@ from services.storage.domain.copies import Copy, CopyState, fault_of, is_same_wr
 from services.storage.domain.holdings import GOING, KEPT, Holding, HoldingKey
 from services.storage.handlers import WRITE, copy_key, lane_of, work_key
 from services.storage.lines import damaged_line, life_line, lost_line, repaired_line
-from services.storage.queries import holdings
+from services.storage.queries import holdings, standing
 from services.storage.queries import losses as queries
 from shared.checksums import Measure
 from shared.messages.storage import CopyCorruptedV1, CopyRepairedV1
@@ -191,6 +191,8 @@ async def note_whole(
 
     `locked` are their holdings as they stand, locked.
     """
+    lost = [(*key, copy.site) for key, copy in found if copy.lost_at is not None]
+    await standing.note_repaired(tx.connection, lost)
     for key, copy in found:
         if locked[key].state in KEPT and copy.lost_at is not None and copy.verified_at is not None:
             _tell_repaired(tx, locked[key], copy)

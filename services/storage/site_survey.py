@@ -55,8 +55,13 @@ def _declared(site: OpenSite | None) -> dict[str, Any]:
 def _state(known: KnownSite | None) -> dict[str, Any]:
     # Declared, and not taken in yet by a worker: it is filled as soon as that is done.
     if known is None:
-        return {"state": SiteState.FILLING, "since": None}
-    return {"state": known.state, "since": rfc3339(known.since)}
+        return {"state": SiteState.FILLING, "since": None, "destroyed_at": None, "attested_by": None}
+    return {
+        "state": known.state,
+        "since": rfc3339(known.since),
+        "destroyed_at": None if known.destroyed_at is None else rfc3339(known.destroyed_at),
+        "attested_by": known.attested_by,
+    }
 
 
 async def _progress(connection: AsyncConnection, known: KnownSite | None, written: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from services.storage import repairing
 from services.storage.domain.copies import Copy, CopyState, may_be_good, read_back
-from services.storage.domain.holdings import Holding
+from services.storage.domain.holdings import OF_PROOF, Holding
 from services.storage.queries import holdings
 from services.storage.repairing import Loss
 from services.storage.sites import OpenSite
@@ -33,7 +33,7 @@ async def put_staged(staging: ObjectStore, holding: Holding, put: Put) -> Receip
         return await put(holding.body)
     staged = holding.facts["staging_key"]
     # A site may believe a file; a container is small enough for every byte to be measured as it passes.
-    path = None if holding.kind == "journal" else staging.path_of(staged)
+    path = None if holding.kind in OF_PROOF else staging.path_of(staged)
     try:
         return await put(path if path is not None else await staging.open_range(staged))
     except FileNotFoundError:

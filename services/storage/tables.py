@@ -36,6 +36,8 @@ copy = Table(
     Column("verified_at", DateTime(timezone=True)),
     Column("lost_at", DateTime(timezone=True)),
     Column("overlaid_at", DateTime(timezone=True)),
+    Column("unread_at", DateTime(timezone=True)),
+    Column("repaired_at", DateTime(timezone=True)),
 )
 
 site = Table(
@@ -87,6 +89,7 @@ purge_order = Table(
     Column("done_at", DateTime(timezone=True)),
     Column("moved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("reason", Text),
+    Column("objects", ARRAY(UUID)),
 )
 
 audit_hand = Table(

@@ -21,6 +21,7 @@ from services.storage.hands import Hands
 from services.storage.journals import take_journals
 from services.storage.measures import measures
 from services.storage.profiles import ProfileKeeper
+from services.storage.proofs import take_proofs
 from services.storage.purge_orders import take_orders
 from services.storage.releasing import release_former
 from services.storage.restore_testing import measure_failed, measure_overdue
@@ -44,7 +45,7 @@ from shared.messages.admin import (
 )
 from shared.messages.data_management import AipCataloguedV1
 from shared.messages.ingest import AipBuiltV1, TransferDecidedV1
-from shared.messages.proof import JournalClosedV1
+from shared.messages.proof import JournalClosedV1, ProofFiledV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
@@ -92,6 +93,7 @@ def build(settings: RoomSettings, own: StorageSettings, transport: Transport | N
                 },
             ),
             Consumer("storage.keep_journals", database, {JournalClosedV1: take_journals(names)}),
+            Consumer("storage.keep_proofs", database, {ProofFiledV1: take_proofs(names)}),
             Consumer("storage.keep_profiles", database, {ProfilePublishedV1: take_profiles(names)}),
             Consumer("storage.purge", database, {PurgeOrderedV1: take_orders}),
             Consumer("storage.release", database, {AipCataloguedV1: release_former}),

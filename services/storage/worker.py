@@ -6,7 +6,7 @@ from functools import partial
 
 from services.storage import recording, repairing
 from services.storage.domain.copies import Copy, CopyState, is_unproven, read_back, written
-from services.storage.domain.holdings import GOING, CopyKey, Holding, is_owed
+from services.storage.domain.holdings import GOING, OF_PROOF, CopyKey, Holding, is_owed
 from services.storage.domain.sites import retention_of
 from services.storage.handlers import copy_key
 from services.storage.queries import holdings
@@ -135,7 +135,7 @@ class Keeper:
         return found.sha512 == holding.sha512
 
     async def _refuse(self, held: Lease, holding: Holding, reason: str) -> None:
-        if holding.kind == "journal":
+        if holding.kind in OF_PROOF:
             raise TryAgain(f"staging: {reason}; proof looks there every hour, and puts it there again")
         if holding.kind != "aip":
             raise AssertionError(f"record {holding.key}: {reason}")

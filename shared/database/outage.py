@@ -1,6 +1,11 @@
 """Tell a database that is away from a statement that is wrong."""
 
-from asyncpg.exceptions import CannotConnectNowError, PostgresConnectionError, TooManyConnectionsError
+from asyncpg.exceptions import (
+    CannotConnectNowError,
+    PostgresConnectionError,
+    PostgresError,
+    TooManyConnectionsError,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -23,4 +28,6 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         sqlstate = getattr(error.orig, "sqlstate", None) or ""
         return error.connection_invalidated or sqlstate.startswith(_SQLSTATES)
-    return isinstance(error, UNREACHABLE)
+    # Where the driver was asked itself it says so itself.
+    told = (error.sqlstate or "") if isinstance(error, PostgresError) else ""
+    return isinstance(error, UNREACHABLE) or told.startswith(_SQLSTATES)

@@ -1,10 +1,13 @@
 """What proof tells."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 from uuid import UUID
 
 from shared.messages.journal import JournalKind
 from shared.messages.message import ByteCount, Message, Part, Sha512
+
+ProofKind: TypeAlias = Literal["anchor", "seal", "renewal"]
+"""What proof makes beside journals: each is a series of files, numbered from 1 without a gap."""
 
 
 class JournalPositionV1(Part):
@@ -42,6 +45,18 @@ class JournalClosedV1(Message):
     first: int
     last: int
     head: Sha512
+    staging_key: str
+    sha512: Sha512
+    size: ByteCount
+
+
+class ProofFiledV1(Message):
+    """An anchor, a seal or a renewal lies in staging, to be kept on every site (docs/proof-format.md)."""
+
+    topic: ClassVar[str] = "proof.filed.v1"
+
+    kind: ProofKind
+    number: int
     staging_key: str
     sha512: Sha512
     size: ByteCount

@@ -27,8 +27,15 @@ from shared.messages.ingest import (
 )
 from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
-from shared.messages.proof import DepositRecordedV1, JournalClosedV1
-from shared.messages.storage import AipStorageRefusedV1, AipStoredV1, JournalStoredV1, PurgeBegunV1, RestoreTestedV1
+from shared.messages.proof import DepositRecordedV1, JournalClosedV1, ProofFiledV1
+from shared.messages.storage import (
+    AipStorageRefusedV1,
+    AipStoredV1,
+    JournalStoredV1,
+    ProofStoredV1,
+    PurgeBegunV1,
+    RestoreTestedV1,
+)
 
 HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "ingest.check_sip": (SipReceivedV1,),
@@ -40,7 +47,8 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "proof.keep_lines": (JournalLinesV1,),
     "storage.keep_decisions": (RulesPublishedV1, SigningKeyPublishedV1, TransferDecidedV1),
     "storage.keep_journals": (JournalClosedV1,),
-    "proof.note_stored": (JournalStoredV1,),
+    "storage.keep_proofs": (ProofFiledV1,),
+    "proof.note_stored": (JournalStoredV1, ProofStoredV1),
     "access.build_dip": (DipOrderedV1,),
     "admin.announce": (
         TransferAcknowledgedV1,

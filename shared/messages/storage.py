@@ -7,6 +7,7 @@ from pydantic import AwareDatetime
 
 from shared.messages.ingest import MemberV1
 from shared.messages.message import ByteCount, Message, Part, Sha512
+from shared.messages.proof import ProofKind
 
 
 class ReceiptV1(Part):
@@ -67,8 +68,9 @@ class RestoreTestedV1(Message):
 class PurgeBegunV1(Message):
     """What an order named begins to be deleted: from `purged_at` on nobody is given it, and the rooms forget it.
 
-    `version` is that which remains (None: nothing does), without the `units` that were named. Deletion may wait, for
-    the end of a lock say: that nothing is left anywhere, `aip.purged.v1` tells.
+    `version` is that which remains (None: nothing does), without the `units` that were named, and the data `objects`
+    that went with them (None: which did is not told). Deletion may wait, for the end of a lock say: that nothing is
+    left anywhere, `aip.purged.v1` tells.
     """
 
     topic: ClassVar[str] = "purge.begun.v1"
@@ -79,6 +81,7 @@ class PurgeBegunV1(Message):
     transfer_id: UUID
     version: int | None
     units: tuple[UUID, ...]
+    objects: tuple[UUID, ...] | None = None
     purged_at: AwareDatetime
 
 
@@ -126,6 +129,16 @@ class JournalStoredV1(Message):
     topic: ClassVar[str] = "journal.stored.v1"
 
     journal: str
+    number: int
+    sha512: Sha512
+
+
+class ProofStoredV1(Message):
+    """Every site holds an anchor, a seal or a renewal, and each copy was read back whole."""
+
+    topic: ClassVar[str] = "proof.stored.v1"
+
+    kind: ProofKind
     number: int
     sha512: Sha512
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ARRAY, UUID, LargeBinary, Text, TextClause, bindparam, select, text
+from sqlalchemy import ARRAY, UUID, LargeBinary, Text, TextClause, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.clock import rfc3339
-from shared.database.plumbing import journal_head
+from shared.database.plumbing import journal_head, outbox
 from shared.messages.journal import JournalLinesV1, JournalLineV1
 from shared.messages.message import Message
 from shared.messaging.delivery import Delivery
@@ -189,3 +189,9 @@ async def follow(connection: AsyncConnection, sender: str, head: Head) -> Head:
     await connection.execute(_FOLLOW, {"sender": sender, "batch": head.batch, "sha512": head.sha512})
     row = (await connection.execute(_HEAD, {"of": sender})).one()
     return Head(row.batch, row.sha512)
+
+
+async def untold(connection: AsyncConnection) -> int:
+    """Return how many batches of lines wait here to be sent."""
+    query = select(func.count()).where(outbox.c.topic == JournalLinesV1.topic)
+    return int(await connection.scalar(query) or 0)

@@ -47,18 +47,29 @@ _PRUNE = delete(inbox).where(inbox.c.message_id == _OLD.c.message_id, inbox.c.co
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something to put away now and then; `do` returns how much there was. Several processes may do it at once."""
+    """Something to see to every so many seconds; `do` returns how much there was. Several processes may at once."""
 
     name: str
     do: Callable[[RoomDatabase], Awaitable[int]]
+    every: float = HOUSE_SECONDS
 
 
 async def keep_house(database: RoomDatabase, chores: Sequence[Chore]) -> None:
-    """Prune the inbox and do the room's own chores, once an hour until cancelled; an outage only delays them."""
+    """Prune the inbox and do the room's own chores until cancelled; an outage only delays them."""
+    rounds: dict[float, list[Chore]] = {}
+    for chore in (Chore("inbox", prune_inbox), *chores):
+        rounds.setdefault(chore.every, []).append(chore)
+    # What comes every minute must not wait for what takes one.
+    async with asyncio.TaskGroup() as group:
+        for seconds, some in rounds.items():
+            group.create_task(_go_round(database, some, seconds))
+
+
+async def _go_round(database: RoomDatabase, chores: Sequence[Chore], seconds: float) -> None:
     while True:
-        for chore in (Chore("inbox", prune_inbox), *chores):
+        for chore in chores:
             await _do(database, chore)
-        await asyncio.sleep(HOUSE_SECONDS)
+        await asyncio.sleep(seconds)
 
 
 async def _do(database: RoomDatabase, chore: Chore) -> None:

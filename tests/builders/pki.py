@@ -3,20 +3,24 @@
 Keys are made once a process and shared by name: whoever wants another key names another holder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from asn1crypto import pem
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+_CURVES = {"ec-384": ec.SECP384R1(), "ec-521": ec.SECP521R1(), "ec-koblitz": ec.SECP256K1()}
 
 FOUNDED, CLOSES = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 SIGNED = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -26,9 +30,9 @@ LISTED = datetime(2026, 11, 1, tzinfo=UTC)
 
 @cache
 def key_of(_: str, kind: str = "ec") -> Key:
-    """Return the key of a holder: ``ec``, or an RSA one of so many bits (``2048``)."""
-    if kind == "ec":
-        return ec.generate_private_key(ec.SECP256R1())
+    """Return the key of a holder: ``ec`` (or one of `_CURVES`), or an RSA one of so many bits (``2048``)."""
+    if kind.startswith("ec"):
+        return ec.generate_private_key(_CURVES.get(kind, ec.SECP256R1()))
     # 1024 bits: what a weak signature was made with.
     return rsa.generate_private_key(65537, int(kind))
 
@@ -56,7 +60,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a certificate is to be."""
+    """What a certificate is to be; at `listed_at` is the CRL of its issuer, at `answered_at` who answers (OCSP)."""
 
     name: str
     since: datetime = FOUNDED
@@ -67,6 +71,9 @@ class Wanted:
     usage: str = "signs"
     ocsp: bool = False
     serial: int | None = None
+    listed_at: str | None = None
+    answered_at: str | None = None
+    issued_at: str | None = None
 
 
 @cache
@@ -111,18 +118,45 @@ def issue(wanted: Wanted, by: Holder | None = None) -> Holder:
     )
     if wanted.stamps:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-    if wanted.ocsp:
-        address = x509.UniformResourceIdentifier("http://ocsp.invalid/")
-        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, address)
-        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
+    for extension in _published(wanted):
+        builder = builder.add_extension(extension, critical=False)
     signing = key if by is None else by.key
     above = () if by is None else (by.certificate, *by.above)
     return Holder(builder.sign(signing, hashes.SHA256()), key, above)
 
 
+def _published(wanted: Wanted) -> list[x509.ExtensionType]:
+    """Return where it is said whether a certificate was revoked, and where its issuer's is."""
+    told = [
+        x509.AccessDescription(method, x509.UniformResourceIdentifier(address))
+        for method, address in (
+            (AuthorityInformationAccessOID.OCSP, "http://ocsp.invalid/" if wanted.ocsp else wanted.answered_at),
+            (AuthorityInformationAccessOID.CA_ISSUERS, wanted.issued_at),
+        )
+        if address is not None
+    ]
+    extensions: list[x509.ExtensionType] = [x509.AuthorityInformationAccess(told)] if told else []
+    if wanted.listed_at is not None:
+        name = x509.UniformResourceIdentifier(wanted.listed_at)
+        extensions.append(x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)]))
+    return extensions
+
+
 def der_of(certificate: x509.Certificate) -> bytes:
     """Return a certificate in DER."""
     return certificate.public_bytes(Encoding.DER)
+
+
+def pem_of(certificates: Iterable[Any]) -> bytes:
+    """Return certificates of asn1crypto in PEM."""
+    return b"".join(pem.armor("CERTIFICATE", one.dump()) for one in certificates)
+
+
+def rsa_signature(key: bytes, content: bytes, digest: str) -> bytes:
+    """Return a signature (PKCS #1, version 1.5) by a key in DER."""
+    loaded = load_der_private_key(key, None)
+    assert isinstance(loaded, rsa.RSAPrivateKey)
+    return loaded.sign(content, padding.PKCS1v15(), getattr(hashes, digest.upper())())
 
 
 def _named(name: str) -> x509.Name:

@@ -14,7 +14,6 @@ from services.problems_catalogue.writing import REMEDIES, document, entries
 from shared.problems import answer
 
 ROOT = Path(__file__).parents[2]
-SAID = problems_said()
 PASSING = {408, 429, 503, 507}
 """What passes by itself, by its status (RFC 6585, RFC 9110, RFC 4918)."""
 
@@ -42,14 +41,20 @@ def a_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         cache.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def said() -> list[Said]:
+    """Every problem of the real source: read once, and where these tests are collected only, not at all."""
+    return problems_said()
+
+
 def expressions(said: Said) -> Iterator[str]:
     for node in (said.fr, said.extra, said.headers):
         if node is not None:
             yield from (ast.unparse(each) for each in ast.walk(node) if isinstance(each, ast.expr))
 
 
-def test_every_code_has_its_entry_and_no_entry_is_for_nothing() -> None:
-    codes = {each.code for each in SAID}
+def test_every_code_has_its_entry_and_no_entry_is_for_nothing(said: list[Said]) -> None:
+    codes = {each.code for each in said}
 
     assert codes - entries().keys() == set(), "not in services/problems_catalogue/entries.toml: add them, make errors"
     assert entries().keys() - codes == set(), "in entries.toml, and said by nobody"
@@ -59,8 +64,8 @@ def test_every_problem_can_be_read_or_somebody_said_why_not() -> None:
     assert unread_places() == COMPUTED.keys()
 
 
-def test_the_framework_refuses_with_no_status_that_has_no_words_of_ours() -> None:
-    worded = {each.status for each in SAID if each.place.endswith(reading.BY_STATUS)} | {408}
+def test_the_framework_refuses_with_no_status_that_has_no_words_of_ours(said: list[Said]) -> None:
+    worded = {each.status for each in said if each.place.endswith(reading.BY_STATUS)} | {408}
     given = {
         node.args[0].value
         for path in (*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py"))
@@ -79,9 +84,9 @@ def test_the_page_is_in_step_with_the_code() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(entries()))
-def test_an_entry_is_whole_and_its_values_are_used(code: str) -> None:
+def test_an_entry_is_whole_and_its_values_are_used(said: list[Said], code: str) -> None:
     entry = entries()[code]
-    used = {expression for each in SAID if each.code == code for expression in expressions(each)}
+    used = {expression for each in said if each.code == code for expression in expressions(each)}
 
     assert entry.remedy in REMEDIES
     assert entry.when.endswith(".")
@@ -89,9 +94,11 @@ def test_an_entry_is_whole_and_its_values_are_used(code: str) -> None:
     assert entry.values.keys() <= used
 
 
-@pytest.mark.parametrize("code", sorted({each.code for each in SAID if each.status in PASSING}))
-def test_what_passes_by_itself_is_to_be_waited_for(code: str) -> None:
-    assert entries()[code].remedy == "wait"
+def test_what_passes_by_itself_is_to_be_waited_for(said: list[Said]) -> None:
+    passing = {each.code for each in said if each.status in PASSING}
+
+    assert passing
+    assert {code: entries()[code].remedy for code in passing} == dict.fromkeys(passing, "wait")
 
 
 def test_the_examples_are_the_answers() -> None:
@@ -103,8 +110,8 @@ def test_the_examples_are_the_answers() -> None:
     assert json.loads(section.split("\n\n")[1]) == real
 
 
-def test_the_code_that_a_function_is_told_is_read_where_it_is_called() -> None:
-    made = {each.code for each in SAID if each.place == "services/ingest/api.py:_not_yet"}
+def test_the_code_that_a_function_is_told_is_read_where_it_is_called(said: list[Said]) -> None:
+    made = {each.code for each in said if each.place == "services/ingest/api.py:_not_yet"}
 
     assert made == {"acknowledgement_not_ready", "reply_not_ready"}
 
@@ -126,7 +133,7 @@ def test_errors_of_tokens_are_those_of_oauth() -> None:
 def test_codes_are_read_however_they_are_said(a_room: Path, source: str, codes: set[str]) -> None:
     a_room.write_text(source, encoding="utf-8")
 
-    assert {said.code for said in problems_said()} == codes
+    assert {each.code for each in problems_said()} == codes
     assert unread_places() == set()
 
 

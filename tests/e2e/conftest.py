@@ -1,4 +1,5 @@
-"""The two ways to run the archive, each started once for the whole run, and stopped with it."""
+"""The two ways to run the archive, each started once for these tests, and stopped when the last of them is done:
+they would go on looking for work, a tenth of a machine, beside all that comes after."""
 
 import sys
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ class AllInOne:
         return Archive("all-in-one", self.base_url, self.home / "admin-client.json")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def all_in_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
     running = AllInOne(tmp_path_factory.mktemp("all-in-one"))
     try:
@@ -76,13 +77,13 @@ def all_in_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def collector() -> Iterator[Collector]:
     with collecting() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def full_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[stack.Stack]:
     home = tmp_path_factory.mktemp("full-stack")
     (port,) = ports.free_ports(1)
@@ -92,7 +93,7 @@ def full_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -
         stack.down(home)
 
 
-@pytest.fixture(scope="session", params=["all-in-one", "full-stack"])
+@pytest.fixture(scope="package", params=["all-in-one", "full-stack"])
 def archive(request: pytest.FixtureRequest) -> Archive:
     """The same story is told on both."""
     if request.param == "all-in-one":

@@ -80,6 +80,12 @@ async def version_of(connection: AsyncConnection, aip_id: UUID) -> int | None:
     return version
 
 
+async def is_closed(connection: AsyncConnection, aip_id: UUID) -> bool:
+    """Say whether an AIP went whole."""
+    closed = select(tables.aip.c.aip_id).where(tables.aip.c.aip_id == aip_id, tables.aip.c.purged_by.is_not(None))
+    return await connection.scalar(closed) is not None
+
+
 async def purged_unit(connection: AsyncConnection, unit_id: UUID) -> tuple[UUID, UUID] | None:
     """Return establishment and order of a unit that was eliminated; None for any other."""
     gone = tables.purged_unit.c

@@ -37,7 +37,8 @@ _COMMENTS = {
 class Letter:
     """What heads an answer: the SIP's header, our own message identifier, and the date (RFC 3339, UTC).
 
-    `codes` is the vocabulary of its ReplyCode. An answer to a `trial` says that nothing was kept.
+    `codes` is the vocabulary of its ReplyCode. An answer to a `trial` says that nothing was kept. `notes` are
+    sentences that it says first.
     """
 
     header: Header
@@ -45,6 +46,7 @@ class Letter:
     date: str
     codes: ReplyCodes = ReplyCodes.VITAM
     trial: bool = False
+    notes: Sequence[str] = ()
 
 
 def can_answer(header: Header | None) -> bool:
@@ -56,7 +58,7 @@ def acknowledgement(letter: Letter) -> bytes:
     """Return the Acknowledgement of a SIP: from the archival agency it names to its transferring agency."""
     out = BytesIO()
     with document(out, "Acknowledgement", {}, [(None, _namespace(letter.header))]) as xml:
-        xml.nodes(_warning(letter))
+        xml.nodes(_notes(letter))
         xml.nodes(_opening(letter))
         xml.nodes([("MessageReceivedIdentifier", _token(letter.header.message_identifier))])
         xml.nodes([_organisation("Sender", letter.header.archival_agency)])
@@ -99,8 +101,8 @@ def _opening(letter: Letter) -> list[Node]:
     return [("Date", letter.date), ("MessageIdentifier", letter.identifier)]
 
 
-def _warning(letter: Letter) -> list[Node]:
-    return [("Comment", _TRIAL)] if letter.trial else []
+def _notes(letter: Letter) -> list[Node]:
+    return [("Comment", told) for told in ([_TRIAL] if letter.trial else []) + [*letter.notes]]
 
 
 def _organisation(name: str, identifier: str | None) -> Node:
@@ -114,7 +116,7 @@ def _envelope(
     header = letter.header
     out = BytesIO()
     with document(out, "ArchiveTransferReply", {}, [(None, _namespace(header))]) as xml:
-        xml.nodes(_warning(letter))
+        xml.nodes(_notes(letter))
         xml.nodes([("Comment", _COMMENTS[outcome(findings)])])
         if not _has_operations(header):
             xml.nodes(_comment(finding, text(finding)) for finding in _worst_last(findings))

@@ -120,6 +120,11 @@ class Examined:
     overlaid: bool | None = None
     renewed: bool = True
 
+    @property
+    def is_settled(self) -> bool:
+        """Say whether nothing is to be done about the copy: it is whole, and stays locked, with nothing above it."""
+        return self.verdict is Verdict.WHOLE and self.renewed and not self.overlaid
+
 
 def judge(expected: Measure, found: Measure | None) -> Verdict:
     """Judge a copy by all that its site gave back (None: nothing)."""

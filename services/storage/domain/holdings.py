@@ -1,4 +1,4 @@
-"""What storage keeps: AIPs, records and containers of journal lines, immutable bytes, the same on every site."""
+"""What storage keeps: AIPs, records, containers of lines, proofs: immutable bytes, the same on every site."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +11,13 @@ from shared.checksums import sha512_of
 KEPT = frozenset({"stored", "damaged"})
 """States of a holding that was stored: a copy that it loses comes back from another, or is named."""
 
+OF_PROOF = frozenset({"journal", "proof"})
+"""Kinds of holdings that proof makes: small, staged by it again where staging lost them, told of by the platform."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One AIP, record or container of lines, in one version; `facts` is what its sender told of it."""
+    """One AIP, record, container of lines or proof, in one version; `facts` is what its sender told of it."""
 
     id: UUID
     version: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
-from services.storage.domain.keys import UnnamableError, aip_key, journal_key, record_key
+from services.storage.domain.keys import PROOFS, UnnamableError, aip_key, journal_key, proof_key, record_key
 
 PLATFORM = "platform"
 """The folder of what belongs to no establishment in particular."""
@@ -14,6 +14,7 @@ _ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _AIP = re.compile(rf"({_ID})/aips/[0-9a-f]{{2}}/({_ID})-v(\d+)\.tar")
 _RECORD = re.compile(rf"({PLATFORM}|{_ID})/records/([a-z-]+)/({_ID})/(\d+)\.json")
 _JOURNAL = re.compile(rf"({PLATFORM}|{_ID})/journals/([a-z-]+)/(\d{{16}})-(\d{{16}})\.ndjson")
+_PROOF = re.compile(rf"{PLATFORM}/proof/({'|'.join(PROOFS)})s/(\d{{16}})\.(?:jws|tar)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,15 @@ class NamedContainer:
     last: int
 
 
-Named: TypeAlias = NamedAip | NamedRecord | NamedContainer
+@dataclass(frozen=True, slots=True)
+class NamedProof:
+    """An anchor, a seal or a renewal."""
+
+    kind: str
+    number: int
+
+
+Named: TypeAlias = NamedAip | NamedRecord | NamedContainer | NamedProof
 
 
 def named_by(key: str) -> Named | None:
@@ -64,6 +73,8 @@ def _parsed(key: str) -> Named | None:
         return NamedRecord(_owner(found[1]), found[2], UUID(found[3]), int(found[4]))
     if found := _JOURNAL.fullmatch(key):
         return NamedContainer(_owner(found[1]), found[2], int(found[3]), int(found[4]))
+    if found := _PROOF.fullmatch(key):
+        return NamedProof(found[1], int(found[2]))
     return None
 
 
@@ -79,3 +90,5 @@ def _key_of(named: Named) -> str:
             return record_key(named.owner, named.kind, named.id, named.version)
         case NamedContainer():
             return journal_key(named.owner, named.kind, named.first, named.last)
+        case NamedProof():
+            return proof_key(named.kind, named.number)

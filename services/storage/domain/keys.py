@@ -3,6 +3,7 @@
     <establishment>/aips/<last two digits of the AIP's id>/<AIP's id>-v<version>.tar
     <establishment>/records/<kind>/<id>/<version>.json
     <establishment>/journals/<kind>/<first line>-<last line>.ndjson
+    platform/proof/<kind>s/<number>.<jws or tar>
 
 The establishment comes first, so that it can leave by prefix. The AIP's last digits are random where its
 first ones are a date: folders of AIPs fill evenly, a 256th of an establishment's each. Those of records do not:
@@ -52,3 +53,14 @@ def journal_key(establishment: UUID | None, kind: str, first: int, last: int) ->
     if not 1 <= first <= last:
         raise UnnamableError(f"no lines from {first} to {last}")
     return f"{establishment or 'platform'}/journals/{kind}/{first:016}-{last:016}.ndjson"
+
+
+PROOFS = {"anchor": "jws", "seal": "tar", "renewal": "tar"}
+"""What proof makes, and as what kind of file."""
+
+
+def proof_key(kind: str, number: int) -> str:
+    """Name an anchor, a seal or a renewal, its number in 16 digits. They are the platform's."""
+    if kind not in PROOFS:
+        raise UnnamableError(f"not a kind of proof: {kind!r}")
+    return f"platform/proof/{kind}s/{_counted(number):016}.{PROOFS[kind]}"

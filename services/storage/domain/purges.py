@@ -79,6 +79,10 @@ class Obstacle(StrEnum):
     """A worker that began before has this copy in hand."""
 
 
+NOBODY_LOOKS = frozenset({Obstacle.AWAY, Obstacle.UNDECLARED})
+"""Obstacles in whose place an attestation stands that the site was destroyed: nobody can look there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Why a deletion waits, until when if that is known, and what the store said."""
@@ -93,7 +97,9 @@ class PurgeOrder:
     """One order as storage holds it.
 
     `waits` and `proofs` are by place (``<version>/<site>``): what it waits for there, and when nothing was left there
-    (RFC 3339); `moved_at` is when it last came further, `reason` why it was refused.
+    (RFC 3339); `moved_at` is when it last came further, `reason` why it was refused. `objects` are those that go with
+    its units, as was found when the version without them was written; None where it was not, or where they are too
+    many to be told.
     """
 
     id: UUID
@@ -109,6 +115,7 @@ class PurgeOrder:
     done_at: datetime | None
     moved_at: datetime
     reason: str | None
+    objects: tuple[UUID, ...] | None
 
 
 def is_written_by(order: PurgeOrder, version: Holding) -> bool:

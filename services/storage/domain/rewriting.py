@@ -39,7 +39,10 @@ def of_json(values: Mapping[str, Any]) -> RewritePlan:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """What there is to know of the new version; positions and sizes are bytes, `gone_` counts what was purged."""
+    """What there is to know of the new version; positions and sizes are bytes, `gone_` counts what was purged.
+
+    `objects` are the identifiers of the data objects that were.
+    """
 
     sha512: str
     size: int
@@ -47,6 +50,11 @@ class Rewritten:
     catalogue_length: int
     catalogue_sha512: str
     gone_units: int
-    gone_objects: int
+    objects: tuple[UUID, ...]
     gone_files: int
     gone_bytes: int
+
+    @property
+    def gone_objects(self) -> int:
+        """Say how many objects were purged."""
+        return len(self.objects)

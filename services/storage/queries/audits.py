@@ -137,7 +137,7 @@ _MOVE = (
         # Another writing than we read is another's to judge.
         copy.c.written_at == _READ.c.written_at,
     )
-    .values(verified_at=func.greatest(copy.c.verified_at, _READ.c.at))
+    .values(verified_at=func.greatest(copy.c.verified_at, _READ.c.at), unread_at=None)
 )
 
 
@@ -154,7 +154,7 @@ async def note_whole(connection: AsyncConnection, whole: Sequence[Examined]) -> 
         await connection.execute(_MOVE, values)
 
 
-_FADING = 0.999
+FADING = 0.999
 """What is left of a recent sum with each note more: the last thousand or so tell the speed."""
 
 _SUMS = ("copies", "bytes", "lost", "overlaid", "unknown")
@@ -170,7 +170,7 @@ _COUNT = _COUNT.on_conflict_do_update(
     index_elements=[audit_hand.c.site, audit_hand.c.hand],
     set_={
         **{name: audit_hand.c[name] + _COUNT.excluded[name] for name in _SUMS},
-        **{name: audit_hand.c[name] * _FADING + _COUNT.excluded[name] for name in _RECENT},
+        **{name: audit_hand.c[name] * FADING + _COUNT.excluded[name] for name in _RECENT},
     },
 )
 

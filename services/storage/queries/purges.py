@@ -24,7 +24,9 @@ from shared.messages.admin import PurgeOrderedV1
 
 def _order(row: Row[Any]) -> PurgeOrder:
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
-    return PurgeOrder(**values | {"units": tuple(values["units"]), "state": PurgeState(values["state"])})
+    objects = None if values["objects"] is None else tuple(values["objects"])
+    told = {"units": tuple(values["units"]), "objects": objects, "state": PurgeState(values["state"])}
+    return PurgeOrder(**values | told)
 
 
 async def find(connection: AsyncConnection, order_id: UUID, *, lock: bool = False) -> PurgeOrder | None:
@@ -87,6 +89,12 @@ async def step(connection: AsyncConnection, order: PurgeOrder, following: PurgeS
 async def give_reason(connection: AsyncConnection, order_id: UUID, reason: str) -> None:
     """Note why an order was refused."""
     await connection.execute(update(purge_order).where(purge_order.c.id == order_id).values(reason=reason))
+
+
+async def note_objects(connection: AsyncConnection, order_id: UUID, objects: Sequence[UUID]) -> None:
+    """Note which objects go with the units of an order."""
+    ours = purge_order.c.id == order_id
+    await connection.execute(update(purge_order).where(ours).values(objects=list(objects)))
 
 
 async def await_at(connection: AsyncConnection, order_id: UUID, place: str, wait: Wait) -> None:

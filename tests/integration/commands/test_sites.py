@@ -305,3 +305,12 @@ def test_that_a_retired_site_is_no_more_is_attested_by_command(
     )
     assert give(sites, *words) == (0, {"site": "old", "attested_by": "rapport 12"})
     assert lines(databases) == [("site.destroyed", "ok")]
+    _, found = give(sites, "list", "--json")
+    _, text = give(sites, "list")
+    (old,) = found["undeclared"]
+    assert (old["name"], old["attested_by"]) == ("old", "rapport 12")
+    assert {site["name"]: (site["destroyed_at"], site["attested_by"]) for site in found["sites"]} == {
+        "a": (None, None),
+        "b": (None, None),
+    }
+    assert f"; destroyed, as attested on {old['destroyed_at']} by rapport 12" in text

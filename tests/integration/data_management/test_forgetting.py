@@ -210,3 +210,16 @@ async def test_whoever_dies_there_the_end_is_the_same(database: RoomDatabase, lo
     assert len(await forgotten(database, order)) == 1
     async with database.reading() as connection:
         assert await connection.scalar(select(func.count()).select_from(work).where(work.c.kind == FORGET)) == 0
+
+
+async def test_of_what_went_whole_since_no_version_is_waited_for(database: RoomDatabase) -> None:
+    """An empty catalogue hears, in a rebuild, of units that went, and of all of the rest that went later."""
+    catalogue = a_deposit()
+    unit = new_id()
+    await purged(database, purge_of(catalogue))
+
+    await purged(database, purge_of(catalogue, 2, (unit,)))
+
+    async with database.engine.connect() as connection:
+        await look_within(connection, [catalogue.message.establishment])
+        assert list(await connection.scalars(select(tables.purged_unit.c.id))) == [unit]

@@ -2,17 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pytest
-from sqlalchemy import make_url
 
 from bench.kept_sites import KeptSite
 from services.local.postgres import Postgres
 from shared.rooms import ROOMS
 from tests.integration.rebuild.ruins import Ruins
-from tests.servers import Databases, fresh
+from tests.servers import Databases, copied, fresh
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +19,8 @@ def pattern(postgres_server: Postgres) -> Databases:
 
 
 @pytest.fixture
-async def databases(pattern: Databases) -> Databases:
-    name = f"test_{uuid4().hex[:12]}"
-    server = make_url(pattern.server.superuser_url).set(drivername="postgresql")
-    connection = await asyncpg.connect(server.render_as_string(hide_password=False))
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{pattern.name}"')
-    finally:
-        await connection.close()
-    return Databases(pattern.server, name)
+def databases(pattern: Databases) -> Databases:
+    return copied(pattern)
 
 
 @pytest.fixture(scope="module")

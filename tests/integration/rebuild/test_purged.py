@@ -48,6 +48,17 @@ async def test_of_an_empty_database_only_the_trace_comes_back(ruins: Ruins) -> N
     assert await ruins.rows("SELECT 1 FROM storage.holding WHERE id = $1", gone) == []
 
 
+async def test_given_again_it_finds_as_it_must_be_what_the_rooms_have_not_told_yet(ruins: Ruins) -> None:
+    site, _ = a_site(purged=True)
+    ruins.lay(site)
+    await ruins.rebuild()
+    assert await ruins.rows("SELECT 1 FROM access.outbox WHERE topic = 'journal.lines.v1'") != []
+
+    report = await ruins.rebuild()
+
+    assert report.findings == []
+
+
 async def test_a_copy_that_is_attested_to_be_destroyed_is_not_missed(ruins: Ruins) -> None:
     site = KeptSite(seed="attested")
     site.found()

@@ -16,7 +16,8 @@ from services.storage.standing import measure_standing
 from shared.checksums import sha512_of
 from shared.clock import now
 from shared.messaging.lease import Piece
-from shared.messaging.work import enqueue
+from shared.messaging.outcome import TryAgain
+from shared.messaging.work import enqueue, postpone
 from shared.object_store.errors import ObjectLocked, StoreUnavailable
 from shared.object_store.port import ObjectFacts, Retention
 from shared.object_store.s3_site import S3Site
@@ -95,7 +96,12 @@ async def test_a_lock_that_is_not_renewed_is_no_loss_and_asked_for_until_it_is(
     assert (await buckets.work()).count("renew a") == 1
 
     refusing = Renewer(buckets.database, Examiner(buckets.database, unwilling.sites, timedelta(days=30)))
-    assert await buckets.refused_for_now(refusing.renew, RENEW) == 1
+    (held,) = await buckets.lease(RENEW)
+    with pytest.raises(TryAgain) as why:
+        await refusing.renew(held)
+    async with buckets.database.begin() as tx:
+        await postpone(tx, held, str(why.value))
+    assert await locks_owed(buckets) == (1, 0)
     await buckets.release()
     willing = Renewer(buckets.database, Examiner(buckets.database, buckets.sites, timedelta(days=30)))
     assert await buckets.refused_for_now(willing.renew, RENEW) == 0
@@ -103,6 +109,13 @@ async def test_a_lock_that_is_not_renewed_is_no_loss_and_asked_for_until_it_is(
     left = await locked_until(buckets, "a", copy.key, copy.version_id) - now()
     assert timedelta(days=29) < left < timedelta(days=31)
     assert "renew a" not in await buckets.work()
+    assert await locks_owed(buckets) == (0, 0)
+
+
+async def locks_owed(depot: Depot) -> tuple[float, float]:
+    """What metrics tell of both sites: read from the database, as a process that has just started would."""
+    await measure_standing(["a", "b"], depot.database)
+    return sample("locks_to_renew", site="a"), sample("locks_to_renew", site="b")
 
 
 async def overlaid(depot: Depot) -> float:

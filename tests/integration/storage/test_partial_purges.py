@@ -6,11 +6,12 @@ from services.storage.deleting import PURGE
 from services.storage.domain.purges import PurgeState
 from services.storage.handlers import REWRITE
 from services.storage.queries import holdings
+from services.storage.refusing import refuse
 from shared.messages.storage import AipPurgedV1, AipStoredV1, PurgeBegunV1
 from tests.builders.purges import MARK
 from tests.integration.storage.conftest import OpenDesk
 from tests.integration.storage.depot import spoil
-from tests.integration.storage.harm import audit, flip
+from tests.integration.storage.harm import audit, flip, remove, repair
 from tests.integration.storage.purge_desk import PurgeDesk, an_order
 
 pytestmark = pytest.mark.integration
@@ -115,6 +116,8 @@ async def test_nothing_is_deleted_before_what_remains_stands_everywhere(desk: Pu
     assert sorted(held.key for held in await desk.depot.lease(PURGE)) == [f"{aip}/1/a", f"{aip}/1/b"]
     (told,) = await desk.depot.told(PurgeBegunV1)
     assert (told.order_id, told.version, told.units) == (order.order_id, 2, tuple(sorted(order.units)))
+    (line,) = await desk.depot.lines("aip.rewritten")
+    assert (len(told.objects or ()), line.details["objects"]) == (3, 3)
 
 
 async def test_what_remains_stays_and_the_version_before_is_gone(desk: PurgeDesk) -> None:
@@ -155,6 +158,24 @@ async def test_what_remains_has_to_be_whole_before_the_other_goes(desk: PurgeDes
     assert [one.state for one in await desk.versions(aip)] == ["stored", "damaged"]
 
 
+async def test_a_site_that_has_lost_what_remains_has_it_again_before_the_other_goes(desk: PurgeDesk) -> None:
+    """One of its copies went bad before its catalogue was loaded: it is stored, and on one site alone."""
+    planted = await desk.planted()
+    aip = planted.message.aip_id
+    order = await desk.rewritten(planted.order())
+    await desk.depot.work_off()
+    await remove(desk.depot, "a", (await desk.depot.holding(aip)).key)
+    await audit(desk.depot, "a", aip)
+    assert (await desk.depot.holding(aip)).state == "stored"
+
+    assert await desk.catalogued(planted.message, 2) == 1
+
+    assert (await desk.row(order)).state is PurgeState.REWRITING
+    await repair(desk.depot)
+    await desk.work_off()
+    assert (await desk.row(order)).state is PurgeState.DONE
+
+
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_hold_on_any_version_keeps_the_one_before(open_desk: OpenDesk, version: int) -> None:
     desk = await open_desk("buckets")
@@ -184,6 +205,7 @@ async def test_a_version_that_was_spoiled_in_staging_is_written_again(desk: Purg
     spoil(staged)
     await desk.depot.work_off()
 
+    assert f"unstage {aip}-v2" in [one.replace("aips/", "") for one in await desk.depot.work()]
     (again,) = await desk.depot.lease(REWRITE)
 
     assert (again.key, again.payload["order"]["order_id"]) == (str(order.order_id), str(order.order_id))
@@ -191,6 +213,25 @@ async def test_a_version_that_was_spoiled_in_staging_is_written_again(desk: Purg
         standing = await holdings.with_copies(connection, aip)
     assert standing is not None
     assert (standing[0].version, standing[0].state) == (1, "stored")
+
+
+async def test_a_version_that_was_refused_keeps_no_later_order_waiting(desk: PurgeDesk) -> None:
+    """Its order was refused in the end: of a later release, say, that finds what this one did not."""
+    planted = await desk.planted()
+    aip = planted.message.aip_id
+    order = await desk.rewritten(planted.order())
+    staged = desk.depot.staging.path_of(f"aips/{aip}-v2")
+    assert staged is not None
+    spoil(staged)
+    await desk.depot.work_off()
+    (again,) = await desk.depot.lease(REWRITE)
+    await refuse(desk.depot.database, again, "no more")
+    assert (await desk.row(order)).state is PurgeState.REFUSED
+
+    later = await desk.purged(planted.message)
+
+    assert (await desk.row(later)).state is PurgeState.DONE
+    assert [one.state for one in await desk.versions(aip)] == ["purged", "purged"]
 
 
 async def test_a_second_purge_of_what_remains_is_another_order(desk: PurgeDesk) -> None:

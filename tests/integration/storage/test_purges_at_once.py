@@ -1,6 +1,7 @@
 """Purges beside everything else: whoever reads, writes, audits or purges at the same moment changes no end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,9 +10,9 @@ import pytest
 from typing_extensions import override
 
 from services.storage.deleting import PURGE
-from services.storage.domain.copies import CopyState
+from services.storage.domain.copies import Copy, CopyState
 from services.storage.domain.holdings import Holding
-from services.storage.domain.purges import PurgeState
+from services.storage.domain.purges import PurgeOrder, PurgeState
 from services.storage.handlers import VERIFY, WRITE
 from services.storage.purging import Purger
 from services.storage.queries import holdings
@@ -19,11 +20,15 @@ from services.storage.reading import content
 from services.storage.repairing import Loss, lose
 from services.storage.restore_testing import RESTORE, RestoreTester, plan_tests
 from services.storage.sites import OpenSite
+from services.storage.worker import Keeper
+from shared.messages.admin import PurgeOrderedV1
 from shared.messages.storage import AipPurgedV1, CopyCorruptedV1, RestoreTestedV1
-from shared.messaging.lease import Piece
+from shared.messaging.lease import Lane, Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.work import StaleLease, enqueue
 from shared.object_store.errors import NoSuchObject
+from shared.object_store.port import Receipt
+from tests.integration.storage.harm import audit, remove
 from tests.integration.storage.purge_desk import PurgeDesk, an_order
 
 pytestmark = pytest.mark.integration
@@ -65,6 +70,82 @@ async def test_a_worker_that_has_a_copy_in_hand_is_waited_for(desk: PurgeDesk) -
     await desk.work_off()
 
     assert (await desk.row(order)).state is PurgeState.DONE
+
+
+class Interrupted(Keeper):
+    """A writer that has put a copy on its site when something else happens, and notes it afterwards."""
+
+    meanwhile: Callable[[], Awaitable[None]]
+
+    @override
+    async def _put(self, holding: Holding, copy: Copy, opened: OpenSite) -> Receipt | None:
+        receipt = await super()._put(holding, copy, opened)
+        await self.meanwhile()
+        return receipt
+
+
+async def written_when_a_purge_begins(desk: PurgeDesk, meanwhile: Callable[[], Awaitable[None]]) -> PurgeOrderedV1:
+    """Have a copy that was lost written again, and a purge of it begin before that is noted."""
+    message = await desk.stored()
+    await remove(desk.depot, "a", (await desk.depot.holding(message.aip_id)).key)
+    await audit(desk.depot, "a", message.aip_id)
+    # As of a site that is being filled: nothing was ever written there.
+    await desk.depot.databases.as_superuser("UPDATE storage.copy SET written_at = NULL WHERE site = 'a'")
+    order = an_order(message)
+
+    async def begin() -> None:
+        await desk.order(order)
+        await desk.begin()
+        await meanwhile()
+
+    keeper = Interrupted(desk.depot.database, desk.depot.sites, desk.depot.staging, desk.depot.settings)
+    keeper.meanwhile = begin
+    (writing,) = await desk.depot.lease(WRITE, Lane.BACKGROUND)
+    await keeper.write(writing)
+    return order
+
+
+async def test_what_was_written_meanwhile_is_read_back_by_nobody(desk: PurgeDesk) -> None:
+    """Who left that to do would have it in hand whenever the purge looks, and be waited for."""
+
+    async def nothing_else() -> None:
+        pass
+
+    await written_when_a_purge_begins(desk, nothing_else)
+    assert await desk.depot.work() == ["purge a", "purge b", "verify a"]
+
+    for held in await desk.depot.lease(VERIFY, Lane.BACKGROUND):
+        await desk.depot.keeper.verify(held)
+
+    assert await desk.depot.work() == ["purge a", "purge b"]
+
+
+async def test_what_was_written_while_its_deletion_was_taken_up_is_told_as_deleted(desk: PurgeDesk) -> None:
+    found: dict[str, tuple[PurgeOrder, Holding, Copy] | None] = {}
+
+    class Early(Purger):
+        """One that looked at its copy before the writer had noted it."""
+
+        @override
+        async def _subject(self, held: Lease) -> tuple[PurgeOrder, Holding, Copy] | None:
+            return found[held.key]
+
+        async def look(self, held: Lease) -> None:
+            found[held.key] = await super()._subject(held)
+
+    purger, leases = Early(desk.depot.database, desk.depot.sites), []
+
+    async def take_up() -> None:
+        leases.extend(await desk.depot.lease(PURGE))
+        for held in leases:
+            await purger.look(held)
+
+    order = await written_when_a_purge_begins(desk, take_up)
+    for held in leases:
+        await purger.purge(held)
+
+    assert (await desk.row(order)).state is PurgeState.DONE
+    assert sorted(str(line.details["site"]) for line in await desk.depot.lines("copy.deleted")) == ["a", "b"]
 
 
 async def test_two_workers_on_one_copy_delete_it_once(desk: PurgeDesk) -> None:

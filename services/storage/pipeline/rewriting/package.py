@@ -92,7 +92,7 @@ def _summary(documents: _Documents, digest: str, size: int, catalogue_offset: in
         catalogue_length=catalogue.size,
         catalogue_sha512=catalogue.sha512,
         gone_units=len(scope.units),
-        gone_objects=len(scope.objects),
+        objects=tuple(sorted(map(UUID, scope.objects))),
         gone_files=len(documents.files) - len(documents.kept),
         gone_bytes=_bytes(documents.files) - _bytes(documents.kept),
     )

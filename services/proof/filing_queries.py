@@ -1,0 +1,50 @@
+"""Every question about proofs on their way to the sites, and every change of them. Callers own the transaction."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Interval, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.proof.tables import anchor, filed
+from shared.checksums import Measure
+from shared.messages.proof import ProofKind
+
+
+async def note_filed(connection: AsyncConnection, kind: ProofKind, number: int, measure: Measure) -> bool:
+    """Note that a proof lies in staging; False where that was noted before."""
+    row = {"kind": kind, "number": number, "sha512": bytes.fromhex(measure.sha512), "size": measure.size}
+    made = insert(filed).values(row).on_conflict_do_nothing().returning(filed.c.number)
+    return (await connection.execute(made)).one_or_none() is not None
+
+
+async def is_filed(connection: AsyncConnection, kind: ProofKind, number: int) -> bool:
+    """Say whether a proof was told of."""
+    query = select(filed.c.number).where(filed.c.kind == kind, filed.c.number == number)
+    return (await connection.execute(query)).one_or_none() is not None
+
+
+async def note_stored(connection: AsyncConnection, kind: ProofKind, number: int, sha512: str) -> None:
+    """Note that every site holds a proof; the text of an anchor is needed here no more."""
+    ours = (filed.c.kind == kind, filed.c.number == number, filed.c.sha512 == bytes.fromhex(sha512))
+    noted = update(filed).where(*ours, filed.c.stored_at.is_(None)).values(stored_at=func.now())
+    if (await connection.execute(noted)).rowcount and kind == "anchor":
+        await connection.execute(update(anchor).where(anchor.c.number == number).values(body=None))
+
+
+_AWAITED = (
+    select(filed.c.kind, filed.c.number, filed.c.sha512)
+    .where(
+        filed.c.stored_at.is_(None),
+        filed.c.filed_at < func.now() - bindparam("young", type_=Interval),
+    )
+    .order_by(filed.c.filed_at)
+    .limit(bindparam("limit"))
+)
+
+
+async def awaited(connection: AsyncConnection, young: timedelta, limit: int) -> Sequence[tuple[ProofKind, int, str]]:
+    """Return proofs, oldest first, that were filed longer ago than `young` and are not on every site."""
+    rows = await connection.execute(_AWAITED, {"young": young, "limit": limit})
+    return [(row.kind, row.number, row.sha512.hex()) for row in rows]

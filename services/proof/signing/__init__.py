@@ -1,0 +1,1 @@
+"""The key by which the archive signs: a port, and what may hold the key."""

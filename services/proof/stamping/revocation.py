@@ -1,0 +1,146 @@
+"""What is published of the certificates of a token: who issued them, and whether they were revoked (RFC 5280, 6960).
+
+A list is taken where there is one, for it serves all of an authority's certificates and is read by every program; an
+answer (OCSP) where there is none.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from asn1crypto import cms, crl, ocsp, x509
+
+from services.proof.signing.algorithms import Asn1
+from services.proof.signing.chains import MOST, in_order, is_root
+from services.proof.stamping.errors import UNREADABLE, AuthorityAway
+from services.proof.stamping.fetching import Fetcher
+
+log = logging.getLogger(__name__)
+
+MOST_OF_LIST: Final = 2 * 1024**2
+"""Octets of a CRL: it is kept with every seal. Where a list is longer, the answer about one certificate is kept."""
+
+MOST_OF_ANSWER: Final = 64 * 1024
+MOST_ADDRESSES: Final = 3
+"""Addresses of one certificate that are tried."""
+
+_NO_ANSWER: tuple[type[Exception], ...] = (AuthorityAway, *UNREADABLE)
+_OCSP: Final = ("application/ocsp-request", "application/ocsp-response")
+
+
+@dataclass(slots=True)
+class Published:
+    """The certificates of a chain, its own first, and what is published of them."""
+
+    chain: tuple[Asn1, ...]
+    crls: list[Asn1] = field(default_factory=list)
+    answers: list[Asn1] = field(default_factory=list)
+
+
+async def look_up(own: Asn1, others: Sequence[Asn1], fetcher: Fetcher) -> Published:
+    """Return the chain above a certificate as far as it is found, and the lists and answers about it."""
+    chain = in_order(own, others)
+    while len(chain) < MOST and not is_root(chain[-1]):
+        issuer = await _issuer(chain[-1], fetcher)
+        if issuer is None:
+            break
+        chain = in_order(own, (*others, *chain, issuer))
+    found = Published(chain)
+    for below, above in itertools.pairwise(chain):
+        await _revocation(below, above, found, fetcher)
+    return found
+
+
+async def _issuer(certificate: Asn1, fetcher: Fetcher) -> Asn1 | None:
+    for url in _addresses(certificate.authority_information_access_value, "ca_issuers"):
+        content = await _fetched(url, MOST_OF_ANSWER, fetcher)
+        for read in (_certificate, _certificates_of_message):
+            try:
+                issuers = read(content)
+            except UNREADABLE:
+                continue
+            chain = in_order(certificate, issuers)
+            if len(chain) > 1:
+                return chain[1]
+    return None
+
+
+def _certificate(content: bytes) -> Sequence[Asn1]:
+    certificate = x509.Certificate.load(content, strict=True)
+    _ = certificate.subject.native
+    return [certificate]
+
+
+def _certificates_of_message(content: bytes) -> Sequence[Asn1]:
+    return [one.chosen for one in cms.ContentInfo.load(content, strict=True)["content"]["certificates"]]
+
+
+async def _revocation(below: Asn1, above: Asn1, found: Published, fetcher: Fetcher) -> None:
+    """Add what is published about `below`, which `above` issued: a list, or else an answer."""
+    for url in _distribution_points(below):
+        listed = _list(await _fetched(url, MOST_OF_LIST, fetcher))
+        if listed is not None and listed.issuer == below.issuer:
+            if listed.dump() not in (one.dump() for one in found.crls):
+                found.crls.append(listed)
+            return
+    for url in _addresses(below.authority_information_access_value, "ocsp"):
+        answer = await _asked(url, below, above, fetcher)
+        if answer is not None:
+            found.answers.append(answer)
+            return
+
+
+def _distribution_points(certificate: Asn1) -> list[str]:
+    try:
+        points = certificate.crl_distribution_points
+        return [point.url for point in points if point.url][:MOST_ADDRESSES]
+    except UNREADABLE:
+        return []
+
+
+def _addresses(access: Iterable[Asn1] | None, method: str) -> list[str]:
+    try:
+        wanted = (one["access_location"] for one in access or () if one["access_method"].native == method)
+        named = (one.native for one in wanted if one.name == "uniform_resource_identifier")
+        return list(named)[:MOST_ADDRESSES]
+    except UNREADABLE:
+        return []
+
+
+def _list(content: bytes) -> Asn1 | None:
+    try:
+        listed = crl.CertificateList.load(content, strict=True)
+        _ = (listed.issuer.native, listed["tbs_cert_list"]["this_update"].native, listed.signature)
+    except UNREADABLE:
+        return None
+    return listed
+
+
+async def _asked(url: str, below: Asn1, above: Asn1, fetcher: Fetcher) -> Asn1 | None:
+    named = {
+        "hash_algorithm": {"algorithm": "sha1"},
+        "issuer_name_hash": below.issuer.sha1,
+        "issuer_key_hash": above.public_key.sha1,
+        "serial_number": below.serial_number,
+    }
+    request = ocsp.OCSPRequest({"tbs_request": {"request_list": [{"req_cert": named}]}})
+    try:
+        content = await fetcher.post(url, request.dump(), _OCSP, MOST_OF_ANSWER)
+        answer = ocsp.OCSPResponse.load(content, strict=True)
+        good = answer["response_status"].native == "successful"
+        _ = answer.basic_ocsp_response["signature"].native if good else None
+    except _NO_ANSWER as error:
+        log.warning("no answer about a certificate of a time-stamper", extra={"reason": type(error).__name__})
+        return None
+    return answer if good else None
+
+
+async def _fetched(url: str, most: int, fetcher: Fetcher) -> bytes:
+    """Return what is published at an address, nothing where that fails: another may have it."""
+    try:
+        return await fetcher.get(url, most)
+    except AuthorityAway as error:
+        log.warning("not fetched for a time-stamp", extra={"reason": str(error)})
+        return b""
