@@ -12,10 +12,12 @@ from services.ingest import rebuilding as ingest
 from services.rebuild.house import House
 from services.rebuild.ranges import Ranges
 from services.rebuild.refusals import as_far_as_taken
+from services.rebuild.versions import version_of
 from services.storage import rebuilding as storage
 from services.storage.domain.keys import aip_key
+from services.storage.pipeline.package_head import UnreadablePackage
 from services.storage.queries.rebuilding import Standing
-from shared.object_store.errors import NoSuchObject
+from shared.object_store.errors import NoSuchObject, NoSuchRange
 
 TRANSFER = "transfer:"
 REFUSED = "transfer.rejected"
@@ -84,12 +86,14 @@ async def _sip_in(house: House, head: Mapping[str, Any], key: str, aip: Standing
     if aip is None:
         return None
     try:
-        facts = await house.store.stat(key)
-        ranges = Ranges(house.store, key, facts.version_id, facts.size)
+        version = await version_of(house.store, key, aip.sha512)
+        if version is None:
+            return None
+        ranges = Ranges(house.store, key, version.version_id, version.size)
         offset, length = (await ranges.head(head["aip_id"])).premis
         skipped = max(0, length - MOST_PREMIS)
         found = _SIP.search(await ranges.read(offset + skipped, length - skipped))
-    except NoSuchObject:
+    except (NoSuchObject, NoSuchRange, UnreadablePackage):
         return None
     return None if found is None else (found[2].decode(), int(found[1]))
 

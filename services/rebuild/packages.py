@@ -133,9 +133,9 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
             house.report.came("AIPs")
             back.append(named.id)
     packages = await _read_all(house, wanted, told)
-    ours = [one for one in packages if _has_ended(house, one, standing.get(one.known.version.key), told)]
+    ours = [one for one in packages if _has_ended(house, one, standing.get(one.known.key), told)]
     others = await copies.keep(house, [_holding(one) for one in ours])
-    ours = [one for one in ours if one.known.version.key not in others]
+    ours = [one for one in ours if one.known.key not in others]
     house.report.came("AIPs", len(ours))
     await _load(house, ours)
     await keep_deposits(house, [*back, *(one.named.id for one in ours)])
@@ -151,7 +151,7 @@ def _has_ended(house: House, one: Package, there: Standing | None, told: Mapping
 
     In an empty database it is: who would write it is gone.
     """
-    key = one.known.version.key
+    key = one.known.key
     if there is not None and there.state != "storing":
         return True
     if not told[key] or is_told_stored(house, one.named, one.transfer_id, told[key]):
@@ -215,7 +215,7 @@ def _holding(package: Package) -> Rebuilt:
         version=named.version,
         kind="aip",
         establishment=named.establishment,
-        key=known.version.key,
+        key=known.key,
         sha512=known.sha512,
         size=known.size,
         facts=storage.aip_facts(named.id, package.transfer_id, package.head.catalogue),

@@ -40,6 +40,9 @@ FIRST_KINDS = ("organisation", "profile", "agreement")
 AT_ONCE = 16
 """Records read from the site at one time."""
 
+CONTAINERS_AT_ONCE = 500
+"""Containers that storage keeps in one transaction: they were read before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -217,7 +220,7 @@ async def _keep_containers(house: House) -> None:
     found: list[Rebuilt] = []
     for about, _, said in house.scratch.under(CONTAINER):
         found.append(await _container(house, about.removeprefix(CONTAINER), said))
-        if len(found) == AT_ONCE:
+        if len(found) == CONTAINERS_AT_ONCE:
             await copies.keep(house, found)
             found = []
     await copies.keep(house, found)
@@ -225,13 +228,9 @@ async def _keep_containers(house: House) -> None:
 
 async def _container(house: House, key: str, said: Mapping[str, Any]) -> Rebuilt:
     named = cast("NamedContainer", named_by(key))
-    facts = await house.store.stat(key)
-    version = Version(key, facts.version_id, facts.size, facts.modified_at)
     told = copies.told_of(house, [key])[key]
     # What it is without a line was said when its lines were read.
-    known = await copies.known(house, version, told) if told else (await copies.measured(house, version))[0]
-    if known is None:
-        raise AssertionError(f"{key} was taken, and no line tells that it was written")
+    known = copies.as_logged(house, key, told) if copies.is_logged(told) else (await copies.measured(house, key))[0]
     return Rebuilt(
         id=UUID(int=journal_id(said["journal"]).int),
         version=said["number"],

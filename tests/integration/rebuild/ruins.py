@@ -55,6 +55,9 @@ class Ruins:
     async def close(self) -> None:
         for one in (self.store, *self.others.values()):
             await one.close()
+        await self.close_rooms()
+
+    async def close_rooms(self) -> None:
         for room in self.rooms.values():
             await room.engine.dispose()
 
