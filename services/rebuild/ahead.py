@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 
 async def ahead(
-    things: AsyncIterable[T], do: Callable[[T], Awaitable[R]], most: int
+    things: AsyncIterable[T] | Iterable[T], do: Callable[[T], Awaitable[R]], most: int
 ) -> AsyncGenerator[tuple[T, R], None]:
     """Yield what comes of each thing, in the order of the things; `most` are under way or wait to be taken.
 
@@ -18,7 +18,7 @@ async def ahead(
     """
     under_way: deque[tuple[T, asyncio.Task[R]]] = deque()
     try:
-        async for thing in things:
+        async for thing in _each(things):
             under_way.append((thing, asyncio.ensure_future(_done(do, thing))))
             if len(under_way) >= most:
                 first, task = under_way.popleft()
@@ -34,3 +34,12 @@ async def ahead(
 
 async def _done(do: Callable[[T], Awaitable[R]], thing: T) -> R:
     return await do(thing)
+
+
+async def _each(things: AsyncIterable[T] | Iterable[T]) -> AsyncGenerator[T, None]:
+    if isinstance(things, AsyncIterable):
+        async for thing in things:
+            yield thing
+    else:
+        for thing in things:
+            yield thing

@@ -13,11 +13,11 @@ from services.rebuild.house import House
 from services.rebuild.ours import hidden as hidden_under
 from services.rebuild.ours import ours
 from services.rebuild.refusals import as_far_as_taken
-from services.rebuild.versions import version_of
 from services.rebuild.vouching import Vouched, note_without_line
 from services.storage.domain.rebuilt import KnownCopy, Rebuilt
-from services.storage.rebuilding import take_back
+from services.storage.rebuilding import others_than, take_back
 from shared.object_store.keeping import Version
+from shared.object_store.versions import version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,7 @@ async def measured(house: House, key: str) -> tuple[Known, Vouched]:
 
 async def keep(house: House, found: Sequence[Rebuilt]) -> set[str]:
     """Have storage keep these, where it does not; note and return the keys of those of which it has others."""
-    if house.dry:
-        house.report.came("holdings", len(found))
-        return set()
+    do = others_than if house.dry else take_back
     keys = {(one.id, one.version): one.key for one in found}
     others: set[str] = set()
 
@@ -103,7 +101,7 @@ async def keep(house: House, found: Sequence[Rebuilt]) -> set[str]:
         house.report.fault("holding_differs", key, said)
 
     taken = await as_far_as_taken(
-        partial(take_back, house.rooms["storage"]), found, lambda one, said: differs(one.key, said)
+        partial(do, house.rooms["storage"]), found, lambda one, said: differs(one.key, said)
     )
     for other in chain.from_iterable(taken):
         differs(keys[other], "the database has another digest, or another key")

@@ -28,6 +28,9 @@ from shared.object_store.keeping import Version
 CONTAINER = "container:"
 """What facts about a container are about, with its key: what storage is to keep of it."""
 
+END_BELIEVED = "end_believed"
+"""What is found where the last containers are taken on the word of the site alone."""
+
 FETCHED_AHEAD = 8
 """Containers that are read from the site while others are taken; none of ours has more than 16 MiB."""
 
@@ -143,10 +146,13 @@ def _is_taken(house: House, key: str, by: Vouched) -> bool:
     ask, they are taken.
     """
     house.report.came("containers without a line", by.by == "site")
-    if by.by not in ("database", "site"):
-        text = "taken" if by or not house.others else "no other site has it: left out (--take-unlogged)"
-        house.report.fault(WITHOUT_LINE, key, f"no line tells of it; {text}")
-    return bool(by) or not house.others
+    if by.by in ("database", "site"):
+        return True
+    if by or not house.others:
+        house.report.fault(END_BELIEVED, key, "no line tells of it, and no other site has it; taken")
+        return True
+    house.report.fault(WITHOUT_LINE, key, "no line tells of it, and no other site has it: left out (--take-unlogged)")
+    return False
 
 
 def _note(house: House, taken: Taken) -> None:

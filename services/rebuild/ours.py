@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from services.rebuild.house import House
-from services.rebuild.versions import candidates
 from services.rebuild.vouching import Vouched, vouched
 from services.storage.domain.key_names import Named, named_by
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import SiteStore, Version
+from shared.object_store.versions import candidates
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.rebuild.house import House
-from services.rebuild.versions import version_of
 from services.storage.domain.rebuilt import KnownCopy
 from services.storage.rebuilding import known
 from shared.object_store.errors import StoreError
+from shared.object_store.versions import version_of
 
 WITHOUT_LINE = "without_line"
 

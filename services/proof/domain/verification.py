@@ -101,20 +101,32 @@ def _read(body: bytes) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) else None
 
 
-_PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_BY_THE_RULES = re.compile(rb"[\xf0-\xf7]|(?:\":|[\[,])-?(?:\d+[.eE]|\d{16})")
-"""Where RFC 8785 goes its own way: numbers that are no small integers, names beyond the basic plane (their order)."""
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_BEYOND_THE_BASIC_PLANE = re.compile(rb"[\xf0-\xf7]")
 
 
 def is_canonical(body: bytes, facts: dict[str, Any]) -> bool:
     """Say whether bytes are the canonical JSON (RFC 8785) of the object that was read from them.
 
-    For most lines JSON of the standard library is that, ten times as fast. What only may be of the rest (a text may
-    look like a number) is asked of the other.
+    For nearly all lines that is what the standard library writes, ten times as fast. RFC 8785 goes its own way with
+    numbers that are no small integers, and orders names beyond the basic plane otherwise.
     """
     try:
-        if not _BY_THE_RULES.search(body):
-            return _PLAIN.encode(facts).encode() == body
+        if _is_plain(facts) and (body.isascii() or not _BEYOND_THE_BASIC_PLANE.search(body)):
+            return _ENCODER.encode(facts).encode() == body
         return rfc8785.dumps(facts) == body
     except (rfc8785.CanonicalizationError, ValueError):  # of the latter: a text that no UTF-8 is
         return False
+
+
+_SAFE = 2**53
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return True
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return not isinstance(value, float) and (not isinstance(value, int) or -_SAFE < value < _SAFE)
