@@ -8,9 +8,10 @@ import rfc8785
 
 from services.ingest.rebuilding import count_intake
 from services.rebuild import gone
+from services.rebuild.answering import without_silent
 from services.rebuild.deposits import rebuild_refusals
 from services.rebuild.house import House
-from services.rebuild.journals import rebuild_journals
+from services.rebuild.journals import END_BELIEVED, rebuild_journals
 from services.rebuild.packages import rebuild_packages
 from services.rebuild.purges import rebuild_purges
 from services.rebuild.records import rebuild_records
@@ -32,15 +33,19 @@ READABLE_AFTER = "records"
 STARTABLE = "The rooms may be started: what is back can be read."
 NOT_STARTABLE = "The journals are not whole: rebuild from another site too before any room is started."
 
+NO_GAP = frozenset({"site_empty", "site_away", END_BELIEVED})
+"""Findings with which the journals of the site that is read may be whole all the same."""
+
 
 async def rebuild(house: House, actor: str) -> None:
     """Bring back everything, and journal what came back; in a trial only look."""
+    house = await without_silent(house)
     journals_whole = True
     for name, step in STEPS:
         house.report.say(f"{name}…")
         begun = time.monotonic()
         await step(house)
-        journals_whole = journals_whole and not (name == "journals" and house.report.faults)
+        journals_whole = journals_whole and not (name == "journals" and house.report.faults.keys() - NO_GAP)
         house.report.seconds[name] = time.monotonic() - begun
         if name == READABLE_AFTER and not house.dry:
             house.report.say(STARTABLE if journals_whole else NOT_STARTABLE)

@@ -107,6 +107,12 @@ class FilesystemSite(FilesystemStore):
     def _require_mounted(self) -> None:
         (self._root / durable_files.ARRIVING).stat()
 
+    async def hidden(self, prefix: str = "") -> AsyncIterator[str]:  # noqa: ARG002
+        """Yield nothing: a folder has no markers."""
+        none: tuple[str, ...] = ()
+        for key in none:
+            yield key
+
     async def versions(self, key: str) -> list[Version]:
         """Keep the promise of `SiteStore.versions`: what was set aside of a key is there until the key is purged."""
         return await self._threads.short(self._versions, check_key(key))
