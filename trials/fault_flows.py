@@ -4,9 +4,10 @@ Three things are done by a superuser's hand, since nobody may wait for days: cop
 as made, long ago; and of a store with versions the copy map names other bytes (`trials.harm`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from chartrier_client.answers import ArchivedUnit
 from trials import harm
 from trials.dying import command, parted, started_anew
 from trials.evidence import agree, until_idle
@@ -161,12 +162,13 @@ def purge_partly(scene: Scene) -> None:
     """A unit of a deposit goes; what stays is written anew, and the version before is deleted."""
     aip = scene.stored_aip()
     with scene.town.client() as client:
-        units = [unit.id for unit in client.search(transfer=scene.transfers[0]) if unit.objects]
+        gone, *left = [unit for unit in client.search(transfer=scene.transfers[0]) if unit.objects]
     with scene.dying():
-        scene.order_purge(aip, units[:1])
+        scene.order_purge(aip, [gone.id])
     scene.until_purged(aip)
     scene.purged.append((aip, 1))
     scene.again |= {"aip.stored": 1, "aip.catalogued": 1}
+    _require_reduced(scene, gone, left)
 
 
 def fill(scene: Scene) -> None:
@@ -267,6 +269,23 @@ def _tested(scene: Scene) -> list[str]:
     rows = scene.until_rows(query, scene.town.establishment)
     agree("outcomes of restore tests", {row["outcome"] for row in rows}, {"whole"})
     return [str(row["site"]) for row in rows]
+
+
+def _require_reduced(scene: Scene, gone: ArchivedUnit, left: Sequence[ArchivedUnit]) -> None:
+    """See that the reply tells of the units, and objects, that are left, and of those alone."""
+
+    def told(*units: ArchivedUnit) -> list[bool]:
+        return [name.encode() in reply for unit in units for name in (unit.id, *(one.id for one in unit.objects))]
+
+    def reduced() -> bytes:
+        # The room may not have heard of it yet.
+        found = client.reply(scene.transfers[0])
+        return found if gone.id.encode() not in found else b""
+
+    with scene.town.client() as client:
+        reply = until(reduced, patience=PATIENCE)
+    agree("names of what went that the reply tells", told(gone), [False, False])
+    agree("all of what is left", all(told(*left)), expected=True)
 
 
 def _require_filled(scene: Scene, third: ThirdSite, aip: str) -> None:
