@@ -42,7 +42,6 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     database, staging = foundation.database, open_store(own.staging_url)
     closer = Closer(database, staging)
     makers = Makers(own, database, staging, signer, clock)
-    stored = {JournalStoredV1: closer.forget_stored, ProofStoredV1: makers.filer.forget_stored}
     room = assemble(
         foundation,
         _routes(database, own, makers),
