@@ -53,6 +53,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "proof.close.planned",
         "proof.close.staged",
         "proof.close.told",
+        "proof.gather.kept",
         "storage.rewrite.planned",
         "storage.rewrite.written",
         "storage.rewrite.staged",

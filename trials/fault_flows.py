@@ -142,6 +142,16 @@ def close_journals(scene: Scene) -> None:
     scene.until_rows(query, scene.town.establishment)
 
 
+def gather(scene: Scene) -> None:
+    """A deposit is stored, and proof reads what it is made of."""
+    with scene.dying("proof"):
+        scene.deposit()
+    aip = scene.aip()
+    until_idle(scene.levers, patience=PATIENCE)
+    query = "SELECT version FROM package_group WHERE aip = $1::uuid AND digests IS NOT NULL"
+    agree("versions gathered", [row["version"] for row in scene.levers.ask(query, aip, room="proof")], [1])
+
+
 def purge(scene: Scene) -> None:
     """One of two deposits is purged whole."""
     scene.stored_aip()
@@ -186,6 +196,7 @@ def retire(scene: Scene) -> None:
 
 PLACES: Mapping[str, Flow] = {
     "proof.close": close_journals,
+    "proof.gather": gather,
     "storage.audit": audit,
     "storage.coherence": coherence,
     "storage.doubt": doubt,
