@@ -20,7 +20,7 @@ from trials.third_sites import ThirdSite
 
 Flow = Callable[[Scene], None]
 
-STEPS = ("catalogue", "copies", "journals", "purges", "records", "transfers")
+STEPS = ("catalogue", "copies", "journals", "proofs", "purges", "records", "transfers")
 """What a rebuild brings back, one behind the other."""
 
 DAMAGED = 'chartrier_holdings_damaged{kind="aip"}'
@@ -148,6 +148,16 @@ def close_journals(scene: Scene) -> None:
     scene.until_rows(query, scene.town.establishment)
 
 
+def gather(scene: Scene) -> None:
+    """A deposit is stored, and proof reads what it is made of."""
+    with scene.dying("proof"):
+        scene.deposit()
+    aip = scene.aip()
+    until_idle(scene.levers, patience=PATIENCE)
+    query = "SELECT version FROM package_group WHERE aip = $1::uuid AND digests IS NOT NULL"
+    agree("versions gathered", [row["version"] for row in scene.levers.ask(query, aip, room="proof")], [1])
+
+
 def purge(scene: Scene) -> None:
     """One of two deposits is purged whole."""
     scene.stored_aip()
@@ -191,11 +201,28 @@ def retire(scene: Scene) -> None:
     third.forget()
 
 
+def prove(scene: Scene) -> None:
+    """An anchor and a seal are due, over what a deposit left."""
+    scene.stored_aip()
+    with parted(scene.levers, "proof", scene.folder) as proof:
+        for made in ("UPDATE anchor SET at = at - interval '1 day'", "UPDATE seal SET at = at - interval '1 day'"):
+            scene.levers.ask(made, room="proof")
+        with proof.dying(scene.place):
+            pass
+    left = """SELECT 1 FROM seal LEFT JOIN filed ON kind = 'seal' AND filed.number = seal.number
+              WHERE filed.stored_at IS NULL"""
+    until(lambda: not scene.levers.ask(left, room="proof"), patience=PATIENCE)
+
+
 PLACES: Mapping[str, Flow] = {
     "access.forget": forgotten,
     "data_management.forget": forgotten,
     "ingest.forget": forgotten,
     "proof.close": close_journals,
+    "proof.anchor": prove,
+    "proof.file": prove,
+    "proof.gather": gather,
+    "proof.seal": prove,
     **dict.fromkeys(("rebuild", *(f"rebuild.{step}" for step in STEPS)), rebuilt),
     "storage.audit": audit,
     "storage.coherence": coherence,
