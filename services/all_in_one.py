@@ -123,6 +123,7 @@ def surroundings(state: Path) -> dict[str, str]:
     return {
         "CHARTRIER_STAGING_URL": (state / "staging").as_uri(),
         "CHARTRIER_SITES": json.dumps(sites),
+        "CHARTRIER_SIGNER_URL": f"development:{state / 'proof-keys'}",
         # Here a newcomer tries everything with the first client; in production it is not given that much.
         "CHARTRIER_BOOTSTRAP_FULL": "true",
     }
