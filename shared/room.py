@@ -156,7 +156,7 @@ def assemble(
     app = room_app(foundation.name, router, foundation.verifier, readiness, foundation.gauges.refresh, limits)
     refusals = Refusals(database)
     app.state.note_refusal = refusals.note
-    closing = (foundation.gauges.close, *close)
+    closing = (foundation.gauges.close, refusals.close, *close)
     return Room(foundation, app, readiness, refusals, tuple(consumers), tuple(loops), closing)
 
 

@@ -11,6 +11,7 @@ from services.local import postgres, seaweedfs
 from shared.rooms import ROOMS
 from tests.contracts.object_stores import running_seaweedfs
 from tests.lanes import LaneScheduling
+from tests.registered_lines import held_to_the_register
 from tests.servers import Databases, fresh
 
 SAMPLES = ("CHARTRIER_CORPUS", "CHARTRIER_OFFICIAL_XSD")
@@ -31,6 +32,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """A case of bytes goes by its argument's name and its number: bytes made as tests are collected may hold the hour
     (gzip's do), and two processes of one run must give every test one name."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def register_of_acts() -> Iterator[None]:
+    """No room writes a line in this process that the register of acts does not have."""
+    with held_to_the_register():
+        yield
 
 
 @pytest.fixture(scope="session")

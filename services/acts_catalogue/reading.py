@@ -1,8 +1,8 @@
 """Which acts the rooms write, read from their source: the action of every journal line, wherever it is given.
 
-A line is made by `JournalLineV1(action=…)`. A function that is told the action (its parameter is named so) is a maker,
-and is followed to its callers. An action may be a text, a choice of two, a constant, a local name that is one of
-these, or a text with a part that is computed: then it is a pattern, with ``*`` for that part.
+A line is made by `JournalLineV1(action=…)`. A function that is told the action (its parameter is named so) is a
+maker, and is followed to its callers. An action may be a text, a choice of two, a constant, a local name that is one
+of these, or a text with a part that is computed: then it is a pattern, with ``*`` for that part.
 """
 
 import ast
@@ -75,9 +75,7 @@ def _reaches(call: _Call, path: str, function: Function) -> bool:
     """Say whether a name in a module is that function: defined there, imported from there, or a method."""
     if call.path == path or "self" in {each.arg for each in function.args.args}:
         return True
-    module = path.removesuffix(".py").replace("/", ".")
-    imports = (node for node in ast.walk(_module(call.path)) if isinstance(node, ast.ImportFrom))
-    return any(node.module == module and function.name in {one.name for one in node.names} for node in imports)
+    return _imports(call.path).get(function.name) == path
 
 
 def _argument(node: ast.Call, parameters: Sequence[str]) -> ast.expr | None:
@@ -113,12 +111,8 @@ def _values(call: _Call, name: str) -> list[ast.expr]:
 
 
 def _imported(path: str, name: str) -> list[ast.expr]:
-    for node in ast.walk(_module(path)):
-        if isinstance(node, ast.ImportFrom) and node.module and name in {one.name for one in node.names}:
-            origin = f"{node.module.replace('.', '/')}.py"
-            if origin in _paths():
-                return _assigned(_module(origin), name)
-    return []
+    origin = _imports(path).get(name, "")
+    return _assigned(_module(origin), name) if origin in _paths() else []
 
 
 def _assigned(node: ast.AST, name: str) -> list[ast.expr]:
@@ -134,9 +128,17 @@ def _name(node: ast.expr) -> str:
 
 
 @cache
+def _imports(path: str) -> Mapping[str, str]:
+    """Return name → the file that a module has it from."""
+    found = (node for node in ast.walk(_module(path)) if isinstance(node, ast.ImportFrom) and node.module)
+    return {one.name: f"{str(node.module).replace('.', '/')}.py" for node in found for one in node.names}
+
+
+@cache
 def _paths() -> tuple[str, ...]:
     found = (path for top in ("services", "shared") for path in sorted((ROOT / top).rglob("*.py")))
-    return tuple(str(path.relative_to(ROOT)) for path in found)
+    # All but the register itself.
+    return tuple(str(path.relative_to(ROOT)) for path in found if path.parent != Path(__file__).parent)
 
 
 @cache

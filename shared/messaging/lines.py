@@ -69,7 +69,7 @@ class Refusals:
         self._database = database
         self._clock = clock
         self._counts: dict[Refused, _Count] = {}
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling: asyncio.Task[None] | None = None
 
     def note(self, actor: str, permission: Permission, reason: str) -> None:
         """Count a refusal; have it told at once where the last line about the like is a minute old."""
@@ -78,12 +78,8 @@ class Refusals:
             refused = Refused(OTHERS, reason, permission.value)
         count = self._counts.setdefault(refused, _Count())
         count.untold += 1
-        if self._is_due(count):
-            # Marked before it is written: what comes meanwhile is counted for the next line.
-            count.told_at = self._clock()
-            task = asyncio.create_task(self._tell({refused: count}), name="refusal told")
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+        if self._telling is None and self._is_due(count):
+            self._telling = asyncio.create_task(self._tell_due(), name="refusals told")
 
     async def run(self) -> None:
         """Tell every minute what was counted since, and forget who has not come again."""
@@ -93,7 +89,8 @@ class Refusals:
 
     async def tell_all(self) -> None:
         """Tell all that is counted and not told."""
-        await asyncio.gather(*self._telling, return_exceptions=True)
+        if self._telling is not None:
+            await asyncio.gather(self._telling, return_exceptions=True)
         self._counts = {refused: count for refused, count in self._counts.items() if not self._is_forgotten(count)}
         await self._tell({refused: count for refused, count in self._counts.items() if count.untold})
 
@@ -109,10 +106,19 @@ class Refusals:
     def _is_forgotten(self, count: _Count) -> bool:
         return count.untold == 0 and self._is_due(count)
 
-    async def _tell(self, counts: dict[Refused, _Count]) -> None:
-        """Write a line for each; what could not be written is counted again."""
+    async def _tell_due(self) -> None:
+        """Tell whom nothing was told of for a minute; whoever comes meanwhile, too. After a failure, others will."""
+        try:
+            while due := {one: count for one, count in self._counts.items() if count.untold and self._is_due(count)}:
+                if not await self._tell(due):
+                    return
+        finally:
+            self._telling = None
+
+    async def _tell(self, counts: dict[Refused, _Count]) -> bool:
+        """Write a line for each, in one transaction, and say whether they are written; if not, count them again."""
         if not counts:
-            return
+            return True
         telling = {refused: count.untold for refused, count in counts.items()}
         for count in counts.values():
             count.untold, count.told_at = 0, self._clock()
@@ -124,6 +130,8 @@ class Refusals:
             for refused, attempts in telling.items():
                 counts[refused].untold += attempts
             log.warning("refusals not told yet", extra={"of": self._database.room, "reason": told(error)})
+            return False
+        return True
 
 
 def _line(room: str, refused: Refused, attempts: int) -> JournalLineV1:
