@@ -19,6 +19,7 @@ from services.rebuild.deposits import keep_deposits
 from services.rebuild.endings import is_told_stored
 from services.rebuild.facts import CATALOGUED
 from services.rebuild.house import House
+from services.rebuild.proofs import take_groups
 from services.rebuild.ranges import Ranges
 from services.rebuild.refusals import NOT_TAKEN, as_far_as_taken, said_of
 from services.rebuild.shelves import owners, shelf
@@ -26,11 +27,11 @@ from services.rebuild.vouching import WITHOUT_LINE
 from services.storage import rebuilding as storage
 from services.storage.domain.key_names import PLATFORM, NamedAip, named_by
 from services.storage.domain.keys import aip_key
-from services.storage.domain.rebuilt import Rebuilt
+from services.storage.domain.rebuilt import KnownCopy, Rebuilt
 from services.storage.pipeline.package_head import Head, UnreadablePackage
 from services.storage.queries.rebuilding import Standing
 from shared.checksums import MIB, sha512_of
-from shared.messages.storage import AipStoredV1
+from shared.messages.storage import AipStoredV1, ReceiptV1
 from shared.object_store.errors import NoSuchObject, NoSuchRange
 from shared.object_store.keeping import Version
 
@@ -66,7 +67,7 @@ class Package:
 
     @property
     def message(self) -> AipStoredV1:
-        """Return what storage told when it was stored, as far as the catalogue's loader asks."""
+        """Return what storage told when it was stored, as far as the write log still tells it."""
         return AipStoredV1(
             aip_id=self.named.id,
             transfer_id=self.transfer_id,
@@ -74,8 +75,19 @@ class Package:
             version=self.named.version,
             sha512=self.known.sha512,
             size=self.known.size,
-            receipts=(),
+            receipts=tuple(map(self._receipt, self.known.copies)),
             catalogue=self.head.catalogue,
+        )
+
+    def _receipt(self, copy: KnownCopy) -> ReceiptV1:
+        return ReceiptV1(
+            site=copy.site,
+            # Where the site was then, no line tells.
+            place="",
+            key=self.known.key,
+            version_id=copy.version_id,
+            sha512=self.known.sha512,
+            verified_at=self.known.stored_at,
         )
 
 
@@ -143,6 +155,7 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
     others = await copies.keep(house, [_holding(one) for one in ours])
     ours = [one for one in ours if one.known.key not in others]
     house.report.came("AIPs", len(ours))
+    await take_groups(house, [one.message for one in ours])
     await _load(house, ours)
     await keep_deposits(house, [*back, *(one.named.id for one in ours)])
 

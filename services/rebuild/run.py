@@ -13,6 +13,7 @@ from services.rebuild.deposits import rebuild_refusals
 from services.rebuild.house import House
 from services.rebuild.journals import END_BELIEVED, rebuild_journals
 from services.rebuild.packages import rebuild_packages
+from services.rebuild.proofs import rebuild_proofs
 from services.rebuild.purges import rebuild_purges
 from services.rebuild.records import rebuild_records
 from services.storage.rebuilding import count_again, fill_again, read_back_rebuilt
@@ -23,6 +24,7 @@ STEPS: tuple[tuple[str, Callable[[House], Awaitable[None]]], ...] = (
     ("journals", rebuild_journals),
     ("records", rebuild_records),
     ("packages", rebuild_packages),
+    ("proofs", rebuild_proofs),
     ("refusals", rebuild_refusals),
     ("purges", rebuild_purges),
 )
