@@ -67,7 +67,7 @@ CHOSEN = frozenset(
         "CHARTRIER_PORT",
     }
 )
-"""What `of_room` says whatever the operator says; secret, key and staging are the operator's, if given."""
+"""What `of_room` says whatever the operator says. The rooms' secret, key and staging are the operator's, if given."""
 
 
 def likely(home: Path, also: Mapping[str, str]) -> Surroundings:
