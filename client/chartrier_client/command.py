@@ -15,6 +15,7 @@ from chartrier_client.cli.output import Output
 from chartrier_client.cli.packaging import build_demo, build_sip, check
 from chartrier_client.cli.run import Run
 from chartrier_client.cli.usage import UsageError
+from chartrier_client.cli.verifying import verify_proofs
 from chartrier_client.errors import DigestMismatch, Problem, StillRunning, UnexpectedAnswer, Unreachable, UploadError
 from chartrier_client.http import Client
 from chartrier_client.language import Text, told
@@ -127,6 +128,7 @@ LOCAL_ACTIONS: Mapping[str, Callable[[Run], int]] = {
     "sip build": build_sip,
     "sip check": check,
     "demo-sip": build_demo,
+    "verify": verify_proofs,
     "config show": show_config,
 }
 REMOTE_ACTIONS: Mapping[str, Callable[[Client, Run], int]] = {

@@ -66,6 +66,7 @@ def parser(language: str = "fr") -> argparse.ArgumentParser:
     demo.add("--message-id", default="VALOMBREUSE-2026-0001")
     demo.add("--agreement", told="agreement written")
     _seda(demo)
+    _verify_action(actions)
     actions.add("config").group("config_action").add("show", "config show")
     return top
 
@@ -143,6 +144,14 @@ def _sip_actions(actions: _Group) -> None:
     check = sip.add("check", "sip check")
     check.add("file", type=Path, told="check file")
     check.add("--xsd", type=Path)
+
+
+def _verify_action(actions: _Group) -> None:
+    verify = actions.add("verify")
+    verify.add("files", type=Path, nargs="+", told="verify files")
+    verify.add("--trust", type=Path, action="append", default=[])
+    verify.add("--evidence", type=Path, action="append", default=[])
+    verify.add("--at")
 
 
 def _force(action: _Words) -> None:

@@ -5,3 +5,4 @@ from typing import Final
 ACCEPTED: Final = 0
 TECHNICAL: Final = 1
 REJECTED: Final = 2
+INDETERMINATE: Final = 3

@@ -13,11 +13,13 @@ DESCRIPTION: Final = Text(
 
 EPILOG: Final = Text(
     """Code de sortie : 0 accepté (ou rien à redire), 2 versement ou paquet rejeté, ou essai qui le serait (les
-constats sont affichés), 1 ennui technique ou commande mal formée.
+constats sont affichés), 1 ennui technique ou commande mal formée ; «verify» : 0 valide, 2 invalide,
+3 indéterminé (rien de faux, mais tout n'est pas prouvé), 1 fichier illisible.
 L'adresse et les identifiants viennent des options, sinon de CHARTRIER_URL, CHARTRIER_CLIENT_ID et
 CHARTRIER_CLIENT_SECRET, sinon du fichier de configuration ; «chartrier config show» dit d'où.""",
     """Exit code: 0 accepted (or nothing to say), 2 a deposit or package is rejected, or a dry run would be (the
-findings are printed), 1 a technical fault or a mistyped command.
+findings are printed), 1 a technical fault or a mistyped command; `verify`: 0 valid, 2 invalid,
+3 indeterminate (nothing wrong, but not all is proven), 1 a file that cannot be read.
 The address and the credentials come from the options, else from CHARTRIER_URL, CHARTRIER_CLIENT_ID and
 CHARTRIER_CLIENT_SECRET, else from the configuration file; `chartrier config show` says from where.""",
 )
@@ -111,6 +113,28 @@ HELP: Final[Mapping[str, Text]] = MappingProxyType(
         "check file": Text("paquet à contrôler", "package to check"),
         "--xsd": Text("dossier des schémas officiels du SEDA", "folder of the official schemas of SEDA"),
         "demo-sip": Text("écrire un petit paquet municipal d'exemple", "write a small municipal package to try with"),
+        "verify": Text(
+            "vérifier des preuves, sans archive ni réseau : paquets, journaux, scellements, reçus, attestations…",
+            "verify proofs with neither archive nor network: packages, journals, seals, receipts, attestations…",
+        ),
+        "verify files": Text(
+            "fichiers ou dossiers, vérifiés ensemble : AIP, DIP, journal (.ndjson), scellement, renouvellement, "
+            "ancre, reçu, enregistrement de preuve, attestation PDF, ou une donnée que prouve --evidence",
+            "files or folders, verified together: AIP, DIP, journal (.ndjson), seal, renewal, anchor, receipt, "
+            "evidence record, PDF attestation, or data that --evidence proves",
+        ),
+        "--trust": Text(
+            "racines de confiance (horodateurs, service d'archivage) et listes de révocation, en PEM, répétable",
+            "trusted roots of time-stampers and of the archive, and revocation lists (PEM), may be repeated",
+        ),
+        "--evidence": Text(
+            "enregistrement de preuve (RFC 4998) des fichiers, répétable",
+            "evidence record (RFC 4998) of the files, may be repeated",
+        ),
+        "--at": Text(
+            "moment pour lequel les preuves doivent tenir (2046-01-31 ; sinon maintenant)",
+            "moment for which the proofs have to hold (2046-01-31; else now)",
+        ),
         "config": Text("les réglages de cette commande", "the settings of this command"),
         "config show": Text("les montrer, et d'où ils viennent, sans secret", "show them and where they come from"),
     }

@@ -1,12 +1,14 @@
 """A cardboard archive for each test that asks."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from chartrier_client import Client
 from tests.unit.client.archive_double import ArchiveDouble
+from tests.unit.client.proof_files import Desk
 from tests.unit.client.upload_double import UploadDouble
 
 
@@ -41,3 +43,9 @@ def uploads() -> Iterator[UploadDouble]:
     yield double
     double.close()
     thread.join()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """Where somebody verifies proofs."""
+    return Desk(tmp_path)
