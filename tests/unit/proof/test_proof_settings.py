@@ -97,7 +97,7 @@ def test_a_probative_archive_like_any_other_has_two_places() -> None:
         ("CHARTRIER_TIME_SOURCES", ["ntp.example.org", "ntp.example.org"]),
     ],
 )
-def test_one_twice_is_not_two(files: Path, name: str, value: list[Any]) -> None:
+def test_one_twice_is_not_two(files: Path, name: str, value: list[object]) -> None:
     one = an_authority(files)
 
     assert told(probative(files) | {name: value or [one, one | {"name": "b"}]}).keys() == {name}
