@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from asn1crypto import cms, core, tsp
+from asn1crypto import core, tsp
 
 from chartrier_client.verifying.checks import Malformed
 from chartrier_client.verifying.paths import digest_name
@@ -26,8 +26,8 @@ class _Chains(core.SequenceOf):  # type: ignore[misc]
 class _Record(core.Sequence):  # type: ignore[misc]
     _fields = [  # noqa: RUF012 (asn1crypto's way)
         ("version", tsp.Version),
-        ("digest_algorithms", cms.DigestAlgorithms),
-        ("crypto_infos", cms.CMSAttributes, {"implicit": 0, "optional": True}),
+        ("digest_algorithms", tsp.DigestAlgorithms),
+        ("crypto_infos", tsp.Attributes, {"implicit": 0, "optional": True}),
         ("encryption_info", tsp.EncryptionInfo, {"implicit": 1, "optional": True}),
         ("archive_time_stamp_sequence", _Chains),
     ]
