@@ -120,6 +120,9 @@ findings: $(VENV)/.dev  ## Write docs/findings.md again, after a change of the t
 errors: $(VENV)/.dev  ## Write docs/errors.md again, after a change of what the rooms answer when they refuse
 	@$(PY) -m services.problems_catalogue > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 
+acts: $(VENV)/.dev  ## Write docs/journal-acts.md again, after a change of what the rooms write in the journals
+	@$(PY) -m services.acts_catalogue > docs/journal-acts.md.new && mv docs/journal-acts.md.new docs/journal-acts.md
+
 check: $(VENV)/.dev  ## Style, types, import contracts, house rules, manifests, licences, no secret in a file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -166,4 +169,4 @@ clean:  ## Remove .venv and what the tools left; never an archive
 	@if [ -d "$(CHARTRIER_HOME)" ]; then echo "The archive in $(CHARTRIER_HOME) is left as it is."; fi
 
 .PHONY: help setup lock broker antivirus promtool bouncycastle softhsm demo run up down status logs findings errors \
-	check audit licences sbom test unit contracts integration e2e bench trials clean
+	acts check audit licences sbom test unit contracts integration e2e bench trials clean

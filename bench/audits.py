@@ -34,7 +34,7 @@ from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem_site import FilesystemSite
 
 SITES = ("site-a", "site-b")
-HANDS = 4
+HANDS = 8
 """Hands of each site, and threads of the baseline for each."""
 
 RATIO = 0.7

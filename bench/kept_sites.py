@@ -22,7 +22,7 @@ from services.proof.domain.containers import row
 from services.proof.domain.line import FixedLine, Head, Origin, fix, journal_name
 from services.storage.domain.keys import aip_key, journal_key, record_key
 from shared.checksums import sha512_of
-from shared.messages.admin import AgreementPublishedV1, AgreementV1, OrganisationChangedV1
+from shared.messages.admin import AgreementPublishedV1, AgreementV1, OrganisationChangedV1, ProfileReferenceV1
 from shared.messages.journal import JournalKind, JournalLineV1
 from shared.messages.message import Message
 from shared.messages.storage import AipPurgedV1
@@ -79,8 +79,8 @@ class KeptSite:
         """Return whose archives these are."""
         return self.id("establishment")
 
-    def found(self) -> None:
-        """Make the establishment and its agreement."""
+    def found(self, *profiles: ProfileReferenceV1) -> None:
+        """Make the establishment and its agreement, which lists these profiles."""
         town, agreement = self.establishment, self.id("agreement")
         changed = OrganisationChangedV1(
             message_id=self.id("organisation message"),
@@ -104,6 +104,7 @@ class KeptSite:
             unknown_rules="warn",
             usages="lenient",
             decision="automatic",
+            profiles=profiles,
         )
         told = AgreementPublishedV1(message_id=self.id("agreement message"), occurred_at=NOON, agreement=terms)
         self._record(told, "agreement", agreement)

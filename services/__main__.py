@@ -8,10 +8,23 @@ import sys
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services import all_in_one
-from services.commands import config, copies, dead_letters, drills, journals, keys, rebuild, sites, version, work
+from services.commands import (
+    backups,
+    config,
+    copies,
+    dead_letters,
+    drills,
+    journals,
+    keys,
+    rebuild,
+    sites,
+    version,
+    work,
+)
 from services.commands.frame import Answer, Fault, add_command, answer
+from services.migrating import migrate
 from shared.configuration import read
-from shared.database.migrations import TablesInUse, upgrade_all
+from shared.database.migrations import TablesInUse
 from shared.settings import DatabaseUrl
 
 
@@ -33,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
-    for command in (config, copies, dead_letters, drills, journals, keys, rebuild, sites, version, work):
+    for command in (backups, config, copies, dead_letters, drills, journals, keys, rebuild, sites, version, work):
         command.add_to(commands)
     return parser
 
@@ -44,7 +57,7 @@ def _all_in_one(_: argparse.Namespace) -> Answer:
 
 def _migrate(_: argparse.Namespace) -> Answer:
     try:
-        upgrade_all(read(MigrationSettings).owner_database_url.get_secret_value())
+        migrate(read(MigrationSettings).owner_database_url.get_secret_value())
     except TablesInUse as said:
         raise Fault(str(said)) from said
     return Answer({"migrated": True}, ["The tables are up to date."])

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.local import admin_client, files, ports, postgres, postgres_roles
 from services.local.settings import LocalSettings, environment_of_rooms, tell
+from services.migrating import migrate
 from services.rooms import ROOMS
 from shared import configuration
 from shared.database.engine import role_of
@@ -87,7 +88,7 @@ def _run(settings: LocalSettings, state: Path, stop: StopRequest) -> None:
         asyncio.run(postgres_roles.provision(server.superuser_url))
         if stop.asked():
             return
-        upgrade_all(server.url(postgres_roles.OWNER))
+        migrate(server.url(postgres_roles.OWNER))
         if stop.asked():
             return
         tell(state, surroundings(state))
@@ -123,6 +124,7 @@ def surroundings(state: Path) -> dict[str, str]:
     return {
         "CHARTRIER_STAGING_URL": (state / "staging").as_uri(),
         "CHARTRIER_SITES": json.dumps(sites),
+        "CHARTRIER_SIGNER_URL": f"development:{state / 'proof-keys'}",
         # Here a newcomer tries everything with the first client; in production it is not given that much.
         "CHARTRIER_BOOTSTRAP_FULL": "true",
     }

@@ -35,7 +35,8 @@ class Plan:
 
 def _plan(own: type[Own], build: Callable[[RoomSettings, Own, Transport | None], Room]) -> Plan:
     def room(settings: RoomSettings, transport: Transport) -> Room:
-        return build(settings, own(), transport)
+        said = own()
+        return build(settings, said, transport).made_with(said)
 
     return Plan(own, room)
 

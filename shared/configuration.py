@@ -4,8 +4,10 @@ Values may be secrets: a fault says where, and what is expected there. Whoever w
 """
 
 import difflib
+import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -147,3 +149,28 @@ def _expected(wrong: ErrorDetails) -> str:
         # The validator's own words would say how long a secret is.
         return f"at least {wrong['ctx']['min_length']} characters are expected"
     return _EXPECTED.get(wrong["type"]) or wrong["msg"].removeprefix("Value error, ").removeprefix("Input ")
+
+
+_WHO = re.compile(r"//[^/]*@")
+
+
+def shown(settings: BaseSettings) -> dict[str, Any]:
+    """Return the settings by variable, without secrets and without whatever stands before the @ of an address."""
+    values = settings.model_dump(mode="json")
+    return {f"{PREFIX}{name.upper()}": _without_secret(value) for name, value in values.items()}
+
+
+def digest_of(*settings: BaseSettings) -> str:
+    """Return the SHA-512 of what is `shown` of settings, as sorted JSON: it changes where they do, secrets apart."""
+    values = {name: value for each in settings for name, value in shown(each).items()}
+    return hashlib.sha512(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _without_secret(value: object) -> object:
+    if isinstance(value, str):
+        return _WHO.sub("//…@", value)
+    if isinstance(value, list):
+        return [_without_secret(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_secret(one) for name, one in value.items() if name != "access_key"}
+    return value

@@ -61,6 +61,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "proof.seal.noted",
         "rebuild.proofs.anchor",
         "rebuild.proofs.seal",
+        "proof.gather.kept",
         "storage.rewrite.planned",
         "storage.rewrite.written",
         "storage.rewrite.staged",

@@ -1,7 +1,7 @@
 """Errors of the HTTP surface: RFC 9457 problem documents with a stable code, in French or English."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -15,11 +15,17 @@ from typing_extensions import override
 
 PROBLEM_TYPE = "application/problem+json"
 
+REFUSALS = frozenset({401, 403, 404})
+"""Statuses of answers to whoever may not do, or not see, what they ask for: an attempt that is put on record."""
+
 
 # Not frozen: whoever raises an exception on sets its traceback.
 @dataclass
 class Problem(Exception):
-    """What went wrong, for the caller: `code` is stable, the texts are for people."""
+    """What went wrong, for the caller: `code` is stable, the texts are for people.
+
+    `noted` where whoever raises it has put the attempt on record, with more than is known where it is answered.
+    """
 
     status: int
     code: str
@@ -27,6 +33,13 @@ class Problem(Exception):
     en: str
     extra: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    noted: bool = field(default=False, init=False)
+
+
+def noted(problem: Problem) -> Problem:
+    """Return a problem that is on record already."""
+    problem.noted = True
+    return problem
 
 
 def not_found() -> Problem:
@@ -122,6 +135,11 @@ def _language(request: Request) -> str:
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101 (Starlette's handlers are typed for any exception)
+    if error.status in REFUSALS and not error.noted:
+        # The guard, which knows who asks, left word of who is to hear of it.
+        hear: Callable[[str], None] | None = getattr(request.state, "when_refused", None)
+        if hear is not None:
+            hear(error.code)
     return answer(error, _language(request))
 
 

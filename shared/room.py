@@ -5,8 +5,10 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
+from pydantic_settings import BaseSettings
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -16,10 +18,12 @@ from shared.database.migrations import found_head, is_behind
 from shared.database.outage import is_outage
 from shared.dependencies import API, WORKER, Dependency
 from shared.gauges import Gauges, count_posted, watch_lag
+from shared.identifiers import new_id
 from shared.identity.tokens import TokenVerifier
 from shared.messages.routes import ROUTES
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore, keep_house
+from shared.messaging.lines import Refusals
 from shared.messaging.outcome import TryAgain
 from shared.messaging.rabbitmq import RabbitTransport
 from shared.messaging.relay import Relay
@@ -30,6 +34,7 @@ from shared.messaging.workers import WorkLoop
 from shared.overload import limits_of
 from shared.readiness import Readiness
 from shared.settings import RoomSettings
+from shared.starting import tell_start, tell_stop
 from shared.stopping import StopRequest
 from shared.telling import told
 from shared.web import room_app
@@ -104,10 +109,14 @@ class Room:
     foundation: Foundation
     app: FastAPI
     readiness: Readiness
+    refusals: Refusals
     consumers: Sequence[Consumer] = ()
     loops: Sequence[WorkLoop] = ()
     close: Sequence[Close] = field(default=())
     chores: Sequence[Chore] = field(default=())
+    own: BaseSettings | None = None
+    role: str = "serve"
+    run: UUID = field(default_factory=new_id)
 
     @property
     def name(self) -> str:
@@ -117,7 +126,12 @@ class Room:
     def playing(self, role: str) -> "Room":
         """Return the room in a role: `serve` does everything; `api` leaves messages and work to a `worker`."""
         self.readiness.play(role)
-        return replace(self, consumers=(), loops=()) if role == API else self
+        room = replace(self, role=role)
+        return replace(room, consumers=(), loops=()) if role == API else room
+
+    def made_with(self, own: BaseSettings) -> "Room":
+        """Return the room with the settings of its own noted: its start is told with them."""
+        return replace(self, own=own)
 
 
 def assemble(
@@ -140,8 +154,10 @@ def assemble(
     readiness = Readiness(foundation.name, (*both, *dependencies))
     limits = limits_of(foundation.settings)
     app = room_app(foundation.name, router, foundation.verifier, readiness, foundation.gauges.refresh, limits)
-    closing = (foundation.gauges.close, *close)
-    return Room(foundation, app, readiness, tuple(consumers), tuple(loops), closing)
+    refusals = Refusals(database)
+    app.state.note_refusal = refusals.note
+    closing = (foundation.gauges.close, refusals.close, *close)
+    return Room(foundation, app, readiness, refusals, tuple(consumers), tuple(loops), closing)
 
 
 def _database(database: RoomDatabase) -> Dependency:
@@ -186,6 +202,8 @@ async def running(*rooms: Room, stop: StopRequest | None = None) -> AsyncIterato
     try:
         yield opening
     finally:
+        # First, so that the relay may still send them.
+        await asyncio.gather(*(_tell_stop(room) for room in rooms))
         for task in (opening, *tasks):
             task.cancel()
         await asyncio.gather(opening, *tasks, return_exceptions=True)
@@ -218,7 +236,12 @@ async def _open(rooms: Sequence[Room], tasks: list[asyncio.Task[None]], stop: St
 def _set_going(room: Room) -> list[asyncio.Task[None]]:
     database = room.foundation.database
     relay = Relay(database, room.foundation.transport)
-    tasks = [asyncio.create_task(relay.run(), name=f"{room.name} relay")]
+    settings = [room.foundation.settings, *([] if room.own is None else [room.own])]
+    tasks = [
+        asyncio.create_task(relay.run(), name=f"{room.name} relay"),
+        asyncio.create_task(tell_start(database, room.run, room.role, settings), name=f"{room.name} tells its start"),
+        asyncio.create_task(room.refusals.run(), name=f"{room.name} tells refusals"),
+    ]
     if room.consumers or room.loops:
         # What messages and work leave behind is seen to where they are dealt with.
         tasks += [
@@ -226,6 +249,13 @@ def _set_going(room: Room) -> list[asyncio.Task[None]]:
             asyncio.create_task(watch(database), name=f"{room.name} watchdog"),
         ]
     return tasks + [asyncio.create_task(loop.run(), name=f"{room.name} work") for loop in room.loops]
+
+
+async def _tell_stop(room: Room) -> None:
+    # One that never opened has told of no start.
+    if room.readiness.is_open:
+        await room.refusals.close()
+        await tell_stop(room.foundation.database, room.run)
 
 
 async def _close(room: Room) -> None:

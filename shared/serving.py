@@ -54,7 +54,7 @@ def main(
     tracing = tracing_of(f"chartrier-{name}", settings)
     status = 0
     try:
-        room = build(settings, settings_of_its_own).playing(role)
+        room = build(settings, settings_of_its_own).made_with(settings_of_its_own).playing(role)
         tracing.watch([room.foundation.database.engine])
         with heeding_signals() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(room, settings, stop))

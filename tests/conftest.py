@@ -18,6 +18,7 @@ from shared.rooms import ROOMS
 from tests.contracts.object_stores import running_seaweedfs
 from tests.independent.bouncycastle import BouncyCastle
 from tests.lanes import LaneScheduling
+from tests.registered_lines import held_to_the_register
 from tests.servers import Databases, careless, fresh
 
 SAMPLES = ("CHARTRIER_CORPUS", "CHARTRIER_OFFICIAL_XSD")
@@ -57,6 +58,13 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def register_of_acts() -> Iterator[None]:
+    """No room writes a line in this process that the register of acts does not have."""
+    with held_to_the_register():
+        yield
 
 
 @pytest.fixture(scope="session")

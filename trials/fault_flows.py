@@ -4,22 +4,24 @@ Three things are done by a superuser's hand, since nobody may wait for days: cop
 as made, long ago; and of a store with versions the copy map names other bytes (`trials.harm`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from chartrier_client.answers import ArchivedUnit
 from trials import harm
 from trials.dying import command, parted, started_anew
 from trials.evidence import agree, until_idle
 from trials.forgetting_flows import forgotten
 from trials.keeping import Sites, assert_kept
 from trials.levers import Amiss, until
+from trials.proof_flows import close_journals, gather, prove
 from trials.rebuild_flows import rebuilt
 from trials.scenes import PATIENCE, Scene
 from trials.third_sites import ThirdSite
 
 Flow = Callable[[Scene], None]
 
-STEPS = ("catalogue", "copies", "journals", "purges", "records", "transfers")
+STEPS = ("catalogue", "copies", "journals", "proofs", "purges", "records", "transfers")
 """What a rebuild brings back, one behind the other."""
 
 DAMAGED = 'chartrier_holdings_damaged{kind="aip"}'
@@ -137,16 +139,6 @@ def doubt(scene: Scene) -> None:
     scene.require_repaired(aip)
 
 
-def close_journals(scene: Scene) -> None:
-    """The town's journals leave for the sites for the first time."""
-    scene.stored_aip()
-    with scene.dying("proof"):
-        pass
-    until_idle(scene.levers, patience=PATIENCE)
-    query = "SELECT 1 FROM holding WHERE kind = 'journal' AND establishment = $1::uuid AND state = 'stored'"
-    scene.until_rows(query, scene.town.establishment)
-
-
 def purge(scene: Scene) -> None:
     """One of two deposits is purged whole."""
     scene.stored_aip()
@@ -161,12 +153,13 @@ def purge_partly(scene: Scene) -> None:
     """A unit of a deposit goes; what stays is written anew, and the version before is deleted."""
     aip = scene.stored_aip()
     with scene.town.client() as client:
-        units = [unit.id for unit in client.search(transfer=scene.transfers[0]) if unit.objects]
+        gone, *left = [unit for unit in client.search(transfer=scene.transfers[0]) if unit.objects]
     with scene.dying():
-        scene.order_purge(aip, units[:1])
+        scene.order_purge(aip, [gone.id])
     scene.until_purged(aip)
     scene.purged.append((aip, 1))
     scene.again |= {"aip.stored": 1, "aip.catalogued": 1}
+    _require_reduced(scene, gone, left)
 
 
 def fill(scene: Scene) -> None:
@@ -194,6 +187,10 @@ PLACES: Mapping[str, Flow] = {
     "data_management.forget": forgotten,
     "ingest.forget": forgotten,
     "proof.close": close_journals,
+    "proof.anchor": prove,
+    "proof.file": prove,
+    "proof.gather": gather,
+    "proof.seal": prove,
     **dict.fromkeys(("rebuild", *(f"rebuild.{step}" for step in STEPS)), rebuilt),
     "storage.audit": audit,
     "storage.coherence": coherence,
@@ -267,6 +264,23 @@ def _tested(scene: Scene) -> list[str]:
     rows = scene.until_rows(query, scene.town.establishment)
     agree("outcomes of restore tests", {row["outcome"] for row in rows}, {"whole"})
     return [str(row["site"]) for row in rows]
+
+
+def _require_reduced(scene: Scene, gone: ArchivedUnit, left: Sequence[ArchivedUnit]) -> None:
+    """See that the reply tells of the units, and objects, that are left, and of those alone."""
+
+    def told(*units: ArchivedUnit) -> list[bool]:
+        return [name.encode() in reply for unit in units for name in (unit.id, *(one.id for one in unit.objects))]
+
+    def reduced() -> bytes:
+        # The room may not have heard of it yet.
+        found = client.reply(scene.transfers[0])
+        return found if gone.id.encode() not in found else b""
+
+    with scene.town.client() as client:
+        reply = until(reduced, patience=PATIENCE)
+    agree("names of what went that the reply tells", told(gone), [False, False])
+    agree("all of what is left", all(told(*left)), expected=True)
 
 
 def _require_filled(scene: Scene, third: ThirdSite, aip: str) -> None:

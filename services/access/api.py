@@ -21,7 +21,7 @@ from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.object_store.errors import NoSuchObject, StoreUnavailable
-from shared.problems import Problem, not_found
+from shared.problems import Problem, not_found, noted
 
 router = APIRouter(prefix="/access/v1", tags=["access"])
 
@@ -83,11 +83,11 @@ async def get_content(request: Request, caller: Fetcher, access: Parts, object_i
         found = await access.rooms.data_object(wanted, caller)
     if found is None:
         await record_refusal(access.database, caller, subject)
-        raise not_found()
+        raise noted(not_found())
     establishment = UUID(found["establishment"])
     if establishment not in caller.scope(Permission.CONTENT_READ):
         await record_refusal(access.database, caller, subject, establishment)
-        raise not_found()
+        raise noted(not_found())
     if found["offset"] is None:
         # A physical object, or one whose bytes are inside the manifest: described, never a file.
         raise not_found()
@@ -118,7 +118,7 @@ async def create_dip(caller: Fetcher, access: Parts, body: DipOrder) -> JSONResp
             found = await access.rooms.unit(unit_id, caller)
         if found is None or (place := UUID(found["establishment"])) not in scope:
             await record_refusal(access.database, caller, f"unit:{unit_id}")
-            raise not_found()
+            raise noted(not_found())
         establishments.add(place)
     if len(establishments) > 1:
         raise _several(establishments)
@@ -184,7 +184,7 @@ async def _within(access: Access, caller: Caller, dip_id: str) -> Dip:
     if dip is None or dip.establishment not in caller.scope(Permission.CONTENT_READ):
         place = None if dip is None else dip.establishment
         await record_refusal(access.database, caller, f"dip:{wanted}", place)
-        raise not_found()
+        raise noted(not_found())
     return dip
 
 

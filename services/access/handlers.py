@@ -1,6 +1,8 @@
 """What access does: journal each communication, take orders of DIPs, build them, let them go."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -19,10 +21,13 @@ from shared.messages.journal import JournalLineV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
-from shared.messaging.work import confirm, enqueue, finish
+from shared.messaging.work import StaleLease, confirm, enqueue, finish
 from shared.object_store.errors import StoreUnavailable
 from shared.object_store.port import ObjectStore, Written
 from shared.steps import timed
+
+LEAVING_SECONDS = 5.0
+"""How long whoever has lost its work may take to remove what it wrote."""
 
 BUILD = "build_dip"
 EXPIRE = "expire_dip"
@@ -97,9 +102,24 @@ async def build_dip(access: Access, sources: Sources, held: Lease) -> None:
         return
     except StoreUnavailable as error:
         raise TryAgain(str(error)) from error
+    except asyncio.CancelledError:
+        await _take_away(access, key)
+        raise
     ready = replace(dip, state=DipState.READY, key=key, size=written.measure.size, sha512=written.measure.sha512)
-    if not await _finish(access.database, held, ready, contents):
-        await _leave_nothing(access, held, dip)
+    try:
+        if not await _finish(access.database, held, ready, contents):
+            await _leave_nothing(access, held, dip)
+    except StaleLease:
+        await _take_away(access, key)
+        raise
+
+
+async def _take_away(access: Access, key: str) -> None:
+    """Remove what an attempt has written that lost its work: whoever removes packages may have been there before."""
+    # Nothing depends on it but what it may tell: whoever stops us need not wait for it.
+    with suppress(Exception):
+        async with asyncio.timeout(LEAVING_SECONDS):
+            await access.staging.delete(key)
 
 
 async def _begin(access: Access, dip_id: UUID, held: Lease) -> Dip | None:

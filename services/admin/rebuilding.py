@@ -1,4 +1,4 @@
-"""Organisations, agreements, profiles and rules come back from the records of each of their versions.
+"""Organisations, agreements, profiles, rules and the public halves of keys come back from records of all versions.
 
 Who published a version of an agreement, and who uploaded one of a profile, no record says: the journal of events
 does.
@@ -9,13 +9,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.admin.queries.agreements import version_row
-from services.admin.tables import agreement, agreement_version, organisation, profile, profile_version, rule
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, RulesPublishedV1
+from services.admin.queries.keys import DROPPED_BY_NOW, ERASED, NEVER_AGAIN
+from services.admin.tables import (
+    agreement,
+    agreement_version,
+    organisation,
+    profile,
+    profile_version,
+    rule,
+    signing_key,
+)
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
+)
 from shared.messaging.transaction import RoomDatabase
 
 UNKNOWN = "unknown"
@@ -127,6 +142,26 @@ async def take_rules(database: RoomDatabase, message: RulesPublishedV1) -> None:
     ]
     async with database.begin() as tx:
         await tx.connection.execute(insert(rule).on_conflict_do_nothing(), rows)
+
+
+async def take_signing_key(
+    database: RoomDatabase, message: SigningKeyPublishedV1, *, retired: datetime | None, revoked: datetime | None
+) -> None:
+    """Keep the public half of a key as one that signs no more, and by which no token is believed any more.
+
+    `retired` and `revoked`: when the journals say that it was. Whom its tokens were given to nobody knows now.
+    """
+    row = {
+        "kid": message.kid,
+        "pkcs8": ERASED,
+        "jwk": message.jwk,
+        "created_at": message.occurred_at,
+        "signs_from": message.signs_from,
+        "retired_at": NEVER_AGAIN if revoked else func.least(retired or message.signs_from, DROPPED_BY_NOW),
+        "revoked_at": revoked,
+    }
+    async with database.begin() as tx:
+        await tx.connection.execute(insert(signing_key).values(row).on_conflict_do_nothing())
 
 
 async def _raise_version(connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> None:

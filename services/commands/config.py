@@ -1,7 +1,6 @@
 """``config check``: every fault in the settings at once, before anything is started. It needs no database."""
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,7 +122,11 @@ def _room(room: str | None, environment: Mapping[str, str]) -> Seen:
             return _some_room()
         classes: tuple[type[BaseSettings], ...] = (ProcessSettings, ROOMS[room].own)
         faults = configuration.faults_of(classes)
-        shown = {} if faults else {name: value for settings in classes for name, value in _shown(settings()).items()}
+        shown = (
+            {}
+            if faults
+            else {name: value for settings in classes for name, value in configuration.shown(settings()).items()}
+        )
         return Seen(room, faults, configuration.slips(classes), shown)
 
 
@@ -134,22 +137,3 @@ def _some_room() -> Seen:
     known = [fault for fault in configuration.faults_of(classes) if fault in common or not fault.is_missing]
     hint = "Which room is it? Neither --room nor the role in CHARTRIER_DATABASE_URL (chartrier_<room>) says so."
     return Seen("a room", known, [hint, *configuration.slips(classes)], {})
-
-
-_WHO = re.compile(r"//[^/]*@")
-
-
-def _shown(settings: BaseSettings) -> dict[str, Any]:
-    """Return the settings by variable, without secrets and without whatever stands before the @ of an address."""
-    values = settings.model_dump(mode="json")
-    return {f"{configuration.PREFIX}{name.upper()}": _without_secret(value) for name, value in values.items()}
-
-
-def _without_secret(value: object) -> object:
-    if isinstance(value, str):
-        return _WHO.sub("//…@", value)
-    if isinstance(value, list):
-        return [_without_secret(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _without_secret(one) for name, one in value.items() if name != "access_key"}
-    return value

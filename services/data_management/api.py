@@ -1,13 +1,15 @@
 """The HTTP edge of data management: units and objects are found and read here, by scope."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.data_management import schemas
+from services.data_management.consulting import Consultations
 from services.data_management.domain.search import (
     BadCursor,
     Place,
@@ -36,6 +38,12 @@ def _database(request: Request) -> RoomDatabase:
     return database
 
 
+def _consultations(request: Request) -> Consultations:
+    consultations: Consultations = request.app.state.consultations
+    return consultations
+
+
+Noted = Annotated[Consultations, Depends(_consultations)]
 Reader = Annotated[Caller, requires(Permission.CATALOGUE_READ)]
 Database = Annotated[RoomDatabase, Depends(_database)]
 
@@ -90,22 +98,26 @@ class UnitQuery(Paging):
 
 
 @router.get("/units")
-async def search_units(caller: Reader, database: Database, query: Annotated[UnitQuery, Query()]) -> schemas.UnitPage:
+async def search_units(
+    caller: Reader, database: Database, consultations: Noted, query: Annotated[UnitQuery, Query()]
+) -> schemas.UnitPage:
     """Search the archive units that the caller may see.
 
     By relevance while 2,000 units or fewer answer the words; else, and without words, newest first.
     """
-    after = query.after()
+    after, search = query.after(), query.search()
     async with database.engine.connect() as connection:
         await _enter(connection, caller)
-        page = await reading.search(connection, query.search(), after, query.limit)
-        return await _listed(connection, page)
+        page = await reading.search(connection, search, after, query.limit)
+        listed = await _listed(connection, page)
+    await consultations.searched(caller, search, page)
+    return listed
 
 
 @router.get("/units/{unit_id}")
-async def get_unit(caller: Reader, database: Database, unit_id: str) -> schemas.FullUnit:
+async def get_unit(caller: Reader, database: Database, consultations: Noted, unit_id: str) -> schemas.FullUnit:
     """Return one archive unit with its whole description."""
-    async with database.engine.connect() as connection:
+    async with consultations.refusals_noted(caller, "unit", unit_id), database.engine.connect() as connection:
         await _enter(connection, caller)
         wanted = _identifier(unit_id)
         row = await reading.unit(connection, wanted)
@@ -114,42 +126,46 @@ async def get_unit(caller: Reader, database: Database, unit_id: str) -> schemas.
         if row.establishment not in caller.scope(Permission.CATALOGUE_READ):
             raise not_found()
         objects = await reading.objects_of(connection, [row])
-        return schemas.full_unit_of(row, objects[wanted])
+    await consultations.described(caller, row.id, row.establishment, "unit")
+    return schemas.full_unit_of(row, objects[row.id])
 
 
 @router.get("/units/{unit_id}/children")
 async def list_children(
-    caller: Reader, database: Database, unit_id: str, paging: Annotated[Paging, Query()]
+    caller: Reader, database: Database, consultations: Noted, unit_id: str, paging: Annotated[Paging, Query()]
 ) -> schemas.UnitPage:
     """List the units directly below one, in the order of the deposit."""
     after = paging.after()
-    async with database.engine.connect() as connection:
+    async with consultations.refusals_noted(caller, "unit", unit_id), database.engine.connect() as connection:
         parent = await _seen(connection, caller, unit_id)
-        page = await reading.children(connection, parent, after, paging.limit)
-        return await _listed(connection, page)
+        page = await reading.children(connection, parent.id, after, paging.limit)
+        listed = await _listed(connection, page)
+    await consultations.described(caller, parent.id, parent.establishment, "children")
+    return listed
 
 
 @router.get("/units/{unit_id}/branch")
 async def list_branch(
-    caller: Reader, database: Database, unit_id: str, paging: Annotated[Paging, Query()]
+    caller: Reader, database: Database, consultations: Noted, unit_id: str, paging: Annotated[Paging, Query()]
 ) -> schemas.FullUnitPage:
     """List a unit and all that is below it with their whole descriptions, parents first."""
     after = paging.after()
-    async with database.engine.connect() as connection:
+    async with consultations.refusals_noted(caller, "unit", unit_id), database.engine.connect() as connection:
         root = await _seen(connection, caller, unit_id)
-        page = await reading.branch(connection, root, after, paging.limit)
+        page = await reading.branch(connection, root.id, after, paging.limit)
         objects = await reading.objects_of(connection, page.units)
-        return schemas.FullUnitPage(
-            items=[schemas.full_unit_of(row, objects[row.id]) for row in page.units],
-            next=_cursor(page),
-            **schemas.total_of(page.total),
-        )
+    await consultations.described(caller, root.id, root.establishment, "branch")
+    return schemas.FullUnitPage(
+        items=[schemas.full_unit_of(row, objects[row.id]) for row in page.units],
+        next=_cursor(page),
+        **schemas.total_of(page.total),
+    )
 
 
 @router.get("/objects/{object_id}")
-async def get_object(caller: Reader, database: Database, object_id: str) -> schemas.DataObject:
+async def get_object(caller: Reader, database: Database, consultations: Noted, object_id: str) -> schemas.DataObject:
     """Return one data object, and where its bytes lie in its AIP."""
-    async with database.engine.connect() as connection:
+    async with consultations.refusals_noted(caller, "object", object_id), database.engine.connect() as connection:
         await _enter(connection, caller)
         row = await reading.data_object(connection, _identifier(object_id))
         if row is None or row.establishment not in caller.scope(Permission.CATALOGUE_READ):
@@ -161,13 +177,13 @@ async def _enter(connection: AsyncConnection, caller: Caller) -> None:
     await look_within(connection, caller.scope(Permission.CATALOGUE_READ).establishments)
 
 
-async def _seen(connection: AsyncConnection, caller: Caller, unit_id: str) -> UUID:
-    """Return the id of a unit the caller may see; foreign, unknown and malformed ids are alike a 404."""
+async def _seen(connection: AsyncConnection, caller: Caller, unit_id: str) -> Row[Any]:
+    """Return a unit the caller may see; foreign, unknown and malformed ids are alike a 404."""
     await _enter(connection, caller)
     row = await reading.unit(connection, _identifier(unit_id))
     if row is None or row.establishment not in caller.scope(Permission.CATALOGUE_READ):
         raise not_found()
-    return UUID(str(row.id))
+    return row
 
 
 async def _absent(connection: AsyncConnection, caller: Caller, unit_id: UUID) -> Problem:

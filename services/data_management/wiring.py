@@ -7,6 +7,7 @@ from functools import partial
 import httpx
 
 from services.data_management.api import router
+from services.data_management.consulting import Consultations
 from services.data_management.forgetting import FORGET, forget, forget_aips
 from services.data_management.handlers import CATALOGUE, take_aips
 from services.data_management.settings import DataManagementSettings
@@ -44,6 +45,7 @@ def build(settings: RoomSettings, own: DataManagementSettings, transport: Transp
     )
     room = assemble(foundation, router, consumers=consumers, loops=loops)
     room.app.state.database = database
+    room.app.state.consultations = Consultations(database, settings.internal_secret.get_secret_value())
     return room
 
 

@@ -24,7 +24,7 @@ from services.ingest.refusals import note_refusal, refusals_noted
 from shared.identity.caller import Caller
 from shared.identity.rights import Permission
 from shared.messages.admin import AgreementV1
-from shared.problems import Problem
+from shared.problems import Problem, noted
 
 
 async def agreement_for(ingest: Ingest, caller: Caller, wanted: str, today: date) -> AgreementV1:
@@ -37,11 +37,13 @@ async def agreement_for(ingest: Ingest, caller: Caller, wanted: str, today: date
     if found is None or found.establishment not in caller.scope(Permission.TRANSFER_DEPOSIT):
         # Nothing of it may stand in the journal of an establishment with which the caller has no dealings.
         await note_refusal(ingest.database, caller.subject, "agreement_unknown", None)
-        raise Problem(
-            403,
-            "agreement_unknown",
-            "Cet accord de versement n'existe pas, ou ne vous est pas ouvert.",
-            "This agreement does not exist, or is not open to you.",
+        raise noted(
+            Problem(
+                403,
+                "agreement_unknown",
+                "Cet accord de versement n'existe pas, ou ne vous est pas ouvert.",
+                "This agreement does not exist, or is not open to you.",
+            )
         )
     async with refusals_noted(ingest.database, caller.subject, found):
         refuse_closed(found, today)

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest import queries
 from services.ingest.agreements import agreement_for, known_agreement, most_bytes
+from services.ingest.consulting import ACKNOWLEDGEMENT, REPLY
 from services.ingest.deciding import decide
 from services.ingest.domain.records import header_of_json
 from services.ingest.domain.transfer import TransferState
@@ -33,7 +34,7 @@ from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.object_store.errors import NoSuchObject
-from shared.problems import Problem, language_of, not_found, too_slow
+from shared.problems import Problem, language_of, not_found, noted, too_slow
 from shared.slowness import TooSlow
 
 router = APIRouter(prefix="/ingest/v1", tags=["ingest"])
@@ -178,6 +179,7 @@ async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -
     if header is None or not can_answer(header):
         raise _not_yet("acknowledgement_not_ready", "L'accusé de réception", "The acknowledgement", transfer)
     letter = Letter(header, f"{transfer.id}-ack", rfc3339(transfer.received_at), trial=transfer.dry_run)
+    await ingest.consultations.communicated(ACKNOWLEDGEMENT, caller, transfer)
     return Response(acknowledgement(letter), media_type=XML)
 
 
@@ -196,6 +198,7 @@ async def get_reply(caller: Reader, ingest: Parts, transfer_id: str) -> Response
         chunks = await ingest.staging.open_range(transfer.reply_key)
     except NoSuchObject as error:
         raise not_found() from error
+    await ingest.consultations.communicated(REPLY, caller, transfer)
     return StreamingResponse(chunks, media_type=XML)
 
 
@@ -229,7 +232,8 @@ async def _within(ingest: Ingest, caller: Caller, permission: Permission, transf
         raise not_found() from error
     transfer = await ingest.transfers.add(wanted)
     if transfer is None or transfer.establishment not in caller.scope(permission):
-        raise not_found()
+        await ingest.consultations.refused(caller, wanted)
+        raise noted(not_found())
     return transfer
 
 

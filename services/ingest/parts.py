@@ -8,6 +8,7 @@ from services.ingest import queries
 from services.ingest.adapters.sites import Sites
 from services.ingest.arrivals import Arrival, enter
 from services.ingest.berths import Berths
+from services.ingest.consulting import Consultations
 from services.ingest.queries import Transfer
 from services.ingest.settings import IngestSettings
 from shared.calls import RoomCalls
@@ -24,7 +25,8 @@ class Ingest:
     """The parts of a running ingest.
 
     What is wanted by many at one moment is done for all: `agreements` and `transfers` look for one in the
-    database (None: there is none), `arrivals` enters a SIP that came in. `turnstile` counts deposits of a client,
+    database (None: there is none), `arrivals` enters a SIP that came in. `consultations` tells of what is read,
+    `turnstile` counts deposits of a client,
     `berths` says whether there is room for one more.
     """
 
@@ -35,6 +37,7 @@ class Ingest:
     agreements: Gatherer[str, AgreementV1 | None] = field(init=False)
     transfers: Gatherer[UUID, Transfer | None] = field(init=False)
     arrivals: Gatherer[Arrival, Transfer | None] = field(init=False)
+    consultations: Consultations = field(init=False)
     turnstile: Turnstile = field(init=False)
     berths: Berths = field(init=False)
 
@@ -53,6 +56,7 @@ class Ingest:
         object.__setattr__(self, "agreements", Gatherer(find_agreements))
         object.__setattr__(self, "transfers", Gatherer(find_transfers))
         object.__setattr__(self, "arrivals", recorder(self.database, enter))
+        object.__setattr__(self, "consultations", Consultations(self.database))
         rate = Rate(self.settings.deposit_rate, self.settings.deposit_burst)
         object.__setattr__(self, "turnstile", Turnstile("ingest", rate))
         berths = Berths(self.database, self.staging, Sites(self.calls), self.settings.uploads)

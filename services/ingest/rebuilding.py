@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.ingest import queries
@@ -23,6 +23,7 @@ from services.ingest.handlers import keep_agreements
 from services.ingest.profiles import keep_profiles
 from services.ingest.tables import transfer
 from shared.clock import rfc3339
+from shared.database.rows import add_rows, adding
 from shared.faults import fault_point
 from shared.messages.admin import AgreementPublishedV1, AgreementV1, ProfilePublishedV1
 from shared.messages.storage import AipPurgedV1
@@ -38,13 +39,15 @@ Said = Mapping[str, Mapping[str, Any]]
 class Deposit:
     """An accepted transfer, by its AIP: `head` is the first line of the catalogue, `lines` what the journals say.
 
-    `sip` is digest and size of the SIP, and `aip` those of the AIP.
+    `sip` is digest and size of the SIP, and `aip` those of the AIP. `listed` are the profiles of the version of the
+    agreement under which it was made; None where no record of that version is known.
     """
 
     head: Mapping[str, Any]
     lines: Said
     sip: tuple[str, int]
     aip: tuple[str, int] | None
+    listed: Sequence[Mapping[str, Any]] | None = None
 
 
 async def take_agreement(database: RoomDatabase, message: AgreementPublishedV1) -> None:
@@ -91,7 +94,9 @@ async def _agreements(tx: Transaction, deposits: Sequence[Deposit]) -> list[Agre
     """Return the agreements of deposits: by the id in the journal; by identifier where an older line has none."""
     said = (each.lines.get("transfer.received", {}).get("details", {}).get("agreement") for each in deposits)
     wanted = [str(told or each.head["agreement"]) for told, each in zip(said, deposits, strict=True)]
-    return await queries.find_agreements(tx.connection, wanted)
+    names = list(dict.fromkeys(wanted))
+    found = dict(zip(names, await queries.find_agreements(tx.connection, names), strict=True))
+    return [found[name] for name in wanted]
 
 
 # One that was under way when the database was last backed up has ended since.
@@ -99,20 +104,31 @@ _ENDED = frozenset(
     {"state", "changed_at", "size", "sha512", "header", "message_identifier", "transferring_agency"}
     | {"aip_id", "counts", "built", "granted_at", "profile"}
 )
+_COLUMNS = (
+    "id",
+    "establishment",
+    "agreement",
+    "agreement_version",
+    "depositor",
+    "received_at",
+    "staging_key",
+    "steps",
+    *sorted(_ENDED),
+)
+_ADD = adding(transfer, _COLUMNS, ("id",))
 
 
 async def _add(tx: Transaction, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    if not rows:
-        return []
     # Any conflict: one that is there under its own id is ours; one of the same bytes or name under another is not.
-    await tx.connection.execute(insert(transfer).on_conflict_do_nothing(), list(rows.values()))
-    there = await queries.find_transfers(tx.connection, map(UUID, rows))
+    added = {str(one) for (one,) in await add_rows(tx.connection, _ADD, list(rows.values()))}
+    rest = [one for one in rows if one not in added]
+    there = await queries.find_transfers(tx.connection, map(UUID, rest)) if rest else {}
     for row in (rows[str(one)] for one, found in there.items() if found.state not in _FINAL):
         if row["granted_at"] is None:
             continue
         values = {name: row[name] for name in _ENDED}
         await tx.connection.execute(transfer.update().where(transfer.c.id == row["id"]).values(values))
-    return [one for one in rows if UUID(one) not in there]
+    return [one for one in rest if UUID(one) not in there]
 
 
 def _row(deposit: Deposit, agreement: AgreementV1) -> dict[str, Any]:
@@ -141,7 +157,7 @@ def _row(deposit: Deposit, agreement: AgreementV1) -> dict[str, Any]:
         "counts": head["counts"],
         "built": None if deposit.aip is None else {"sha512": deposit.aip[0], "size": deposit.aip[1]},
         "granted_at": granted_at,
-        "profile": _profile(lines.get("aip.built", {}).get("details", {}), agreement),
+        "profile": _profile(lines.get("aip.built", {}).get("details", {}), deposit.listed, agreement),
     }
 
 
@@ -149,13 +165,20 @@ def _header(head: Mapping[str, Any]) -> dict[str, Any]:
     """Return the header as it was read, from the same facts in the catalogue."""
     agencies = {f"{role}_agency": agency for role, agency in head["agencies"].items()}
     said = {**head, **agencies, "date": head["message_date"]}
-    return {field.name: said.get(field.name) for field in fields(Header)}
+    return {name: said.get(name) for name in _HEADER}
 
 
-def _profile(built: Mapping[str, Any], agreement: AgreementV1) -> dict[str, Any] | None:
-    """Return by which profile it was judged: what the line names, as the agreement lists it."""
-    named = (built.get("profile"), built.get("profile_sha512"))
-    for one in map(reference_of, agreement.model_dump()["profiles"]):
+_HEADER = tuple(field.name for field in fields(Header))
+
+
+def _profile(
+    built: Mapping[str, Any], listed: Sequence[Mapping[str, Any]] | None, agreement: AgreementV1
+) -> dict[str, Any] | None:
+    """Return by which profile it was judged: what the line names, as its version of the agreement listed it."""
+    if "profile" not in built:
+        return None
+    named = (built["profile"], built.get("profile_sha512"))
+    for one in map(reference_of, agreement.model_dump()["profiles"] if listed is None else listed):
         if (f"{one.identifier} {one.version}", one.sha512) == named:
             return applied_to_json(one.applied)
     return None
@@ -206,7 +229,17 @@ async def take_refusals(database: RoomDatabase, refusals: Mapping[UUID, Said]) -
     if rows:
         async with database.begin() as tx:
             await tx.connection.execute(insert(transfer).on_conflict_do_nothing(), rows)
+            await tx.connection.execute(_REFUSED_SINCE, [{f"{name}_": row[name] for name in _SINCE} for row in rows])
     return len(rows)
+
+
+_SINCE = ("id", "state", "changed_at", "steps")
+# One that was under way when the database was last backed up.
+_REFUSED_SINCE = (
+    transfer.update()
+    .where(transfer.c.id == bindparam("id_"), transfer.c.state.not_in(_FINAL))
+    .values({transfer.c[name]: bindparam(f"{name}_", type_=transfer.c[name].type) for name in _SINCE[1:]})
+)
 
 
 def _tells_enough(lines: Said) -> bool:

@@ -41,6 +41,7 @@ def of_room(room: str, around: Surroundings) -> dict[str, str]:
         "CHARTRIER_BROKER_URL": around.broker.url,
         # Staging may be elsewhere, or have a reserve: there is nothing in it that a stack must find again.
         "CHARTRIER_STAGING_URL": around.also.get("CHARTRIER_STAGING_URL", (around.home / "staging").as_uri()),
+        "CHARTRIER_SIGNER_URL": around.also.get("CHARTRIER_SIGNER_URL", f"development:{around.home / 'proof-keys'}"),
         "CHARTRIER_SITES": _sites(around.sites, purging=around.purging and room == "storage"),
         "CHARTRIER_INTERNAL_SECRET": around.internal_secret,
         "CHARTRIER_BASE_URL": around.base_url,
@@ -66,7 +67,7 @@ CHOSEN = frozenset(
         "CHARTRIER_PORT",
     }
 )
-"""What `of_room` says whatever the operator says. The rooms' secret and staging are the operator's, where given."""
+"""What `of_room` says whatever the operator says. The rooms' secret, key and staging are the operator's, if given."""
 
 
 def likely(home: Path, also: Mapping[str, str]) -> Surroundings:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof import queries
+from services.proof.consulting import Consultations
 from services.proof.domain.line import Head
 from services.proof.domain.verification import Anomaly, ChainCheck
 from services.proof.queries import Journal, SenderState
@@ -18,7 +19,7 @@ from shared.identity.caller import Caller
 from shared.identity.guard import requires
 from shared.identity.rights import Permission
 from shared.messaging.transaction import RoomDatabase
-from shared.problems import Problem, not_found
+from shared.problems import Problem, not_found, noted
 
 Reader = Annotated[Caller, requires(Permission.JOURNAL_READ)]
 After = Annotated[int, Query(ge=0)]
@@ -33,13 +34,13 @@ ANOMALIES = 100
 
 def routes(database: RoomDatabase, late_after: timedelta) -> APIRouter:
     """Return proof's routes; a batch that waits for longer than `late_after` is shown as late."""
-    router = APIRouter()
-    router.include_router(_heads(database, late_after))
-    router.include_router(_lines(database))
+    router, consultations = APIRouter(), Consultations(database)
+    router.include_router(_heads(database, late_after, consultations))
+    router.include_router(_lines(database, consultations))
     return router
 
 
-def _heads(database: RoomDatabase, late_after: timedelta) -> APIRouter:
+def _heads(database: RoomDatabase, late_after: timedelta, consultations: Consultations) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["journals"])
 
     @router.get("")
@@ -68,13 +69,12 @@ def _heads(database: RoomDatabase, late_after: timedelta) -> APIRouter:
     @router.get("/{journal}")
     async def show_journal(journal: str, caller: Reader) -> dict[str, Any]:
         """Return one journal's head."""
-        async with database.engine.connect() as connection:
-            return _shown(await _found(connection, caller, journal))
+        return _shown(await _found(database, consultations, caller, journal))
 
     return router
 
 
-def _lines(database: RoomDatabase) -> APIRouter:
+def _lines(database: RoomDatabase, consultations: Consultations) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["journals"])
 
     @router.get("/{journal}/lines")
@@ -86,9 +86,10 @@ def _lines(database: RoomDatabase) -> APIRouter:
         transfer: UUID | None = None,
     ) -> Response:
         """Return lines in order; each `line` is, byte for byte, the canonical JSON that `sha512` digests."""
+        found = await _found(database, consultations, caller, journal)
         async with database.engine.connect() as connection:
-            found = await _found(connection, caller, journal)
             lines = await queries.lines_after(connection, found.id, after, limit, transfer)
+        await consultations.read(caller, found, [line.number for line in lines], transfer)
         following = lines[-1].number if len(lines) == limit else None
         # Put together as bytes: a line read and written again might no longer be the same.
         items = b",".join(
@@ -106,16 +107,29 @@ def _lines(database: RoomDatabase) -> APIRouter:
         limit: Annotated[int | None, Query(ge=1)] = None,
     ) -> dict[str, Any]:
         """Recompute the chain from the lines alone: all of it, or `limit` lines after number `after`."""
+        await _found(database, consultations, caller, journal)
         async with database.snapshot() as connection:
-            found = await _found(connection, caller, journal)
+            found = await _again(connection, caller, journal)
             check = ChainCheck(found.name, await _start(connection, found, after))
             anomalies = await _verify(connection, found, check, limit)
+        await consultations.verified(caller, found, after, check.lines, len(anomalies))
         return _verdict(found, check, after, anomalies)
 
     return router
 
 
-async def _found(connection: AsyncConnection, caller: Caller, name: str) -> Journal:
+async def _found(database: RoomDatabase, consultations: Consultations, caller: Caller, name: str) -> Journal:
+    """Return a journal that the caller may read. Raises a 404 `Problem`, of which there is a line."""
+    async with database.engine.connect() as connection:
+        found = await queries.find_journal(connection, caller.scope(Permission.JOURNAL_READ), name)
+    if found is None:
+        await consultations.refused(caller, name)
+        raise noted(not_found())
+    return found
+
+
+async def _again(connection: AsyncConnection, caller: Caller, name: str) -> Journal:
+    """Return it as one snapshot has it: its head and its lines must be of one moment."""
     found = await queries.find_journal(connection, caller.scope(Permission.JOURNAL_READ), name)
     if found is None:
         raise not_found()

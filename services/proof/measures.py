@@ -1,4 +1,4 @@
-"""What proof tells besides its queues: gaps in what senders of lines have sent, and lines that should have left."""
+"""What proof tells besides its queues: gaps in senders' batches, lines that should have left, packages to read."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,7 +6,7 @@ from functools import partial
 
 from prometheus_client import Gauge
 
-from services.proof import container_queries, queries
+from services.proof import container_queries, group_queries, queries
 from services.proof.handlers import show_states
 from services.proof.signing.port import ProofSigner
 from shared.clock import now
@@ -16,6 +16,11 @@ from shared.messaging.transaction import RoomDatabase
 OVERDUE = Gauge(
     "chartrier_journal_overdue_seconds",
     "How much older than its period the oldest line is that is not on every site (0: none is)",
+)
+
+UNGATHERED = Gauge(
+    "chartrier_packages_ungathered_oldest_seconds",
+    "Age of the oldest stored package of which no seal can have what it is made of yet (0: there is none)",
 )
 
 
@@ -45,10 +50,18 @@ async def measure_overdue(period: timedelta, database: RoomDatabase) -> None:
     OVERDUE.set(max(0.0, late.total_seconds()))
 
 
+async def measure_ungathered(database: RoomDatabase) -> None:
+    """Set how long the oldest package waits to be read; one that was given up waits too."""
+    async with database.reading() as connection:
+        oldest = await group_queries.oldest_ungathered(connection)
+    UNGATHERED.set(0 if oldest is None else max(0.0, (now() - oldest).total_seconds()))
+
+
 def measures(period: timedelta, signer: ProofSigner) -> Sequence[Measure]:
     """Return what is measured where lines leave for the sites once a period, and `signer` seals them."""
     return (
         Measure("journal_gaps", measure_gaps),
         Measure("journal_overdue", partial(measure_overdue, period)),
         Measure("signer", partial(measure_signer, signer)),
+        Measure("packages_ungathered", measure_ungathered),
     )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof import seal_queries
 from services.proof.domain.read_proofs import ReadAnchor, ReadSeal
-from services.proof.tables import anchor, filed, journal, package_group, seal
+from services.proof.tables import anchor, filed, journal, seal
 from shared.messages.proof import ProofKind
 
 _NOTE_JOURNALS = text(
@@ -88,23 +88,34 @@ async def _cover(connection: AsyncConnection, read: ReadSeal) -> None:
     known = [(ids[name], one) for name, one in read.covered if name in ids]
     await seal_queries.cover_again(connection, read.number, known)
     if read.packages:
-        await connection.execute(insert(package_group).on_conflict_do_nothing(), list(_groups(read)))
+        values = _groups(read)
+        for statement in (_FILL_GROUPS, _PLACE_GROUPS):
+            await connection.execute(statement, values)
 
 
-def _groups(read: ReadSeal) -> Sequence[dict[str, object]]:
-    return [
-        {
-            "aip": package.aip,
-            "version": package.version,
-            "establishment": package.establishment,
-            "digests": package.digests,
-            "leaf": package.leaf,
-            "stored_at": read.at,
-            "seal": read.number,
-            "position": position,
-        }
-        for package, position in read.packages
-    ]
+def _groups(read: ReadSeal) -> dict[str, object]:
+    packages = [package for package, _ in read.packages]
+    return {
+        "seal": read.number,
+        "aips": [package.aip for package in packages],
+        "versions": [package.version for package in packages],
+        "digests": [package.digests for package in packages],
+        "leaves": [package.leaf for package in packages],
+        "positions": [position for _, position in read.packages],
+    }
+
+
+_SEALED = """unnest(CAST(:aips AS uuid[]), CAST(:versions AS integer[]), CAST(:digests AS bytea[]),
+        CAST(:leaves AS bytea[]), CAST(:positions AS integer[])) AS told (aip, version, digests, leaf, position)
+    WHERE package_group.aip = told.aip AND package_group.version = told.version"""
+_FILL_GROUPS = text(
+    f"""UPDATE package_group SET digests = told.digests, leaf = told.leaf
+    FROM {_SEALED} AND package_group.leaf IS NULL"""  # noqa: S608 (both are ours)
+)
+_PLACE_GROUPS = text(
+    f"""UPDATE package_group SET seal = :seal, position = told.position
+    FROM {_SEALED} AND package_group.leaf = told.leaf AND package_group.seal IS NULL"""  # noqa: S608 (both are ours)
+)
 
 
 _DIGESTS = text(

@@ -88,19 +88,21 @@ async def keep(connection: AsyncConnection, journal_id: int, lines: Sequence[Rea
     return contradicted
 
 
-async def keep_container(connection: AsyncConnection, journal_id: int, closed: Container) -> None:
-    """Note a container that every site has."""
-    values = {
-        "journal": journal_id,
-        "number": closed.number,
-        "first": closed.first,
-        "last": closed.last,
-        "sha512": bytes.fromhex(closed.sha512),
-        "size": len(closed.content),
-        "closed_at": func.now(),
-        "stored_at": func.now(),
-    }
-    await connection.execute(insert(container).values(values).on_conflict_do_nothing())
+async def keep_containers(connection: AsyncConnection, journal_id: int, closed: Sequence[Container]) -> None:
+    """Note containers that every site has."""
+    values = [
+        {
+            "journal": journal_id,
+            "number": one.number,
+            "first": one.first,
+            "last": one.last,
+            "sha512": bytes.fromhex(one.sha512),
+            "size": len(one.content),
+        }
+        for one in closed
+    ]
+    adding = insert(container).values(closed_at=func.now(), stored_at=func.now()).on_conflict_do_nothing()
+    await connection.execute(adding, values)
 
 
 MOST_UNKNOWN = 10_000_000

@@ -1,7 +1,18 @@
 """The tables of proof; `line` and `batch` are append-only by right of the database role."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Interval, LargeBinary, Table, Text, func
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    Interval,
+    LargeBinary,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from shared.database.engine import room_metadata
 
@@ -78,39 +89,29 @@ container = Table(
 )
 """Runs of lines that leave for the sites, numbered from 1 in each journal, and each where the one before ended."""
 
-package_group = Table(
-    "package_group",
-    METADATA,
-    Column("aip", UUID, primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("establishment", UUID, nullable=False),
-    Column("digests", LargeBinary),
-    Column("leaf", LargeBinary),
-    Column("stored_at", DateTime(timezone=True), nullable=False),
-    Column("seal", BigInteger),
-    Column("position", Integer),
-)
-
 seal = Table(
     "seal",
     METADATA,
-    Column("number", BigInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("algorithm", Text, nullable=False),
-    Column("probative", Boolean, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("heads", LargeBinary, nullable=False),
     Column("leaves", LargeBinary, nullable=False),
     Column("root", LargeBinary, nullable=False),
-    Column("signature", Text, nullable=False),
+    Column("probative", Boolean, nullable=False),
     Column("token", LargeBinary),
-    Column("token_at", DateTime(timezone=True)),
     Column("stamped_at", DateTime(timezone=True)),
+    Column("certificate_ends", DateTime(timezone=True)),
     Column("authority", Text),
     Column("serial", Text),
     Column("drift", Interval),
-    Column("certificate_ends", DateTime(timezone=True)),
+    Column("stored_at", DateTime(timezone=True)),
+    Column("heads", LargeBinary),
+    Column("signature", Text),
+    Column("token_at", DateTime(timezone=True)),
 )
+"""Seals: `body` is seal.json, `heads` the table of heads, `leaves` the values of the leaves, one after the other
+(docs/proof-format.md)."""
 
 sealed_journal = Table(
     "sealed_journal",
@@ -118,12 +119,34 @@ sealed_journal = Table(
     Column("seal", BigInteger, primary_key=True),
     Column("journal", Integer, primary_key=True),
     Column("position", Integer, nullable=False),
-    Column("first", BigInteger, nullable=False),
-    Column("last", BigInteger, nullable=False),
+    Column("first", BigInteger),
+    Column("last", BigInteger),
     Column("head_number", BigInteger, nullable=False),
     Column("head_sha512", LargeBinary, nullable=False),
-    Column("root", LargeBinary, nullable=False),
+    Column("root", LargeBinary),
 )
+"""The lines of a journal that a seal is the first to have; its row of heads is the leaf at `position`, the tree of
+the lines the next."""
+
+package_group = Table(
+    "package_group",
+    METADATA,
+    Column("aip", UUID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("establishment", UUID, nullable=False),
+    Column("transfer", UUID, nullable=False),
+    Column("sha512", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("receipts", JSONB, nullable=False),
+    Column("stored_at", DateTime(timezone=True), nullable=False),
+    Column("digests", LargeBinary),
+    Column("leaf", LargeBinary),
+    Column("gone_at", DateTime(timezone=True)),
+    Column("seal", BigInteger),
+    Column("position", Integer),
+)
+"""Versions of packages, as every site holds them: the digests of their files (64 bytes each, ascending) once METS was
+read, and the leaf of the seal that has them. `gone_at` is of those that were purged before."""
 
 anchor = Table(
     "anchor",

@@ -1,5 +1,6 @@
 """The composition root of proof."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -10,6 +11,8 @@ from services.proof.api import routes
 from services.proof.authorities import clock_of, signer_of
 from services.proof.clock import ClockWatch, on_time
 from services.proof.closing import Closer, close_due
+from services.proof.evidence_api import evidence_routes
+from services.proof.gathering import GATHER, Gatherer, take_packages
 from services.proof.handlers import CLOSE, QUEUE, keep_lines
 from services.proof.makers import Makers
 from services.proof.measures import measures
@@ -17,20 +20,27 @@ from services.proof.proof_measures import PROOF_MEASURES
 from services.proof.settings import ProofSettings
 from shared.dependencies import WORKER, Dependency
 from shared.messages.journal import JournalLinesV1
-from shared.messages.storage import JournalStoredV1, ProofStoredV1
+from shared.messages.storage import AipStoredV1, JournalStoredV1, ProofStoredV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
+from shared.messaging.lease import Lane
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.transport import Transport
-from shared.messaging.workers import WorkLoop
+from shared.messaging.workers import Job, WorkLoop
 from shared.object_store.opening import open_store
 from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
 LINGER_SECONDS = 0.05
 
+GATHERING_SECONDS = 0.5
+"""How long stored packages wait for others, to be taken together: only the next seal waits for them."""
+
 CLOSED_AT_ONCE = 2
 """Journals closed at once by one process: each is read a page at a time, and keeps one connection busy."""
+
+GATHERED_AT_ONCE = 1
+"""Pieces of work whose packages are read at once by one process: nobody waits for them but the next seal."""
 
 
 def build(settings: RoomSettings, own: ProofSettings, transport: Transport | None = None) -> Room:
@@ -42,7 +52,7 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     database, staging = foundation.database, open_store(own.staging_url)
     closer = Closer(database, staging)
     makers = Makers(own, database, staging, signer, clock)
-    stored = {JournalStoredV1: closer.forget_stored, ProofStoredV1: makers.filer.forget_stored}
+    gatherer = Gatherer(database, foundation.calls)
     room = assemble(
         foundation,
         _routes(database, own, makers),
@@ -54,15 +64,9 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
                 database,
                 {JournalStoredV1: closer.forget_stored, ProofStoredV1: makers.filer.forget_stored},
             ),
+            Consumer("proof.take_packages", database, {AipStoredV1: take_packages}, linger=GATHERING_SECONDS),
         ),
-        loops=[
-            WorkLoop(
-                database,
-                {CLOSE: closer.close, **makers.jobs},
-                slots=CLOSED_AT_ONCE,
-                lease_seconds=settings.lease_seconds,
-            )
-        ],
+        loops=_loops(database, {CLOSE: closer.close, **makers.jobs}, gatherer, settings.lease_seconds),
         # Ingest makes it. While it is away lines are kept all the same, and containers wait.
         dependencies=[
             Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset()),
@@ -84,5 +88,21 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
 def _routes(database: RoomDatabase, own: ProofSettings, makers: Makers) -> APIRouter:
     router = APIRouter()
     router.include_router(routes(database, timedelta(minutes=own.journal_gap_minutes)))
+    router.include_router(evidence_routes(database))
     router.include_router(makers.routes())
     return router
+
+
+def _loops(
+    database: RoomDatabase, jobs: Mapping[str, Job], gatherer: Gatherer, lease_seconds: float
+) -> list[WorkLoop]:
+    # Hands of their own: journals leave for the sites however many packages come in.
+    return [
+        WorkLoop(database, jobs, slots=CLOSED_AT_ONCE, lease_seconds=lease_seconds),
+        WorkLoop(
+            *(database, {GATHER: gatherer.gather}),
+            slots=GATHERED_AT_ONCE,
+            lane=Lane.BACKGROUND,
+            lease_seconds=lease_seconds,
+        ),
+    ]

@@ -1,7 +1,7 @@
 """What storage keeps of a key: the write log's word for digest, size and copies; where it is silent, the bytes'."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -10,19 +10,21 @@ from typing import Any
 from services.rebuild.facts import GONE_ACTIONS, copies_of
 from services.rebuild.gone import Told, is_gone
 from services.rebuild.house import House
+from services.rebuild.ours import hidden as hidden_under
+from services.rebuild.ours import ours
 from services.rebuild.refusals import as_far_as_taken
-from services.rebuild.vouching import Vouched, note_without_line, vouched
+from services.rebuild.vouching import Vouched, note_without_line
 from services.storage.domain.rebuilt import KnownCopy, Rebuilt
-from services.storage.rebuilding import take_back
-from shared.object_store.errors import NoSuchObject
+from services.storage.rebuilding import others_than, take_back
 from shared.object_store.keeping import Version
+from shared.object_store.versions import version_of
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A key that was listed, with what it must be; `version_id` is the one to read on the site that is read."""
+    """A key with what it must be; `version_id` is the one to read on the site that is read."""
 
-    version: Version
+    key: str
     sha512: str
     size: int
     version_id: str | None
@@ -46,46 +48,51 @@ async def known(house: House, version: Version, told: Told) -> Known | None:
 
     One of which no line tells is read whole and noted; None where nothing else answers for it.
     """
-    written = {site: one for site, one in told.items() if one["action"] not in GONE_ACTIONS}
-    if not written:
-        found, by = await measured(house, version)
+    if not is_logged(told):
+        found, by = await measured(house, version.key)
         note_without_line(house, version.key, by)
         return found if by else None
+    logged = as_logged(house, version.key, told)
+    if logged.size != version.size:
+        # In a bucket what is recorded is read, whatever lies above it.
+        code = "size_differs" if logged.version_id is None else "object_overlaid"
+        house.report.fault(code, version.key, f"{version.size} bytes, the write log says {logged.size}")
+    if house.site not in told and (one := await version_of(house.store, version.key, logged.sha512)) is not None:
+        return replace(logged, version_id=one.version_id)
+    return logged
+
+
+def as_logged(house: House, key: str, told: Told) -> Known:
+    """Return what a key must be of which lines tell."""
+    written = {site: one for site, one in told.items() if one["action"] not in GONE_ACTIONS}
     said = written.get(house.site) or next(iter(written.values()))
     details = said["details"]
-    if details["size"] != version.size:
-        text = f"{version.size} bytes, the write log says {details['size']}"
-        house.report.fault("size_differs", version.key, text)
     # A site without a line may have it, and may not: it is filled.
     copies = [_copy(site, written[site]) for site in house.sites if site in written]
     here = written.get(house.site)
     version_id = None if here is None else here["details"]["version_id"] or None
     at = datetime.fromisoformat(said["occurred_at"])
-    return Known(version, details["sha512"], details["size"], version_id, at, copies)
+    return Known(key, details["sha512"], details["size"], version_id, at, copies)
 
 
 def _copy(site: str, said: Mapping[str, Any]) -> KnownCopy:
     return KnownCopy(site, said["details"]["version_id"] or None, datetime.fromisoformat(said["occurred_at"]))
 
 
-async def measured(house: House, version: Version) -> tuple[Known, Vouched]:
+async def measured(house: House, key: str) -> tuple[Known, Vouched]:
     """Return what a key is of which no line tells, and who else answers for it. Raises what the store raises."""
     # A store's own word for the digest is its writer's.
-    facts = await house.store.stat(version.key)
-    found = await house.store.sha512(version.key, facts.version_id)
-    by = await vouched(house, version.key, found.sha512)
+    found = await ours(house, key)
     house.report.came("objects without a line")
-    copies = [KnownCopy(house.site, facts.version_id, None), *by.copies]
-    at = version.modified_at
-    known = Known(version, found.sha512, facts.size, facts.version_id, at, copies)
-    return known, by
+    version = found.version
+    copies = [KnownCopy(house.site, version.version_id, None), *found.by.copies]
+    known = Known(key, found.sha512, version.size, version.version_id, version.modified_at, copies)
+    return known, found.by
 
 
 async def keep(house: House, found: Sequence[Rebuilt]) -> set[str]:
     """Have storage keep these, where it does not; note and return the keys of those of which it has others."""
-    if house.dry:
-        house.report.came("holdings", len(found))
-        return set()
+    do = others_than if house.dry else take_back
     keys = {(one.id, one.version): one.key for one in found}
     others: set[str] = set()
 
@@ -94,7 +101,7 @@ async def keep(house: House, found: Sequence[Rebuilt]) -> set[str]:
         house.report.fault("holding_differs", key, said)
 
     taken = await as_far_as_taken(
-        partial(take_back, house.rooms["storage"]), found, lambda one, said: differs(one.key, said)
+        partial(do, house.rooms["storage"]), found, lambda one, said: differs(one.key, said)
     )
     for other in chain.from_iterable(taken):
         differs(keys[other], "the database has another digest, or another key")
@@ -103,18 +110,10 @@ async def keep(house: House, found: Sequence[Rebuilt]) -> set[str]:
 
 
 async def hidden(house: House, prefix: str) -> AsyncIterator[Version]:
-    """Yield what the site does not list and gives all the same, in the version that was recorded; note each.
-
-    A delete marker hides a key (S3), which changes nothing that we read.
-    """
-    for key, said in house.scratch.unseen(copies_of(""), prefix, house.site):
-        version_id = said["details"]["version_id"]
-        if not version_id or is_gone(house, key, {house.site: said}):
+    """Yield what a marker hides under a prefix, which changes nothing that we read; note each (S3)."""
+    async for version, _ in hidden_under(house.store, prefix):
+        if is_gone(house, version.key, told_of(house, [version.key])[version.key]):
             continue
-        try:
-            facts = await house.store.stat(key, version_id)
-        except NoSuchObject:
-            continue
-        house.report.fault("object_hidden", key, "the site does not list it, and still gives the version recorded")
-        house.scratch.see([key])
-        yield Version(key, version_id, facts.size, facts.modified_at)
+        house.report.fault("object_hidden", version.key, "the site does not list it, and still has it")
+        house.scratch.see([version.key])
+        yield version

@@ -9,13 +9,16 @@ from uuid import UUID
 
 from services.data_management import rebuilding as catalogue
 from services.ingest import rebuilding as ingest
+from services.rebuild.facts import LISTED
 from services.rebuild.house import House
 from services.rebuild.ranges import Ranges
 from services.rebuild.refusals import as_far_as_taken
 from services.storage import rebuilding as storage
 from services.storage.domain.keys import aip_key
+from services.storage.pipeline.package_head import UnreadablePackage
 from services.storage.queries.rebuilding import Standing
-from shared.object_store.errors import NoSuchObject
+from shared.object_store.errors import NoSuchObject, NoSuchRange
+from shared.object_store.versions import version_of
 
 TRANSFER = "transfer:"
 REFUSED = "transfer.rejected"
@@ -42,6 +45,7 @@ async def keep_deposits(house: House, aip_ids: Sequence[UUID]) -> None:
     lines = house.scratch.about([f"{TRANSFER}{one}" for one in missing])
     keys = {one: aip_key(UUID(head["establishment"]), UUID(head["aip_id"]), 1) for one, head in missing.items()}
     aips = await storage.known(house.rooms["storage"], list(keys.values()))
+    listed = _listed(house, missing, lines)
     deposits = []
     for one, head in missing.items():
         said = lines[f"{TRANSFER}{one}"]
@@ -49,7 +53,9 @@ async def keep_deposits(house: House, aip_ids: Sequence[UUID]) -> None:
         if sip is None:
             house.report.fault("sip_unknown", f"{TRANSFER}{one}", "neither a line nor its AIP names its SIP")
         else:
-            deposits.append(_deposit(head, said, sip, aips.get(keys[one])))
+            aip = aips.get(keys[one])
+            aip_facts = None if aip is None else (aip.sha512, aip.size)
+            deposits.append(ingest.Deposit(head=head, lines=said, sip=sip, aip=aip_facts, listed=listed[one]))
     faults = await as_far_as_taken(
         partial(ingest.take_deposits, house.rooms["ingest"]),
         deposits,
@@ -60,15 +66,22 @@ async def keep_deposits(house: House, aip_ids: Sequence[UUID]) -> None:
     house.report.came("transfers", len(deposits))
 
 
-def _deposit(
-    head: Mapping[str, Any], said: ingest.Said, sip: tuple[str, int], aip: Standing | None
-) -> ingest.Deposit:
-    return ingest.Deposit(
-        head=head,
-        lines=said,
-        sip=sip,
-        aip=None if aip is None else (aip.sha512, aip.size),
-    )
+def _listed(
+    house: House, heads: Mapping[UUID, Mapping[str, Any]], lines: Mapping[str, ingest.Said]
+) -> dict[UUID, Sequence[Mapping[str, Any]] | None]:
+    """Return the profiles that the agreement listed under which each transfer was made; None where nothing tells."""
+    agreements = {one: _agreement_of(lines[f"{TRANSFER}{one}"]) for one in heads}
+    found = house.scratch.about({f"agreement:{agreement}" for agreement in agreements.values()})
+    said = {
+        one: found[f"agreement:{agreements[one]}"].get(f"{LISTED} {head['agreement_version']}")
+        for one, head in heads.items()
+    }
+    return {one: None if each is None else each["profiles"] for one, each in said.items()}
+
+
+def _agreement_of(said: ingest.Said) -> str | None:
+    told = (said.get(action, {}).get("details", {}).get("agreement") for action in ("transfer.received", ACCEPTED))
+    return next((one for one in told if one is not None), None)
 
 
 def _sip_of(said: ingest.Said) -> tuple[str, int] | None:
@@ -84,12 +97,14 @@ async def _sip_in(house: House, head: Mapping[str, Any], key: str, aip: Standing
     if aip is None:
         return None
     try:
-        facts = await house.store.stat(key)
-        ranges = Ranges(house.store, key, facts.version_id, facts.size)
+        version = await version_of(house.store, key, aip.sha512)
+        if version is None:
+            return None
+        ranges = Ranges(house.store, key, version.version_id, version.size)
         offset, length = (await ranges.head(head["aip_id"])).premis
         skipped = max(0, length - MOST_PREMIS)
         found = _SIP.search(await ranges.read(offset + skipped, length - skipped))
-    except NoSuchObject:
+    except (NoSuchObject, NoSuchRange, UnreadablePackage):
         return None
     return None if found is None else (found[2].decode(), int(found[1]))
 

@@ -8,6 +8,7 @@ from services.rebuild.scratch import Fact
 
 TRANSFER_ACTIONS = frozenset({"transfer.received", "transfer.accepted", "transfer.rejected", "aip.built"})
 AUTHOR_ACTIONS = frozenset({"agreement.published", "profile.uploaded", "profile.approved", "profile.withdrawn"})
+KEY_ACTIONS = frozenset({"signing_key.retired", "signing_key.revoked"})
 GONE_ACTIONS = frozenset({"copy.deleted", "copy.attested_destroyed"})
 """What tells that a site no longer holds a copy: as was looked for there, or because the site itself is no more."""
 
@@ -19,6 +20,9 @@ STORED = "aip.stored"
 COPY = "copy:"
 
 _SHA512 = re.compile(r"[0-9a-f]{128}")
+
+LISTED = "listed"
+"""How facts about an agreement are sorted that its records tell of: the profiles of a version."""
 
 PURGED = "purged"
 """How facts about a transfer are sorted that records of purges tell of, with the order's id."""
@@ -35,6 +39,8 @@ def facts_of(lines: Iterable[Mapping[str, Any]]) -> Iterator[Fact]:
             yield copies_of(details["key"]), details["site"], _of_a_copy(line)
         elif action in TRANSFER_ACTIONS and line["transfer"] is not None:
             yield f"transfer:{line['transfer']}", action, _said(line)
+        elif action in KEY_ACTIONS:
+            yield line["object"], action, _said(line)
         elif action in AUTHOR_ACTIONS or action in (CATALOGUED, STORED):
             yield line["object"], f"{action} {details['version']}", _said(line)
 

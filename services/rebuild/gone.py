@@ -1,7 +1,7 @@
 """What was purged on order: as the write log has it of each key and, of the last period, the records of purges."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ AIP = "aip:"
 FORGOTTEN_AT_ONCE = 500
 
 Told = Mapping[str, Mapping[str, Any]]
-"""What the write log says of a key, by site."""
+"""What lines say of one thing, by sort: of a key, by site."""
 
 
 def note_purge(house: House, message: AipPurgedV1) -> None:
@@ -30,20 +30,26 @@ def _remains(said: Mapping[str, Mapping[str, Any]]) -> float:
     return max((math.inf if one is None else one for one in versions), default=0)
 
 
-def is_gone(house: House, key: str, told: Told) -> bool:
-    """Say whether a key was purged from the site that is read."""
+def said_of_aips(house: House, aips: Collection[UUID]) -> dict[UUID, Told]:
+    """Return what lines and records say of AIPs themselves, by what is said."""
+    found = house.scratch.about([f"{AIP}{one}" for one in aips])
+    return {one: found[f"{AIP}{one}"] for one in aips}
+
+
+def is_gone(house: House, key: str, told: Told, of_aip: Told | None = None) -> bool:
+    """Say whether a key was purged from the site that is read; `of_aip` is what is said of its AIP, where at hand."""
     here = told.get(house.site)
     if here is not None and here["action"] in GONE_ACTIONS:
         return True
     if not isinstance(named := named_by(key), NamedAip):
         return False
-    about = f"{AIP}{named.id}"
-    return named.version < _remains(house.scratch.about([about])[about])
+    said = said_of_aips(house, [named.id])[named.id] if of_aip is None else of_aip
+    return named.version < _remains(said)
 
 
-def is_purged(house: House, key: str, told: Told) -> bool:
+def is_purged(house: House, key: str, told: Told, of_aip: Told | None = None) -> bool:
     """Say whether a key that was listed was purged, and note that it is there all the same."""
-    if not is_gone(house, key, told):
+    if not is_gone(house, key, told, of_aip):
         return False
     house.report.fault("purged_but_there", key, "it was purged on order")
     return True

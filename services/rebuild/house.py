@@ -39,4 +39,9 @@ class House:
         """Return a small object, in the version that was recorded. Raises `TooLarge`, and what the store raises."""
         if size > MOST_WHOLE:
             raise TooLarge(f"{key} has {size} bytes")
-        return b"".join([chunk async for chunk in await self.store.open_range(key, version_id)])
+        content = bytearray()
+        async for chunk in await self.store.open_range(key, version_id):
+            content += chunk
+            if len(content) > MOST_WHOLE:
+                raise TooLarge(f"{key} has more bytes than the {size} that were to be there")
+        return bytes(content)

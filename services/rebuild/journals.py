@@ -1,17 +1,22 @@
 """First the journals: verified and kept by proof, each sender's chain goes on, and what lines say is put aside."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from functools import partial
 from typing import Any, cast
 
 from services.proof.domain.rebuilt import Container
 from services.proof.rebuilding import JournalRebuilder, Taken, batches_beyond, journal_heads, lift_senders
+from services.rebuild import copies
+from services.rebuild.ahead import ahead
 from services.rebuild.facts import copies_of
 from services.rebuild.house import House, TooLarge
+from services.rebuild.ours import ours
 from services.rebuild.shelves import owners, shelf
 from services.rebuild.telling import note_lines
-from services.rebuild.vouching import WITHOUT_LINE, vouched
+from services.rebuild.vouching import WITHOUT_LINE, Vouched
 from services.rebuild.writelog import trace_containers
-from services.storage.domain.key_names import NamedContainer
+from services.storage.domain.key_names import NamedContainer, named_by
 from services.storage.domain.keys import journal_key
 from shared.checksums import sha512_of
 from shared.faults import fault_point
@@ -22,6 +27,12 @@ from shared.object_store.keeping import Version
 
 CONTAINER = "container:"
 """What facts about a container are about, with its key: what storage is to keep of it."""
+
+END_BELIEVED = "end_believed"
+"""What is found where the last containers are taken on the word of the site alone."""
+
+FETCHED_AHEAD = 8
+"""Containers that are read from the site while others are taken; none of ours has more than 16 MiB."""
 
 Listed = tuple[Version, NamedContainer]
 
@@ -40,13 +51,15 @@ async def rebuild_journals(house: House) -> None:
 async def _follow(house: House, prefix: str) -> None:
     journal = JournalRebuilder(None if house.dry else house.rooms["proof"])
     number = 0
-    async for version, named in _containers(house, prefix):
-        container = await _read(house, version, named, number)
-        if container is None:
-            continue
-        number = container.number
-        for taken in await journal.take(container):
-            _note(house, taken)
+    fetch = partial(_fetched, house)
+    async with aclosing(ahead(_containers(house, prefix), fetch, FETCHED_AHEAD)) as fetched:
+        async for listed, content in fetched:
+            container = await _read(house, listed, content, number)
+            if container is None:
+                continue
+            number = container.number
+            for taken in await journal.take(container):
+                _note(house, taken)
     for taken in await journal.close():
         _note(house, taken)
 
@@ -54,8 +67,11 @@ async def _follow(house: House, prefix: str) -> None:
 async def _containers(house: House, prefix: str) -> AsyncIterator[Listed]:
     """Yield the containers of a journal; of which no line tells, only those behind all the others."""
     unlogged: list[Listed] = []
-    async for version, named in shelf(house.store, prefix):
-        house.scratch.see([version.key])
+    found = {version.key: (version, named) async for version, named in shelf(house.store, prefix)}
+    house.scratch.see(found)
+    async for version in copies.hidden(house, prefix):
+        found[version.key] = (version, named_by(version.key))
+    for version, named in (found[key] for key in sorted(found)):
         if not isinstance(named, NamedContainer):
             house.report.fault("foreign_object", version.key, "no container of journal lines is called so")
         elif _told(house, version.key) is None:
@@ -73,18 +89,36 @@ def _told(house: House, key: str) -> Mapping[str, Any] | None:
     return house.scratch.about([copies_of(key)])[copies_of(key)].get(house.site)
 
 
-async def _read(house: House, version: Version, named: NamedContainer, before: int) -> Container | None:
+async def _fetched(house: House, listed: Listed) -> bytes | NoSuchObject | TooLarge | None:
+    """Return the bytes of a container as the write log has it, or why there are none; None where no line tells."""
+    version, _ = listed
+    told = _told(house, version.key)
+    if told is None:
+        return None
+    recorded = told["details"]["version_id"] or None
+    try:
+        # Of what lies above the recorded version the size says nothing.
+        size = version.size if recorded is None else told["details"]["size"]
+        return await house.read(version.key, size, recorded)
+    except (NoSuchObject, TooLarge) as error:
+        return error
+
+
+async def _read(house: House, listed: Listed, content: bytes | Exception | None, before: int) -> Container | None:
     """Return a container with its number: as the write log has it, else one more than the one before."""
+    version, named = listed
     told = _told(house, version.key)
     try:
-        recorded = None if told is None else told["details"]["version_id"] or None
-        content = await house.read(version.key, version.size, recorded)
+        content = await _unlogged(house, version.key) if content is None else content
     except (NoSuchObject, TooLarge) as error:
-        house.report.fault("container_unreadable", version.key, str(error))
+        content = error
+    if isinstance(content, Exception):
+        house.report.fault("container_unreadable", version.key, str(content))
         return None
-    sha512 = sha512_of(content)
-    if told is None and not await _is_taken(house, version.key, sha512):
+    if content is None:
         return None
+    if told is not None and told["details"]["version_id"] and version.size != len(content):
+        house.report.fault("object_overlaid", version.key, f"{version.size} bytes lie above what was recorded")
     return Container(
         kind=cast("JournalKind", named.kind),
         establishment=named.owner,
@@ -92,23 +126,33 @@ async def _read(house: House, version: Version, named: NamedContainer, before: i
         first=named.first,
         last=named.last,
         content=content,
-        sha512=sha512,
+        sha512=sha512_of(content),
         expected=None if told is None else told["details"]["sha512"],
     )
 
 
-async def _is_taken(house: House, key: str, sha512: str) -> bool:
+async def _unlogged(house: House, key: str) -> bytes | None:
+    """Return the bytes of a container of which no line tells; None where it is not taken."""
+    found = await ours(house, key)
+    if not _is_taken(house, key, found.by):
+        return None
+    return await house.read(key, found.version.size, found.version.version_id)
+
+
+def _is_taken(house: House, key: str, by: Vouched) -> bool:
     """Say whether a container of which no line tells is taken, and note it unless another site has it too.
 
     The last of the write log is always such a one, and so are those closed since. Where there is no other site to
     ask, they are taken.
     """
-    by = await vouched(house, key, sha512)
     house.report.came("containers without a line", by.by == "site")
-    if by.by not in ("database", "site"):
-        text = "taken" if by or not house.others else "no other site has it: left out (--take-unlogged)"
-        house.report.fault(WITHOUT_LINE, key, f"no line tells of it; {text}")
-    return bool(by) or not house.others
+    if by.by in ("database", "site"):
+        return True
+    if by or not house.others:
+        house.report.fault(END_BELIEVED, key, "no line tells of it, and no other site has it; taken")
+        return True
+    house.report.fault(WITHOUT_LINE, key, "no line tells of it, and no other site has it: left out (--take-unlogged)")
+    return False
 
 
 def _note(house: House, taken: Taken) -> None:

@@ -2,9 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid5
 
+from services.storage.decisions import SIGNING_KEYS
 from services.storage.domain.key_names import NamedRecord
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, RulesPublishedV1
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
+)
 from shared.messages.ingest import TransferDecidedV1
 from shared.messages.message import Message
 from shared.messages.storage import AipPurgedV1
@@ -31,6 +39,10 @@ def _rules(told: RulesPublishedV1) -> NamedRecord:
     return NamedRecord(None, "rules", told.publication, ONLY)
 
 
+def _signing_key(told: SigningKeyPublishedV1) -> NamedRecord:
+    return NamedRecord(None, "signing-key", uuid5(SIGNING_KEYS, told.kid), ONLY)
+
+
 def _decision(told: TransferDecidedV1) -> NamedRecord:
     return NamedRecord(told.establishment, "decision", told.transfer_id, ONLY)
 
@@ -44,6 +56,7 @@ _NAMES: Mapping[type[Message], Callable[[Any], NamedRecord]] = {
     AgreementPublishedV1: _agreement,
     ProfilePublishedV1: _profile,
     RulesPublishedV1: _rules,
+    SigningKeyPublishedV1: _signing_key,
     TransferDecidedV1: _decision,
     AipPurgedV1: _purge,
 }

@@ -5,6 +5,7 @@ Many at a time, and several times many: while one batch is read from the site, o
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -13,10 +14,12 @@ from services.data_management import rebuilding as catalogue
 from services.data_management.domain.catalogue import UnreadableCatalogue
 from services.data_management.reading import WrongCatalogue
 from services.rebuild import copies, gone
+from services.rebuild.ahead import ahead
 from services.rebuild.deposits import keep_deposits
 from services.rebuild.endings import is_told_stored
 from services.rebuild.facts import CATALOGUED
 from services.rebuild.house import House
+from services.rebuild.proofs import take_groups
 from services.rebuild.ranges import Ranges
 from services.rebuild.refusals import NOT_TAKEN, as_far_as_taken, said_of
 from services.rebuild.shelves import owners, shelf
@@ -24,11 +27,11 @@ from services.rebuild.vouching import WITHOUT_LINE
 from services.storage import rebuilding as storage
 from services.storage.domain.key_names import PLATFORM, NamedAip, named_by
 from services.storage.domain.keys import aip_key
-from services.storage.domain.rebuilt import Rebuilt
+from services.storage.domain.rebuilt import KnownCopy, Rebuilt
 from services.storage.pipeline.package_head import Head, UnreadablePackage
 from services.storage.queries.rebuilding import Standing
 from shared.checksums import MIB, sha512_of
-from shared.messages.storage import AipStoredV1
+from shared.messages.storage import AipStoredV1, ReceiptV1
 from shared.object_store.errors import NoSuchObject, NoSuchRange
 from shared.object_store.keeping import Version
 
@@ -40,6 +43,9 @@ BATCHES = 3
 
 READ_AT_ONCE = 16
 """AIPs of a batch whose heads are read at one time."""
+
+READ_AHEAD = 4
+"""Small catalogues that are read while others wait to be loaded."""
 
 LOADED_BYTES = 2 * MIB
 """Bytes of small catalogues loaded in one transaction; parsed they take several times as much memory."""
@@ -61,7 +67,7 @@ class Package:
 
     @property
     def message(self) -> AipStoredV1:
-        """Return what storage told when it was stored, as far as the catalogue's loader asks."""
+        """Return what storage told when it was stored, as far as the write log still tells it."""
         return AipStoredV1(
             aip_id=self.named.id,
             transfer_id=self.transfer_id,
@@ -69,8 +75,19 @@ class Package:
             version=self.named.version,
             sha512=self.known.sha512,
             size=self.known.size,
-            receipts=(),
+            receipts=tuple(map(self._receipt, self.known.copies)),
             catalogue=self.head.catalogue,
+        )
+
+    def _receipt(self, copy: KnownCopy) -> ReceiptV1:
+        return ReceiptV1(
+            site=copy.site,
+            # Where the site was then, no line tells.
+            place="",
+            key=self.known.key,
+            version_id=copy.version_id,
+            sha512=self.known.sha512,
+            verified_at=self.known.stored_at,
         )
 
 
@@ -118,9 +135,10 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
     catalogued = await catalogue.standing(house.rooms["data_management"], [named.id for _, named in listed])
     logged = {named.id: named.version for version, named in listed if copies.is_logged(told[version.key])}
     wanted, back = [], []
+    aips = gone.said_of_aips(house, {named.id for _, named in listed})
     for version, named in listed:
         there, lines = standing.get(version.key), told[version.key]
-        if gone.is_purged(house, version.key, lines) or _is_under_way(there, lines):
+        if gone.is_purged(house, version.key, lines, aips[named.id]) or _is_under_way(there, lines):
             continue
         if there is None and not lines and named.version > logged.get(named.id, named.version):
             text = "no line tells of it, and one tells of a version before it, which stays: left out"
@@ -132,11 +150,12 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
         else:
             house.report.came("AIPs")
             back.append(named.id)
-    packages = await _read_all(house, wanted, told)
-    ours = [one for one in packages if _has_ended(house, one, standing.get(one.known.version.key), told)]
+    packages = await _read_all(house, wanted, told, aips)
+    ours = [one for one in packages if _has_ended(house, one, standing.get(one.known.key), told)]
     others = await copies.keep(house, [_holding(one) for one in ours])
-    ours = [one for one in ours if one.known.version.key not in others]
+    ours = [one for one in ours if one.known.key not in others]
     house.report.came("AIPs", len(ours))
+    await take_groups(house, [one.message for one in ours])
     await _load(house, ours)
     await keep_deposits(house, [*back, *(one.named.id for one in ours)])
 
@@ -151,7 +170,7 @@ def _has_ended(house: House, one: Package, there: Standing | None, told: Mapping
 
     In an empty database it is: who would write it is gone.
     """
-    key = one.known.version.key
+    key = one.known.key
     if there is not None and there.state != "storing":
         return True
     if not told[key] or is_told_stored(house, one.named, one.transfer_id, told[key]):
@@ -161,36 +180,43 @@ def _has_ended(house: House, one: Package, there: Standing | None, told: Mapping
     return there is None
 
 
-async def _read_all(house: House, wanted: Sequence[Listed], told: Mapping[str, gone.Told]) -> list[Package]:
+async def _read_all(
+    house: House, wanted: Sequence[Listed], told: Mapping[str, gone.Told], aips: Mapping[UUID, gone.Told]
+) -> list[Package]:
     few = asyncio.Semaphore(READ_AT_ONCE)
-    read = await asyncio.gather(*(_read(house, few, one, told[one[0].key]) for one in wanted))
-    return [one for one in read if one is not None]
 
-
-async def _read(house: House, few: asyncio.Semaphore, listed: Listed, told: gone.Told) -> Package | None:
-    version, named = listed
-    async with few:
-        try:
-            known = await copies.known(house, version, told)
-            if known is None:
+    async def read(version: Version, named: NamedAip) -> Package | None:
+        async with few:
+            try:
+                package = await _read(house, version, named, told[version.key])
+                if package is not None:
+                    _require_ours(package, aips[named.id])
+            except _NOT_AN_AIP as error:
+                house.report.fault("aip_unreadable", version.key, str(error))
                 return None
-            # Of a recorded version the size is known; what was listed may be a stranger's on top of it.
-            size = version.size if known.version_id is None else known.size
-            ranges = Ranges(house.store, version.key, known.version_id, size)
-            head = await ranges.head(str(named.id))
-            _require_ours(house, named, known, ranges, head)
-            return Package(known, named, ranges, head, await _transfer(named, ranges, head))
-        except _NOT_AN_AIP as error:
-            house.report.fault("aip_unreadable", version.key, str(error))
-            return None
+            return package
+
+    found = await asyncio.gather(*(read(*one) for one in wanted))
+    return [one for one in found if one is not None]
 
 
-def _require_ours(house: House, named: NamedAip, known: copies.Known, ranges: Ranges, head: Head) -> None:
+async def _read(house: House, version: Version, named: NamedAip, told: gone.Told) -> Package | None:
+    known = await copies.known(house, version, told)
+    if known is None:
+        return None
+    # Of a recorded version the size is known; what was listed may be a stranger's on top of it.
+    size = version.size if known.version_id is None else known.size
+    ranges = Ranges(house.store, version.key, known.version_id, size)
+    head = await ranges.head(str(named.id))
+    return Package(known, named, ranges, head, await _transfer(named, ranges, head))
+
+
+def _require_ours(package: Package, of_aip: gone.Told) -> None:
     """Raise `UnreadablePackage` for an AIP of which the journals tell other digests than these bytes have."""
-    if ranges.whole is not None and sha512_of(ranges.whole) != known.sha512:
+    ranges, head = package.ranges, package.head
+    if ranges.whole is not None and sha512_of(ranges.whole) != package.known.sha512:
         raise UnreadablePackage("its digest is not the one in the write log")
-    about = f"aip:{named.id}"
-    said = house.scratch.about([about])[about].get(f"{CATALOGUED} {named.version}")
+    said = of_aip.get(f"{CATALOGUED} {package.named.version}")
     if said is not None and said["details"]["catalogue_sha512"] != head.catalogue.sha512:
         raise UnreadablePackage("its catalogue is not the one that the journal tells of")
 
@@ -215,7 +241,7 @@ def _holding(package: Package) -> Rebuilt:
         version=named.version,
         kind="aip",
         establishment=named.establishment,
-        key=known.version.key,
+        key=known.key,
         sha512=known.sha512,
         size=known.size,
         facts=storage.aip_facts(named.id, package.transfer_id, package.head.catalogue),
@@ -230,17 +256,21 @@ async def _load(house: House, packages: Sequence[Package]) -> None:
     for one in packages:
         if one.named.id not in newest or newest[one.named.id].named.version < one.named.version:
             newest[one.named.id] = one
+    small = [one for one in newest.values() if one.head.catalogue.length <= catalogue.BATCH_BYTES]
     wholes: list[catalogue.Whole] = []
     gathered = 0
-    for package in newest.values():
-        if gathered >= LOADED_BYTES:
-            await _load_wholes(house, wholes)
-            wholes, gathered = [], 0
-        whole = await _read_catalogue(house, package)
-        if whole is not None:
-            wholes.append(whole)
-            gathered += package.head.catalogue.length
+    async with aclosing(ahead(small, partial(_read_small, house), READ_AHEAD)) as read:
+        async for package, whole in read:
+            if gathered >= LOADED_BYTES:
+                await _load_wholes(house, wholes)
+                wholes, gathered = [], 0
+            if whole is not None:
+                wholes.append(whole)
+                gathered += package.head.catalogue.length
     await _load_wholes(house, wholes)
+    for package in newest.values():
+        if package.head.catalogue.length > catalogue.BATCH_BYTES:
+            await _load_large(house, package)
 
 
 async def _load_wholes(house: House, wholes: Sequence[catalogue.Whole]) -> None:
@@ -256,17 +286,22 @@ def _refused(house: House, message: AipStoredV1, said: str) -> None:
     house.report.fault("catalogue_unreadable", key, said)
 
 
-async def _read_catalogue(house: House, package: Package) -> catalogue.Whole | None:
-    """Read a small catalogue, to be loaded with others; a large one is loaded here."""
+async def _read_small(house: House, package: Package) -> catalogue.Whole | None:
+    try:
+        return await catalogue.read_whole(package.message, _chunks(package))
+    except _NOT_AN_AIP as error:
+        _refused(house, package.message, str(error))
+        return None
+
+
+async def _load_large(house: House, package: Package) -> None:
+    if house.dry:
+        return
     database = house.rooms["data_management"]
     try:
-        if package.head.catalogue.length <= catalogue.BATCH_BYTES:
-            return await catalogue.read_whole(package.message, _chunks(package))
-        if not house.dry:
-            house.report.came("units", await catalogue.stream(database, package.message, _chunks(package)))
+        house.report.came("units", await catalogue.stream(database, package.message, _chunks(package)))
     except (*_NOT_AN_AIP, *NOT_TAKEN) as error:
         _refused(house, package.message, str(error) if isinstance(error, _NOT_AN_AIP) else said_of(error))
-    return None
 
 
 def _chunks(package: Package) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from services.admin import rebuilding as admin
 from services.ingest import rebuilding as ingest
 from services.rebuild import copies, gone
-from services.rebuild.facts import PURGED
+from services.rebuild.facts import LISTED, PURGED
 from services.rebuild.house import House, TooLarge
 from services.rebuild.journals import CONTAINER
 from services.rebuild.naming import TOPICS, name_of
@@ -27,7 +27,13 @@ from services.storage.journals import journal_id
 from services.storage.rebuilding import container_facts, record_facts
 from shared.checksums import sha512_of
 from shared.faults import fault_point
-from shared.messages.admin import AgreementPublishedV1, OrganisationChangedV1, ProfilePublishedV1, RulesPublishedV1
+from shared.messages.admin import (
+    AgreementPublishedV1,
+    OrganisationChangedV1,
+    ProfilePublishedV1,
+    RulesPublishedV1,
+    SigningKeyPublishedV1,
+)
 from shared.messages.ingest import TransferDecidedV1
 from shared.messages.message import Message
 from shared.messages.storage import AipPurgedV1
@@ -39,6 +45,9 @@ FIRST_KINDS = ("organisation", "profile", "agreement")
 
 AT_ONCE = 16
 """Records read from the site at one time."""
+
+CONTAINERS_AT_ONCE = 500
+"""Containers that storage keeps in one transaction: they were read before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,9 @@ async def _agreement(house: House, body: Body) -> None:
     message = cast("AgreementPublishedV1", body.message)
     told = message.agreement
     author = _author(house, f"agreement:{told.id}", f"agreement.published {told.version}")
+    listed = told.model_dump(mode="json", include={"profiles"})
+    # A deposit names a profile as the version lists it under which it was made.
+    house.scratch.note([(f"agreement:{told.id}", f"{LISTED} {told.version}", listed)])
     if not house.dry:
         await admin.take_agreement(house.rooms["admin"], message, author)
         await ingest.take_agreement(house.rooms["ingest"], message)
@@ -183,6 +195,18 @@ async def _rules(house: House, body: Body) -> None:
         await admin.take_rules(house.rooms["admin"], message)
 
 
+async def _signing_key(house: House, body: Body) -> None:
+    message = cast("SigningKeyPublishedV1", body.message)
+    said = house.scratch.about([f"key:{message.kid}"])[f"key:{message.kid}"]
+    retired, revoked = (_moment(said.get(f"signing_key.{what}")) for what in ("retired", "revoked"))
+    if not house.dry:
+        await admin.take_signing_key(house.rooms["admin"], message, retired=retired, revoked=revoked)
+
+
+def _moment(said: Mapping[str, Any] | None) -> datetime | None:
+    return None if said is None else datetime.fromisoformat(said["occurred_at"])
+
+
 async def _decision(house: House, body: Body) -> None:
     # The journal has who decided what; of the words there is but a digest.
     message = cast("TransferDecidedV1", body.message)
@@ -202,6 +226,7 @@ _TAKES: Mapping[str, Callable[[House, Body], Awaitable[None]]] = {
     AgreementPublishedV1.topic: _agreement,
     ProfilePublishedV1.topic: _profile,
     RulesPublishedV1.topic: _rules,
+    SigningKeyPublishedV1.topic: _signing_key,
     TransferDecidedV1.topic: _decision,
     AipPurgedV1.topic: _purge,
 }
@@ -217,7 +242,7 @@ async def _keep_containers(house: House) -> None:
     found: list[Rebuilt] = []
     for about, _, said in house.scratch.under(CONTAINER):
         found.append(await _container(house, about.removeprefix(CONTAINER), said))
-        if len(found) == AT_ONCE:
+        if len(found) == CONTAINERS_AT_ONCE:
             await copies.keep(house, found)
             found = []
     await copies.keep(house, found)
@@ -225,13 +250,9 @@ async def _keep_containers(house: House) -> None:
 
 async def _container(house: House, key: str, said: Mapping[str, Any]) -> Rebuilt:
     named = cast("NamedContainer", named_by(key))
-    facts = await house.store.stat(key)
-    version = Version(key, facts.version_id, facts.size, facts.modified_at)
     told = copies.told_of(house, [key])[key]
     # What it is without a line was said when its lines were read.
-    known = await copies.known(house, version, told) if told else (await copies.measured(house, version))[0]
-    if known is None:
-        raise AssertionError(f"{key} was taken, and no line tells that it was written")
+    known = copies.as_logged(house, key, told) if copies.is_logged(told) else (await copies.measured(house, key))[0]
     return Rebuilt(
         id=UUID(int=journal_id(said["journal"]).int),
         version=said["number"],

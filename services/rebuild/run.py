@@ -8,10 +8,12 @@ import rfc8785
 
 from services.ingest.rebuilding import count_intake
 from services.rebuild import gone
+from services.rebuild.answering import without_silent
 from services.rebuild.deposits import rebuild_refusals
 from services.rebuild.house import House
-from services.rebuild.journals import rebuild_journals
+from services.rebuild.journals import END_BELIEVED, rebuild_journals
 from services.rebuild.packages import rebuild_packages
+from services.rebuild.proofs import rebuild_proofs
 from services.rebuild.purges import rebuild_purges
 from services.rebuild.records import rebuild_records
 from services.storage.rebuilding import count_again, fill_again, read_back_rebuilt
@@ -22,6 +24,7 @@ STEPS: tuple[tuple[str, Callable[[House], Awaitable[None]]], ...] = (
     ("journals", rebuild_journals),
     ("records", rebuild_records),
     ("packages", rebuild_packages),
+    ("proofs", rebuild_proofs),
     ("refusals", rebuild_refusals),
     ("purges", rebuild_purges),
 )
@@ -32,15 +35,19 @@ READABLE_AFTER = "records"
 STARTABLE = "The rooms may be started: what is back can be read."
 NOT_STARTABLE = "The journals are not whole: rebuild from another site too before any room is started."
 
+NO_GAP = frozenset({"site_empty", "site_away", END_BELIEVED})
+"""Findings with which the journals of the site that is read may be whole all the same."""
+
 
 async def rebuild(house: House, actor: str) -> None:
     """Bring back everything, and journal what came back; in a trial only look."""
+    house = await without_silent(house)
     journals_whole = True
     for name, step in STEPS:
         house.report.say(f"{name}…")
         begun = time.monotonic()
         await step(house)
-        journals_whole = journals_whole and not (name == "journals" and house.report.faults)
+        journals_whole = journals_whole and not (name == "journals" and house.report.faults.keys() - NO_GAP)
         house.report.seconds[name] = time.monotonic() - begun
         if name == READABLE_AFTER and not house.dry:
             house.report.say(STARTABLE if journals_whole else NOT_STARTABLE)
@@ -48,7 +55,9 @@ async def rebuild(house: House, actor: str) -> None:
     if not house.report.counts["AIPs"] + house.report.counts["records"]:
         house.report.fault("nothing_there", house.site, "neither an AIP nor a record: is it the right place?")
     if not house.dry:
+        begun = time.monotonic()
         await _conclude(house, actor)
+        house.report.seconds["conclusion"] = time.monotonic() - begun
 
 
 async def _conclude(house: House, actor: str) -> None:

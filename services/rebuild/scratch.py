@@ -81,10 +81,10 @@ class Scratch:
 
 
 @contextmanager
-def scratch() -> Iterator[Scratch]:
-    """Lend an empty one, gone with the block."""
-    with TemporaryDirectory(prefix="rebuild-") as folder:
-        opened = Scratch(Path(folder) / "facts")
+def scratch(folder: Path | None = None) -> Iterator[Scratch]:
+    """Lend an empty one in a folder (that of temporary files if none is said), gone with the block."""
+    with TemporaryDirectory(prefix="rebuild-", dir=folder) as inside:
+        opened = Scratch(Path(inside) / "facts")
         try:
             yield opened
         finally:

@@ -16,14 +16,15 @@ async def owners(store: SiteStore) -> AsyncIterator[str]:
     """
     yield PLATFORM
     after = ""
-    while (found := await _first(store, after)) is not None:
+    while (found := await first(store, after)) is not None:
         owner = found.partition("/")[0]
         if owner != PLATFORM:
             yield owner
         after = owner + _BEHIND
 
 
-async def _first(store: SiteStore, after: str) -> str | None:
+async def first(store: SiteStore, after: str = "") -> str | None:
+    """Return the first key of a site behind another; None where there is none. Raises what the store raises."""
     listing = store.listed(after=after)
     async for version in listing:
         return version.key

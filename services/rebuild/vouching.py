@@ -11,6 +11,7 @@ from services.rebuild.house import House
 from services.storage.domain.rebuilt import KnownCopy
 from services.storage.rebuilding import known
 from shared.object_store.errors import StoreError
+from shared.object_store.versions import version_of
 
 WITHOUT_LINE = "without_line"
 
@@ -40,12 +41,13 @@ async def vouched(house: House, key: str, sha512: str) -> Vouched:
 async def _copy_on(house: House, site: str, key: str, sha512: str) -> KnownCopy | None:
     store = house.others[site]
     try:
-        facts = await store.stat(key)
-        found = await store.sha512(key, facts.version_id)
+        version = await version_of(store, key, sha512)
+        if version is None or (await store.sha512(key, version.version_id)).sha512 != sha512:
+            return None
     except StoreError:
         # Away, or without the object: either way it does not answer for it.
         return None
-    return KnownCopy(site, facts.version_id, None) if found.sha512 == sha512 else None
+    return KnownCopy(site, version.version_id, None)
 
 
 def note_without_line(house: House, key: str, by: Vouched) -> None:

@@ -1,13 +1,14 @@
 """The HTTP edge of storage: where the copies are, and the bytes themselves, by range."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.storage.consulting import Consultations
 from services.storage.domain.copies import Copy
 from services.storage.domain.holdings import GOING, Holding
 from services.storage.queries import holdings
@@ -39,6 +40,11 @@ class Storage:
     database: RoomDatabase
     sites: Mapping[str, OpenSite]
     spaces: SiteSpaces
+    consultations: Consultations = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have what is read told to the same database."""
+        object.__setattr__(self, "consultations", Consultations(self.database))
 
 
 def _storage(request: Request) -> Storage:
@@ -95,9 +101,10 @@ async def get_content(
 
     Offsets are those of a `version`; without one the newest that is stored is given.
     """
-    holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id, version)
-    if holding.state in GOING:
-        raise _purged()
+    async with storage.consultations.refusals_noted(caller, aip_id):
+        holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id, version)
+        if holding.state in GOING:
+            raise _purged()
     if holding.state == "damaged":
         raise Problem(
             409,
@@ -120,6 +127,7 @@ async def get_content(
             "No storage site answers for the moment.",
             headers={"Retry-After": "10"},
         ) from error
+    await storage.consultations.read(caller, holding, offset, length)
     headers = {
         "Accept-Ranges": "bytes",
         "ETag": f'"{holding.sha512}"',

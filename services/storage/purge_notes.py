@@ -163,7 +163,7 @@ def _deletion_line(order: PurgeOrder, gone: Gone) -> JournalLineV1:
             "version_id": copy.version_id or "",
             "sha512": holding.sha512,
             "size": holding.size,
-            **({} if gone.attested_by is None else {"attested_by": gone.attested_by}),
+            **({} if gone.attested_by is None else {"attested_sha512": sha512_of(gone.attested_by.encode())}),
         },
     )
 

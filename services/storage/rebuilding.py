@@ -60,6 +60,14 @@ async def take_back(database: RoomDatabase, found: Sequence[Rebuilt]) -> list[Ho
     return others
 
 
+async def others_than(database: RoomDatabase, found: Sequence[Rebuilt]) -> list[HoldingKey]:
+    """Return the holdings of which the database has others, and add nothing."""
+    async with database.reading() as connection:
+        there = await rebuilding.standing(connection, [one.key for one in found])
+        elsewhere = await rebuilding.under_other_keys(connection, found)
+    return rebuilding.others_than([one for one in found if one.key in there], there) + elsewhere
+
+
 async def note_purged(database: RoomDatabase, keys: Sequence[str]) -> int:
     """Note as purged what the database has as stored, of a back-up from before its purge; return how many."""
     async with database.begin() as tx:

@@ -20,7 +20,7 @@ from services.storage.domain.holdings import Holding
 from services.storage.domain.keys import aip_key
 from services.storage.domain.rewriting import RewritePlan, Rewritten, of_json, to_json
 from services.storage.doubts import DOUBT
-from services.storage.handlers import Arrival, take_in, work_key
+from services.storage.handlers import UNSTAGE, Arrival, take_in, work_key
 from services.storage.lines import ACTOR
 from services.storage.pipeline.package_check import check_package
 from services.storage.pipeline.rewriting.layout import UnreadablePackage
@@ -38,7 +38,7 @@ from shared.messages.journal import JournalLineV1
 from shared.messaging.lease import Lease, Piece
 from shared.messaging.outcome import Rejected, TryAgain
 from shared.messaging.transaction import RoomDatabase
-from shared.messaging.work import enqueue, finish, note
+from shared.messaging.work import StaleLease, enqueue, finish, note
 from shared.object_store.errors import KeyTaken, NoSuchObject, StoreError, StoreUnavailable
 from shared.object_store.port import ObjectStore
 
@@ -100,16 +100,31 @@ class Rewriter:
             fault_point("storage.rewrite.written")
             await self._stage(rewriting.staging_key, path, rewritten)
         fault_point("storage.rewrite.staged")
+        try:
+            await self._take_in(held, rewriting, before, rewritten)
+        except StaleLease:
+            await self._leave_nothing(rewriting, before)
+            raise
+        fault_point("storage.rewrite.taken")
+
+    async def _take_in(self, held: Lease, rewriting: Rewriting, before: Holding, rewritten: Rewritten) -> None:
         async with self._database.begin() as tx:
-            arrival = Arrival(_values(rewriting, before, rewritten), held.cause)
+            await finish(tx, held)
             if rewritten.gone_objects <= MOST_TOLD:
-                # First: whoever takes an order and its versions takes them in this order.
+                # Before its versions: whoever takes an order and these takes them in this order.
                 await purges.note_objects(tx.connection, rewriting.plan.order_id, rewritten.objects)
+            arrival = Arrival(_values(rewriting, before, rewritten), held.cause)
             if not await take_in(tx, [arrival], sorted(self._sites)):
                 raise TryAgain(f"{before.key}: another version was taken in meanwhile")
             tx.journal(_line(rewriting, before, rewritten))
-            await finish(tx, held)
-        fault_point("storage.rewrite.taken")
+
+    async def _leave_nothing(self, rewriting: Rewriting, before: Holding) -> None:
+        """Have removed what we staged after whoever took our work had brought the version to its end."""
+        key = (rewriting.plan.aip_id, rewriting.plan.version)
+        async with self._database.begin() as tx:
+            theirs = (await holdings.lock_holdings(tx.connection, [key])).get(key)
+            if theirs is not None and theirs.state != "storing":
+                await enqueue(tx, UNSTAGE, Piece(rewriting.staging_key, owner=str(before.establishment)))
 
     async def unstage(self, held: Lease) -> None:
         """Remove what was staged of a version that is on every site now."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 
 from services.storage import repairing
 from services.storage.domain.copies import Copy, CopyState, may_be_good, read_back
@@ -18,6 +19,7 @@ from shared.messaging.transaction import RoomDatabase
 from shared.object_store.errors import NoSuchObject, ObjectLocked, StoreUnavailable, WrongBytes
 from shared.object_store.locking import lock_at_least
 from shared.object_store.port import ObjectStore, Receipt, Retention, Source
+from shared.object_store.versions import version_of
 
 Put = Callable[[Source], Awaitable[Receipt]]
 """Writes a source where the caller wants it, and verifies it on the way (`WrongBytes`)."""
@@ -126,6 +128,23 @@ async def whole_there(opened: OpenSite, holding: Holding, lock: Retention | None
     except (StoreUnavailable, ObjectLocked) as error:
         raise TryAgain(f"site {opened.site.name}: {error}") from error
     return Receipt(holding.key, lying.version_id, lying.size, lying.etag, already_there=True)
+
+
+async def pinned(opened: OpenSite, holding: Holding, copy: Copy) -> Copy:
+    """Return a copy with the version that is to be read, and that is noted with it once it is found whole.
+
+    Of one that nobody of today has written (a rebuild found it again) it may not be known: then it is the oldest with
+    these bytes. `TryAgain` while the site cannot tell.
+    """
+    if copy.version_id is not None or copy.written_by is not None:
+        return copy
+    try:
+        found = await version_of(opened.store, holding.key, holding.sha512)
+    except NoSuchObject:
+        return copy
+    except StoreUnavailable as error:
+        raise TryAgain(f"site {copy.site}: {error}") from error
+    return copy if found is None else replace(copy, version_id=found.version_id)
 
 
 async def measured(opened: OpenSite, holding: Holding, copy: Copy) -> Measure | None:

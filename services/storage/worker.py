@@ -13,7 +13,7 @@ from services.storage.queries import holdings
 from services.storage.recording import Step
 from services.storage.settings import StorageSettings
 from services.storage.sites import OpenSite
-from services.storage.sources import GoodCopies, measured, put_staged, whole_there
+from services.storage.sources import GoodCopies, measured, pinned, put_staged, whole_there
 from shared.clock import now
 from shared.faults import fault_point
 from shared.identifiers import new_id
@@ -90,6 +90,7 @@ class Keeper:
             return
         opened = self._opened(copy)
         with timed("storage", "read_back"):
+            copy = await pinned(opened, holding, copy)
             found = await measured(opened, holding, copy)
         fault_point("storage.verify.read")
         judged = read_back(copy, found, new_id(), now())

@@ -1,6 +1,7 @@
 """The guard on every route: names its permission, verifies the token, hands on the caller."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -12,6 +13,12 @@ from shared.identity.rights import Permission
 from shared.identity.tokens import InvalidToken, TokenVerifier
 from shared.problems import Problem
 from shared.rates import Turnstile
+
+NoteRefusal = Callable[[str, Permission, str], None]
+"""Is told who was refused, the right that was asked for, and the code of the answer (`app.state.note_refusal`)."""
+
+ANONYMOUS = "anonymous"
+"""Whoever shows no token that we believe."""
 
 
 class Guard:
@@ -26,12 +33,14 @@ class Guard:
     async def __call__(self, request: Request) -> Caller:
         """Return the verified caller. Raises a 401, 403 or 429 `Problem`."""
         if self.permission is Permission.PUBLIC:
-            return Caller("anonymous", (), "")
+            return Caller(ANONYMOUS, (), "")
         verifier: TokenVerifier = request.app.state.verifier
+        self._have_noted(request, ANONYMOUS)
         try:
             caller = await verifier.verify(_bearer(request))
         except InvalidToken as error:
             raise _unauthorised() from error
+        self._have_noted(request, caller.subject)
         if not caller.internal:
             # Rooms ask on behalf of work that is bounded already, and nobody would read their 429.
             turnstile: Turnstile = request.app.state.turnstile
@@ -39,6 +48,12 @@ class Guard:
         if self.permission is not Permission.SELF and not caller.scope(self.permission):
             raise _forbidden()
         return caller
+
+    def _have_noted(self, request: Request, actor: str) -> None:
+        """Have whoever answers this request tell of it where the answer is a refusal (`shared.problems`)."""
+        note: NoteRefusal | None = getattr(request.app.state, "note_refusal", None)
+        if note is not None:
+            request.state.when_refused = partial(note, actor, self.permission)
 
 
 def requires(permission: Permission) -> Any:  # noqa: ANN401 (FastAPI types its dependencies so)

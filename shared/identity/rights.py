@@ -20,6 +20,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     AUDIT_ASK = "audit.ask"
     JOURNAL_READ = "journal.read"
+    EVIDENCE_READ = "evidence.read"
     ORGANISATION_READ = "organisation.read"
     ORGANISATION_MANAGE = "organisation.manage"
     AGREEMENT_MANAGE = "agreement.manage"
@@ -54,6 +55,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.CONTENT_READ,
             _P.AGREEMENT_READ,
             _P.COPIES_READ,
+            _P.EVIDENCE_READ,
             _P.WEBHOOK_MANAGE,
         }
     ),
@@ -65,6 +67,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.CONTENT_READ,
             _P.COPIES_READ,
             _P.JOURNAL_READ,
+            _P.EVIDENCE_READ,
             _P.ORGANISATION_READ,
             _P.AGREEMENT_READ,
             _P.AGREEMENT_MANAGE,
@@ -78,6 +81,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
             _P.TRANSFER_READ,
             _P.CATALOGUE_READ,
             _P.JOURNAL_READ,
+            _P.EVIDENCE_READ,
             _P.AGREEMENT_READ,
             _P.ORGANISATION_READ,
             _P.PROFILE_APPROVE,
@@ -89,6 +93,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
     Role.AUDITOR: frozenset(
         {
             _P.JOURNAL_READ,
+            _P.EVIDENCE_READ,
             _P.COPIES_READ,
             _P.TRANSFER_READ,
             _P.AGREEMENT_READ,

@@ -45,6 +45,7 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "storage.keep_records": (AgreementPublishedV1, OrganisationChangedV1),
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
+    "proof.take_packages": (AipStoredV1,),
     "storage.keep_decisions": (RulesPublishedV1, SigningKeyPublishedV1, TransferDecidedV1),
     "storage.keep_journals": (JournalClosedV1,),
     "storage.keep_proofs": (ProofFiledV1,),

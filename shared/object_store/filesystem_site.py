@@ -1,11 +1,12 @@
 """A site in a folder: one version a key, set aside before it is ever replaced, listed in the order of keys."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +24,9 @@ ASIDE = ".aside"
 """Where files go whose bytes were not ours any more, each in a folder of its key: a person may want to look."""
 
 _AT_ONCE = 500
+
+NAMES_AT_ONCE = 100_000
+"""Names of one folder that are in memory at a time: some 20 MB."""
 
 
 class FilesystemSite(FilesystemStore):
@@ -107,6 +111,12 @@ class FilesystemSite(FilesystemStore):
     def _require_mounted(self) -> None:
         (self._root / durable_files.ARRIVING).stat()
 
+    async def hidden(self, prefix: str = "") -> AsyncIterator[str]:  # noqa: ARG002
+        """Yield nothing: a folder has no markers."""
+        none: tuple[str, ...] = ()
+        for key in none:
+            yield key
+
     async def versions(self, key: str) -> list[Version]:
         """Keep the promise of `SiteStore.versions`: what was set aside of a key is there until the key is purged."""
         return await self._threads.short(self._versions, check_key(key))
@@ -146,31 +156,47 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _walk(root: Path, folder: str, prefix: str, after: str) -> Iterator[Version]:
-    """Yield the files below a folder in the order of their keys.
-
-    The names of one folder on each level are in memory, in order: some 100 bytes each, so 200 MB for a folder of two
-    million (`services.storage.domain.keys` says which grow).
-
-    Hidden names are the store's own, others that no key could have (`lost+found`) are the volume's.
-    """
-    try:
-        with os.scandir(root / folder) as entries:
-            # A folder sorts as its keys do: with the slash that follows its name in them.
-            names = sorted(
-                (f"{folder}{entry.name}{'/' if entry.is_dir(follow_symlinks=False) else ''}")
-                for entry in entries
-                if fits_in_a_key(entry.name)
-            )
-    except FileNotFoundError:
-        return
-    for name in names:
-        if not (name.startswith(prefix) or prefix.startswith(name)):
-            continue
+    """Yield the files below a folder in the order of their keys."""
+    for name in _names(root, folder, prefix, after):
         if name.endswith("/"):
-            if name > after or after.startswith(name):
-                yield from _walk(root, name, prefix, after)
-        elif name > after and name.startswith(prefix):
+            yield from _walk(root, name, prefix, after)
+        else:
             yield from _version(root / name, name)
+
+
+def _names(root: Path, folder: str, prefix: str, after: str) -> Iterator[str]:
+    """Yield the names in a folder, in order, that keys with this prefix and behind `after` may begin with.
+
+    So many are in memory at a time, on each level: a folder that has more (`services.storage.domain.keys` says which
+    grow) is read again for those that follow.
+    """
+    last = ""
+    while True:
+        try:
+            with os.scandir(root / folder) as entries:
+                wanted = (name for name in _keys_of(folder, entries) if name > last and _leads(name, prefix, after))
+                found = nsmallest(NAMES_AT_ONCE, wanted)
+        except FileNotFoundError:
+            return
+        yield from found
+        if len(found) < NAMES_AT_ONCE:
+            return
+        last = found[-1]
+
+
+def _keys_of(folder: str, entries: Iterable[os.DirEntry[str]]) -> Iterator[str]:
+    # A folder sorts as its keys do: with the slash that follows its name in them. Hidden names are the store's own,
+    # others that no key could have (`lost+found`) are the volume's.
+    for entry in entries:
+        if fits_in_a_key(entry.name):
+            yield f"{folder}{entry.name}{'/' if entry.is_dir(follow_symlinks=False) else ''}"
+
+
+def _leads(name: str, prefix: str, after: str) -> bool:
+    """Say whether a name is a key that is asked for, or a folder in which there may be some."""
+    if name.endswith("/"):
+        return (name.startswith(prefix) or prefix.startswith(name)) and (name > after or after.startswith(name))
+    return name.startswith(prefix) and name > after
 
 
 def _version(path: Path, key: str) -> Iterator[Version]:

@@ -4,6 +4,7 @@
              put_over            the same key again, after a loss: what lies there stays where a store has versions
              topmost             what a stranger's read would find under the key
              listed, versions    for audits and rebuilds, never on the way of a deposit
+             hidden              for rebuilds: what `listed` no longer gives, and is there
              purge               every version of a key, proven gone; for a store opened as the purger
 
 Only archival storage opens its stores as these.
@@ -70,6 +71,10 @@ class SiteStore(ObjectStore, Protocol):
         Neither markers nor what is hidden by one. The order is that of the keys' bytes, among folders of which no
         name begins with another's: there stores differ.
         """
+        ...
+
+    def hidden(self, prefix: str = "") -> AsyncIterator[str]:
+        """Yield the keys under a prefix on which a marker lies, in no order; of some nothing else may be left."""
         ...
 
     async def versions(self, key: str) -> list[Version]:

@@ -119,6 +119,14 @@ class S3Site(S3Store):
             for one in chunk:
                 yield one
 
+    async def hidden(self, prefix: str = "") -> AsyncIterator[str]:
+        """Keep the promise of `SiteStore.hidden`: for the server's every version is listed."""
+        found = self._client.list_objects(self._bucket.name, prefix or None, recursive=True, include_version=True)
+        while chunk := await self._threads.long(_some, found):
+            for one in chunk:
+                if one.marker and one.newest:
+                    yield one.key
+
     async def versions(self, key: str) -> list[Version]:
         """Keep the promise of `SiteStore.versions`."""
         return await self._threads.short(self._versions, check_key(key))

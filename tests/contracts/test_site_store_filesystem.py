@@ -2,14 +2,15 @@
 
 import errno
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
 from pathlib import Path
 
 import pytest
 
 from shared.checksums import sha512_of
-from shared.object_store import durable_files, errors
+from shared.object_store import durable_files, errors, filesystem_site
 from shared.object_store.filesystem_site import ASIDE, FilesystemSite
 from shared.object_store.keeping import Version
 from shared.object_store.port import LockMode, Retention
@@ -131,6 +132,31 @@ async def test_what_is_no_key_is_not_listed(site: FilesystemSite) -> None:
     (root / "lost+found").chmod(0)
 
     assert [one.key for one in await all_of(site)] == [key]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 100])
+async def test_a_folder_of_any_size_is_listed_with_few_names_in_memory(
+    site: FilesystemSite, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    names = ("a/1", "a/2", "a-b", "a.b", "b", "c/d/1", "c/d/2", "c/e", "d")
+    keys = sorted(f"top/{name}" for name in names)
+    for key in keys:
+        await site.put(key, b"x")
+    held: list[int] = []
+
+    def few(count: int, wanted: Iterable[str]) -> list[str]:
+        found = nsmallest(count, wanted)
+        held.append(len(found))
+        return found
+
+    monkeypatch.setattr(filesystem_site, "NAMES_AT_ONCE", most)
+    monkeypatch.setattr(filesystem_site, "nsmallest", few)
+
+    assert [one.key for one in await all_of(site)] == keys
+    for at, key in enumerate(keys):
+        assert [one.key async for one in site.listed("top/", key)] == keys[at + 1 :]
+    assert [one.key async for one in site.listed("top/c")] == [key for key in keys if key.startswith("top/c")]
+    assert max(held) <= most
 
 
 async def drained(site: FilesystemSite, key: str) -> None:  # noqa: ARG001 - asked like the others

@@ -23,6 +23,7 @@ from shared.rooms import ROOMS
 from shared.serving import SHUTDOWN_SECONDS
 from shared.settings import RoomSettings
 from tests.deploy.manifests import ROOT
+from tests.deploy.probative import with_keys
 from tests.deploy.test_pods import MARGIN_SECONDS, UID
 from tests.deploy.test_told import names, own_settings, settled
 
@@ -32,6 +33,8 @@ OPERATOR = {
     "IMAGE": "ghcr.io/example/chartrier:0.1.0",
     "DOMAIN": "archive.example.org",
     "STAGING": "/srv/staging",
+    "KEYS": "/srv/keys",
+    "TIME_SOURCES": '["ntp-a.example.org", "ntp-b.example.org"]',
     "SITE_A": "/srv/a",
     "SITE_B": "/srv/b",
     "CERTIFICATES": "/srv/certificates",
@@ -160,10 +163,10 @@ def test_a_room_is_served_after_the_migration_and_given_time_to_end(room: str) -
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_starts_with_what_it_is_told_and_is_told_nothing_else(
-    room: str, secrets: Path, monkeypatch: pytest.MonkeyPatch
+    room: str, secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = own_settings(room)
-    environment = told(service_of(room), secrets)
+    environment = with_keys(told(service_of(room), secrets), tmp_path)
     settings, _ = settled(environment, monkeypatch, RoomSettings, own)
     address = urlsplit(settings.database_url.get_secret_value())
 
@@ -183,6 +186,7 @@ def test_a_room_has_the_folders_that_its_settings_name_and_no_others(room: str, 
         else []
     )
     named += [site["path"] for site in json.loads(environment.get("CHARTRIER_SITES", "[]"))]
+    named += ["/keys"] if "/keys/" in environment.get("CHARTRIER_SIGNER_URL", "") else []
 
     assert sorted(volume["target"] for volume in service_of(room).get("volumes", ())) == sorted(named)
 

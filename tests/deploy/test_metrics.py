@@ -14,7 +14,7 @@ ASKED = [ROOT / "deploy/k8s/components/prometheus/rules.yaml", *sorted((ROOT / "
 
 BOUNDED = frozenset(
     {"room", "method", "route", "status", "queue", "topic", "outcome", "kind", "step", "state", "site", "place"}
-    | {"dependency", "measure", "sender", "reason", "version", "doing"}
+    | {"dependency", "measure", "sender", "reason", "version", "doing", "authority", "source"}
 )
 """What a label may be: each from a list that our code or an operator's settings hold."""
 

@@ -134,7 +134,7 @@ def test_every_room_has_a_policy_of_its_own(name: str) -> None:
 
 
 @every_overlay
-def test_only_those_that_have_stores_signatures_to_fetch_or_webhooks_to_send_may_leave_the_cluster(name: str) -> None:
+def test_only_those_that_have_stores_authorities_signatures_or_webhooks_may_leave_the_cluster(name: str) -> None:
     there = everyone(name)
     policies = of_kind(overlay(name), "NetworkPolicy")
     leaving = {
@@ -145,7 +145,7 @@ def test_only_those_that_have_stores_signatures_to_fetch_or_webhooks_to_send_may
     rooms = rooms_in(there)
     with_stores = {workload for workload, room in rooms.items() if room in {"ingest", "storage", "access"}}
 
-    with_stores |= {"Deployment/proof-worker"}  # staging alone; its API asks no store
+    with_stores |= {"Deployment/proof-worker"}  # staging, time-stampers, time servers; its API asks none of them
     assert leaving == with_stores | {"Deployment/admin-worker"} | (there.keys() & {"Deployment/clamav", *OPERATED})
 
 
@@ -170,7 +170,7 @@ def test_every_port_of_a_policy_is_named_or_open(name: str) -> None:
     opened = {
         port["name"] for _, pod in pods(overlay(name)) for port in pod["spec"]["containers"][0].get("ports", ())
     }
-    numbers = {53, 443, 6443, 5432, 8000, 9187, 4369, 5672, 15672, 15692, 25672, 4318}
+    numbers = {53, 80, 123, 443, 6443, 5432, 8000, 9187, 4369, 5672, 15672, 15692, 25672, 4318}
     for policy in of_kind(overlay(name), "NetworkPolicy"):
         for rule in (*policy["spec"].get("egress", ()), *policy["spec"].get("ingress", ())):
             for port in rule["ports"]:

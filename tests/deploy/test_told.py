@@ -24,7 +24,7 @@ PREFIX = "CHARTRIER_"
 URLS = "CHARTRIER_ROOM_URLS"
 LARGEST = "CHARTRIER_MAX_SIP_BYTES"
 # Those whose values hold a password or a key, beside those whose type says so.
-SECRETS = {"CHARTRIER_STAGING_URL", "CHARTRIER_SITES"}
+SECRETS = {"CHARTRIER_STAGING_URL", "CHARTRIER_SITES", "CHARTRIER_TSA"}
 # Told by whoever issues certificates.
 OF_THE_PLATFORM = {"front-door-tls"}
 
@@ -213,6 +213,7 @@ def asked_for(name: str) -> set[str]:
     for _, pod in pods(overlay(name)):
         for container in containers(pod):
             found |= {one["secretRef"]["name"] for one in container.get("envFrom", ()) if "secretRef" in one}
+        found |= {one["secret"]["secretName"] for one in pod["spec"]["volumes"] if "secret" in one}
     for cluster in of_kind(overlay(name), "Cluster"):
         found.add(cluster["spec"]["bootstrap"]["initdb"]["secret"]["name"])
         found |= {role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}

@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 import services
-from services.local import ports, processes, stack
+from services.local import ports, postgres, processes, stack
 from services.local.settings import room_environment
 from shared.rooms import ROOMS
 from tests.e2e.collector import Collector, collecting
+from tests.servers import careless
 from trials.towns import Archive
 
 WEBHOOKS = {"CHARTRIER_WEBHOOK_HTTP": "true", "CHARTRIER_WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
@@ -44,6 +45,7 @@ class AllInOne:
             processes.Launch(command, environment, self.home, self.home / "all-in-one.pid", log)
         )
         processes.wait_until(self.is_ready, processes.Wait("The all-in-one", log, 60.0, self.mark))
+        careless(postgres.start(self.home / "all-in-one" / "postgres"))
 
     def is_ready(self) -> bool:
         try:
@@ -88,7 +90,9 @@ def full_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -
     home = tmp_path_factory.mktemp("full-stack")
     (port,) = ports.free_ports(1)
     try:
-        yield stack.up(home, port, stack.Plan(also={"CHARTRIER_OTLP_ENDPOINT": collector.endpoint, **WEBHOOKS}))
+        running = stack.up(home, port, stack.Plan(also={"CHARTRIER_OTLP_ENDPOINT": collector.endpoint, **WEBHOOKS}))
+        careless(running.start_postgres())
+        yield running
     finally:
         stack.down(home)
 
@@ -101,3 +105,9 @@ def archive(request: pytest.FixtureRequest) -> Archive:
         return one.archive
     full: stack.Stack = request.getfixturevalue("full_stack")
     return Archive("full-stack", full.base_url, full.home / "admin-client.json")
+
+
+@pytest.fixture(scope="package")
+def one(all_in_one: AllInOne) -> Archive:
+    """Where the code behind the doors is asked at length: it is the same in both."""
+    return all_in_one.archive

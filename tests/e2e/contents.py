@@ -21,7 +21,6 @@ LEFT_OUT: Mapping[str, str] = {
     "admin.client": "accounts are made anew",
     "admin.mandate": "accounts are made anew",
     "admin.refusal": "of accounts",
-    "admin.signing_key": "secrets stay where they are, or are lost",
     "admin.webhook": "of accounts, with their secrets",
     "admin.webhook_delivery": "of webhooks",
     "ingest.upload": "under way",
@@ -63,6 +62,11 @@ CHANGED: Mapping[str, Mapping[str, str]] = {
     "admin.organisation": {"changed_at": "the moment of the message"},
     "admin.agreement_version": {"published_at": "the moment of the message"},
     "admin.rule": {"published_at": "the moment of the message"},
+    "admin.signing_key": {
+        "pkcs8": "a secret, which no site has",
+        "created_at": "the moment of the message",
+        "retired_at": "no token is believed any more that it signed",
+    },
     "admin.profile": {"created_at": "the moment of the journal"},
     "admin.profile_version": dict.fromkeys(("uploaded_at", "approved_at"), "the moment of the journal"),
 }

@@ -1,5 +1,6 @@
 """The main corridor, as a story, over HTTP, on both ways to run the archive."""
 
+import asyncio
 import hashlib
 import io
 import json
@@ -9,21 +10,25 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 from lxml import etree
+from sqlalchemy import make_url
 
 import services
 from chartrier_client import AsyncClient, Upload, UploadMemory
 from chartrier_client.command import main
 from chartrier_client.replies import read_reply
 from chartrier_client.samples.deposit import demo_deposit
+from services.local import postgres
 from services.local.settings import room_environment
 from services.proof.domain.line import Head
 from services.proof.domain.verification import ChainCheck, StoredLine
 from tests.answers import valid_answer
 from tests.e2e.conftest import AllInOne
 from tests.e2e.traces import eventually
+from trials.levers import until
 from trials.towns import Archive, Town, a_package, a_town, until_state
 
 pytestmark = pytest.mark.e2e
@@ -97,6 +102,33 @@ def test_the_aip_opens_without_us(town: Town, tmp_path: Path) -> None:
         if line["type"] == "object" and line["offset"] is not None:
             content = answer.content[line["offset"] : line["offset"] + line["size"]]
             assert hashlib.sha512(content).hexdigest() == line["sha512"]
+
+
+def test_proof_knows_every_file_of_a_package(town: Town, tmp_path: Path) -> None:
+    package = a_package(tmp_path / "sip.zip", files=3)
+    with town.client() as client, town.http() as http:
+        transfer = client.wait(client.deposit(package, town.agreement), 120)
+        content = http.get(f"/storage/v1/aips/{transfer.aip_id}/content").content
+    with tarfile.open(fileobj=io.BytesIO(content)) as aip:
+        opened = [aip.extractfile(member) for member in aip if member.isreg()]
+        members = sorted({hashlib.sha512(one.read()).digest() for one in opened if one is not None})
+
+    # It is accepted before proof has looked: the next seal is soon enough.
+    found = until(lambda: asyncio.run(group_of(town.archive, str(transfer.aip_id))))
+    assert found == b"".join(members)
+
+
+async def group_of(archive: Archive, aip: str) -> bytes | None:
+    server = postgres.start(archive.home / archive.kind / "postgres")
+    address = make_url(server.url("postgres")).set(drivername="postgresql")
+    connection = await asyncpg.connect(address.render_as_string(hide_password=False))
+    try:
+        found: bytes | None = await connection.fetchval(
+            "SELECT digests FROM proof.package_group WHERE aip = $1::uuid", aip
+        )
+    finally:
+        await connection.close()
+    return found
 
 
 async def test_a_folder_and_its_metadata_become_archives(town: Town, tmp_path: Path) -> None:

@@ -86,13 +86,13 @@ def test_without_a_token_every_route_that_is_not_public_is_closed(archive: Archi
 
 
 @pytest.fixture(scope="module")
-def mine(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Belongings:
-    return belongings(archive, tmp_path_factory.mktemp("mine"))
+def mine(one: Archive, tmp_path_factory: pytest.TempPathFactory) -> Belongings:
+    return belongings(one, tmp_path_factory.mktemp("mine"))
 
 
 @pytest.fixture(scope="module")
-def foreign(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Belongings:
-    return belongings(archive, tmp_path_factory.mktemp("foreign"))
+def foreign(one: Archive, tmp_path_factory: pytest.TempPathFactory) -> Belongings:
+    return belongings(one, tmp_path_factory.mktemp("foreign"))
 
 
 # What each route with a body is sent, so that only the id can be at fault.
@@ -156,11 +156,11 @@ def requests(archive: Archive, owner: Belongings | None) -> Iterator[tuple[Route
             yield route, rest, body
 
 
-def test_what_does_not_exist_is_not_found(archive: Archive, mine: Belongings) -> None:
-    with archive.http(mine.every_role) as http:
+def test_what_does_not_exist_is_not_found(one: Archive, mine: Belongings) -> None:
+    with one.http(mine.every_role) as http:
         found = {
             (route, url): answer.status_code
-            for route, url, body in requests(archive, None)
+            for route, url, body in requests(one, None)
             # An id that is not a UUID where only a UUID can be is told so.
             if (answer := asked(http, route, url, body)).status_code != 404
             and not ("personne" in url and "{client_id}" in route[1] and answer.status_code == 422)
@@ -168,11 +168,11 @@ def test_what_does_not_exist_is_not_found(archive: Archive, mine: Belongings) ->
     assert found == {}
 
 
-def test_what_belongs_to_another_town_is_not_found(archive: Archive, mine: Belongings, foreign: Belongings) -> None:
-    with archive.http(mine.every_role) as http:
+def test_what_belongs_to_another_town_is_not_found(one: Archive, mine: Belongings, foreign: Belongings) -> None:
+    with one.http(mine.every_role) as http:
         answers = {
             (route, url): http.request(route[0], url, json=body, headers=HEADERS.get(route[1]))
-            for route, url, body in requests(archive, foreign)
+            for route, url, body in requests(one, foreign)
         }
     assert len(answers) > 20
     assert {key: answer.status_code for key, answer in answers.items() if answer.status_code != 404} == {}
@@ -180,17 +180,17 @@ def test_what_belongs_to_another_town_is_not_found(archive: Archive, mine: Belon
     for (route, _), answer in answers.items():
         if route[0] != "HEAD":
             assert answer.json() == {**unknown, "detail": "Introuvable."}
-    with archive.http(foreign.every_role) as http:
+    with one.http(foreign.every_role) as http:
         agreement = http.get(f"/admin/v1/agreements/{foreign.town.agreement}").json()
         client = http.get(f"/admin/v1/clients/{foreign.ids['client_id']}").json()
     assert (agreement["version"], agreement["state"], client["state"]) == (1, "active", "active")
 
 
-def test_what_is_ones_own_is_found_by_the_same_requests(archive: Archive, mine: Belongings) -> None:
-    with archive.http(mine.every_role) as http:
+def test_what_is_ones_own_is_found_by_the_same_requests(one: Archive, mine: Belongings) -> None:
+    with one.http(mine.every_role) as http:
         missed = {
             (route, url): answer.status_code
-            for route, url, body in requests(archive, mine)
+            for route, url, body in requests(one, mine)
             if (answer := asked(http, route, url, body)).status_code not in {200, 202, 204, 409}
             and not (route == UPLOAD and answer.json()["code"] == "profile_empty")
         }
@@ -206,10 +206,10 @@ def lists(archive: Archive) -> Iterator[tuple[str, list[str]]]:
             )
 
 
-def test_no_list_shows_anything_of_another_town(archive: Archive, mine: Belongings, foreign: Belongings) -> None:
+def test_no_list_shows_anything_of_another_town(one: Archive, mine: Belongings, foreign: Belongings) -> None:
     seen = []
-    with archive.http(mine.every_role) as http:
-        for path, _ in lists(archive):
+    with one.http(mine.every_role) as http:
+        for path, _ in lists(one):
             answer = http.get(path)
             assert answer.status_code in {200, 404}, (path, answer.text)
             leaks = [name for name in foreign.named() if name in answer.text]
@@ -235,9 +235,9 @@ def test_no_list_shows_anything_of_another_town(archive: Archive, mine: Belongin
 FILTERS = ("establishment", "aip", "transfer", "parent", "identifier", "q", "cursor", "after")
 
 
-def test_no_filter_opens_a_list_to_another_town(archive: Archive, mine: Belongings, foreign: Belongings) -> None:
-    with archive.http(mine.every_role) as http:
-        for path, parameters in lists(archive):
+def test_no_filter_opens_a_list_to_another_town(one: Archive, mine: Belongings, foreign: Belongings) -> None:
+    with one.http(mine.every_role) as http:
+        for path, parameters in lists(one):
             for name in set(FILTERS) & set(parameters) if path != "/access/v1/units" else FILTERS:
                 for value in foreign.named():
                     answer = http.get(path, params={name: value})
@@ -274,27 +274,27 @@ def orders(foreign: Belongings) -> Iterator[tuple[Route, dict[str, Any], set[int
         yield ("POST", "/admin/v1/clients"), {"json": {"name": "Espion", "mandates": [mandate]}}, {status}
 
 
-def test_nothing_can_be_done_in_another_town(archive: Archive, mine: Belongings, foreign: Belongings) -> None:
+def test_nothing_can_be_done_in_another_town(one: Archive, mine: Belongings, foreign: Belongings) -> None:
     asked = set()
-    with archive.http(mine.every_role) as http:
+    with one.http(mine.every_role) as http:
         for route, options, refused in orders(foreign):
             answer = http.request(*route, **options)
             assert answer.status_code in refused, (route, answer.text)
             asked.add(route)
-    changing = {route for route, _ in described(archive) if route[0] not in {"GET", "HEAD"} and "{" not in route[1]}
+    changing = {route for route, _ in described(one) if route[0] not in {"GET", "HEAD"} and "{" not in route[1]}
     assert changing - PUBLIC == asked
 
 
-def test_a_reader_deposits_nothing_and_a_depositor_reads_no_content(archive: Archive, mine: Belongings) -> None:
+def test_a_reader_deposits_nothing_and_a_depositor_reads_no_content(one: Archive, mine: Belongings) -> None:
     place, ids = mine.town.establishment, mine.ids
-    with archive.administrator() as admin:
+    with one.administrator() as admin:
         roles = ("reader", "depositor", "operator")
         made = {role: create_client(admin, role, [Mandate(place, (role,))]) for role in roles}
-    tokens = {role: archive.token(client.client_id, client.client_secret) for role, client in made.items()}
+    tokens = {role: one.token(client.client_id, client.client_secret) for role, client in made.items()}
     contents = (f"/access/v1/objects/{ids['object_id']}/content", f"/storage/v1/aips/{ids['aip_id']}/content")
 
     def asked(role: str, method: str, path: str) -> int:
-        with archive.http(tokens[role]) as http:
+        with one.http(tokens[role]) as http:
             return http.request(method, path, params={"agreement": mine.town.agreement}).status_code
 
     assert asked("reader", "POST", "/ingest/v1/transfers") == 403

@@ -186,5 +186,5 @@ async def _change(
 def _note(tx: Transaction, action: str, caller: Caller, profile: Profile, version: ProfileVersion) -> None:
     details: dict[str, str | int] = {"version": version.version, "sha512": version.sha512}
     if version.declared is not None:
-        details["declared"] = version.declared
+        details["declared_sha512"] = sha512_of(version.declared.encode())
     tx.journal(event(action, caller.subject, f"profile:{profile.id}", profile.establishment, details))

@@ -25,8 +25,11 @@ ERASED = b""
 # Not now(): a transaction that waited for the lock began before what it then finds.
 _CLOCK = func.clock_timestamp()
 _WAITING = text("'infinity'::timestamptz")
-_NEVER_AGAIN = text("'-infinity'::timestamptz")
+NEVER_AGAIN = text("'-infinity'::timestamptz")
 _key = signing_key.c
+
+DROPPED_BY_NOW = _CLOCK - KEPT_PUBLISHED
+"""When a key retired at the latest that is in the published set no more."""
 
 
 def _is(marker: str) -> ColumnElement[bool]:
@@ -113,7 +116,7 @@ async def settle(connection: AsyncConnection, kid: str) -> list[str]:
 async def revoke_all(connection: AsyncConnection) -> list[str]:
     """Take every key out of the published set, and erase their private halves."""
     kept = or_(_key.retired_at.is_(None), _key.retired_at > _CLOCK - KEPT_PUBLISHED)
-    values = {"revoked_at": _CLOCK, "retired_at": _NEVER_AGAIN, "pkcs8": ERASED}
+    values = {"revoked_at": _CLOCK, "retired_at": NEVER_AGAIN, "pkcs8": ERASED}
     revoked = signing_key.update().where(_key.revoked_at.is_(None), kept).values(values).returning(_key.kid)
     return list(await connection.scalars(revoked))
 
@@ -130,7 +133,7 @@ async def seal_again(connection: AsyncConnection, kid: str, pkcs8: bytes) -> Non
 
 
 def _facts() -> Any:  # noqa: ANN401 (a select of rows for `_read`)
-    ended = func.nullif(func.nullif(_key.retired_at, _WAITING), _NEVER_AGAIN).label("retired_at")
+    ended = func.nullif(func.nullif(_key.retired_at, _WAITING), NEVER_AGAIN).label("retired_at")
     return select(_key.kid, _key.created_at, _key.signs_from, ended, _key.revoked_at, _key.pkcs8)
 
 

@@ -41,6 +41,16 @@ class ReadAnchor:
     heads: dict[str, Head]
     senders: dict[str, Head]
 
+    @property
+    def before(self) -> str | None:
+        """Return what it says of the one before it."""
+        return self.previous
+
+    @property
+    def identity(self) -> str:
+        """Return what the one after it says of it."""
+        return self.sha512
+
 
 @dataclass(frozen=True, slots=True)
 class ReadSeal:
@@ -61,6 +71,16 @@ class ReadSeal:
     previous: Named | None
     covered: Sequence[tuple[str, Covered]]
     packages: Sequence[tuple[Package, int]]
+
+    @property
+    def before(self) -> str | None:
+        """Return what it says of the one before it."""
+        return None if self.previous is None else self.previous.sha512
+
+    @property
+    def identity(self) -> str:
+        """Return what the one after it says of it."""
+        return sha512_of(self.body)
 
 
 def read_anchor(content: bytes, number: int) -> ReadAnchor:

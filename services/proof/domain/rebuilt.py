@@ -67,7 +67,7 @@ def faults_of(journal: str, first: int, last: int, lines: Sequence[ReadLine]) ->
         return [f"{len(lines)} lines instead of {last - first + 1}"]
     previous = str(lines[0].facts.get("previous", ""))
     check = ChainCheck(journal, Head(first - 1, previous))
-    found = check.feed([StoredLine(line.number, line.sha512, line.body) for line in lines])
+    found = check.feed([StoredLine(line.number, line.sha512, line.body, line.facts) for line in lines])
     # The chain names the line whose predecessor is another one: that one, or the one before it, was changed.
     faults = [f"line {one.number}: {one.fault}" for one in found if one.fault is not Fault.MISSING]
     return faults or [f"line {line.number}: no line says this" for line in lines if not _is_line(journal, line.facts)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,11 +35,12 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """A line as the database gives it back."""
+    """A line as the database gives it back; `facts` is the object that it is, where it was read before."""
 
     number: int
     sha512: bytes
     body: bytes
+    facts: dict[str, Any] | None = None
 
 
 class ChainCheck:
@@ -69,7 +71,7 @@ class ChainCheck:
         missing = [Anomaly(self.end.number + 1, Fault.MISSING)] if gap else []
         if hashlib.sha512(line.body).digest() != line.sha512:
             found.append(Fault.DIGEST)
-        facts = _read(line.body)
+        facts = line.facts or _read(line.body)
         if facts is None:
             found.append(Fault.UNREADABLE)
         else:
@@ -86,7 +88,7 @@ class ChainCheck:
             found.append(Fault.MISPLACED)
         if follows and facts.get("previous") != self.end.sha512:
             found.append(Fault.CHAIN)
-        if _canonical(facts) != line.body:
+        if not is_canonical(line.body, facts):
             found.append(Fault.NOT_CANONICAL)
         return found
 
@@ -99,8 +101,32 @@ def _read(body: bytes) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) else None
 
 
-def _canonical(facts: dict[str, Any]) -> bytes | None:
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_BEYOND_THE_BASIC_PLANE = re.compile(rb"[\xf0-\xf7]")
+
+
+def is_canonical(body: bytes, facts: dict[str, Any]) -> bool:
+    """Say whether bytes are the canonical JSON (RFC 8785) of the object that was read from them.
+
+    For nearly all lines that is what the standard library writes, ten times as fast. RFC 8785 goes its own way with
+    numbers that are no small integers, and orders names beyond the basic plane otherwise.
+    """
     try:
-        return rfc8785.dumps(facts)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
-        return None
+        if _is_plain(facts) and (body.isascii() or not _BEYOND_THE_BASIC_PLANE.search(body)):
+            return _ENCODER.encode(facts).encode() == body
+        return rfc8785.dumps(facts) == body
+    except (rfc8785.CanonicalizationError, ValueError):  # of the latter: a text that no UTF-8 is
+        return False
+
+
+_SAFE = 2**53
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return True
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return not isinstance(value, float) and (not isinstance(value, int) or -_SAFE < value < _SAFE)

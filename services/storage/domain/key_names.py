@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -57,8 +58,12 @@ class NamedProof:
 Named: TypeAlias = NamedAip | NamedRecord | NamedContainer | NamedProof
 
 
+@lru_cache(maxsize=4096)
 def named_by(key: str) -> Named | None:
-    """Return what a key names; None for one that we would not have given."""
+    """Return what a key names; None for one that we would not have given.
+
+    Remembered for a while: a rebuild meets each key in its list, and again in the lines about its copies.
+    """
     try:
         named = _parsed(key)
         return named if named is not None and _key_of(named) == key else None

@@ -9,7 +9,7 @@ The establishment comes first, so that it can leave by prefix. The AIP's last di
 first ones are a date: folders of AIPs fill evenly, a 256th of an establishment's each. Those of records do not:
 `records/<kind>/` has a folder for each record (each transfer decided on, say), `journals/<kind>/` a file for each
 container, and both grow for as long as the archive takes something in. Keys are for ever, so this stays; what lists
-a folder has its names in memory.
+such a folder has a part of its names in memory at a time.
 """
 
 import re

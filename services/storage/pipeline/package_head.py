@@ -28,6 +28,7 @@ MOST_MEMBERS = 20
 """The catalogue is among the first members: whoever reads on without finding it reads no AIP of ours."""
 
 _NS = "{http://www.loc.gov/METS/}"
+_FED = 2048
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
 Reading = Generator[tuple[int, int], bytes, "Head"]
@@ -123,10 +124,12 @@ def _catalogue_in(beginning: bytes) -> tuple[int, str]:
     """Return size and SHA-512 of the catalogue, as the beginning of METS.xml names them."""
     parser = etree.XMLPullParser(events=("start",), tag=f"{_NS}mdRef", resolve_entities=False, no_network=True)
     try:
-        parser.feed(beginning)
-        for _, element in parser.read_events():
-            if unquote(str(element.get(_HREF, ""))) == CATALOGUE and element.get("CHECKSUMTYPE") == "SHA-512":
-                return int(str(element.get("SIZE"))), str(element.get("CHECKSUM"))
+        # Bit by bit: what comes behind it need not be parsed.
+        for at in range(0, len(beginning), _FED):
+            parser.feed(beginning[at : at + _FED])
+            for _, element in parser.read_events():
+                if unquote(str(element.get(_HREF, ""))) == CATALOGUE and element.get("CHECKSUMTYPE") == "SHA-512":
+                    return int(str(element.get("SIZE"))), str(element.get("CHECKSUM"))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise UnreadablePackage(f"METS.xml cannot be read: {error}") from error
     raise UnreadablePackage("METS.xml names no catalogue where it should")

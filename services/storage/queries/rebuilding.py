@@ -1,18 +1,18 @@
 """Questions of a rebuild about holdings and copies, and the rows it adds. Callers own the transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.storage.domain.holdings import HoldingKey
 from services.storage.domain.rebuilt import KnownCopy, Rebuilt
 from services.storage.tables import copy, holding
 from shared.database.plumbing import work
+from shared.database.rows import add_rows, adding
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +53,48 @@ async def versions_in(connection: AsyncConnection, aip_id: UUID, states: Collect
     return list(await connection.scalars(select(holding.c.version).where(is_it).order_by(holding.c.version)))
 
 
+_HOLDING = (
+    "id",
+    "version",
+    "kind",
+    "establishment",
+    "key",
+    "sha512",
+    "size",
+    "state",
+    "facts",
+    "taken_at",
+    "stored_at",
+)
+_ADD_HOLDINGS = adding(holding, _HOLDING, ("id", "version"))
+_COPY = ("holding", "version", "site", "state", "version_id", "written_at")
+_ADD_COPIES = adding(copy, _COPY, ("site",))
+
+
 async def add(connection: AsyncConnection, found: Sequence[Rebuilt]) -> list[HoldingKey]:
     """Add holdings and copies that are not there; return the holdings of which others are there."""
-    rows = [_holding_row(one) for one in found]
-    await connection.execute(insert(holding).on_conflict_do_nothing(), rows)
-    there = await standing(connection, [one.key for one in found])
-    others = [(one.id, one.version) for one in found if not _is_same(one, there.get(one.key))]
+    added = set(await add_rows(connection, _ADD_HOLDINGS, [_holding_row(one) for one in found]))
+    rest = [one for one in found if (one.id, one.version) not in added]
+    there = await standing(connection, [one.key for one in rest]) if rest else {}
+    others = others_than(rest, there)
     copies = [_copy_row(one, each) for one in found if (one.id, one.version) not in others for each in one.copies]
-    if copies:
-        await connection.execute(insert(copy).on_conflict_do_nothing(), copies)
+    await add_rows(connection, _ADD_COPIES, copies)
     storing = {key for key, one in there.items() if one.state == "storing"}
     await _conclude(connection, [one for one in found if one.key in storing and (one.id, one.version) not in others])
     return others
+
+
+def others_than(found: Sequence[Rebuilt], there: Mapping[str, Standing]) -> list[HoldingKey]:
+    """Return those under whose name something else is there, or under whose key nothing is."""
+    return [(one.id, one.version) for one in found if not _is_same(one, there.get(one.key))]
+
+
+async def under_other_keys(connection: AsyncConnection, found: Sequence[Rebuilt]) -> list[HoldingKey]:
+    """Return the holdings that are there under another key than the one that was found."""
+    keys = {(one.id, one.version): one.key for one in found}
+    columns = (holding.c.id, holding.c.version, holding.c.key)
+    rows = await connection.execute(select(*columns).where(tuple_(*columns[:2]).in_(list(keys))))
+    return [(row.id, row.version) for row in rows if keys[row.id, row.version] != row.key]
 
 
 _WRITTEN = (

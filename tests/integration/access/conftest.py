@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,9 +30,9 @@ from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import lease
 from shared.room import Room, running
 from shared.settings import RoomSettings
+from tests.builders.aip_shelf import AipShelf, listening
 from tests.builders.callers import SECRET, a_token, a_verifier
 from tests.builders.catalogues import Catalogue
-from tests.integration.access.aip_shelf import AipShelf
 from tests.servers import Databases, fresh
 
 
@@ -87,7 +86,7 @@ async def house(databases: Databases, tmp_path: Path, monkeypatch: pytest.Monkey
         room.app.state.verifier = a_verifier()
     await access.app.state.access.staging.prepare()
     apps = {"data_management": catalogue.app, "access": access.app, "storage": shelf.app}
-    async with _listening(_by_room(apps), port):
+    async with listening(_by_room(apps), port):
         yield House(url, access, catalogue.foundation.database, shelf)
     for room in (catalogue, access):
         for close in room.close:
@@ -105,18 +104,6 @@ def _by_room(apps: dict[str, Any]) -> ASGIApp:
         await apps[scope["path"].split("/")[1]](scope, receive, send)
 
     return app
-
-
-@asynccontextmanager
-async def _listening(app: ASGIApp, port: int) -> AsyncIterator[None]:
-    config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield
-    server.should_exit = True
-    await serving
 
 
 @pytest.fixture

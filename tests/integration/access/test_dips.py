@@ -158,6 +158,8 @@ async def test_an_order_that_cannot_be_packed_fails_and_says_why(house: House) -
     failed = await now_standing(house, dip)
     assert failed.state is DipState.FAILED
     assert "no longer in the catalogue" in (failed.reason or "")
+    told = await house.lines_about(f"dip:{dip.id}")
+    assert [(line["action"], line["outcome"]) for line in told] == [("dip.failed", "ko")]
     with pytest.raises(NoSuchObject):
         await access.staging.stat(package_key(dip.id, held.epoch))
 

@@ -19,7 +19,7 @@ from shared.identifiers import new_id
 from shared.identity.rights import Role
 from shared.messages.storage import AipPurgedV1
 from shared.messaging.lease import Piece
-from shared.messaging.work import enqueue, lease
+from shared.messaging.work import StaleLease, enqueue, lease
 from shared.object_store.errors import NoSuchObject
 from tests.builders.catalogues import Catalogue, a_catalogue, a_unit, an_object
 from tests.deaths import dying_at, places_of
@@ -169,6 +169,26 @@ async def test_a_package_that_is_being_built_is_never_given(house: House) -> Non
 
     assert (await standing(house, dip)).state is DipState.FAILED
     assert "eliminated" in ((await standing(house, dip)).reason or "")
+    assert not await is_left(house, dip)
+
+
+async def test_who_was_taken_for_dead_leaves_no_package_behind(house: House) -> None:
+    """Another has built it meanwhile, and what both wrote was removed, but for what is written now."""
+    gone = await deposited(house)
+    dip = await ordered(house, gone)
+    database = access_of(house).database
+
+    async def overtaken() -> None:
+        async with database.begin() as tx:
+            await tx.connection.execute(update(work).values(leased_until=None))
+        await build(house)
+        await hear_of(house, gone)
+        await sweep(house)
+
+    with pytest.raises(StaleLease):
+        await build(house, overtaken)
+
+    assert (await standing(house, dip)).state is DipState.EXPIRED
     assert not await is_left(house, dip)
 
 

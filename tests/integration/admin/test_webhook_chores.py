@@ -53,6 +53,8 @@ async def test_secrets_are_encrypted_again_when_that_of_the_rooms_has_changed(de
     assert done == [1, 0]
     assert WebhookSeal("another" * 8).open(kept["former_secret"]) == made["secret"]
     assert WebhookSeal(SECRET).open(kept["secret"]) is None
+    told = [line for line in await desk.house.lines() if line.action == "webhook.sealed_again"]
+    assert [(line.actor, line.object) for line in told] == [("room:admin", f"webhook:{made['id']}")]
 
 
 async def test_what_waits_for_longer_than_it_may_has_failed_and_may_be_sent_again(desk: Desk) -> None:

@@ -64,12 +64,93 @@ async def behind_our_back(databases: Databases, statement: str, establishment: U
         await databases.as_superuser("ALTER TABLE proof.line ENABLE TRIGGER ALL")
 
 
-@pytest.mark.parametrize("table", ["line", "batch"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET sha512 = ''", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}"])
-async def test_the_room_can_neither_change_nor_remove(database: RoomDatabase, statement: str, table: str) -> None:
-    async with database.engine.connect() as connection:
-        with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
-            await connection.execute(text(statement.format(table)))
+EVERYTHING = ("DELETE", "INSERT", "SELECT", "UPDATE")
+
+MAY_CHANGE = {
+    "journal": ("INSERT", "SELECT", "UPDATE"),
+    "sender": ("INSERT", "SELECT", "UPDATE"),
+    "container": ("INSERT", "SELECT", "UPDATE"),
+    "pending_batch": ("DELETE", "INSERT", "SELECT"),
+    **dict.fromkeys(
+        ("outbox", "inbox", "dead_letter", "journal_head", "work"), ("DELETE", "INSERT", "SELECT", "UPDATE")
+    ),
+}
+"""What the room may do in tables that are not only added to, and why that is no way to change a journal:
+
+journal, sender: heads, found again from the lines, which verification does · container: what has left, found again on
+the sites · pending_batch: batches that wait, and become lines · the others: messages and work under way.
+"""
+
+ADDED_TO = ("INSERT", "SELECT")
+READ = ("SELECT",)
+
+_RIGHTS = """
+    SELECT c.relname AS name, c.relkind, array_agg(DISTINCT a.privilege_type ORDER BY a.privilege_type) AS rights
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN LATERAL aclexplode(c.relacl) a ON a.grantee = 'chartrier_proof'::regrole
+    WHERE n.nspname = 'proof' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    GROUP BY c.relname, c.relkind"""
+
+_OTHERWISE = """
+    SELECT pg_has_role('chartrier_proof', r.oid, 'MEMBER') AS member, r.rolname FROM pg_roles r
+    WHERE r.rolname <> 'chartrier_proof' AND pg_has_role('chartrier_proof', r.oid, 'MEMBER')"""
+
+_PARTLY = """
+    SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'proof' AND a.attacl IS NOT NULL"""
+
+_EVERYBODY = """
+    SELECT table_name FROM information_schema.table_privileges
+    WHERE table_schema = 'proof' AND grantee = 'PUBLIC'"""
+
+_TRIGGERS = """
+    SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'proof' AND NOT t.tgisinternal AND t.tgenabled <> 'D'"""
+
+
+async def rights(databases: Databases) -> dict[str, tuple[str, ...]]:
+    return {row["name"]: tuple(row["rights"]) for row in await databases.as_superuser(_RIGHTS)}
+
+
+async def test_every_table_is_only_added_to_but_for_those_that_say_why(databases: Databases) -> None:
+    found = await rights(databases)
+
+    assert found.pop("alembic_version") == READ
+    assert {name: found.pop(name) for name in MAY_CHANGE} == MAY_CHANGE
+    assert found == dict.fromkeys(found, ADDED_TO), "a table that proof may change says why in MAY_CHANGE"
+    assert {"line", "batch"} <= found.keys()
+
+
+async def test_the_room_has_no_right_by_another_way(databases: Databases) -> None:
+    """Neither as a member of another role, nor on columns alone, nor as everybody."""
+    public = await databases.as_superuser(_EVERYBODY)
+    assert await databases.as_superuser(_OTHERWISE) == []
+    assert await databases.as_superuser(_PARTLY) == []
+    assert public == []
+
+
+async def test_what_is_only_added_to_stops_a_superuser_s_slip_too(databases: Databases) -> None:
+    added_to = (await rights(databases)).keys() - MAY_CHANGE.keys() - {"alembic_version"}
+    guarded = {row["relname"] for row in await databases.as_superuser(_TRIGGERS)}
+
+    assert added_to <= guarded
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}"])
+async def test_the_room_can_neither_change_nor_remove(
+    database: RoomDatabase, databases: Databases, statement: str
+) -> None:
+    columns = {
+        row["table_name"]: row["column_name"]
+        for row in await databases.as_superuser(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'proof'"
+        )
+    }
+    for table in sorted((await rights(databases)).keys() - MAY_CHANGE.keys()):
+        async with database.engine.connect() as connection:
+            with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
+                await connection.execute(text(statement.format(table, columns[table], columns[table])))
 
 
 @pytest.mark.parametrize("statement", ["UPDATE proof.line SET number = number", "DELETE FROM proof.line"])

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,9 @@ class Ruins:
     async def close(self) -> None:
         for one in (self.store, *self.others.values()):
             await one.close()
+        await self.close_rooms()
+
+    async def close_rooms(self) -> None:
         for room in self.rooms.values():
             await room.engine.dispose()
 
@@ -75,8 +78,10 @@ class Ruins:
     def folders(self) -> tuple[Path, Path]:
         return self.folder, self.folder.with_name("site-b")
 
-    async def rebuild(self, *, dry: bool = False, take_unlogged: bool = False) -> Report:
-        report = Report(say=lambda _: None)
+    async def rebuild(
+        self, *, dry: bool = False, take_unlogged: bool = False, say: Callable[[str], None] = lambda _: None
+    ) -> Report:
+        report = Report(say=say)
         with scratch() as facts:
             house = House(
                 self.rooms, SITES[0], self.store, SITES, facts, report, dry, self.others, take_unlogged=take_unlogged

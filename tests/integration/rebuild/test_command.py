@@ -113,6 +113,12 @@ def test_a_site_that_is_not_declared_is_refused(give: Give) -> None:
     assert (status, said["error"]) == (1, "No such site: c. Declared: a, b.")
 
 
+def test_a_scratch_folder_that_is_not_there_is_refused(give: Give, tmp_path: Path) -> None:
+    status, said = give("--from-site", "a", "--scratch", str(tmp_path / "none"), "--json")
+
+    assert (status, "No such folder" in said["error"]) == (1, True)
+
+
 def test_all_rooms_must_be_known(give: Give, databases: Databases) -> None:
     only = json.dumps({room: databases.url(room) for room in ROOMS if room != "proof"})
 

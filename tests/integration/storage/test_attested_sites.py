@@ -12,6 +12,7 @@ from services.storage import retiring
 from services.storage.attesting import NotAttestable, attest_destroyed
 from services.storage.domain.purges import PurgeState
 from services.storage.sites import OpenSite
+from shared.checksums import sha512_of
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import AipPurgedV1
 from shared.object_store.errors import StoreUnavailable
@@ -87,7 +88,7 @@ async def test_purges_wait_for_a_burnt_site_until_it_is_attested(burnt: Burnt) -
     (told,) = await depot.told(AipPurgedV1)
     assert told.copies == 3
     (line,) = await depot.lines("copy.attested_destroyed")
-    assert (line.details["site"], line.details["attested_by"]) == ("b", REPORT)
+    assert (line.details["site"], line.details["attested_sha512"]) == ("b", sha512_of(REPORT.encode()))
     assert {one.details["site"] for one in await depot.lines("copy.deleted")} == {"a", "c"}
     record = await depot.holding(order.order_id)
     (attested,) = json.loads(record.facts["body"])["attested"]
@@ -102,7 +103,8 @@ async def test_an_attestation_is_noted_and_journaled_once(burnt: Burnt) -> None:
 
     assert first == again == REPORT
     (line,) = await burnt[0].depot.lines("site.destroyed")
-    assert (line.actor, line.object, line.details["attested_by"]) == ("operator:x", "site:b", REPORT)
+    digest = sha512_of(REPORT.encode())
+    assert (line.actor, line.object, line.details["attested_sha512"]) == ("operator:x", "site:b", digest)
 
 
 @pytest.mark.parametrize(

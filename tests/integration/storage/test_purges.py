@@ -63,6 +63,8 @@ async def test_nothing_is_left_of_what_was_ordered_and_all_of_the_rest(open_desk
     assert (told.order_id, told.aip_id, told.version, told.copies) == (order.order_id, message.aip_id, None, 2)
     assert told.size == 2 * message.size
     assert {line.details["site"] for line in await depot.lines("copy.deleted")} == {"a", "b"}
+    (begun,) = await depot.lines("purge.begun")
+    assert begun.details["list_sha512"] == order.list_sha512
     (line,) = await depot.lines("aip.purged")
     assert (line.establishment, line.details["visa_sha512"]) == (message.establishment, "2" * 128)
     kept = await depot.holding(other.aip_id)

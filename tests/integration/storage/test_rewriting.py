@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import pytest
+from typing_extensions import override
 
 from services.data_management.domain.catalogue import CataloguedObject, CataloguedUnit, read_line
 from services.storage import rewriting
@@ -26,7 +27,7 @@ from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import AipStoredV1, PurgeRefusedV1
 from shared.messaging.lease import Piece
 from shared.messaging.outcome import TryAgain
-from shared.messaging.work import enqueue
+from shared.messaging.work import StaleLease, enqueue
 from shared.object_store.errors import NoSuchObject
 from tests.builders.aips import AIP_ID
 from tests.builders.purges import MARK, ORDER, PLANTED, AnAip, Trickle, a_planted_aip
@@ -228,6 +229,30 @@ async def test_what_is_lost_in_staging_is_written_again_from_the_version_that_st
     new = await depot.holding(AIP_ID)
     assert (new.version, new.state) == (3, "stored")
     assert MARK.encode() not in await depot.kept("a", new.key)
+
+
+async def test_who_was_taken_for_dead_leaves_nothing_staged(depot: Depot, tmp_path: Path) -> None:
+    """Whoever took its work has brought the new version to its end, and removed what was staged, meanwhile."""
+    aip, message = await stored(depot, tmp_path)
+    await order(depot, message, aip.units(*PLANTED))
+
+    class Overtaken(Rewriter):
+        @override
+        async def _stage(self, key: str, path: Path, rewritten: Rewritten) -> None:
+            await depot.release()
+            await rewrite(depot)
+            await depot.work_off()
+            await unstage(depot)
+            await super()._stage(key, path, rewritten)
+
+    (held,) = await depot.lease(REWRITE)
+    with pytest.raises(StaleLease):
+        await Overtaken(depot.database, depot.sites, depot.staging).rewrite(held)
+    await unstage(depot)
+
+    with pytest.raises(NoSuchObject):
+        await depot.staging.stat(f"aips/{AIP_ID}-v2")
+    assert (await depot.holding(AIP_ID)).state == "stored"
 
 
 async def test_a_crash_behind_any_step_comes_to_the_same_version(

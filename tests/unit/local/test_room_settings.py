@@ -80,7 +80,11 @@ def test_what_else_the_operator_says_is_told_but_never_in_the_place_of_what_is_c
 
 
 def test_what_is_chosen_here_is_said_as_such_and_is_the_same_before_any_server_runs() -> None:
-    assert set(of_room("proof", AROUND)) == CHOSEN | {"CHARTRIER_INTERNAL_SECRET", "CHARTRIER_STAGING_URL"}
+    assert set(of_room("proof", AROUND)) == CHOSEN | {
+        "CHARTRIER_INTERNAL_SECRET",
+        "CHARTRIER_SIGNER_URL",
+        "CHARTRIER_STAGING_URL",
+    }
     given = {"CHARTRIER_INTERNAL_SECRET": "g" * 32}
     before = of_room("proof", likely(Path("/srv"), {**given, "CHARTRIER_PORT": "x"}))
     assert set(before) == set(of_room("proof", AROUND))

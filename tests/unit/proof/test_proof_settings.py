@@ -97,7 +97,7 @@ def test_a_probative_archive_like_any_other_has_two_places() -> None:
         ("CHARTRIER_TIME_SOURCES", ["ntp.example.org", "ntp.example.org"]),
     ],
 )
-def test_one_twice_is_not_two(files: Path, name: str, value: list[str]) -> None:
+def test_one_twice_is_not_two(files: Path, name: str, value: list[object]) -> None:
     one = an_authority(files)
 
     assert told(probative(files) | {name: value or [one, one | {"name": "b"}]}).keys() == {name}
@@ -117,6 +117,7 @@ def test_a_development_key_is_none_in_a_file_either(files: Path) -> None:
     [
         ("hsm:x", "is expected"),
         ("development:relative", "is expected"),
+        ("development:{}/pin/keys", "that we may write to"),
         ("pkcs12:{}/none.p12", "that is there"),
         ("pkcs12:key.p12", "absolute path"),
         ("pkcs11:object=a?module-path={}/module.so&pin-source={}/pin", "token=…"),

@@ -3,10 +3,11 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
 import rfc8785
 
 from services.proof.domain.line import Head, Origin, fix
-from services.proof.domain.verification import Anomaly, ChainCheck, Fault, StoredLine
+from services.proof.domain.verification import Anomaly, ChainCheck, Fault, StoredLine, is_canonical
 from shared.checksums import sha512_of
 from tests.builders.journal import ESTABLISHMENT, a_line
 
@@ -110,3 +111,40 @@ def test_a_line_of_random_bytes_is_unreadable_and_stops_nothing() -> None:
     lines[1] = StoredLine(2, lines[1].sha512, b"\x00\xff")
 
     assert verify(lines, head) == [Anomaly(2, Fault.DIGEST), Anomaly(2, Fault.UNREADABLE)]
+
+
+BODIES = (
+    b'{"a":1,"b":[true,false,null],"c":{"d":"e"}}',
+    b'{"a":-1,"b":[-2,3],"c":9007199254740991}',
+    b'{"a":9007199254740992}',
+    b'{"a":1.0}',
+    b'{"a":[1.5,1e3]}',
+    b'{"a":-0}',
+    b'{"a":1e400}',
+    b'{"a":NaN}',
+    b'{"a":[-Infinity]}',
+    b'{"b":1,"a":2}',
+    b'{"a":1,"a":2}',
+    b'{"a": 1}',
+    b'{"a":"12:00:00.000Z","b":"[1.5","c":"x\\":1.5"}',
+    b'{"a":"\\u0000\\b\\f\\n\\r\\t\\u001f\\"\\\\/\x7f"}',
+    b'{"a":"\\u001F"}',
+    b'{"a":"\\u00e9"}',
+    '{"a":"é","é":"\u2028\ufeff"}'.encode(),
+    # In the order of UTF-16 the second name comes first.
+    '{"\ufb33":1,"😀":2}'.encode(),
+    '{"😀":2,"\ufb33":1}'.encode(),
+    b'{"a":"\\ud800"}',
+    b'{"a":"\xed\xa0\x80"}',
+)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_what_is_canonical_is_what_rfc_8785_makes(body: bytes) -> None:
+    facts = json.loads(body)
+    try:
+        made = rfc8785.dumps(facts)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        made = None
+
+    assert is_canonical(body, facts) == (made == body)

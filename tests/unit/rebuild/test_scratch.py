@@ -1,5 +1,7 @@
 """What lines say, put aside on disk."""
 
+from pathlib import Path
+
 import pytest
 
 from services.rebuild import scratch as module
@@ -18,6 +20,14 @@ def test_what_was_not_listed_is_given_some_at_a_time_while_more_is_seen(monkeypa
             found.append((key, said["number"]))
 
     assert found == [("aips/0", 0), ("aips/2", 2), ("aips/3", 3)]
+
+
+def test_it_lies_where_it_is_told_to_and_is_gone_afterwards(tmp_path: Path) -> None:
+    with scratch(tmp_path) as kept:
+        kept.note([("copy:k", "a", {})])
+        assert [one.name for one in tmp_path.rglob("facts")] == ["facts"]
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_known_stays_where_so_asked() -> None:

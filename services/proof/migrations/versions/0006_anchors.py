@@ -27,6 +27,7 @@ STATEMENTS = (
     "ALTER TABLE seal ADD COLUMN heads bytea",
     "ALTER TABLE seal ADD COLUMN signature text",
     "ALTER TABLE seal ADD COLUMN token_at timestamptz",
+    "GRANT UPDATE (token_at) ON seal TO chartrier_proof",
     "GRANT SELECT, INSERT, UPDATE (body) ON anchor TO chartrier_proof",
     "GRANT SELECT, INSERT, UPDATE ON anchored_journal, anchored_sender TO chartrier_proof",
     "GRANT SELECT, INSERT, UPDATE (stored_at) ON filed TO chartrier_proof",

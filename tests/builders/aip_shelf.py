@@ -1,9 +1,13 @@
 """AIPs given out by range as storage does, and cut in the middle on demand, as no storage would."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import ASGIApp
 
 
 class AipShelf:
@@ -37,3 +41,16 @@ class AipShelf:
             if self.cut_after is not None and start >= self.cut_after:
                 raise ConnectionAbortedError("cut")
             yield part[start : start + 1000]
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, port: int) -> AsyncIterator[None]:
+    """Serve an application on a port of this machine while the block lasts."""
+    config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield
+    server.should_exit = True
+    await serving

@@ -1,0 +1,87 @@
+"""What evidence is made from: the place of a package or line in its seal, and that. Callers own the transaction."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.proof.tables import line, package_group, seal, sealed_journal
+from shared.identity.caller import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A seal that has its token, and in it a leaf at `position` (from 0)."""
+
+    number: int
+    algorithm: str
+    leaves: bytes
+    token: bytes
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedLines:
+    """Lines `first` to `last` of a journal, whose tree is a leaf of a seal and has this root."""
+
+    sealed: Sealed
+    first: int
+    last: int
+    root: bytes
+
+
+_OURS = package_group.c
+_PARTS = (seal.c.number, seal.c.algorithm, seal.c.leaves, seal.c.token)
+
+
+async def version_of(connection: AsyncConnection, scope: Scope, aip: UUID, version: int | None) -> int | None:
+    """Return the version asked for, or the newest there is; None where the scope has none."""
+    query = select(_OURS.version).where(_OURS.aip == aip, _OURS.gone_at.is_(None))
+    if scope.establishments is not None:
+        query = query.where(_OURS.establishment.in_(scope.establishments))
+    if version is not None:
+        query = query.where(_OURS.version == version)
+    found: int | None = await connection.scalar(query.order_by(_OURS.version.desc()).limit(1))
+    return found
+
+
+async def sealed_package(connection: AsyncConnection, aip: UUID, version: int) -> tuple[Sealed, bytes] | None:
+    """Return where a version of a package is sealed, and the digests of its group; None where it is not yet."""
+    query = (
+        select(*_PARTS, _OURS.position, _OURS.digests)
+        .join_from(package_group, seal, seal.c.number == _OURS.seal)
+        .where(_OURS.aip == aip, _OURS.version == version)
+    )
+    row = await _stamped(connection, query)
+    return None if row is None else (_sealed(row, row.position), row.digests)
+
+
+async def sealed_lines(connection: AsyncConnection, journal: int, number: int) -> SealedLines | None:
+    """Return the lines that were sealed together with a line; None where it is not yet."""
+    ours = sealed_journal.c
+    query = (
+        select(*_PARTS, ours.position, ours.first, ours.last, ours.root)
+        .join_from(sealed_journal, seal, seal.c.number == ours.seal)
+        .where(ours.journal == journal, ours.last >= number, ours.first <= number)
+        .order_by(ours.last)
+        .limit(1)
+    )
+    row = await _stamped(connection, query)
+    if row is None:
+        return None
+    return SealedLines(_sealed(row, row.position + 1), row.first, row.last, row.root)
+
+
+async def line_digests(connection: AsyncConnection, journal: int, first: int, last: int) -> list[bytes]:
+    """Return the SHA-512 of lines of a journal, in order."""
+    query = select(line.c.sha512).where(line.c.journal == journal, line.c.number.between(first, last))
+    return list((await connection.scalars(query.order_by(line.c.number))).all())
+
+
+async def _stamped(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> Row[tuple[object, ...]] | None:
+    return (await connection.execute(query.where(seal.c.token.is_not(None)))).one_or_none()
+
+
+def _sealed(row: Row[tuple[object, ...]], position: int) -> Sealed:
+    return Sealed(row.number, row.algorithm, row.leaves, row.token, position)

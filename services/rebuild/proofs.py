@@ -1,0 +1,108 @@
+"""Then what proves all of it: anchors and seals, held to the journals and packages that came back."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from services.proof.domain.line import Head
+from services.proof.domain.read_proofs import NotTheProof, ReadAnchor, ReadSeal, read_anchor, read_seal
+from services.proof.gathering import take_packages
+from services.proof.rebuilding_proofs import contradicted, take_anchor, take_seal
+from services.rebuild import copies
+from services.rebuild.house import House, TooLarge
+from services.rebuild.shelves import shelf
+from services.storage.domain.key_names import PLATFORM, NamedProof
+from services.storage.domain.rebuilt import Rebuilt
+from services.storage.proofs import proof_facts, proof_id
+from shared.checksums import sha512_of
+from shared.messages.storage import AipStoredV1
+from shared.object_store.errors import NoSuchObject
+from shared.object_store.keeping import Version
+
+KINDS = ("anchor", "seal", "renewal")
+
+
+async def take_groups(house: House, packages: Sequence[AipStoredV1]) -> None:
+    """Have proof know of packages: a seal that comes back, or a reading of METS, tells what they are made of."""
+    if packages and not house.dry:
+        async with house.rooms["proof"].begin() as tx:
+            await take_packages(tx, packages)
+
+
+async def rebuild_proofs(house: House) -> None:
+    """Bring back every anchor and seal of the site, and say where journals are not as these tell."""
+    for kind in KINDS:
+        previous: ReadAnchor | ReadSeal | None = None
+        async for version, named in shelf(house.store, f"{PLATFORM}/proof/{kind}s/"):
+            house.scratch.see([version.key])
+            if not isinstance(named, NamedProof):
+                house.report.fault("foreign_object", version.key, "no proof is called so")
+                continue
+            read = await _rebuild(house, version, named)
+            if read is not None:
+                _require_chain(house, version.key, previous, read)
+                previous = read
+
+
+async def _rebuild(house: House, version: Version, named: NamedProof) -> ReadAnchor | ReadSeal | None:
+    told = copies.told_of(house, [version.key])[version.key]
+    try:
+        known = await copies.known(house, version, told)
+        if known is None:
+            return None
+        content = await house.read(version.key, known.size, known.version_id)
+        read = _read(named, content, known.sha512)
+    except (NoSuchObject, TooLarge, NotTheProof) as error:
+        house.report.fault("proof_unreadable", version.key, str(error))
+        return None
+    await copies.keep(house, [_holding(named, known)])
+    house.report.came(f"{named.kind}s")
+    if read is not None and not house.dry:
+        for said in await _take(house, read, (known.sha512, known.size), known.stored_at):
+            house.report.fault("proof_contradicts", version.key, said)
+    return read
+
+
+def _read(named: NamedProof, content: bytes, sha512: str) -> ReadAnchor | ReadSeal | None:
+    if sha512_of(content) != sha512:
+        raise NotTheProof("its digest is not the one in the write log")
+    return _READERS[named.kind](content, named.number) if named.kind in _READERS else None
+
+
+_READERS: dict[str, Callable[[bytes, int], ReadAnchor | ReadSeal]] = {"anchor": read_anchor, "seal": read_seal}
+
+
+def _holding(named: NamedProof, known: copies.Known) -> Rebuilt:
+    return Rebuilt(
+        id=proof_id(named.kind),
+        version=named.number,
+        kind="proof",
+        establishment=None,
+        key=known.key,
+        sha512=known.sha512,
+        size=known.size,
+        facts=proof_facts(named.kind, named.number),
+        stored_at=known.stored_at,
+        copies=known.copies,
+    )
+
+
+async def _take(house: House, read: ReadAnchor | ReadSeal, file: tuple[str, int], stored_at: datetime) -> list[str]:
+    database = house.rooms["proof"]
+    if isinstance(read, ReadAnchor):
+        others = await take_anchor(database, read, stored_at, file[1])
+        heads = read.heads
+    else:
+        others = await take_seal(database, read, file, stored_at)
+        heads = {name: Head(one.head.number, one.head.sha512) for name, one in read.covered}
+    return others + await contradicted(database, heads)
+
+
+def _require_chain(
+    house: House, key: str, previous: ReadAnchor | ReadSeal | None, read: ReadAnchor | ReadSeal
+) -> None:
+    """Name a proof that does not follow from the one before it, and those that are missing between them."""
+    expected = None if previous is None else previous.number + 1
+    if read.number != (expected or 1):
+        house.report.fault("proof_missing", key, f"number {expected or 1} is not there")
+    elif previous is not None and read.before != previous.identity:
+        house.report.fault("proof_contradicts", key, "it names another one before it")
