@@ -99,9 +99,9 @@ def parts_of(container: bytes) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
 
 
-async def a_package(database: RoomDatabase, digests: list[bytes], at: datetime) -> UUID:
+async def a_package(database: RoomDatabase, digests: list[bytes], at: datetime, aip: UUID | None = None) -> UUID:
     """Keep the group of a package, as storage's word gives it."""
-    aip, members = uuid4(), sorted(digests)
+    aip, members = aip or uuid4(), sorted(digests)
     row = {
         "aip": aip,
         "version": 1,
