@@ -33,6 +33,7 @@ from shared.messaging.work import lease
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import Sender, a_line
+from tests.integration.proof.seals import EMPTY
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration
@@ -46,13 +47,7 @@ class Died(Exception):
 
 @pytest.fixture(autouse=True)
 async def nothing_waits(databases: Databases) -> None:
-    await databases.as_superuser(
-        """DO $$ BEGIN
-           ALTER TABLE proof.line DISABLE TRIGGER line_stays;
-           TRUNCATE proof.sealed_journal, proof.container, proof.line, proof.journal, proof.work, proof.outbox;
-           ALTER TABLE proof.line ENABLE TRIGGER line_stays;
-           END $$"""
-    )
+    await databases.as_superuser(EMPTY)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import a_line
-from tests.integration.proof.seals import EMPTY, Hands, Telling, a_package, hands, parts_of, payload_of
+from tests.integration.proof.seals import EMPTY, Hands, Telling, a_package, behind, hands, parts_of, payload_of
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration
@@ -111,8 +111,8 @@ async def test_seals_name_those_of_a_month_and_of_a_year_before(ours: Hands, dat
     for _ in range(3):
         await ours.seal()
     await databases.as_superuser(
-        """UPDATE proof.seal SET at = now() - CASE number WHEN 1 THEN interval '400 days'
-               WHEN 2 THEN interval '40 days' ELSE interval '1 day' END"""
+        behind("""UPDATE proof.seal SET at = now() - CASE number WHEN 1 THEN interval '400 days'
+               WHEN 2 THEN interval '40 days' ELSE interval '1 day' END""")
     )
 
     await ours.seal()
@@ -128,7 +128,7 @@ async def test_one_is_made_each_period_empty_days_too(ours: Hands, databases: Da
     for _ in range(30):
         planned.append(await ours.sealer.seal_due(ours.database))
         assert await ours.sealer.seal_due(ours.database) == 0
-        await databases.as_superuser("UPDATE proof.seal SET at = at - interval '24 hours'")
+        await databases.as_superuser(behind("UPDATE proof.seal SET at = at - interval '24 hours'"))
 
     assert planned == [1] * 30
     assert await ours.stamp() == 30
@@ -146,12 +146,12 @@ async def test_while_no_authority_answers_seals_wait_and_none_is_skipped(
         outage.setattr(ours.sealer._stamper, "stamp", nobody)  # noqa: SLF001 (authorities have their own tests)
         for _ in range(2):
             await ours.sealer.seal_due(ours.database)
-            await databases.as_superuser("UPDATE proof.seal SET at = at - interval '25 hours'")
+            await databases.as_superuser(behind("UPDATE proof.seal SET at = at - interval '25 hours'"))
         with pytest.raises(TryAgain):
             await ours.stamp()
     await measure_seals(ours.database)
     assert UNSTAMPED._value.get() >= 25 * 3600  # noqa: SLF001 (as it is shown)
-    await databases.as_superuser("UPDATE proof.work SET leased_until = NULL, not_before = now()")
+    await databases.as_superuser(behind("UPDATE proof.work SET leased_until = NULL, not_before = now()"))
 
     await ours.stamp()
 
@@ -178,7 +178,7 @@ async def test_whatever_dies_the_seal_leaves_once(
         patched.setattr(faults, "strike", strike)
         with pytest.raises(Died):
             await ours.seal()
-    await databases.as_superuser("UPDATE proof.work SET leased_until = NULL, not_before = now()")
+    await databases.as_superuser(behind("UPDATE proof.work SET leased_until = NULL, not_before = now()"))
 
     await ours.sealer.seal_due(ours.database)
     await ours.stamp()
