@@ -1,8 +1,6 @@
 """Anchors: what moved since the last one, signed, numbered without a gap, staged once whatever dies."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -15,44 +13,19 @@ from shared import faults
 from shared.database.plumbing import outbox
 from shared.messages.proof import ProofFiledV1
 from shared.messages.storage import ProofStoredV1
-from shared.messaging.consumer import Consumer
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.errors import NoSuchObject
-from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import a_line
-from tests.integration.proof.seals import EMPTY, Hands, Telling, behind, hands, payload_of
+from tests.integration.proof.seals import Hands, Telling, behind, payload_of
 from tests.servers import Databases
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("nothing_yet")]
 
 PLATFORM = a_line(kind="events", establishment=None)
 
 
 class Died(Exception):
     """The process was killed here."""
-
-
-@pytest.fixture(autouse=True)
-async def nothing_yet(databases: Databases) -> None:
-    await databases.as_superuser(EMPTY)
-
-
-@pytest.fixture
-async def staging(tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    store = FilesystemStore(tmp_path / "staging")
-    await store.prepare()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def ours(database: RoomDatabase, staging: FilesystemStore) -> Hands:
-    return hands(database, staging)
-
-
-@pytest.fixture
-def tell(consumer: Consumer) -> Telling:
-    return Telling(consumer)
 
 
 async def told(database: RoomDatabase) -> list[ProofFiledV1]:

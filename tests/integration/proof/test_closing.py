@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -33,29 +32,15 @@ from shared.messaging.work import lease
 from shared.object_store.errors import NoSuchObject
 from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import Sender, a_line
-from tests.integration.proof.seals import EMPTY
 from tests.servers import Databases
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("nothing_yet")]
 
 DAY = timedelta(hours=24)
 
 
 class Died(Exception):
     """The process was killed here."""
-
-
-@pytest.fixture(autouse=True)
-async def nothing_waits(databases: Databases) -> None:
-    await databases.as_superuser(EMPTY)
-
-
-@pytest.fixture
-async def staging(tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    store = FilesystemStore(tmp_path / "staging")
-    await store.prepare()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from asn1crypto import cms, tsp
@@ -21,15 +19,14 @@ from shared.clock import now
 from shared.database.plumbing import outbox
 from shared.messages.journal import JournalLinesV1
 from shared.messages.proof import ProofFiledV1
-from shared.messaging.consumer import Consumer
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import a_line
-from tests.integration.proof.seals import EMPTY, Hands, Telling, a_package, behind, hands, parts_of, payload_of
+from tests.integration.proof.seals import Hands, Telling, a_package, behind, hands, parts_of, payload_of
 from tests.servers import Databases
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("nothing_yet")]
 
 PLATFORM = a_line(kind="events", establishment=None)
 DIGESTS = [hashlib.sha512(b"%d" % number).digest() for number in range(5)]
@@ -37,29 +34,6 @@ DIGESTS = [hashlib.sha512(b"%d" % number).digest() for number in range(5)]
 
 class Died(Exception):
     """The process was killed here."""
-
-
-@pytest.fixture(autouse=True)
-async def nothing_yet(databases: Databases) -> None:
-    await databases.as_superuser(EMPTY)
-
-
-@pytest.fixture
-async def staging(tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    store = FilesystemStore(tmp_path / "staging")
-    await store.prepare()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def ours(database: RoomDatabase, staging: FilesystemStore) -> Hands:
-    return hands(database, staging)
-
-
-@pytest.fixture
-def tell(consumer: Consumer) -> Telling:
-    return Telling(consumer)
 
 
 def imprint_of(token: bytes) -> bytes:
