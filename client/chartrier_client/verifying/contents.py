@@ -4,6 +4,7 @@ from typing import Final
 
 from chartrier_client.verifying.checks import Subject
 from chartrier_client.verifying.ledger import Evidence
+from chartrier_client.verifying.names import AIP, judge_name
 from chartrier_client.verifying.packages import METS, Package, read_aip, read_dip
 from chartrier_client.verifying.recognising import Item
 from chartrier_client.verifying.records import Proven
@@ -16,6 +17,7 @@ def take_aip(case: Case, item: Item) -> None:
     """Read an AIP, and compare it with all that was said of it. Raises `Malformed` and `OSError`."""
     about = case.about(item)
     package = read_aip(item.path, case.ledger.algorithms, about)
+    judge_name(item.path.name, AIP, f"{package.identifier}-v{package.version}.tar", about)
     said = _by_records(case, package, about) + _by_receipts(case, package, item, about)
     if not said + _by_seals(case, package, about):
         about.could_not("package.proof", "nothing_proves", package.identifier)
@@ -74,6 +76,7 @@ def _by_receipts(case: Case, package: Package, item: Item, about: Subject) -> in
 
 
 def _by_seals(case: Case, package: Package, about: Subject) -> int:
+    case.ledger.packages.add((package.identifier, package.version))
     deposit = case.ledger.deposits.get((package.identifier, package.version))
     if deposit is None:
         return 0

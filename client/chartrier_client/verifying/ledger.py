@@ -9,6 +9,8 @@ from typing import Any
 from chartrier_client.verifying.checks import Subject
 from chartrier_client.verifying.journals import Line
 from chartrier_client.verifying.records import EvidenceRecord
+from chartrier_client.verifying.shapes import moment
+from chartrier_client.verifying.times import Times
 from chartrier_client.verifying.trees import WIDTH, root
 
 
@@ -89,8 +91,10 @@ class Ledger:
     lines: dict[str, dict[int, Said]] = field(default_factory=lambda: defaultdict(dict))
     runs: dict[str, dict[int, Run]] = field(default_factory=lambda: defaultdict(dict))
     running: dict[str, Run] = field(default_factory=dict)
+    times: Times = field(default_factory=Times)
     batches: dict[tuple[str, int], Said] = field(default_factory=dict)
     deposits: dict[tuple[str, int], Deposit] = field(default_factory=dict)
+    packages: set[tuple[str, int]] = field(default_factory=set)
     receipts: dict[str, list[tuple[dict[str, Any], Subject]]] = field(default_factory=lambda: defaultdict(list))
     seals: dict[int, Numbered] = field(default_factory=dict)
     renewals: dict[int, Numbered] = field(default_factory=dict)
@@ -107,6 +111,11 @@ class Ledger:
         said = self.lines[journal].setdefault(number, Said(bytes.fromhex(sha512), about))
         if said.sha512.hex() != sha512:
             about.failed("journal.head", "said_otherwise", f"{journal} {number} {sha512}", other=said.about.target)
+
+    def say_head(self, journal: str, head: Mapping[str, Any], at: datetime, about: Subject) -> None:
+        """Note what a journal had come to at a moment."""
+        self.say_line(journal, head["number"], head["sha512"], about)
+        self.times.note(journal, head["number"], at)
 
     def say_run(self, journal: str, run: Run) -> None:
         """Note which lines a seal holds under one root."""
@@ -144,8 +153,8 @@ class Ledger:
         found = {id(each): each for digest in digests for each in self._proving.get(digest, ())}
         return list(found.values())
 
-    def meet_line(self, line: Line) -> None:
-        """Compare a line with all that was said of it."""
+    def meet_line(self, line: Line, about: Subject) -> None:
+        """Compare a line with all that was said of it; `about` is where it was found."""
         said = self.lines[line.journal].get(line.number) if line.journal in self.lines else None
         if said is not None:
             said.met = True
@@ -156,6 +165,7 @@ class Ledger:
                 said.about.failed("journal.head", "line_is_another", value, found=line.sha512.hex())
         self._meet_batch(line)
         self._meet_run(line)
+        self.times.judge(line.journal, line.number, moment(line.fields["recorded_at"]), about)
 
     def _meet_batch(self, line: Line) -> None:
         said = self.batches.get((line.fields["sender"], line.fields["batch"]))
