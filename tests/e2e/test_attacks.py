@@ -20,7 +20,7 @@ from services.proof.queries import WRITING
 from tests.builders import rewriting
 from tests.builders.proofs import Packed, receipt, receipt_payload
 from tests.builders.rewriting import Change, rewritten
-from tests.e2e.attacked import Target, failed, faults
+from tests.e2e.attacked import TOLD, Target, failed, faults
 from tests.e2e.conftest import AllInOne
 from trials.levers import until
 from trials.towns import Town, a_package, a_town, until_state
@@ -308,7 +308,7 @@ def test_a_batch_that_never_came_is_waited_for(target: Attacked) -> None:
     async def lose(connection: asyncpg.Connection) -> None:
         await connection.execute("UPDATE ingest.journal_head SET batch = batch + 1")
 
-    target.rest()
+    until(lambda: target.count(TOLD) == 0)
     held = int(target.as_superuser(lambda db: db.fetchval("SELECT batch FROM proof.sender WHERE name = 'ingest'")))
     target.as_superuser(lose)
     with target.towns[1].client() as client:
