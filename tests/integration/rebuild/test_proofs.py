@@ -59,4 +59,15 @@ async def test_a_journal_rewritten_before_its_anchor_is_named(ruins: Ruins, chan
 
     (said,) = [one for one in report.findings if one.code == "proof_contradicts"]
     assert said.place == proof_key("anchor", 1)
-    assert f"archives.{site.establishment}" in said.text
+    assert f"archives.{site.establishment}" in said.said
+
+
+async def test_an_anchor_of_which_no_line_tells_is_noted(ruins: Ruins) -> None:
+    site = an_anchored_site()
+    ruins.lay(site)
+    ruins.plant(proof_key("anchor", 2), anchor(2, previous=site.objects[proof_key("anchor", 1)]))
+
+    report = await ruins.rebuild()
+
+    assert [(one.code, one.place) for one in report.findings] == [("without_line", proof_key("anchor", 2))]
+    assert [row["number"] for row in await ruins.rows("SELECT number FROM proof.anchor")] == [1]
