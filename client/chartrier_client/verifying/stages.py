@@ -112,6 +112,7 @@ def take_seal(case: Case, item: Item) -> None:
     prove_bytes(case, f"{about.target} seal.json", seal.document)
     _number(ledger.seals, seal, about)
     judge_name(item.path.name, PROOF, f"{seal.number:016}.tar", about)
+    ledger.times.note_seal((journal for journal, _ in heads), shapes.moment(seal.header["at"]))
     for journal, head in heads:
         ledger.say_head(journal, head, shapes.moment(seal.header["at"]), about)
     judge_stamped(seal, _renewed(case, "seal", seal, about), case.grounds, about)

@@ -57,6 +57,16 @@ def test_an_old_line_that_no_anchor_has_is_only_as_old_as_the_anchors_allow(desk
     assert_invalid(report, ("journal.time", "line_misdated"), ("journal.proof", "lines_unproven"))
 
 
+def test_a_journal_that_a_seal_had_not_begins_after_it(desk: Desk) -> None:
+    other = JOURNAL.replace("archives", "events")
+    seal = Seal(Sealing(at=RECORDED + HOUR))
+
+    report = desk.verify({"s.tar": seal.tar, "1.ndjson": container(ROWS), "2.ndjson": container(lines(2, other))})
+
+    misdated = [each.value for each in report.unproven() if each.reason == "line_misdated"]
+    assert [value.rpartition(" ")[0] for value in misdated] == [f"{other} 1", f"{other} 2"]
+
+
 def test_nothing_names_what_is_later_than_itself(desk: Desk) -> None:
     later = Seal(Sealing(at=RECORDED + HOUR))
     first = anchor(1, seal=later.named)
