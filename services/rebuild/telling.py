@@ -1,7 +1,7 @@
 """What lines say is put aside as far as they may say it: of their own owner's keys, nothing against a line before.
 
-A journal tells of the copies of its owner's objects; of proofs, and of containers, whosever they are, the platform's
-write log alone (`services.storage.lines.told_of`).
+A journal tells of the copies of its owner's objects; of containers, whosever they are, and of proofs, the platform's
+alone (`services.storage.lines.told_of`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
