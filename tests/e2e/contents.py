@@ -28,6 +28,7 @@ LEFT_OUT: Mapping[str, str] = {
     "ingest.profile_content": "a cache of what admin has",
     "access.dip": "made on demand, and made again",
     "proof.pending_batch": "under way",
+    "proof.looked_at": "a place to go on from, which begins anew",
     "admin.purge_order": "once done it is a record, and the traces that purges leave",
     "storage.purge_order": "once done it is a record, and the traces that purges leave",
     "storage.site": "said anew when storage starts",

@@ -141,6 +141,6 @@ def behind(statement: str) -> str:
 EMPTY = behind(
     """TRUNCATE proof.container, proof.line, proof.journal, proof.batch, proof.sender, proof.work, proof.outbox,
        proof.anchor, proof.anchored_journal, proof.anchored_sender, proof.filed, proof.seal, proof.sealed_journal,
-       proof.package_group"""
+       proof.package_group, proof.looked_at"""
 )
 """Everything of journals and proofs, removed."""

@@ -73,6 +73,7 @@ MAY_CHANGE = {
     "sender": ("INSERT", "SELECT", "UPDATE"),
     "container": ("INSERT", "SELECT", "UPDATE"),
     "pending_batch": ("DELETE", "INSERT", "SELECT"),
+    "looked_at": ("INSERT", "SELECT", "UPDATE"),
     "anchored_journal": ("INSERT", "SELECT", "UPDATE"),
     "anchored_sender": ("INSERT", "SELECT", "UPDATE"),
     **dict.fromkeys(
@@ -83,7 +84,7 @@ MAY_CHANGE = {
 
 journal, sender: heads, found again from the lines, which verification does · container: what has left, found again on
 the sites · pending_batch: batches that wait, and become lines · anchored_journal, anchored_sender: what anchors name,
-found again in them on the sites · the others: messages and work under way.
+found again in them on the sites · looked_at: a place to go on from · the others: messages and work under way.
 """
 
 FILLED = {
