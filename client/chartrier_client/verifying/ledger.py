@@ -8,6 +8,7 @@ from typing import Any
 
 from chartrier_client.verifying.checks import Subject
 from chartrier_client.verifying.journals import Line
+from chartrier_client.verifying.names import AIP
 from chartrier_client.verifying.records import EvidenceRecord
 from chartrier_client.verifying.shapes import moment
 from chartrier_client.verifying.times import Times
@@ -95,6 +96,8 @@ class Ledger:
     batches: dict[tuple[str, int], Said] = field(default_factory=dict)
     deposits: dict[tuple[str, int], Deposit] = field(default_factory=dict)
     packages: set[tuple[str, int]] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
+    """SHA-512 of files that the write log tells of, by the name that an AIP has on a site."""
     receipts: dict[str, list[tuple[dict[str, Any], Subject]]] = field(default_factory=lambda: defaultdict(list))
     seals: dict[int, Numbered] = field(default_factory=dict)
     renewals: dict[int, Numbered] = field(default_factory=dict)
@@ -165,6 +168,7 @@ class Ledger:
                 said.about.failed("journal.head", "line_is_another", value, found=line.sha512.hex())
         self._meet_batch(line)
         self._meet_run(line)
+        self._meet_writing(line, about)
         self.times.judge(line.journal, line.number, moment(line.fields["recorded_at"]), about)
 
     def _meet_batch(self, line: Line) -> None:
@@ -172,6 +176,15 @@ class Ledger:
         if said is not None and said.sha512.hex() != line.fields["batch_sha512"]:
             value = f"{line.fields['sender']} {line.fields['batch']}"
             said.about.failed("journal.batch", "line_is_another", value, found=line.fields["batch_sha512"])
+
+    def _meet_writing(self, line: Line, about: Subject) -> None:
+        """Note what was written under the name of an AIP, once: nothing else ever comes under it."""
+        key, sha512 = (line.fields["details"].get(name) for name in ("key", "sha512"))
+        if line.fields["action"] != "copy.written" or not isinstance(key, str) or not isinstance(sha512, str):
+            return
+        name = key.rpartition("/")[2]
+        if AIP.fullmatch(name) and self.written.setdefault(name, sha512) != sha512:
+            about.failed("package.written", "said_otherwise", f"{line.journal} {line.number}", other=name)
 
     def _meet_run(self, line: Line) -> None:
         """Take the digest of a line into the run that it is of; once that is whole, compare its root."""

@@ -36,6 +36,7 @@ CHECKS: Final[Mapping[str, Text]] = MappingProxyType(
         "package.group": Text("groupe d'empreintes du paquet", "group of digests of the package"),
         "package.proof": Text("preuve du paquet", "proof of the package"),
         "package.sealed": Text("paquet dans le scellement", "package in the seal"),
+        "package.written": Text("paquet contre le journal des écritures", "package against the write log"),
         "pdf.coverage": Text("portée de la signature", "what the signature covers"),
         "pdf.signature": Text("signature de l'attestation (PAdES)", "signature of the attestation (PAdES)"),
         "pdf.time": Text("date de la signature", "time of the signature"),

@@ -9,7 +9,7 @@ from rfc8785 import dumps
 
 from chartrier_client.verifying.checks import Report
 from tests.builders.proofs import JOURNAL, RECORDED, Seal, Sealing, anchor, container, lines, sha512, time
-from tests.unit.client.proof_files import Desk, assert_indeterminate, assert_invalid, assert_valid, reasons
+from tests.unit.client.proof_files import Desk, assert_indeterminate, assert_invalid, assert_valid, reasons, well
 from tests.unit.client.test_verifying_folders import FIRST, SITE, given
 from tests.unit.client.test_verifying_packages import AIP, IDENTIFIER, OTHER, packed
 
@@ -113,3 +113,23 @@ def test_sealed_packages_that_are_not_here_are_counted(desk: Desk) -> None:
 
     (remark,) = [each for each in report.remarks if each.code == "packages_not_here"]
     assert remark.facts == {"count": "1", "first": f"{STRANGER}-v1"}
+
+
+def test_an_aip_is_what_the_write_log_says(desk: Desk) -> None:
+    name = f"{IDENTIFIER}-v1.tar"
+
+    def log(*digests: bytes) -> bytes:
+        rows: list[bytes] = []
+        for row, digest in zip(lines(len(digests), JOURNAL.replace("archives", "writes")), digests, strict=True):
+            details = {"key": f"e/aips/00/{name}", "sha512": digest.hex()}
+            fields = {**json.loads(row), "action": "copy.written", "details": details}
+            fields["previous"] = sha512(rows[-1]).hex() if rows else "0" * 128
+            rows.append(dumps(fields))
+        return container(rows)
+
+    report = desk.verify({"log.ndjson": log(sha512(AIP), sha512(AIP)), name: AIP})
+    assert "package.written" in well(report)
+
+    assert_invalid(desk.verify({"log.ndjson": log(sha512(OTHER)), name: AIP}), ("package.written", "differs"))
+    twice = {"log.ndjson": log(sha512(AIP), sha512(OTHER)), name: AIP}
+    assert_invalid(desk.verify(twice), ("package.written", "said_otherwise"))
