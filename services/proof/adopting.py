@@ -14,9 +14,8 @@ from services.proof import adoption_queries as queries
 from services.proof.adoption_queries import Told
 from services.proof.gathering import take_packages
 from shared.calls import RoomCalls
-from shared.identifiers import new_id
 from shared.messages.ingest import MemberV1
-from shared.messages.storage import AipStoredV1, ReceiptV1
+from shared.messages.storage import AipStoredV1
 from shared.messaging.transaction import RoomDatabase
 
 LINES = 5_000
@@ -60,16 +59,18 @@ class Adopter:
         found = await self._calls.get_json("storage", f"/storage/v1/aips/{told.aip}/copies")
         if found is None or found["state"] != "stored" or found["version"] != told.version:
             return None
-        return AipStoredV1(
-            message_id=new_id(),
-            aip_id=told.aip,
-            transfer_id=told.transfer,
-            establishment=told.establishment,
-            version=told.version,
-            sha512=found["sha512"],
-            size=found["size"],
-            receipts=tuple(_receipt(copy) for copy in found["copies"] if copy["verified_at"] is not None),
-            catalogue=NOWHERE,
+        # As if it had just been heard; it is said to nobody.
+        return AipStoredV1.model_validate(
+            {
+                "aip_id": told.aip,
+                "transfer_id": told.transfer,
+                "establishment": told.establishment,
+                "version": told.version,
+                "sha512": found["sha512"],
+                "size": found["size"],
+                "receipts": [_receipt(copy) for copy in found["copies"] if copy["verified_at"] is not None],
+                "catalogue": NOWHERE,
+            }
         )
 
 
@@ -79,12 +80,6 @@ def _told(body: bytes) -> Told:
     return Told(aip, int(line["details"]["version"]), UUID(line["establishment"]), UUID(line["transfer"]))
 
 
-def _receipt(copy: Mapping[str, Any]) -> ReceiptV1:
-    return ReceiptV1(
-        site=copy["site"],
-        place=copy["place"] or "",
-        key=copy["key"],
-        version_id=copy["version_id"],
-        sha512=copy["sha512"],
-        verified_at=copy["verified_at"],
-    )
+def _receipt(copy: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("site", "key", "version_id", "sha512", "verified_at")
+    return {**{name: copy[name] for name in names}, "place": copy["place"] or ""}
