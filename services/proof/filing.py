@@ -12,6 +12,7 @@ from typing import TypeAlias
 from services.proof import filing_queries as queries
 from services.proof.domain.proofs import staging_key
 from services.proof.staging import stage
+from shared.checksums import Measure
 from shared.faults import fault_point
 from shared.messages.proof import ProofFiledV1, ProofKind
 from shared.messages.storage import ProofStoredV1
@@ -47,10 +48,7 @@ class Filer:
         fault_point("proof.file.staged")
         async with self._database.begin() as tx:
             if await queries.note_filed(tx.connection, kind, number, measure):
-                key = staging_key(kind, number)
-                tx.post(
-                    ProofFiledV1(kind=kind, number=number, staging_key=key, sha512=measure.sha512, size=measure.size)
-                )
+                tx.post(_message(kind, number, measure))
         fault_point("proof.file.told")
 
     def _content(self, kind: ProofKind, number: int) -> Callable[[], AsyncIterator[bytes]]:
@@ -71,16 +69,22 @@ class Filer:
             await queries.note_stored(tx.connection, message.kind, message.number, message.sha512)
 
     async def mend_staging(self, database: RoomDatabase) -> int:
-        """Put again into staging what storage still waits for and staging has lost; return how many there were."""
+        """Put again into staging what storage still waits for and staging has lost; return how many there were.
+
+        Of all that waits storage is told again: an answer may have been lost, and it gives another.
+        """
         async with database.reading() as connection:
             awaited = await queries.awaited(connection, YOUNG, MENDED_AT_ONCE)
         mended = 0
-        for kind, number, sha512 in awaited:
+        for kind, number, measure in awaited:
             key = staging_key(kind, number)
-            if not await self._lies_whole(key, sha512):
+            if not await self._lies_whole(key, measure.sha512):
                 await self._staging.delete(key)
                 await stage(self._staging, key, self._content(kind, number))
                 mended += 1
+        async with database.begin() as tx:
+            for kind, number, measure in awaited:
+                tx.post(_message(kind, number, measure))
         return mended
 
     async def _lies_whole(self, key: str, sha512: str) -> bool:
@@ -88,3 +92,8 @@ class Filer:
             return (await self._staging.sha512(key)).sha512 == sha512
         except NoSuchObject:
             return False
+
+
+def _message(kind: ProofKind, number: int, measure: Measure) -> ProofFiledV1:
+    key = staging_key(kind, number)
+    return ProofFiledV1(kind=kind, number=number, staging_key=key, sha512=measure.sha512, size=measure.size)

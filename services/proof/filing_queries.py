@@ -34,7 +34,7 @@ async def note_stored(connection: AsyncConnection, kind: ProofKind, number: int,
 
 
 _AWAITED = (
-    select(filed.c.kind, filed.c.number, filed.c.sha512)
+    select(filed.c.kind, filed.c.number, filed.c.sha512, filed.c.size)
     .where(
         filed.c.stored_at.is_(None),
         filed.c.filed_at < func.now() - bindparam("young", type_=Interval),
@@ -44,7 +44,9 @@ _AWAITED = (
 )
 
 
-async def awaited(connection: AsyncConnection, young: timedelta, limit: int) -> Sequence[tuple[ProofKind, int, str]]:
+async def awaited(
+    connection: AsyncConnection, young: timedelta, limit: int
+) -> Sequence[tuple[ProofKind, int, Measure]]:
     """Return proofs, oldest first, that were filed longer ago than `young` and are not on every site."""
     rows = await connection.execute(_AWAITED, {"young": young, "limit": limit})
-    return [(row.kind, row.number, row.sha512.hex()) for row in rows]
+    return [(row.kind, row.number, Measure(row.sha512.hex(), row.size)) for row in rows]

@@ -63,11 +63,9 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
         consumers=(
             # Lines may wait a moment for others: one transaction then keeps them all.
             Consumer(QUEUE, database, {JournalLinesV1: on_time(clock, keep_lines)}, linger=LINGER_SECONDS),
-            Consumer(
-                "proof.note_stored",
-                database,
-                {JournalStoredV1: closer.forget_stored, ProofStoredV1: makers.filer.forget_stored},
-            ),
+            Consumer("proof.note_stored", database, {JournalStoredV1: closer.forget_stored}),
+            # A queue of its own: a worker of the release before, which hears the other, knows no such message.
+            Consumer("proof.note_proofs", database, {ProofStoredV1: makers.filer.forget_stored}),
             Consumer("proof.take_packages", database, {AipStoredV1: take_packages}, linger=GATHERING_SECONDS),
         ),
         loops=_loops(database, {CLOSE: closer.close, **makers.jobs}, gatherer, settings.lease_seconds),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import rfc8785
 
-from services.storage.domain.holdings import CopyKey, HoldingKey
+from services.storage.domain.holdings import CopyKey, Holding, HoldingKey
 from services.storage.domain.keys import aip_key, record_key
 from services.storage.queries import holdings
 from services.storage.queries import sites as site_states
@@ -218,8 +218,11 @@ async def take_in(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[
     return added
 
 
-async def take_once(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> None:
-    """Take in what is announced once, and may be told of again. Raises `Rejected` where other bytes stand there."""
+async def take_once(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> list[Holding]:
+    """Take in what is announced once, and may be told of again; return what was there, locked.
+
+    Raises `Rejected` where other bytes stand there.
+    """
     taken = await take_in(tx, arrivals, sites)
     again = {(one.values["id"], one.values["version"]): one.values for one in arrivals}
     again = {key: values for key, values in again.items() if key not in taken}
@@ -227,6 +230,7 @@ async def take_once(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequenc
     for key, values in again.items():
         if known[key].sha512 != values["sha512"]:
             raise Rejected(f"{values['key']} was announced with other bytes")
+    return [known[key] for key in again]
 
 
 def owner_of(site: str) -> str:

@@ -49,7 +49,8 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "storage.keep_decisions": (RulesPublishedV1, SigningKeyPublishedV1, TransferDecidedV1),
     "storage.keep_journals": (JournalClosedV1,),
     "storage.keep_proofs": (ProofFiledV1,),
-    "proof.note_stored": (JournalStoredV1, ProofStoredV1),
+    "proof.note_stored": (JournalStoredV1,),
+    "proof.note_proofs": (ProofStoredV1,),
     "access.build_dip": (DipOrderedV1,),
     "admin.announce": (
         TransferAcknowledgedV1,

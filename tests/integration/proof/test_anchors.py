@@ -130,6 +130,7 @@ async def test_what_staging_lost_is_put_there_again(ours: Hands, databases: Data
     await databases.as_superuser(behind("UPDATE proof.filed SET filed_at = filed_at - interval '2 hours'"))
 
     assert await ours.filer.mend_staging(ours.database) == 1
+    assert [one.sha512 for one in await told(ours.database)] == [message.sha512] * 2
     assert (await ours.staging.sha512(message.staging_key)).sha512 == message.sha512
 
 
