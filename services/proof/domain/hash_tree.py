@@ -36,6 +36,10 @@ class HashTree:
         """Return the one value at the top."""
         return self._levels[-1][0]
 
+    def value(self, position: int) -> bytes:
+        """Return the leaf at `position` (from 0)."""
+        return self._levels[0][position]
+
     def path(self, position: int) -> Path:
         """Return the neighbours on the way from the leaf at `position` (from 0) to the root.
 

@@ -1,0 +1,161 @@
+"""Every question about renewals, and every change of them. Callers own the transaction."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.proof.domain.proofs import Named
+from services.proof.domain.renewals import RenewalKind, Renewed, StampedKind
+from services.proof.renewal_tables import renewal
+from services.proof.tables import filed, seal
+from shared.checksums import sha512_of
+
+READ_AT_ONCE = 200
+"""Tokens read in one query: each has several thousand bytes, a few hundred thousand at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A renewal as it is known here; the token comes after the rest."""
+
+    number: int
+    kind: RenewalKind
+    at: datetime
+    algorithm: str
+    body: bytes
+    rows: bytes
+    leaves: bytes
+    root: bytes
+    signature: str
+    probative: bool
+    through: int
+    outlives: datetime | None
+    token: bytes | None = None
+
+    @property
+    def named(self) -> Named:
+        """Return how other proofs name it."""
+        return Named(self.number, sha512_of(self.body))
+
+
+_NAMES = tuple(Renewal.__dataclass_fields__)
+_COLUMNS = tuple(renewal.c[name] for name in _NAMES)
+
+
+async def find(connection: AsyncConnection, number: int) -> Renewal | None:
+    """Return a renewal."""
+    row = (await connection.execute(select(*_COLUMNS).where(renewal.c.number == number))).one_or_none()
+    return None if row is None else Renewal(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The last renewal that was planned, and whether it has its token."""
+
+    named: Named
+    stamped: bool
+
+
+async def newest(connection: AsyncConnection) -> Newest | None:
+    """Return the last renewal."""
+    query = select(renewal.c.number, renewal.c.body, renewal.c.token.is_not(None).label("stamped"))
+    row = (await connection.execute(query.order_by(renewal.c.number.desc()).limit(1))).one_or_none()
+    return None if row is None else Newest(Named(row.number, sha512_of(row.body)), row.stamped)
+
+
+async def keep(connection: AsyncConnection, made: Renewal) -> bool:
+    """Keep a renewal that has no token yet; False where another of this number was kept first."""
+    row = {name: getattr(made, name) for name in _NAMES}
+    query = insert(renewal).values(row).on_conflict_do_nothing().returning(renewal.c.number)
+    return (await connection.execute(query)).one_or_none() is not None
+
+
+_COVER = text(
+    """INSERT INTO renewed (kind, number, renewal, position)
+       SELECT told.kind, told.number, :renewal, told.position
+       FROM unnest(CAST(:kinds AS text[]), CAST(:numbers AS bigint[]))
+            WITH ORDINALITY AS told (kind, number, position)
+       ON CONFLICT DO NOTHING"""
+)
+
+
+async def cover(connection: AsyncConnection, number: int, tokens: Sequence[Renewed]) -> int:
+    """Note whose tokens a renewal covers, as its leaves from the second on; return how many were in none before."""
+    values = {"renewal": number, "kinds": [one.kind for one in tokens], "numbers": [one.number for one in tokens]}
+    return (await connection.execute(_COVER, values)).rowcount
+
+
+async def note_token(connection: AsyncConnection, number: int, values: dict[str, Any]) -> bool:
+    """Note the token of a renewal and what is known of it, once; False where it has one."""
+    noted = update(renewal).where(renewal.c.number == number, renewal.c.token.is_(None))
+    return (await connection.execute(noted.values(stamped_at=func.now(), **values))).rowcount > 0
+
+
+_UNFINISHED = (
+    select(renewal.c.number)
+    .join_from(renewal, filed, (filed.c.kind == "renewal") & (filed.c.number == renewal.c.number), isouter=True)
+    .where(filed.c.number.is_(None))
+    .order_by(renewal.c.number)
+    .limit(bindparam("limit"))
+)
+
+
+async def unfinished(connection: AsyncConnection, limit: int) -> list[int]:
+    """Return the renewals that have not left for the sites, oldest first."""
+    return list(await connection.scalars(_UNFINISHED, {"limit": limit}))
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A token that no renewal covers and that something still rests on; `algorithm` is its tree's."""
+
+    renewed: Renewed
+    algorithm: str
+    through: int
+
+
+# What a campaign has renewed whole rests on the trees of the campaign, and no longer on what was there before.
+_HEADS = text(
+    """WITH stamped AS (
+           SELECT 'seal' AS kind, number, algorithm, number AS through FROM seal WHERE token IS NOT NULL
+           UNION ALL
+           SELECT 'renewal', number, algorithm, through FROM renewal WHERE token IS NOT NULL)
+       SELECT stamped.* FROM stamped LEFT JOIN renewed USING (kind, number)
+       WHERE renewed.renewal IS NULL AND NOT EXISTS (
+           SELECT 1 FROM tree_campaign AS done
+           WHERE done.ended_at IS NOT NULL AND done.algorithm <> stamped.algorithm
+             AND stamped.through <= done.through AND (stamped.kind = 'seal' OR stamped.number <= done.last))
+       ORDER BY stamped.kind DESC, stamped.number"""
+)
+
+
+async def heads(connection: AsyncConnection) -> list[Head]:
+    """Return the newest token of everything that is proven: seals first, each in order of numbers."""
+    return [
+        Head(Renewed(row.kind, row.number), row.algorithm, row.through) for row in await connection.execute(_HEADS)
+    ]
+
+
+async def newest_seals(connection: AsyncConnection, limit: int) -> list[Renewed]:
+    """Return the seals that were stamped last."""
+    query = select(seal.c.number).where(seal.c.token.is_not(None)).order_by(seal.c.number.desc()).limit(limit)
+    return [Renewed("seal", number) for number in await connection.scalars(query)]
+
+
+async def tokens(
+    connection: AsyncConnection, wanted: Sequence[Renewed]
+) -> AsyncIterator[tuple[Renewed, bytes, datetime | None]]:
+    """Yield the tokens of seals and renewals, and when their certificates end where that is known."""
+    tables: tuple[tuple[StampedKind, Table], ...] = (("seal", seal), ("renewal", renewal))
+    for kind, made in tables:
+        numbers = [one.number for one in wanted if one.kind == kind]
+        for start in range(0, len(numbers), READ_AT_ONCE):
+            some = made.c.number.in_(numbers[start : start + READ_AT_ONCE]), made.c.token.is_not(None)
+            query = select(made.c.number, made.c.token, made.c.certificate_ends).where(*some)
+            for row in await connection.execute(query):
+                yield Renewed(kind, row.number), row.token, row.certificate_ends
