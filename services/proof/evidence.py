@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.proof import evidence_queries as queries
 from services.proof.domain.evidence_record import Stamp
 from services.proof.domain.hash_tree import HashTree, Path, split
+from services.proof.domain.renewals import digest
 from services.proof.evidence_queries import Placed
 
 Chains = Sequence[Sequence[Stamp]]
@@ -131,6 +132,6 @@ async def _generations(connection: AsyncConnection, found: Sequence[tuple[Placed
 def _chain(one: Generation, path: Path, trees: Trees) -> Sequence[Stamp]:
     stamps = [Stamp(one.placed.algorithm, path, one.placed.token)]
     for later in one.renewals:
-        own = trees.of(later.leaves, later.algorithm).value(later.position)
-        stamps.append(Stamp(later.algorithm, ((own,), *trees.path(later)), later.token))
+        before = tuple(sorted({digest(later.algorithm, stamp.token) for stamp in stamps}))
+        stamps.append(Stamp(later.algorithm, (before, *trees.path(later)), later.token))
     return stamps

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof.domain.renewals import StampedKind
-from services.proof.renewal_tables import renewal, renewed_lines, renewed_package
+from services.proof.renewal_tables import renewal, renewed, renewed_lines, renewed_package
 from services.proof.tables import line, package_group, seal, sealed_journal
 from shared.identity.caller import Scope
 
@@ -104,23 +104,16 @@ async def renewed_runs(connection: AsyncConnection, journal: int, first: int) ->
     return [(_renewal(row), row.digests) for row in await connection.execute(query)]
 
 
-_LATER = text(
-    """WITH RECURSIVE chain AS (
-           SELECT renewal, position FROM renewed WHERE kind = :kind AND number = :number
-           UNION ALL
-           SELECT renewed.renewal, renewed.position FROM chain
-           JOIN renewed ON renewed.kind = 'renewal' AND renewed.number = chain.renewal)
-       SELECT renewal.number, renewal.algorithm, renewal.leaves, renewal.token, chain.position
-       FROM chain JOIN renewal ON renewal.number = chain.renewal
-       WHERE renewal.token IS NOT NULL AND renewal.number < CAST(:below AS bigint)
-       ORDER BY renewal.number"""
-)
-
-
 async def later(connection: AsyncConnection, placed: Placed, below: int) -> list[Placed]:
-    """Return the renewals of a token, and of those tokens, the oldest first: those that came before another one."""
-    values = {"kind": placed.kind, "number": placed.number, "below": below}
-    return [_renewal(row) for row in await connection.execute(_LATER, values)]
+    """Return the renewals of a time-stamp that came before another renewal, the oldest first."""
+    query = (
+        select(*_RENEWAL, renewed.c.position)
+        .join_from(renewed, renewal, renewal.c.number == renewed.c.renewal)
+        .where(renewed.c.kind == placed.kind, renewed.c.number == placed.number)
+        .where(renewal.c.token.is_not(None), renewal.c.number < below)
+        .order_by(renewal.c.number)
+    )
+    return [_renewal(row) for row in await connection.execute(query)]
 
 
 def _renewal(row: Any) -> Placed:  # noqa: ANN401 (a row)

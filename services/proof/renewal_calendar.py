@@ -46,8 +46,8 @@ class Calendar:
     async def lasting(self, connection: AsyncConnection) -> list[Lasting]:
         """Return every token that something rests on, the first to end first."""
         heads = await queries.heads(connection)
-        await self._read(connection, [one.renewed for one in heads])
-        found = [Lasting(one, *self._until(self._lives[one.renewed])) for one in heads]
+        await self._read(connection, [one.newest for one in heads])
+        found = [Lasting(one, *self._until(self._lives[one.newest])) for one in heads]
         return sorted(found, key=lambda one: one.until)
 
     async def stamped_until(self, connection: AsyncConnection) -> datetime:

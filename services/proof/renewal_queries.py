@@ -79,15 +79,13 @@ _COVER = text(
     """INSERT INTO renewed (kind, number, renewal, position)
        SELECT told.kind, told.number, :renewal, told.position
        FROM unnest(CAST(:kinds AS text[]), CAST(:numbers AS bigint[]))
-            WITH ORDINALITY AS told (kind, number, position)
-       ON CONFLICT DO NOTHING"""
+            WITH ORDINALITY AS told (kind, number, position)"""
 )
 
 
-async def cover(connection: AsyncConnection, number: int, tokens: Sequence[Renewed]) -> int:
-    """Note whose tokens a renewal covers, as its leaves from the second on; return how many were in none before."""
-    values = {"renewal": number, "kinds": [one.kind for one in tokens], "numbers": [one.number for one in tokens]}
-    return (await connection.execute(_COVER, values)).rowcount
+async def cover(connection: AsyncConnection, number: int, tokens: Sequence[Renewed]) -> None:
+    """Note whose time-stamps a renewal covers, as its leaves from the second on."""
+    await connection.execute(_COVER, {"renewal": number, **_told(tokens)})
 
 
 async def note_token(connection: AsyncConnection, number: int, values: dict[str, Any]) -> bool:
@@ -112,33 +110,64 @@ async def unfinished(connection: AsyncConnection, limit: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A token that no renewal covers and that something still rests on; `algorithm` is its tree's."""
+    """A seal, or a renewal of trees, that something still rests on, and whose token is the newest over it.
+
+    `algorithm` is its tree's, `through` the newest seal that anything under it is of.
+    """
 
     renewed: Renewed
+    newest: Renewed
     algorithm: str
     through: int
 
 
 # What a campaign has renewed whole rests on the trees of the campaign, and no longer on what was there before.
 _HEADS = text(
-    """WITH stamped AS (
+    """WITH base AS (
            SELECT 'seal' AS kind, number, algorithm, number AS through FROM seal WHERE token IS NOT NULL
            UNION ALL
-           SELECT 'renewal', number, algorithm, through FROM renewal WHERE token IS NOT NULL)
-       SELECT stamped.* FROM stamped LEFT JOIN renewed USING (kind, number)
-       WHERE renewed.renewal IS NULL AND NOT EXISTS (
+           SELECT 'renewal', number, algorithm, through FROM renewal WHERE token IS NOT NULL AND kind = 'tree'),
+       newest AS (
+           SELECT renewed.kind, renewed.number, max(renewed.renewal) AS renewal
+           FROM renewed JOIN renewal ON renewal.number = renewed.renewal WHERE renewal.token IS NOT NULL
+           GROUP BY 1, 2)
+       SELECT base.*, newest.renewal FROM base LEFT JOIN newest USING (kind, number)
+       WHERE NOT EXISTS (
            SELECT 1 FROM tree_campaign AS done
-           WHERE done.ended_at IS NOT NULL AND done.algorithm <> stamped.algorithm
-             AND stamped.through <= done.through AND (stamped.kind = 'seal' OR stamped.number <= done.last))
-       ORDER BY stamped.kind DESC, stamped.number"""
+           WHERE done.ended_at IS NOT NULL AND done.algorithm <> base.algorithm
+             AND base.through <= done.through AND (base.kind = 'seal' OR base.number <= done.last))
+       ORDER BY base.kind DESC, base.number"""
 )
 
 
 async def heads(connection: AsyncConnection) -> list[Head]:
-    """Return the newest token of everything that is proven: seals first, each in order of numbers."""
-    return [
-        Head(Renewed(row.kind, row.number), row.algorithm, row.through) for row in await connection.execute(_HEADS)
-    ]
+    """Return everything whose time-stamp is to be kept alive: seals first, each in order of numbers."""
+    return [_head(row) for row in await connection.execute(_HEADS)]
+
+
+def _head(row: Any) -> Head:  # noqa: ANN401 (a row)
+    own = Renewed(row.kind, row.number)
+    return Head(own, own if row.renewal is None else Renewed("renewal", row.renewal), row.algorithm, row.through)
+
+
+_COVERING = text(
+    """SELECT renewed.kind, renewed.number, renewed.renewal
+       FROM unnest(CAST(:kinds AS text[]), CAST(:numbers AS bigint[])) AS told (kind, number)
+       JOIN renewed USING (kind, number) JOIN renewal ON renewal.number = renewed.renewal
+       WHERE renewal.token IS NOT NULL ORDER BY renewed.renewal"""
+)
+
+
+async def covering(connection: AsyncConnection, wanted: Sequence[Renewed]) -> dict[Renewed, list[Renewed]]:
+    """Return the renewals of each time-stamp that have their token, the oldest first."""
+    found: dict[Renewed, list[Renewed]] = {one: [] for one in wanted}
+    for row in await connection.execute(_COVERING, _told(wanted)):
+        found[Renewed(row.kind, row.number)].append(Renewed("renewal", row.renewal))
+    return found
+
+
+def _told(wanted: Sequence[Renewed]) -> dict[str, Any]:
+    return {"kinds": [one.kind for one in wanted], "numbers": [one.number for one in wanted]}
 
 
 async def newest_seals(connection: AsyncConnection, limit: int) -> list[Renewed]:

@@ -36,10 +36,10 @@ renewed = Table(
     METADATA,
     Column("kind", Text, primary_key=True),
     Column("number", BigInteger, primary_key=True),
-    Column("renewal", BigInteger, nullable=False),
+    Column("renewal", BigInteger, primary_key=True),
     Column("position", Integer, nullable=False),
 )
-"""Which renewal of the time-stamp covers the token of a seal, or of a renewal, and as which leaf."""
+"""Which renewals of the time-stamp cover a seal, or a renewal of trees, and as which leaf."""
 
 tree_campaign = Table(
     "tree_campaign",

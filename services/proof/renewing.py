@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof import filing_queries
 from services.proof import renewal_queries as queries
+from services.proof.domain.hash_tree import group_value
 from services.proof.domain.proofs import SEAL_TYPE, seal_signature
 from services.proof.domain.renewals import TIMESTAMP, Plan, digest, renewal_body, renewal_tree, renewed_row
 from services.proof.filing import Filer
@@ -41,15 +42,11 @@ TOKENS = 10_000
 """Tokens under one renewal: with seals twice a day those of thirteen years."""
 
 Cover: TypeAlias = Callable[[Transaction, int], Awaitable[None]]
-"""Notes, with the number of a renewal that is kept, what it covers. Raises where another covers it already."""
+"""Notes, with the number of a renewal that is kept, what it covers."""
 
 
 class StampedForLess(TryAgain):
     """An authority stamped, but its token ends no later than what it is to renew: the next one is asked."""
-
-
-class AnotherCovers(Exception):
-    """What was to be renewed was renewed meanwhile."""
 
 
 class Renewer:
@@ -98,8 +95,7 @@ class Renewer:
         rows = [renewed_row(leaf, one) for leaf, one in zip(leaves, tokens, strict=True)]
 
         async def cover(tx: Transaction, number: int) -> None:
-            if await queries.cover(tx.connection, number, tokens) != len(tokens):
-                raise AnotherCovers(f"renewal {number}: a token of it is in another")
+            await queries.cover(tx.connection, number, tokens)
 
         plan = self.next_plan(last, due[0].head.algorithm, (rows, leaves))
         through = max(one.head.through for one in due)
@@ -179,9 +175,18 @@ class Renewer:
 
 
 async def _leaves(connection: AsyncConnection, due: Sequence[Lasting]) -> list[bytes]:
-    tokens = [one.head.renewed for one in due]
-    found = {one: digest(due[0].head.algorithm, token) async for one, token, _ in queries.tokens(connection, tokens)}
-    return [found[one] for one in tokens]
+    """Return the leaf of each time-stamp: a group of all its tokens so far.
+
+    RFC 4998 asks for the newest alone; BouncyCastle (1.72) looks for those before it too.
+    """
+    algorithm = due[0].head.algorithm if due else ""
+    renewals = await queries.covering(connection, [one.head.renewed for one in due])
+    wanted = {*renewals, *(one for some in renewals.values() for one in some)}
+    found = {one: digest(algorithm, token) async for one, token, _ in queries.tokens(connection, list(wanted))}
+    return [
+        group_value([found[one] for one in (each.head.renewed, *renewals[each.head.renewed])], algorithm)
+        for each in due
+    ]
 
 
 def _token_values(stamped: Stamped) -> dict[str, object]:

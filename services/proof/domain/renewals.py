@@ -21,7 +21,7 @@ StampedKind: TypeAlias = Literal["seal", "renewal"]
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """A token that a renewal of the time-stamp covers: of that seal or renewal."""
+    """What a renewal of the time-stamp covers: a seal, or a renewal of trees, with the renewals of its own since."""
 
     kind: StampedKind
     number: int
@@ -76,5 +76,5 @@ def digest(algorithm: str, content: bytes) -> bytes:
 
 
 def renewed_row(leaf: bytes, renewed: Renewed) -> bytes:
-    """Return the row of a token, without line feed; `leaf` is the digest of its DER."""
+    """Return the row of a time-stamp, without line feed; `leaf` is the group of its tokens so far."""
     return rfc8785.dumps({"leaf": leaf.hex(), "renewed": {"kind": renewed.kind, "number": renewed.number}})

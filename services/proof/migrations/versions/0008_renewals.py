@@ -34,7 +34,7 @@ STATEMENTS = (
         number bigint NOT NULL,
         renewal bigint NOT NULL REFERENCES renewal (number),
         position integer NOT NULL,
-        PRIMARY KEY (kind, number)
+        PRIMARY KEY (kind, number, renewal)
     )""",
     "CREATE INDEX ix_renewed_renewal ON renewed (renewal)",
     """CREATE TABLE tree_campaign (
