@@ -20,6 +20,7 @@ from services.proof.seals_api import Periods, seal_routes
 from services.proof.settings import ProofSettings
 from services.proof.signing.port import ProofSigner
 from services.proof.stamping.fetching import Fetcher
+from services.proof.tree_renewing import TreeRenewer
 from shared.clock import now
 from shared.messages.proof import ProofKind
 from shared.messaging.housekeeping import Chore
@@ -29,6 +30,8 @@ from shared.object_store.port import ObjectStore
 
 LOOK_SECONDS = 20.0
 """How often it is looked whether an anchor or a seal is due."""
+
+MINUTE_SECONDS = 60.0
 
 RENEWAL_SECONDS = 300.0
 """How often it is looked whether anything is to be renewed: there are months for it."""
@@ -62,6 +65,7 @@ class Makers:
         self._renewer = Renewer(
             database, (signer, stamper, self.filer), self.calendar, (clock.require, now), probative=probative
         )
+        self._tree_renewer = TreeRenewer(database, self._renewer, own.renewal_packages_a_minute)
 
     @property
     def jobs(self) -> Mapping[str, Job]:
@@ -76,6 +80,7 @@ class Makers:
             Chore("anchors", self._anchorer.anchor_due, every=LOOK_SECONDS),
             Chore("seals", self._sealer.seal_due, every=LOOK_SECONDS),
             Chore("renewals", self._renewer.renew_due, every=RENEWAL_SECONDS),
+            Chore("trees to renew", self._tree_renewer.renew_due, every=MINUTE_SECONDS),
         )
 
     @property

@@ -140,6 +140,9 @@ class ProofSettings(BaseSettings):
     renewal_margin_days: int = Field(default=180, ge=7, le=1000)
     """How long before a time-stamp, or an algorithm, proves nothing any more what rests on it is renewed."""
 
+    renewal_packages_a_minute: int = Field(default=60, ge=1, le=10_000)
+    """How many packages are read anew in a minute, at most, while an algorithm is given up."""
+
     @property
     def time_servers(self) -> tuple[tuple[str, int], ...]:
         """Return host and port of each time server."""

@@ -99,12 +99,14 @@ def parts_of(container: bytes) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
 
 
-async def a_package(database: RoomDatabase, digests: list[bytes], at: datetime) -> UUID:
+async def a_package(
+    database: RoomDatabase, digests: list[bytes], at: datetime, aip: UUID | None = None, version: int = 1
+) -> UUID:
     """Keep the group of a package, as storage's word gives it."""
-    aip, members = uuid4(), sorted(digests)
+    aip, members = aip or uuid4(), sorted(digests)
     row = {
         "aip": aip,
-        "version": 1,
+        "version": version,
         "establishment": ESTABLISHMENT,
         "transfer": uuid4(),
         "sha512": bytes(64),

@@ -17,15 +17,17 @@ from services.proof.filing import Filer
 from services.proof.renewal_calendar import Calendar
 from services.proof.renewal_container import renewal_content
 from services.proof.renewing import STAMP, Renewer
+from services.proof.rereading import READ, Rereader
 from services.proof.sealing import Sealer, seal_content
 from services.proof.signing import development
 from services.proof.signing.opening import open_signer
 from services.proof.stamping.builtin import BuiltinAuthority
 from services.proof.stamping.fetching import Fetcher
 from services.proof.stamping.stamper import Stamper
+from services.proof.tree_renewing import TreeRenewer
 from shared.clock import now
 from shared.messages.proof import ProofKind
-from shared.messaging.lease import Lease
+from shared.messaging.lease import Lane, Lease
 from shared.messaging.transaction import RoomDatabase
 from shared.messaging.work import lease
 from shared.object_store.filesystem import FilesystemStore
@@ -97,6 +99,7 @@ class Years:
         self.sealer = Sealer(self.database, hands, lambda: None, timedelta(days=1), probative=False)
         self.calendar = Calendar(self.algorithms, MARGIN)
         self.renewer = Renewer(self.database, hands, self.calendar, (lambda: None, self.time), probative=False)
+        self.trees = TreeRenewer(self.database, self.renewer, 100, self.time)
 
     def falls(self, algorithm: str, at: datetime) -> None:
         """Note that an algorithm falls."""
@@ -121,6 +124,14 @@ class Years:
         for held in await self.leased():
             await self.renewer.finish(held)
         return planned
+
+    async def renew_trees(self, rereader: Rereader) -> None:
+        """Do what there is to do of campaigns, until nothing is left."""
+        while await self.trees.renew_due(self.database):
+            for held in await lease(self.database, [READ], 100, lane=Lane.BACKGROUND):
+                await rereader.read(held)
+            for held in await self.leased():
+                await self.renewer.finish(held)
 
     async def staged(self, kind: ProofKind, number: int) -> bytes:
         """Return a proof as it lies in staging."""
