@@ -10,6 +10,7 @@ from services.proof import renewing, sealing
 from services.proof.anchoring import Anchorer, anchor_content
 from services.proof.authorities import algorithms_of, stamper_of
 from services.proof.clock import Clock
+from services.proof.domain.proofs import MAKE
 from services.proof.filing import Content, Filer
 from services.proof.renewal_calendar import Calendar
 from services.proof.renewal_container import renewal_content
@@ -24,7 +25,9 @@ from services.proof.tree_renewing import TreeRenewer
 from shared.clock import now
 from shared.messages.proof import ProofKind
 from shared.messaging.housekeeping import Chore
+from shared.messaging.lease import Lease
 from shared.messaging.transaction import RoomDatabase
+from shared.messaging.work import finish
 from shared.messaging.workers import Job
 from shared.object_store.port import ObjectStore
 
@@ -70,7 +73,17 @@ class Makers:
     @property
     def jobs(self) -> Mapping[str, Job]:
         """Return what is done under a lease."""
-        return {sealing.STAMP: self._sealer.finish, renewing.STAMP: self._renewer.finish}
+        return {
+            sealing.STAMP: self._sealer.finish,
+            renewing.STAMP: self._renewer.finish,
+            MAKE: self._make,
+        }
+
+    async def _make(self, held: Lease) -> None:
+        await self._anchorer.anchor()
+        await self._sealer.plan()
+        async with self._database.begin() as tx:
+            await finish(tx, held)
 
     @property
     def chores(self) -> Sequence[Chore]:

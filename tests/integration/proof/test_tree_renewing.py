@@ -1,4 +1,4 @@
-"""Three generations: sealed, its time-stamp renewed, its trees renewed with another algorithm, and that renewed again.
+"""Three generations: sealed, the time-stamp renewed, the tree renewed with another algorithm, and that renewed.
 
 Everything by the room's own hands; what they leave is judged by BouncyCastle, openssl and the client (PRV-08).
 """
