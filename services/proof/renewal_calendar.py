@@ -3,7 +3,7 @@
 A token is worth renewing while it proves something; a renewal is of use only if its own token proves for longer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from services.proof.algorithms import AT_NO_TIME, Algorithms
 from services.proof.domain.renewals import Renewed
 from services.proof.domain.token_life import TokenLife, life_of
 from services.proof.renewal_queries import Head
+from shared.clock import now
 
 ASKED_LATELY = 20
 """The newest seals, by whose tokens we know for how long the authorities stamp today."""
@@ -38,14 +39,16 @@ class Lasting:
 class Calendar:
     """Knows how long tokens last; what was read of a token stays known, for tokens do not change."""
 
-    def __init__(self, algorithms: Algorithms, margin: timedelta) -> None:
+    def __init__(self, algorithms: Algorithms, margin: timedelta, clock: Callable[[], datetime] = now) -> None:
         """Take the register, and how long before its end a token is renewed."""
-        self.algorithms, self.margin = algorithms, margin
+        self.algorithms, self.margin, self._now = algorithms, margin, clock
         self._lives: dict[Renewed, TokenLife] = {}
 
     async def lasting(self, connection: AsyncConnection) -> list[Lasting]:
         """Return every token that something rests on, the first to end first."""
-        heads = await queries.heads(connection)
+        at = self._now()
+        fallen = [name for name, end in self.algorithms.digests.items() if end <= at]
+        heads = await queries.heads(connection, fallen)
         await self._read(connection, [one.newest for one in heads])
         found = [Lasting(one, *self._until(self._lives[one.newest])) for one in heads]
         return sorted(found, key=lambda one: one.until)

@@ -121,7 +121,8 @@ class Head:
     through: int
 
 
-# What a campaign has renewed whole rests on the trees of the campaign, and no longer on what was there before.
+# What a campaign has renewed whole rests on the trees of the campaign; what was there before is kept alive beside
+# them, for whoever verifies a seal by itself, as long as its algorithm holds.
 _HEADS = text(
     """WITH base AS (
            SELECT 'seal' AS kind, number, algorithm, number AS through FROM seal WHERE token IS NOT NULL
@@ -134,15 +135,18 @@ _HEADS = text(
        SELECT base.*, newest.renewal FROM base LEFT JOIN newest USING (kind, number)
        WHERE NOT EXISTS (
            SELECT 1 FROM tree_campaign AS done
-           WHERE done.ended_at IS NOT NULL AND done.algorithm <> base.algorithm
+           WHERE base.algorithm = ANY(:fallen) AND done.ended_at IS NOT NULL AND done.algorithm <> base.algorithm
              AND base.through <= done.through AND (base.kind = 'seal' OR base.number <= done.last))
        ORDER BY base.kind DESC, base.number"""
 )
 
 
-async def heads(connection: AsyncConnection) -> list[Head]:
-    """Return everything whose time-stamp is to be kept alive: seals first, each in order of numbers."""
-    return [_head(row) for row in await connection.execute(_HEADS)]
+async def heads(connection: AsyncConnection, fallen: Sequence[str]) -> list[Head]:
+    """Return everything whose time-stamp is to be kept alive: seals first, each in order of numbers.
+
+    `fallen` are the algorithms under which nothing is proven any more.
+    """
+    return [_head(row) for row in await connection.execute(_HEADS, {"fallen": list(fallen)})]
 
 
 def _head(row: Any) -> Head:  # noqa: ANN401 (a row)

@@ -108,6 +108,9 @@ async def test_a_renewal_is_renewed_in_its_turn(years: Years, tmp_path: Path, bo
     assert chains is not None
     assert [len(chain) for chain in chains] == [3]
     assert {(row.kind, row.number) for row in covered} == {("seal", 1), ("seal", 2)}
+    kept = {f"{number}.tar": await years.staged("seal", number) for number in (1, 2, 3)}
+    kept |= {f"r{number}.tar": await years.staged("renewal", number) for number in (1, 2)}
+    assert years.judged(tmp_path, years.time() + timedelta(days=400), kept) == set()
     later = years.time() + timedelta(days=400)
     record = await years.record_of(aip)
     assert bouncycastle.verdict(record, CONTENTS, later) == "accepted"

@@ -17,8 +17,6 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from chartrier_client.verifying.checks import Report
-from chartrier_client.verifying.verify import Asked, verify
 from services.local.ports import free_ports
 from services.proof.domain.renewals import Renewed
 from services.proof.evidence import OtherLines, chains_of
@@ -72,9 +70,8 @@ class House:
             journal, line, line.c.journal == journal.c.id
         )
         async with self.years.database.reading() as connection:
-            return [
-                (row.id, row.number, row.body) for row in await connection.execute(query.order_by(*query.columns))
-            ]
+            rows = await connection.execute(query.order_by(journal.c.id, line.c.number))
+            return [(row.id, row.number, row.body) for row in rows]
 
     async def renew_trees(self) -> None:
         await self.years.renew_trees(self.rereader)
@@ -127,20 +124,6 @@ async def stored(it: House, aip: UUID, version: int, contents: dict[str, bytes])
     await a_package(it.years.database, digests, it.years.time(), aip, version)
 
 
-def judged(years: Years, folder: Path, given: bytes, record: bytes, at: datetime) -> Report:
-    """Return what the client says."""
-    data, evidence = folder / "given", folder / "record.ers"
-    data.write_bytes(given)
-    evidence.write_bytes(record)
-    return verify(Asked([data], at, [years.trusted(folder)], [evidence], None))
-
-
-def faults(report: Report) -> set[tuple[str, str]]:
-    """Return what the client has against it, but that nobody published what was revoked, and development keys."""
-    found = {(check.what, check.reason) for check in report.unproven()}
-    return {(what, reason) for what, reason in found if "revocation" not in what}
-
-
 async def test_three_generations_prove_packages_and_lines(
     house: House, bouncycastle: BouncyCastle, tmp_path: Path
 ) -> None:
@@ -165,14 +148,14 @@ async def test_three_generations_prove_packages_and_lines(
     assert bouncycastle.verdict(first, GONE["Content/gone.txt"], later).startswith("refused")
     whole = await years.record_of(house.whole)
     assert bouncycastle.verdict(whole, packed(house.whole, KEPT)[1], later) == "accepted"
-    assert faults(judged(years, tmp_path, content, second, later)) == set()
+    assert years.judged(tmp_path, later, {"aip.tar": content}, second) == set()
     records = [first, second, whole]
     for journal_id, number, body in await house.lines():
         records.append(await years.record_of_line(journal_id, number))
         assert bouncycastle.verdict(records[-1], body, later) == "accepted"
         assert bouncycastle.verdict(records[-1], body + b" ", later).startswith("refused")
         if number <= 1:
-            assert faults(judged(years, tmp_path, body, records[-1], later)) == set()
+            assert years.judged(tmp_path, later, {"line.json": body}, records[-1]) == set()
     assert [openssl_faults(record, trusted, tmp_path, later) for record in records] == [[]] * len(records)
 
 
@@ -191,8 +174,10 @@ async def test_a_campaign_leaves_its_trees_and_ends(house: House) -> None:
         (campaign,) = await campaigns(connection, 10)
         assert await under_way(connection) is None
         assert [(one.algorithm, one.packages, one.runs) for one in await trees(connection)] == [("sha384", 3, 2)]
-        # From now on the token of the new tree is kept alive, and no other.
-        assert [one.renewed for one in await heads(connection)] == [Renewed("renewal", 1)]
+        # From now on the token of the new tree is kept alive; the others as long as their algorithm holds.
+        seals = [Renewed("seal", number) for number in (1, 2)]
+        assert [one.renewed for one in await heads(connection, [])] == [*seals, Renewed("renewal", 1)]
+        assert [one.renewed for one in await heads(connection, ["sha512"])] == [Renewed("renewal", 1)]
     assert (campaign.read, campaign.renewed, campaign.left) == (3, 3, 0)
     # Once each, but the version that is nowhere any more.
     assert sorted(house.shelf.read) == sorted([f"{house.aip}/2", f"{house.whole}/1"])

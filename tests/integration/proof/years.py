@@ -1,5 +1,6 @@
 """Years that go by in a test: the room's own hands, a clock, a time-stamper whose certificates end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -7,7 +8,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from asn1crypto.x509 import Certificate
 
+from chartrier_client.verifying.verify import Asked, verify
 from services.proof import sealing
 from services.proof.algorithms import ALWAYS, Algorithms
 from services.proof.domain.evidence_record import evidence_record
@@ -73,8 +76,8 @@ class Years:
 
     def __post_init__(self) -> None:
         self.monkeypatch.setattr(sealing, "now", self.time)
-        self.monkeypatch.setattr(development, "LASTS", LASTS)
         self.signer = open_signer("development:")
+        self.monkeypatch.setattr(development, "LASTS", LASTS)
         self.monkeypatch.setattr(development, "now", self.time)
         self.authorities: list[BuiltinAuthority] = []
         self.filer = Filer(
@@ -97,7 +100,7 @@ class Years:
         stamper = Stamper(authorities, Fetcher(), clock=self.time)
         hands = (self.signer, stamper, self.filer)
         self.sealer = Sealer(self.database, hands, lambda: None, timedelta(days=1), probative=False)
-        self.calendar = Calendar(self.algorithms, MARGIN)
+        self.calendar = Calendar(self.algorithms, MARGIN, self.time)
         self.renewer = Renewer(self.database, hands, self.calendar, (lambda: None, self.time), probative=False)
         self.trees = TreeRenewer(self.database, self.renewer, 100, self.time)
 
@@ -152,7 +155,23 @@ class Years:
         return evidence_record(chains)
 
     def trusted(self, folder: Path) -> Path:
-        """Return a file of the roots of all time-stampers."""
+        """Return a file of the roots of all time-stampers, and of our own."""
         file = folder / "roots.pem"
-        file.write_bytes(pem_of(one for each in self.authorities for one in each.anchors))
+        anchors = [one for each in self.authorities for one in each.anchors]
+        file.write_bytes(pem_of([*anchors, *map(Certificate.load, self.signer.certificates)]))
         return file
+
+    def judged(
+        self, folder: Path, at: datetime, files: Mapping[str, bytes], record: bytes | None = None
+    ) -> set[tuple[str, str]]:
+        """Return what the client has against files, but that nobody published what was revoked."""
+        paths = []
+        for name, content in {**files, **({} if record is None else {"record.ers": record})}.items():
+            paths.append(folder / "given" / name)
+            paths[-1].parent.mkdir(exist_ok=True)
+            paths[-1].write_bytes(content)
+        given = paths if record is None else paths[:-1]
+        records = [] if record is None else paths[-1:]
+        report = verify(Asked(given, at, [self.trusted(folder)], records, None))
+        found = {(check.what, check.reason) for check in report.unproven()}
+        return {(what, reason) for what, reason in found if "revocation" not in what}
