@@ -67,6 +67,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "proof.renewal.noted",
         "rebuild.proofs.anchor",
         "rebuild.proofs.seal",
+        "rebuild.proofs.renewal",
         "proof.gather.kept",
         "storage.rewrite.planned",
         "storage.rewrite.written",

@@ -89,11 +89,12 @@ async def chains_of_line(connection: AsyncConnection, journal: int, number: int)
 
 
 async def line_generations(
-    connection: AsyncConnection, journal: int, number: int
+    connection: AsyncConnection, journal: int, number: int, below: int | None = None
 ) -> tuple[int, list[Generation]] | None:
     """Return the first line of the run that a line is in, and the trees that this run is under, the oldest first.
 
-    None as for `chains_of`. Raises `OtherLines`.
+    `below`: only those before the renewal of that number, and as they were then. None as for `chains_of`.
+    Raises `OtherLines`.
     """
     found = await queries.sealed_lines(connection, journal, number)
     if found is None:
@@ -101,8 +102,10 @@ async def line_generations(
     digests = b"".join(await queries.line_digests(connection, journal, found.first, found.last))
     if not digests or await asyncio.to_thread(_root, digests, found.sealed.algorithm) != found.root:
         raise OtherLines(f"journal {journal}, lines {found.first} to {found.last}, seal {found.sealed.number}")
-    renewed = await queries.renewed_runs(connection, journal, found.first)
-    return found.first, await _generations(connection, [(found.sealed, digests), *renewed])
+    end = below or _LAST
+    runs = await queries.renewed_runs(connection, journal, found.first)
+    renewed = [one for one in runs if one[0].number < end]
+    return found.first, await _generations(connection, [(found.sealed, digests), *renewed], end)
 
 
 def line_chains(generations: Sequence[Generation], index: int, trees: Trees) -> Chains:
@@ -120,9 +123,11 @@ def _root(digests: bytes, algorithm: str) -> bytes:
     return HashTree(digests, algorithm).root
 
 
-async def _generations(connection: AsyncConnection, found: Sequence[tuple[Placed, bytes]]) -> list[Generation]:
+async def _generations(
+    connection: AsyncConnection, found: Sequence[tuple[Placed, bytes]], below: int = _LAST
+) -> list[Generation]:
     # A tree's renewals count until the next tree: that one took the digest of what was there before it.
-    ends = [*(placed.number for placed, _ in found[1:]), _LAST]
+    ends = [*(placed.number for placed, _ in found[1:]), below]
     return [
         Generation(placed, digests, await queries.later(connection, placed, end))
         for (placed, digests), end in zip(found, ends, strict=True)

@@ -92,8 +92,8 @@ class Makers:
             Chore("proofs that staging lost", self.filer.mend_staging),
             Chore("anchors", self._anchorer.anchor_due, every=LOOK_SECONDS),
             Chore("seals", self._sealer.seal_due, every=LOOK_SECONDS),
-            Chore("renewals", self._renewer.renew_due, every=RENEWAL_SECONDS),
             Chore("trees to renew", self._tree_renewer.renew_due, every=MINUTE_SECONDS),
+            Chore("renewals", self._renewer.renew_due, every=RENEWAL_SECONDS),
         )
 
     @property

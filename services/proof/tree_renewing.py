@@ -171,16 +171,23 @@ async def _package(
 
 
 async def _run(connection: AsyncConnection, algorithm: str, run: LineRun, position: int) -> LinesLeaf:
-    digests, root = await run_leaves(connection, algorithm, run)
-    return LinesLeaf(run.journal, run.name, run.first, run.last, digests, root, position)
-
-
-async def run_leaves(connection: AsyncConnection, algorithm: str, run: LineRun) -> tuple[bytes, bytes]:
-    """Return the leaf of each line of a run for its next tree, and the root of these; raises `OtherLines`."""
-    found = await line_generations(connection, run.journal, run.first)
-    bodies = await queries.line_bodies(connection, run)
+    found = await run_leaves(connection, algorithm, run)
     if found is None:
         raise AssertionError(f"{run.name}, lines {run.first} to {run.last} are not sealed")
+    return LinesLeaf(run.journal, run.name, run.first, run.last, *found, position)
+
+
+async def run_leaves(
+    connection: AsyncConnection, algorithm: str, run: LineRun, below: int | None = None
+) -> tuple[bytes, bytes] | None:
+    """Return the leaf of each line of a run for its next tree, and the root of these; None where it is not sealed.
+
+    `below`: as it was before the renewal of that number. Raises `OtherLines`.
+    """
+    found = await line_generations(connection, run.journal, run.first, below)
+    if found is None:
+        return None
+    bodies = await queries.line_bodies(connection, run)
     _, generations = found
 
     def leaves() -> tuple[bytes, bytes]:
