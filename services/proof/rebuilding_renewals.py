@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,7 @@ from services.proof.domain.read_renewals import ReadRenewal, ReadRun
 from services.proof.domain.tree_renewals import LinesLeaf
 from services.proof.evidence import OtherLines
 from services.proof.renewal_tables import renewal, renewed, renewed_lines
-from services.proof.tables import filed, journal, package_group, sealed_journal
+from services.proof.tables import filed, journal
 from services.proof.tree_queries import LineRun
 from services.proof.tree_renewing import run_leaves
 from shared.faults import fault_point
@@ -25,8 +25,7 @@ async def take_renewal(
     """Keep a renewal; `file` is the digest and size of its container. Return what this database contradicts."""
     async with database.begin() as tx:
         connection = tx.connection
-        through = await _through(connection, read)
-        await connection.execute(insert(renewal).values(_row(read, through)).on_conflict_do_nothing())
+        await connection.execute(insert(renewal).values(_row(read)).on_conflict_do_nothing())
         there = await connection.scalar(select(renewal.c.body).where(renewal.c.number == read.number))
         if there != read.body:
             return ["the database has another renewal of this number"]
@@ -39,7 +38,7 @@ async def take_renewal(
     return said
 
 
-def _row(read: ReadRenewal, through: int) -> dict[str, object]:
+def _row(read: ReadRenewal) -> dict[str, object]:
     return {
         "number": read.number,
         "kind": read.kind,
@@ -51,32 +50,11 @@ def _row(read: ReadRenewal, through: int) -> dict[str, object]:
         "root": read.root,
         "signature": read.signature,
         "probative": read.probative,
-        "through": through,
         "token": read.token,
         "token_at": read.token_at,
         "stamped_at": read.token_at,
         "serial": read.serial,
     }
-
-
-async def _through(connection: AsyncConnection, read: ReadRenewal) -> int:
-    """Return the newest seal that anything under a renewal is of."""
-    seals = [one.number for one in read.stamps if one.kind == "seal"]
-    trees = [one.number for one in read.stamps if one.kind == "renewal"]
-    wanted = [(one.aip, one.version) for one in read.packages]
-    sealed = package_group.c.seal, tuple_(package_group.c.aip, package_group.c.version).in_(wanted)
-    runs = [(one.journal, one.first) for one in read.runs]
-    of_lines = tuple_(journal.c.name, sealed_journal.c.first).in_(runs)
-    found = [
-        await connection.scalar(select(func.max(renewal.c.through)).where(renewal.c.number.in_(trees))),
-        await connection.scalar(select(func.max(sealed[0])).where(sealed[1])),
-        await connection.scalar(
-            select(func.max(sealed_journal.c.seal))
-            .join_from(sealed_journal, journal, journal.c.id == sealed_journal.c.journal)
-            .where(of_lines)
-        ),
-    ]
-    return max([*seals, *(one for one in found if one is not None)], default=0)
 
 
 # Of a package that did not come back there is nothing to prove here: the renewal on the sites has its row.

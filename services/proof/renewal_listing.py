@@ -1,5 +1,6 @@
 """What is told of renewals: trees by their algorithm, campaigns, renewals. Callers own the transaction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,6 +81,18 @@ _TREES = text(
 async def trees(connection: AsyncConnection) -> list[TreeState]:
     """Return what is under trees of each algorithm."""
     return [TreeState(*row) for row in await connection.execute(_TREES)]
+
+
+_USED = text("SELECT algorithm FROM seal UNION SELECT algorithm FROM renewal WHERE kind = 'tree'")
+
+
+async def algorithms(connection: AsyncConnection, is_due: Callable[[str], bool]) -> list[str]:
+    """Return the algorithms of trees that something rests on.
+
+    Whether anything still rests on one is counted only where it is due: that looks at every package.
+    """
+    used = list(await connection.scalars(_USED))
+    return [one.algorithm for one in await trees(connection)] if any(map(is_due, used)) else used
 
 
 _CAMPAIGNS = text(

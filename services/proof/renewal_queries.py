@@ -33,7 +33,6 @@ class Renewal:
     root: bytes
     signature: str
     probative: bool
-    through: int
     outlives: datetime | None
     token: bytes | None = None
 
@@ -112,31 +111,27 @@ async def unfinished(connection: AsyncConnection, limit: int) -> list[int]:
 class Head:
     """A seal, or a renewal of trees, that something still rests on, and whose token is the newest over it.
 
-    `algorithm` is its tree's, `through` the newest seal that anything under it is of.
+    `algorithm` is its tree's.
     """
 
     renewed: Renewed
     newest: Renewed
     algorithm: str
-    through: int
 
 
-# What a campaign has renewed whole rests on the trees of the campaign; what was there before is kept alive beside
-# them, for whoever verifies a seal by itself, as long as its algorithm holds.
+# What was moved to other trees rests on these; what was there before is kept alive beside them, for whoever verifies
+# a seal by itself, as long as its algorithm holds, and until all is moved.
 _HEADS = text(
     """WITH base AS (
-           SELECT 'seal' AS kind, number, algorithm, number AS through FROM seal WHERE token IS NOT NULL
+           SELECT 'seal' AS kind, number, algorithm FROM seal WHERE token IS NOT NULL
            UNION ALL
-           SELECT 'renewal', number, algorithm, through FROM renewal WHERE token IS NOT NULL AND kind = 'tree'),
+           SELECT 'renewal', number, algorithm FROM renewal WHERE token IS NOT NULL AND kind = 'tree'),
        newest AS (
            SELECT renewed.kind, renewed.number, max(renewed.renewal) AS renewal
            FROM renewed JOIN renewal ON renewal.number = renewed.renewal WHERE renewal.token IS NOT NULL
            GROUP BY 1, 2)
        SELECT base.*, newest.renewal FROM base LEFT JOIN newest USING (kind, number)
-       WHERE NOT EXISTS (
-           SELECT 1 FROM tree_campaign AS done
-           WHERE base.algorithm = ANY(:fallen) AND done.ended_at IS NOT NULL AND done.algorithm <> base.algorithm
-             AND base.through <= done.through AND (base.kind = 'seal' OR base.number <= done.last))
+       WHERE base.algorithm <> ALL(:fallen) OR EXISTS (SELECT 1 FROM tree_campaign WHERE ended_at IS NULL)
        ORDER BY base.kind DESC, base.number"""
 )
 
@@ -151,7 +146,7 @@ async def heads(connection: AsyncConnection, fallen: Sequence[str]) -> list[Head
 
 def _head(row: Any) -> Head:  # noqa: ANN401 (a row)
     own = Renewed(row.kind, row.number)
-    return Head(own, own if row.renewal is None else Renewed("renewal", row.renewal), row.algorithm, row.through)
+    return Head(own, own if row.renewal is None else Renewed("renewal", row.renewal), row.algorithm)
 
 
 _COVERING = text(

@@ -18,7 +18,6 @@ renewal = Table(
     Column("root", LargeBinary, nullable=False),
     Column("signature", Text, nullable=False),
     Column("probative", Boolean, nullable=False),
-    Column("through", BigInteger, nullable=False),
     Column("outlives", DateTime(timezone=True)),
     Column("token", LargeBinary),
     Column("token_at", DateTime(timezone=True)),
@@ -28,8 +27,8 @@ renewal = Table(
     Column("serial", Text),
     Column("drift", Interval),
 )
-"""Renewals: `body` is renewal.json, `rows` leaves.ndjson; `through` the newest seal that anything under it is of,
-`outlives` the moment beyond which its token must prove something to be of use."""
+"""Renewals: `body` is renewal.json, `rows` leaves.ndjson, `outlives` the moment beyond which its token must prove
+something to be of use."""
 
 renewed = Table(
     "renewed",
@@ -48,10 +47,9 @@ tree_campaign = Table(
     Column("algorithm", Text, nullable=False),
     Column("through", BigInteger, nullable=False),
     Column("began_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("last", BigInteger),
     Column("ended_at", DateTime(timezone=True)),
 )
-"""Renewals of all trees up to seal `through` to another algorithm; `last` is the newest renewal when it ended."""
+"""Renewals of all trees up to seal `through` to another algorithm."""
 
 renewed_package = Table(
     "renewed_package",

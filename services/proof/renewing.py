@@ -98,8 +98,7 @@ class Renewer:
             await queries.cover(tx.connection, number, tokens)
 
         plan = self.next_plan(last, due[0].head.algorithm, (rows, leaves))
-        through = max(one.head.through for one in due)
-        return await self.keep(plan, (through, max(one.until for one in due)), cover)
+        return await self.keep(plan, max(one.until for one in due), cover)
 
     async def _due(self, connection: AsyncConnection) -> Sequence[Lasting]:
         lasting = await self.calendar.lasting(connection)
@@ -113,14 +112,13 @@ class Renewer:
         number = 1 if previous is None else previous.number + 1
         return Plan(number, TIMESTAMP, to_the_millisecond(self._now()), algorithm, previous, rows, values)
 
-    async def keep(self, plan: Plan, lasts: tuple[int, datetime | None], cover: Cover) -> int | None:
-        """Sign and commit a renewal; `lasts`: through which seal, and what its token is to outlive.
+    async def keep(self, plan: Plan, outlives: datetime | None, cover: Cover) -> int | None:
+        """Sign and commit a renewal; `outlives` is until when those tokens last that its own is to outlive.
 
         Returns its number, or None where another process was first. Raises `TryAgain` while the clock is not to be
         trusted.
         """
         self._require_clock()
-        through, outlives = lasts
         body = renewal_body(plan, probative=self._probative)
         leaves, root = await asyncio.to_thread(renewal_tree, body, plan)
         signature = await self._signer.sign(SEAL_TYPE, seal_signature(plan.number, root, sha512_of(body)))
@@ -135,7 +133,6 @@ class Renewer:
             root=root,
             signature=signature,
             probative=self._probative,
-            through=through,
             outlives=outlives,
         )
         async with self._database.begin() as tx:

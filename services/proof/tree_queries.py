@@ -64,11 +64,11 @@ async def begin(connection: AsyncConnection, algorithm: str, at: datetime, latel
     return None if row is None else Campaign(*row)
 
 
-async def end(connection: AsyncConnection, campaign: Campaign, last: int, at: datetime) -> bool:
-    """Note that a campaign has ended, `last` being the newest renewal; False where that was noted before."""
+async def end(connection: AsyncConnection, campaign: Campaign, at: datetime) -> bool:
+    """Note that a campaign has ended; False where that was noted before."""
     ours = tree_campaign.c
     ended = update(tree_campaign).where(ours.number == campaign.number, ours.ended_at.is_(None))
-    return (await connection.execute(ended.values(ended_at=at, last=last))).rowcount > 0
+    return (await connection.execute(ended.values(ended_at=at))).rowcount > 0
 
 
 _LEFT = (

@@ -93,11 +93,13 @@ class TreeRenewer:
     async def _begin(self) -> Campaign | None:
         calendar, at = self._renewer.calendar, self._now()
         to = calendar.algorithms.renew_with
+
+        def is_due(algorithm: str) -> bool:
+            return algorithm != to and calendar.tree_due(algorithm) <= at
+
         async with self._database.reading() as connection:
-            states = await renewal_listing.trees(connection)
-        if calendar.tree_due(to) <= at or not any(
-            one.algorithm != to and calendar.tree_due(one.algorithm) <= at for one in states
-        ):
+            used = await renewal_listing.algorithms(connection, is_due)
+        if calendar.tree_due(to) <= at or not any(map(is_due, used)):
             return None
         async with self._database.begin() as tx:
             campaign = await queries.begin(tx.connection, to, at, at - AGAIN)
@@ -134,12 +136,12 @@ class TreeRenewer:
             await queries.cover_lines(connection, number, algorithm, leaves.runs)
 
         plan = _plan(campaign.algorithm, last, leaves, to_the_millisecond(self._now()))
-        return await self._renewer.keep(plan, (campaign.through, None), cover)
+        return await self._renewer.keep(plan, None, cover)
 
     async def _end(self, campaign: Campaign, last: Newest | None) -> None:
         number = 0 if last is None else last.named.number
         async with self._database.begin() as tx:
-            if await queries.end(tx.connection, campaign, number, self._now()):
+            if await queries.end(tx.connection, campaign, self._now()):
                 tx.journal(_line("campaign.ended", campaign, renewals=number))
         fault_point("proof.campaign.ended")
 

@@ -17,6 +17,7 @@ from services.proof.handlers import CLOSE, QUEUE, keep_lines
 from services.proof.makers import Makers
 from services.proof.measures import measures
 from services.proof.proof_measures import PROOF_MEASURES
+from services.proof.renewal_measures import renewal_measures
 from services.proof.rereading import READ, Rereader
 from services.proof.settings import ProofSettings
 from shared.dependencies import WORKER, Dependency
@@ -52,10 +53,10 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     foundation = lay("proof", settings, transport)
     period = timedelta(hours=own.journal_container_hours)
     signer, clock = signer_of(own), clock_of(own)
-    foundation.gauges.add(*measures(period, signer), *PROOF_MEASURES)
     database, staging = foundation.database, open_store(own.staging_url)
     closer = Closer(database, staging)
     makers = Makers(own, database, staging, signer, clock)
+    foundation.gauges.add(*measures(period, signer), *PROOF_MEASURES, *renewal_measures(makers.calendar))
     unhurried: Mapping[str, tuple[Job, int]] = {
         GATHER: (Gatherer(database, foundation.calls).gather, GATHERED_AT_ONCE),
         READ: (Rereader(database, foundation.calls).read, READ_AT_ONCE),

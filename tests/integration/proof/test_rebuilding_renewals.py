@@ -63,8 +63,6 @@ async def test_they_come_back_as_they_were(house: House, databases: Databases) -
 
     assert await records(house) == before
     house.years.stamped_by(*house.years.authorities[-1:])
-    # Campaigns are nowhere but in the database: a new one finds nothing left to do.
-    await house.renew_trees()
     assert await house.years.renew() == 0
 
 

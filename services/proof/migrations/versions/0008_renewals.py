@@ -19,7 +19,6 @@ STATEMENTS = (
         root bytea NOT NULL,
         signature text NOT NULL,
         probative boolean NOT NULL,
-        through bigint NOT NULL,
         outlives timestamptz,
         token bytea,
         token_at timestamptz,
@@ -42,7 +41,6 @@ STATEMENTS = (
         algorithm text NOT NULL,
         through bigint NOT NULL,
         began_at timestamptz NOT NULL DEFAULT now(),
-        last bigint,
         ended_at timestamptz
     )""",
     # One at a time: what is read for one tree is read once.
@@ -88,7 +86,7 @@ STATEMENTS = (
     "GRANT SELECT, INSERT ON renewal, renewed, tree_campaign, renewed_package, renewed_lines TO chartrier_proof",
     """GRANT UPDATE (token, token_at, stamped_at, certificate_ends, authority, serial, drift)
        ON renewal TO chartrier_proof""",
-    "GRANT UPDATE (last, ended_at) ON tree_campaign TO chartrier_proof",
+    "GRANT UPDATE (ended_at) ON tree_campaign TO chartrier_proof",
     "GRANT UPDATE (files, digests, leaf, renewal, position) ON renewed_package TO chartrier_proof",
 )
 
