@@ -27,16 +27,16 @@ class AipShelf:
     async def give(self, request: Request, aip_id: str) -> Response:
         version = request.query_params["version"]
         self.versions.append(version)
+        asked = request.headers.get("range")
+        self.ranges += [] if asked is None else [asked]
         if self.away:
             return Response(status_code=503)
         if self.eliminated & {aip_id, f"{aip_id}/{version}"}:
             return Response(status_code=410)
         content = self.aips.get(f"{aip_id}/{version}") or self.aips[aip_id]
-        asked = request.headers.get("range")
         if asked is None:
             self.read.append(f"{aip_id}/{version}")
             return StreamingResponse(self._chunks(content), 200, {"Content-Length": str(len(content))})
-        self.ranges.append(asked)
         first, last = (int(text) for text in asked.removeprefix("bytes=").split("-"))
         part = content[first : last + 1]
         headers = {"Content-Length": str(len(part)), "Content-Range": f"bytes {first}-{last}/*"}

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from asn1crypto import cms, tsp
 
-from services.proof.algorithms import AT_NO_TIME
 from services.proof.domain.hash_tree import HashTree, digest_size, group_value
 from services.proof.domain.proofs import Named, rows_of
 from services.proof.domain.read_proofs import NotTheProof
@@ -51,7 +50,7 @@ class ReadRenewal:
     previous: Named | None
     leaves: bytes = b""
     root: bytes = b""
-    token_at: datetime = AT_NO_TIME
+    token_at: datetime | None = None
     serial: str = ""
     stamps: list[Renewed] = field(default_factory=list)
     packages: list[PackageLeaf] = field(default_factory=list)
