@@ -33,6 +33,7 @@ class Archive:
     mode: str
     home: Path
     base_url: str
+    establishment: str
     agreement: str
     client_id: str
     client_secret: str
@@ -103,5 +104,7 @@ def _with_a_town(mode: str, home: Path, base_url: str) -> Archive:
             usages="lenient",
         )
         agreement = create_agreement(admin, terms)
-        depositor = create_client(admin, f"logiciel de {name}", [Mandate(establishment, ("depositor", "reader"))])
-    return Archive(mode, home, base_url, agreement, depositor.client_id, depositor.client_secret)
+        depositor = create_client(
+            admin, f"logiciel de {name}", [Mandate(establishment, ("depositor", "reader", "producer"))]
+        )
+    return Archive(mode, home, base_url, establishment, agreement, depositor.client_id, depositor.client_secret)

@@ -18,6 +18,7 @@ from bench.figures import Figure, Outcome, Verdict, memory_figures, percentile, 
 from bench.options import Options
 from bench.processes import Watch
 from bench.rebuilding import rebuilding
+from bench.sealing import sealing
 from bench.workloads import MakeSip, Series
 from shared.rooms import ROOMS
 
@@ -167,6 +168,7 @@ _MEASURES: Mapping[str, Callable[[Archive, Options, Path], Outcome]] = {
     "growth": growth,
     "fairness": fairness,
     "rebuild": rebuilding,
+    "seal": sealing,
 }
 
 

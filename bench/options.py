@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODES = ("all-in-one", "full-stack")
-WORKLOADS = ("small", "many", "units", "large", "growth", "fairness", "audit", "rebuild")
+WORKLOADS = ("small", "many", "units", "large", "growth", "fairness", "audit", "rebuild", "seal")
 
 _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
@@ -38,6 +38,7 @@ class Options:
     audit_bytes: int
     rebuild_units: int
     rebuild_small: int
+    seal_count: int
     patience: float
     enforce: bool
 
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--audit-bytes", type=size_of, default=size_of("1MiB"), help="size of each of them")
     add("--rebuild-units", type=_positive, default=100_000, help="units of the AIP that a rebuild loads")
     add("--rebuild-small", type=_positive, default=2_000, help="AIPs of one unit that another rebuild loads")
+    add("--seal-count", type=_positive, default=10_000, help="deposits of the day that is sealed")
     add("--patience", type=float, default=600.0, help="seconds after which a workload is given up")
     add("--enforce", action="store_true", help="exit 1 when a budget is missed")
     return parser

@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.proof import queries
+from services.proof import evidence_queries, queries
 from services.proof.consulting import Consultations
 from services.proof.domain.line import Head
-from services.proof.domain.verification import Anomaly, ChainCheck
+from services.proof.domain.verification import Anomaly, ChainCheck, Fault
 from services.proof.queries import Journal, SenderState
 from shared.clock import now, rfc3339
 from shared.identity.caller import Caller
@@ -106,12 +106,13 @@ def _lines(database: RoomDatabase, consultations: Consultations) -> APIRouter:
         after: After = 0,
         limit: Annotated[int | None, Query(ge=1)] = None,
     ) -> dict[str, Any]:
-        """Recompute the chain from the lines alone: all of it, or `limit` lines after number `after`."""
+        """Recompute the chain from the lines, and hold it to seals: all, or `limit` lines after number `after`."""
         await _found(database, consultations, caller, journal)
         async with database.snapshot() as connection:
             found = await _again(connection, caller, journal)
             check = ChainCheck(found.name, await _start(connection, found, after))
             anomalies = await _verify(connection, found, check, limit)
+            anomalies += await _unlike_sealed(connection, found, after, check.end.number)
         await consultations.verified(caller, found, after, check.lines, len(anomalies))
         return _verdict(found, check, after, anomalies)
 
@@ -168,6 +169,12 @@ async def _verify(
     if check.end.number >= journal.head.number:
         anomalies += check.close(journal.head)
     return anomalies
+
+
+async def _unlike_sealed(connection: AsyncConnection, journal: Journal, after: int, last: int) -> list[Anomaly]:
+    """Compare with the heads that seals were made over: a journal rewritten to its end hangs together by itself."""
+    numbers = await evidence_queries.unlike_sealed(connection, journal.id, after, last, ANOMALIES)
+    return [Anomaly(number, Fault.SEALED) for number in numbers]
 
 
 def _verdict(journal: Journal, check: ChainCheck, after: int, anomalies: list[Anomaly]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof.domain.renewals import StampedKind
@@ -132,3 +132,19 @@ async def _stamped(connection: AsyncConnection, query: Select[tuple[object, ...]
 
 def _sealed(row: Row[tuple[object, ...]], position: int) -> Placed:
     return Placed("seal", row.number, row.algorithm, row.leaves, row.token, position)
+
+
+_UNLIKE_SEALED = text(
+    """SELECT DISTINCT sealed_journal.head_number
+       FROM sealed_journal JOIN line ON line.journal = sealed_journal.journal
+            AND line.number = sealed_journal.head_number
+       WHERE sealed_journal.journal = :journal AND sealed_journal.head_number > :after
+         AND sealed_journal.head_number <= :last AND line.sha512 <> sealed_journal.head_sha512
+       ORDER BY 1 LIMIT :limit"""
+)
+
+
+async def unlike_sealed(connection: AsyncConnection, journal_id: int, after: int, last: int, limit: int) -> list[int]:
+    """Return the numbers of lines, after one and up to another, of which a seal has another digest."""
+    values = {"journal": journal_id, "after": after, "last": last, "limit": limit}
+    return list(await connection.scalars(_UNLIKE_SEALED, values))

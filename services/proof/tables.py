@@ -185,3 +185,11 @@ filed = Table(
     Column("stored_at", DateTime(timezone=True)),
 )
 """Anchors, seals and renewals as they leave for the sites; stored when every site has given them back whole."""
+
+looked_at = Table(
+    "looked_at",
+    METADATA,
+    Column("journal", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""The last line of each journal of archives that was looked at for packages of which proof was not told."""

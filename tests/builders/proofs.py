@@ -19,6 +19,8 @@ TRANSFER = "01930000-0000-7000-8000-00000000000a"
 JOURNAL = f"archives.{ESTABLISHMENT}"
 START = datetime(2026, 11, 20, tzinfo=UTC)
 DAY = timedelta(days=1)
+RECORDED = START + DAY
+"""When lines were recorded, a first seal and the first anchors made."""
 
 
 def time(at: datetime) -> str:
@@ -41,7 +43,7 @@ def lines(count: int, journal: str = JOURNAL) -> list[bytes]:
                 "journal": journal,
                 "number": number,
                 "previous": previous,
-                "recorded_at": time(START),
+                "recorded_at": time(RECORDED),
                 "occurred_at": time(START),
                 "kind": kind,
                 "action": "transfer.accepted",
@@ -333,7 +335,7 @@ def anchor(
         {
             "format": "chartrier-anchor/1",
             "number": number,
-            "at": time(START + number * timedelta(minutes=5)),
+            "at": time(RECORDED + number * timedelta(minutes=5)),
             "previous": None if previous is None else sha512(previous).hex(),
             "probative": probative,
             "seal": seal,

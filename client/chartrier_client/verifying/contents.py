@@ -3,7 +3,9 @@
 from typing import Final
 
 from chartrier_client.verifying.checks import Subject
+from chartrier_client.verifying.hashing import Measured
 from chartrier_client.verifying.ledger import Evidence
+from chartrier_client.verifying.names import AIP, judge_name
 from chartrier_client.verifying.packages import METS, Package, read_aip, read_dip
 from chartrier_client.verifying.recognising import Item
 from chartrier_client.verifying.records import Proven
@@ -16,6 +18,8 @@ def take_aip(case: Case, item: Item) -> None:
     """Read an AIP, and compare it with all that was said of it. Raises `Malformed` and `OSError`."""
     about = case.about(item)
     package = read_aip(item.path, case.ledger.algorithms, about)
+    judge_name(item.path.name, AIP, f"{package.identifier}-v{package.version}.tar", about)
+    _by_write_log(case, item, about)
     said = _by_records(case, package, about) + _by_receipts(case, package, item, about)
     if not said + _by_seals(case, package, about):
         about.could_not("package.proof", "nothing_proves", package.identifier)
@@ -73,7 +77,16 @@ def _by_receipts(case: Case, package: Package, item: Item, about: Subject) -> in
     return count
 
 
+def _by_write_log(case: Case, item: Item, about: Subject) -> None:
+    """Compare the TAR with the one that was written under its name: before a seal only this and a receipt tell."""
+    written = case.ledger.written.get(item.path.name)
+    if written is not None:
+        with item.path.open("rb") as file:
+            about.same("package.written", Measured(file, {"sha512"}).to_the_end()["sha512"].hex(), written)
+
+
 def _by_seals(case: Case, package: Package, about: Subject) -> int:
+    case.ledger.packages.add((package.identifier, package.version))
     deposit = case.ledger.deposits.get((package.identifier, package.version))
     if deposit is None:
         return 0

@@ -8,7 +8,10 @@ from typing import Any
 
 from chartrier_client.verifying.checks import Subject
 from chartrier_client.verifying.journals import Line
+from chartrier_client.verifying.names import AIP
 from chartrier_client.verifying.records import EvidenceRecord
+from chartrier_client.verifying.shapes import moment
+from chartrier_client.verifying.times import Times
 from chartrier_client.verifying.trees import WIDTH, root
 
 
@@ -89,8 +92,12 @@ class Ledger:
     lines: dict[str, dict[int, Said]] = field(default_factory=lambda: defaultdict(dict))
     runs: dict[str, dict[int, Run]] = field(default_factory=lambda: defaultdict(dict))
     running: dict[str, Run] = field(default_factory=dict)
+    times: Times = field(default_factory=Times)
     batches: dict[tuple[str, int], Said] = field(default_factory=dict)
     deposits: dict[tuple[str, int], Deposit] = field(default_factory=dict)
+    packages: set[tuple[str, int]] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
+    """SHA-512 of files that the write log tells of, by the name that an AIP has on a site."""
     receipts: dict[str, list[tuple[dict[str, Any], Subject]]] = field(default_factory=lambda: defaultdict(list))
     seals: dict[int, Numbered] = field(default_factory=dict)
     renewals: dict[int, Numbered] = field(default_factory=dict)
@@ -107,6 +114,11 @@ class Ledger:
         said = self.lines[journal].setdefault(number, Said(bytes.fromhex(sha512), about))
         if said.sha512.hex() != sha512:
             about.failed("journal.head", "said_otherwise", f"{journal} {number} {sha512}", other=said.about.target)
+
+    def say_head(self, journal: str, head: Mapping[str, Any], at: datetime, about: Subject) -> None:
+        """Note what a journal had come to at a moment."""
+        self.say_line(journal, head["number"], head["sha512"], about)
+        self.times.note(journal, head["number"], at)
 
     def say_run(self, journal: str, run: Run) -> None:
         """Note which lines a seal holds under one root."""
@@ -144,8 +156,8 @@ class Ledger:
         found = {id(each): each for digest in digests for each in self._proving.get(digest, ())}
         return list(found.values())
 
-    def meet_line(self, line: Line) -> None:
-        """Compare a line with all that was said of it."""
+    def meet_line(self, line: Line, about: Subject) -> None:
+        """Compare a line with all that was said of it; `about` is where it was found."""
         said = self.lines[line.journal].get(line.number) if line.journal in self.lines else None
         if said is not None:
             said.met = True
@@ -156,12 +168,23 @@ class Ledger:
                 said.about.failed("journal.head", "line_is_another", value, found=line.sha512.hex())
         self._meet_batch(line)
         self._meet_run(line)
+        self._meet_writing(line, about)
+        self.times.judge(line.journal, line.number, moment(line.fields["recorded_at"]), about)
 
     def _meet_batch(self, line: Line) -> None:
         said = self.batches.get((line.fields["sender"], line.fields["batch"]))
         if said is not None and said.sha512.hex() != line.fields["batch_sha512"]:
             value = f"{line.fields['sender']} {line.fields['batch']}"
             said.about.failed("journal.batch", "line_is_another", value, found=line.fields["batch_sha512"])
+
+    def _meet_writing(self, line: Line, about: Subject) -> None:
+        """Note what was written under the name of an AIP, once: nothing else ever comes under it."""
+        key, sha512 = (line.fields["details"].get(name) for name in ("key", "sha512"))
+        if line.fields["action"] != "copy.written" or not isinstance(key, str) or not isinstance(sha512, str):
+            return
+        name = key.rpartition("/")[2]
+        if AIP.fullmatch(name) and self.written.setdefault(name, sha512) != sha512:
+            about.failed("package.written", "said_otherwise", f"{line.journal} {line.number}", other=name)
 
     def _meet_run(self, line: Line) -> None:
         """Take the digest of a line into the run that it is of; once that is whole, compare its root."""

@@ -12,6 +12,7 @@ from chartrier_client.verifying.evidence import judge_record
 from chartrier_client.verifying.journals import Container
 from chartrier_client.verifying.ledger import Ledger, Numbered
 from chartrier_client.verifying.stages import Case
+from chartrier_client.verifying.stamped import DRIFT
 
 _BEFORE: Final = (("month_before", timedelta(days=30)), ("year_before", timedelta(days=365)))
 
@@ -25,12 +26,14 @@ def link(case: Case) -> None:
     _chain(case, ledger.anchors, _anchor_before)
     _look_back(ledger)
     for seal in ledger.seals.values():
-        _names(seal, seal.header["anchor"], ledger.anchors, "seal.anchor")
+        _names(seal, seal.header["anchor"], ledger.anchors, "seal.anchor", in_folder=case.in_folder)
     for anchor in ledger.anchors.values():
-        _names(anchor, anchor.header["seal"], ledger.seals, "anchor.seal")
+        _names(anchor, anchor.header["seal"], ledger.seals, "anchor.seal", in_folder=case.in_folder)
     _link_lines(case)
     _link_receipts(ledger)
     _unused_records(case)
+    if case.in_folder and ledger.packages:
+        _packages_missed(ledger)
 
 
 def _anchor_before(anchor: Numbered) -> Mapping[str, Any] | None:
@@ -101,12 +104,25 @@ def _look_back(ledger: Ledger) -> None:
             times.append(seal.at)
 
 
-def _names(by: Numbered, named: Mapping[str, Any] | None, known: Mapping[int, Numbered], what: str) -> None:
-    """Compare what is named with what is here under that number."""
-    if named is not None and named["number"] in known:
-        by.about.same(
-            what, f"{named['number']} {named['sha512']}", f"{named['number']} {known[named['number']].sha512}"
-        )
+def _names(
+    by: Numbered,
+    named: Mapping[str, Any] | None,
+    known: Mapping[int, Numbered],
+    what: str,
+    *,
+    in_folder: bool = False,
+) -> None:
+    """Compare what is named with what is here under that number: the same, and not later than what names it."""
+    if named is None:
+        return
+    number, other = named["number"], known.get(named["number"])
+    if other is not None:
+        by.about.same(what, f"{number} {named['sha512']}", f"{number} {other.sha512}")
+        if other.at > by.at + DRIFT:
+            by.about.failed(what, "not_in_order", f"{by.at.isoformat()} < {number} {other.at.isoformat()}")
+    elif in_folder and known and number > max(known):
+        # Those that are missing between others are told of once, by their neighbours.
+        by.about.could_not(what, "named_not_here", number)
 
 
 def _link_lines(case: Case) -> None:
@@ -148,6 +164,17 @@ def _link_receipts(ledger: Ledger) -> None:
                 about.same(
                     "receipt.sealed", f"{receipt['members']} {receipt['group']}", f"{deposit.members} {deposit.leaf}"
                 )
+
+
+def _packages_missed(ledger: Ledger) -> None:
+    """Say how many packages of each seal are not here: eliminated, of others, or taken away."""
+    missed: dict[str, list[str]] = defaultdict(list)
+    for (aip, version), deposit in ledger.deposits.items():
+        if (aip, version) not in ledger.packages:
+            missed[deposit.about.target].append(f"{aip}-v{version}")
+    abouts = {deposit.about.target: deposit.about for deposit in ledger.deposits.values()}
+    for target, names in missed.items():
+        abouts[target].remark("packages_not_here", count=len(names), first=min(names))
 
 
 def _unused_records(case: Case) -> None:

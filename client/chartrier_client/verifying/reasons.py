@@ -56,6 +56,10 @@ REASONS: Final[Mapping[str, Text]] = MappingProxyType(
         "line_is_another": Text(
             "la ligne qui est là a pour empreinte {found}", "the line here has the digest {found}"
         ),
+        "line_misdated": Text(
+            "ce n'est pas possible : une ancre ou un scellement du {anchored} dit le contraire",
+            "that cannot be: an anchor or a seal of {anchored} says otherwise",
+        ),
         "line_misplaced": Text("{found} au lieu de {expected}", "{found} instead of {expected}"),
         "line_missing": Text("ligne {found} au lieu de {expected}", "line {found} instead of {expected}"),
         "line_without_end": Text("ligne sans fin, ou trop longue", "a line without end, or too long"),
@@ -69,6 +73,7 @@ REASONS: Final[Mapping[str, Text]] = MappingProxyType(
         "mets_fixity": Text("METS ne donne pas le SHA-512 et la taille de {name}", "METS has no SHA-512 of {name}"),
         "mets_twice": Text("METS nomme {name} de deux façons", "METS names {name} in two ways"),
         "mets_unreadable": Text("METS ne se lit pas", "METS cannot be read"),
+        "named_not_here": Text("ce qui est nommé n'est pas là", "what is named is not here"),
         "names_another": Text("le scellement {expected} est celui qu'il faut", "it should be seal {expected}"),
         "names_none_before": Text("ne nomme pas le précédent", "does not name the one before"),
         "no_data": Text(
@@ -179,6 +184,10 @@ REMARKS: Final[Mapping[str, Text]] = MappingProxyType(
         ),
         "not_a_proof": Text("ce n'est pas une preuve, laissé de côté", "not a proof, left aside"),
         "not_probative": Text("SANS VALEUR PROBANTE", "SANS VALEUR PROBANTE: without probative value"),
+        "packages_not_here": Text(
+            "{count} paquets scellés ne sont pas là (dont {first}) : éliminés, d'autres services, ou enlevés",
+            "{count} packages that were sealed are not here (such as {first}): eliminated, of others, or taken away",
+        ),
         "receipt_of_another_version": Text(
             "reçu de la version {version}, le paquet est de la version {found}",
             "a receipt for version {version}, the package is of version {found}",

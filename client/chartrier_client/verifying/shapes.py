@@ -23,7 +23,7 @@ def fits(value: Mapping[str, Any], shape: Mapping[str, Is]) -> None:
 def moment(text: str) -> datetime:
     """Return a time of a proof; raises `Malformed` for the thirtieth of February."""
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError as error:
         raise Malformed("field_wrong", field=text) from error
 

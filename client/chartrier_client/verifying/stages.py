@@ -12,6 +12,7 @@ from chartrier_client.verifying.hashing import PIECE, Measured, digests_of
 from chartrier_client.verifying.journals import Container, Line, read_container
 from chartrier_client.verifying.jws import Jws, judge_jws
 from chartrier_client.verifying.ledger import Evidence, Ledger, Numbered, Renewing, Run
+from chartrier_client.verifying.names import CONTAINER, PROOF, judge_name
 from chartrier_client.verifying.paths import Moments
 from chartrier_client.verifying.recognising import Item, read_signature
 from chartrier_client.verifying.records import LARGEST, Proven, read_record
@@ -76,6 +77,7 @@ def take_renewal(case: Case, item: Item) -> None:
     rows: list[dict[str, Any]] = []
     renewal = read_renewal(item.path, case.grounds, about, lambda row, _: rows.append(row))
     _number(case.ledger.renewals, renewal, about)
+    judge_name(item.path.name, PROOF, f"{renewal.number:016}.tar", about)
     case.held_renewals[renewal.number] = (renewal, about)
     for row in rows:
         if "renewed" in row:
@@ -95,9 +97,10 @@ def judge_renewals(case: Case) -> None:
 def take_seal(case: Case, item: Item) -> None:
     """Read and judge a seal, and note what it says. Raises `Malformed` and `OSError`."""
     about, ledger = case.about(item), case.ledger
+    heads: list[tuple[str, dict[str, Any]]] = []
 
     def on_head(row: dict[str, Any], line: bytes) -> None:
-        ledger.say_line(row["journal"], row["head"]["number"], row["head"]["sha512"], about)
+        heads.append((row["journal"], row["head"]))
         if row["lines"] is not None:
             run = Run(row["lines"]["first"], row["lines"]["last"], row["lines"]["root"], about)
             ledger.say_run(row["journal"], run)
@@ -109,6 +112,10 @@ def take_seal(case: Case, item: Item) -> None:
     seal = read_seal(item.path, case.grounds, about, on_head, on_deposit)
     prove_bytes(case, f"{about.target} seal.json", seal.document)
     _number(ledger.seals, seal, about)
+    judge_name(item.path.name, PROOF, f"{seal.number:016}.tar", about)
+    ledger.times.note_seal((journal for journal, _ in heads), shapes.moment(seal.header["at"]))
+    for journal, head in heads:
+        ledger.say_head(journal, head, shapes.moment(seal.header["at"]), about)
     judge_stamped(seal, _renewed(case, "seal", seal, about), case.grounds, about)
 
 
@@ -168,8 +175,9 @@ def take_anchor(case: Case, item: Item) -> None:
     sha512, _ = _measured(item, {"sha512"})
     numbered = Numbered(jws.payload["number"], sha512["sha512"].hex(), at, _without_heads(jws.payload), about)
     say_numbered(ledger.anchors, numbered)
+    judge_name(item.path.name, PROOF, f"{numbered.number:016}.jws", about)
     for head in jws.payload["heads"]:
-        ledger.say_line(head["journal"], head["number"], head["sha512"], about)
+        ledger.say_head(head["journal"], head, at, about)
     for sender in jws.payload["senders"]:
         ledger.say_batch(sender["sender"], sender["batch"], sender["sha512"], about)
 
@@ -213,10 +221,12 @@ def take_container(case: Case, item: Item) -> None:
     about = case.about(item)
 
     def on_line(line: Line) -> None:
-        case.ledger.meet_line(line)
+        case.ledger.meet_line(line, about)
         prove_bytes(case, f"{line.journal} {line.number}", line.body)
 
-    case.containers.append(read_container(item.path, about, on_line))
+    container = read_container(item.path, about, on_line)
+    judge_name(item.path.name, CONTAINER, f"{container.first:016}-{container.last:016}.ndjson", about)
+    case.containers.append(container)
 
 
 def take_unknown(case: Case, item: Item) -> None:

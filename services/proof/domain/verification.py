@@ -14,7 +14,7 @@ from services.proof.domain.line import FORMAT, Head
 
 
 class Fault(StrEnum):
-    """What may be wrong with a line, or with the end of a journal."""
+    """What may be wrong with a line, or with the end of a journal; last: a seal has another line of that number."""
 
     MISSING = "line_missing"
     UNREADABLE = "line_unreadable"
@@ -23,6 +23,7 @@ class Fault(StrEnum):
     MISPLACED = "line_misplaced"
     CHAIN = "previous_mismatch"
     HEAD = "head_mismatch"
+    SEALED = "sealed_head_mismatch"
 
 
 @dataclass(frozen=True, slots=True)

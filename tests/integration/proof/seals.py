@@ -135,14 +135,15 @@ class Telling:
         assert await self._consumer.handle([delivery]) == [DONE]
 
 
-EMPTY = """DO $$ BEGIN
-   ALTER TABLE proof.line DISABLE TRIGGER line_stays;
-   ALTER TABLE proof.batch DISABLE TRIGGER batch_stays;
-   TRUNCATE proof.container, proof.line, proof.journal, proof.batch, proof.sender, proof.work, proof.outbox,
+def behind(statement: str) -> str:
+    """Return a statement as only a superuser can give it: past the triggers."""
+    return f"DO $$ BEGIN PERFORM set_config('session_replication_role', 'replica', true); {statement}; END $$"
+
+
+EMPTY = behind(
+    """TRUNCATE proof.container, proof.line, proof.journal, proof.batch, proof.sender, proof.work, proof.outbox,
        proof.anchor, proof.anchored_journal, proof.anchored_sender, proof.filed, proof.seal, proof.sealed_journal,
-       proof.package_group, proof.renewal, proof.renewed, proof.tree_campaign, proof.renewed_package,
-       proof.renewed_lines;
-   ALTER TABLE proof.line ENABLE TRIGGER line_stays;
-   ALTER TABLE proof.batch ENABLE TRIGGER batch_stays;
-   END $$"""
-"""Everything of journals and proofs, removed by a superuser."""
+       proof.package_group, proof.looked_at, proof.renewal, proof.renewed, proof.tree_campaign,
+       proof.renewed_package, proof.renewed_lines"""
+)
+"""Everything of journals and proofs, removed."""

@@ -9,16 +9,17 @@ from services.proof.domain.read_renewals import read_renewal
 from services.proof.rebuilding_renewals import take_renewal
 from shared.checksums import sha512_of
 from tests.deaths import dying_at
+from tests.integration.proof.seals import behind
 from tests.integration.proof.test_tree_renewing import House
 from tests.integration.proof.test_tree_renewing import house as house  # noqa: PLC0414 (a fixture)
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration
 
-LOST = """DO $$ BEGIN
-   TRUNCATE proof.renewal, proof.renewed, proof.renewed_package, proof.renewed_lines, proof.tree_campaign;
-   DELETE FROM proof.filed WHERE kind = 'renewal';
-   END $$"""
+LOST = behind(
+    """TRUNCATE proof.renewal, proof.renewed, proof.renewed_package, proof.renewed_lines, proof.tree_campaign;
+       DELETE FROM proof.filed WHERE kind = 'renewal'"""
+)
 
 
 async def renewed(house: House) -> dict[int, bytes]:

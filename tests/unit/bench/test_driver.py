@@ -12,7 +12,7 @@ from bench.archives import Archive
 from bench.driver import DepositFailed, Depositor, Load, Turns, depositing, sustain
 from tests.unit.bench.archive_double import ArchiveDouble
 
-ARCHIVE = Archive("double", Path(), "http://double", "accord", "client", "secret")
+ARCHIVE = Archive("double", Path(), "http://double", "commune", "accord", "client", "secret")
 
 
 def _make(number: int, folder: Path) -> Path:

@@ -83,6 +83,14 @@ STATEMENTS = (
        WHEN (OLD.token IS NOT NULL) {_NEVER}""",
     f"""CREATE TRIGGER renewed_package_stays BEFORE UPDATE ON renewed_package FOR EACH ROW
        WHEN (OLD.renewal IS NOT NULL) {_NEVER}""",
+    f"""CREATE TRIGGER renewal_stays BEFORE UPDATE OF number, kind, at, algorithm, body, rows, leaves, root,
+       signature, probative, outlives OR DELETE OR TRUNCATE ON renewal FOR EACH STATEMENT {_NEVER}""",
+    f"""CREATE TRIGGER renewed_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON renewed
+       FOR EACH STATEMENT {_NEVER}""",
+    f"""CREATE TRIGGER renewed_lines_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON renewed_lines
+       FOR EACH STATEMENT {_NEVER}""",
+    f"""CREATE TRIGGER campaign_stays BEFORE UPDATE OF number, algorithm, through OR DELETE OR TRUNCATE
+       ON tree_campaign FOR EACH STATEMENT {_NEVER}""",
     "GRANT SELECT, INSERT ON renewal, renewed, tree_campaign, renewed_package, renewed_lines TO chartrier_proof",
     """GRANT UPDATE (token, token_at, stamped_at, certificate_ends, authority, serial, drift)
        ON renewal TO chartrier_proof""",
