@@ -16,6 +16,7 @@ from trials.keeping import Sites, assert_kept
 from trials.levers import Amiss, until
 from trials.proof_flows import close_journals, gather, prove
 from trials.rebuild_flows import rebuilt
+from trials.renewal_flows import give_up
 from trials.scenes import PATIENCE, Scene
 from trials.third_sites import ThirdSite
 
@@ -191,6 +192,9 @@ PLACES: Mapping[str, Flow] = {
     "proof.file": prove,
     "proof.gather": gather,
     "proof.seal": prove,
+    "proof.campaign": give_up,
+    "proof.renewal": give_up,
+    "proof.reread": give_up,
     **dict.fromkeys(("rebuild", *(f"rebuild.{step}" for step in STEPS)), rebuilt),
     "storage.audit": audit,
     "storage.coherence": coherence,

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from services.proof.algorithms import DEFAULTS, Algorithms, read_algorithms
 from services.proof.clock import Clock
 from services.proof.settings import AuthoritySettings, ProofSettings
 from services.proof.signing.chains import is_root, read_certificates
@@ -51,3 +52,8 @@ def clock_of(settings: ProofSettings) -> Clock:
     """Return this host's clock, compared with the time servers that are set."""
     sources = [TimeSource(host, port) for host, port in settings.time_servers]
     return Clock(sources, timedelta(seconds=settings.clock_limit_seconds))
+
+
+def algorithms_of(settings: ProofSettings) -> Algorithms:
+    """Return the register of algorithms in force. Raises OSError where its file is not as it was."""
+    return read_algorithms(settings.algorithms or DEFAULTS)

@@ -1,19 +1,23 @@
 """What evidence is made from: the place of a package or line in its seal, and that. Callers own the transaction."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.proof.domain.renewals import StampedKind
+from services.proof.renewal_tables import renewal, renewed, renewed_lines, renewed_package
 from services.proof.tables import line, package_group, seal, sealed_journal
 from shared.identity.caller import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """A seal that has its token, and in it a leaf at `position` (from 0)."""
+class Placed:
+    """A seal or renewal that has its token, and in it a leaf at `position` (from 0)."""
 
+    kind: StampedKind
     number: int
     algorithm: str
     leaves: bytes
@@ -25,7 +29,7 @@ class Sealed:
 class SealedLines:
     """Lines `first` to `last` of a journal, whose tree is a leaf of a seal and has this root."""
 
-    sealed: Sealed
+    sealed: Placed
     first: int
     last: int
     root: bytes
@@ -46,7 +50,7 @@ async def version_of(connection: AsyncConnection, scope: Scope, aip: UUID, versi
     return found
 
 
-async def sealed_package(connection: AsyncConnection, aip: UUID, version: int) -> tuple[Sealed, bytes] | None:
+async def sealed_package(connection: AsyncConnection, aip: UUID, version: int) -> tuple[Placed, bytes] | None:
     """Return where a version of a package is sealed, and the digests of its group; None where it is not yet."""
     query = (
         select(*_PARTS, _OURS.position, _OURS.digests)
@@ -73,6 +77,49 @@ async def sealed_lines(connection: AsyncConnection, journal: int, number: int) -
     return SealedLines(_sealed(row, row.position + 1), row.first, row.last, row.root)
 
 
+_RENEWAL = (renewal.c.number, renewal.c.algorithm, renewal.c.leaves, renewal.c.token)
+
+
+async def renewed_groups(connection: AsyncConnection, aip: UUID, version: int) -> list[tuple[Placed, bytes]]:
+    """Return the trees that a version of a package was put under anew, the oldest first, with its digests there."""
+    ours = renewed_package.c
+    query = (
+        select(*_RENEWAL, ours.position, ours.digests)
+        .join_from(renewed_package, renewal, renewal.c.number == ours.renewal)
+        .where(ours.aip == aip, ours.version == version, renewal.c.token.is_not(None))
+        .order_by(renewal.c.number)
+    )
+    return [(_renewal(row), row.digests) for row in await connection.execute(query)]
+
+
+async def renewed_runs(connection: AsyncConnection, journal: int, first: int) -> list[tuple[Placed, bytes]]:
+    """Return the trees that a run of lines was put under anew, the oldest first, with the leaf of each line there."""
+    ours = renewed_lines.c
+    query = (
+        select(*_RENEWAL, ours.position, ours.digests)
+        .join_from(renewed_lines, renewal, renewal.c.number == ours.renewal)
+        .where(ours.journal == journal, ours.first == first, renewal.c.token.is_not(None))
+        .order_by(renewal.c.number)
+    )
+    return [(_renewal(row), row.digests) for row in await connection.execute(query)]
+
+
+async def later(connection: AsyncConnection, placed: Placed, below: int) -> list[Placed]:
+    """Return the renewals of a time-stamp that came before another renewal, the oldest first."""
+    query = (
+        select(*_RENEWAL, renewed.c.position)
+        .join_from(renewed, renewal, renewal.c.number == renewed.c.renewal)
+        .where(renewed.c.kind == placed.kind, renewed.c.number == placed.number)
+        .where(renewal.c.token.is_not(None), renewal.c.number < below)
+        .order_by(renewal.c.number)
+    )
+    return [_renewal(row) for row in await connection.execute(query)]
+
+
+def _renewal(row: Any) -> Placed:  # noqa: ANN401 (a row)
+    return Placed("renewal", row.number, row.algorithm, row.leaves, row.token, row.position)
+
+
 async def line_digests(connection: AsyncConnection, journal: int, first: int, last: int) -> list[bytes]:
     """Return the SHA-512 of lines of a journal, in order."""
     query = select(line.c.sha512).where(line.c.journal == journal, line.c.number.between(first, last))
@@ -83,8 +130,8 @@ async def _stamped(connection: AsyncConnection, query: Select[tuple[object, ...]
     return (await connection.execute(query.where(seal.c.token.is_not(None)))).one_or_none()
 
 
-def _sealed(row: Row[tuple[object, ...]], position: int) -> Sealed:
-    return Sealed(row.number, row.algorithm, row.leaves, row.token, position)
+def _sealed(row: Row[tuple[object, ...]], position: int) -> Placed:
+    return Placed("seal", row.number, row.algorithm, row.leaves, row.token, position)
 
 
 _UNLIKE_SEALED = text(

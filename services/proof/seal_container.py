@@ -17,7 +17,7 @@ async def container(database: RoomDatabase, seal: Seal) -> AsyncIterator[bytes]:
         raise AssertionError(f"seal {seal.number} is not stamped")
     mtime = int(seal.at.timestamp())
     for name, content in (("seal.json", seal.body), ("heads.ndjson", seal.heads)):
-        yield _entry(name, content, mtime)
+        yield entry(name, content, mtime)
     tables: tuple[tuple[str, PartOf], ...] = (
         ("deposits.ndjson", lambda package: package.row),
         ("members.bin", lambda package: package.digests),
@@ -27,17 +27,19 @@ async def container(database: RoomDatabase, seal: Seal) -> AsyncIterator[bytes]:
         yield entry_header(name, size, mtime)
         async for chunk in _parts(database, seal.number, part):
             yield chunk
-        yield _padding(size)
+        yield padding(size)
     for name, content in (("token.tst", seal.token), ("signature.jws", seal.signature.encode())):
-        yield _entry(name, content, mtime)
+        yield entry(name, content, mtime)
     yield bytes(2 * BLOCK)
 
 
-def _entry(name: str, content: bytes, mtime: int) -> bytes:
-    return entry_header(name, len(content), mtime) + content + _padding(len(content))
+def entry(name: str, content: bytes, mtime: int) -> bytes:
+    """Return a member of a container, whole."""
+    return entry_header(name, len(content), mtime) + content + padding(len(content))
 
 
-def _padding(size: int) -> bytes:
+def padding(size: int) -> bytes:
+    """Return what follows a member of `size` bytes."""
     return bytes(-size % BLOCK)
 
 

@@ -134,6 +134,15 @@ class ProofSettings(BaseSettings):
     clock_limit_seconds: float = Field(default=10, ge=2, le=300)
     """How far off this host's clock may be before nothing is sealed, kept or accepted."""
 
+    algorithms: Path | None = None
+    """A register of algorithms (TOML) in place of the one that comes with this version."""
+
+    renewal_margin_days: int = Field(default=180, ge=7, le=1000)
+    """How long before a time-stamp, or an algorithm, proves nothing any more what rests on it is renewed."""
+
+    renewal_packages_a_minute: int = Field(default=60, ge=1, le=10_000)
+    """How many packages are read anew in a minute, at most, while an algorithm is given up."""
+
     @property
     def time_servers(self) -> tuple[tuple[str, int], ...]:
         """Return host and port of each time server."""
@@ -191,3 +200,15 @@ class ProofSettings(BaseSettings):
         if info.data.get("probative") and len(set(sources)) < FEWEST:
             raise ValueError("a probative archive compares its clock with two time servers at least")
         return sources
+
+    @field_validator("algorithms")
+    @classmethod
+    def _of_algorithms(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            from services.proof.algorithms import read_algorithms  # noqa: PLC0415 (only where it is set)
+
+            try:
+                read_algorithms(file)
+            except OSError:
+                raise ValueError("the file cannot be read") from None
+        return file

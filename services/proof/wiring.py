@@ -18,6 +18,8 @@ from services.proof.handlers import CLOSE, QUEUE, keep_lines
 from services.proof.makers import Makers
 from services.proof.measures import measures
 from services.proof.proof_measures import PROOF_MEASURES
+from services.proof.renewal_measures import renewal_measures
+from services.proof.rereading import READ, Rereader
 from services.proof.settings import ProofSettings
 from shared.dependencies import WORKER, Dependency
 from shared.messages.journal import JournalLinesV1
@@ -46,17 +48,23 @@ CLOSED_AT_ONCE = 2
 GATHERED_AT_ONCE = 1
 """Pieces of work whose packages are read at once by one process: nobody waits for them but the next seal."""
 
+READ_AT_ONCE = 1
+"""Packages read anew at once by one process, while an algorithm is given up: the sites are the deposits'."""
+
 
 def build(settings: RoomSettings, own: ProofSettings, transport: Transport | None = None) -> Room:
     """Return proof, ready to be opened."""
     foundation = lay("proof", settings, transport)
     period = timedelta(hours=own.journal_container_hours)
     signer, clock = signer_of(own), clock_of(own)
-    foundation.gauges.add(*measures(period, signer), *PROOF_MEASURES)
     database, staging = foundation.database, open_store(own.staging_url)
     closer = Closer(database, staging)
     makers = Makers(own, database, staging, signer, clock)
-    gatherer = Gatherer(database, foundation.calls)
+    foundation.gauges.add(*measures(period, signer), *PROOF_MEASURES, *renewal_measures(makers.calendar))
+    unhurried: Mapping[str, tuple[Job, int]] = {
+        GATHER: (Gatherer(database, foundation.calls).gather, GATHERED_AT_ONCE),
+        READ: (Rereader(database, foundation.calls).read, READ_AT_ONCE),
+    }
     room = assemble(
         foundation,
         _routes(database, own, makers),
@@ -68,7 +76,7 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
             Consumer("proof.note_proofs", database, {ProofStoredV1: makers.filer.forget_stored}),
             Consumer("proof.take_packages", database, {AipStoredV1: take_packages}, linger=GATHERING_SECONDS),
         ),
-        loops=_loops(database, {CLOSE: closer.close, **makers.jobs}, gatherer, settings.lease_seconds),
+        loops=_loops(database, {CLOSE: closer.close, **makers.jobs}, unhurried, settings.lease_seconds),
         # Ingest makes it. While it is away lines are kept all the same, and containers wait.
         dependencies=[
             Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset()),
@@ -97,15 +105,16 @@ def _routes(database: RoomDatabase, own: ProofSettings, makers: Makers) -> APIRo
 
 
 def _loops(
-    database: RoomDatabase, jobs: Mapping[str, Job], gatherer: Gatherer, lease_seconds: float
+    database: RoomDatabase,
+    jobs: Mapping[str, Job],
+    unhurried: Mapping[str, tuple[Job, int]],
+    lease_seconds: float,
 ) -> list[WorkLoop]:
     # Hands of their own: journals leave for the sites however many packages come in.
     return [
         WorkLoop(database, jobs, slots=CLOSED_AT_ONCE, lease_seconds=lease_seconds),
-        WorkLoop(
-            *(database, {GATHER: gatherer.gather}),
-            slots=GATHERED_AT_ONCE,
-            lane=Lane.BACKGROUND,
-            lease_seconds=lease_seconds,
+        *(
+            WorkLoop(database, {kind: job}, slots=slots, lane=Lane.BACKGROUND, lease_seconds=lease_seconds)
+            for kind, (job, slots) in unhurried.items()
         ),
     ]

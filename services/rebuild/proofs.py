@@ -1,12 +1,15 @@
-"""Then what proves all of it: anchors and seals, held to the journals and packages that came back."""
+"""Then what proves all of it: anchors, seals and renewals, held to the journals and packages that came back."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from services.proof.domain.line import Head
 from services.proof.domain.read_proofs import NotTheProof, ReadAnchor, ReadSeal, read_anchor, read_seal
+from services.proof.domain.read_renewals import ReadRenewal, read_renewal
 from services.proof.gathering import take_packages
 from services.proof.rebuilding_proofs import contradicted, take_anchor, take_seal
+from services.proof.rebuilding_renewals import take_renewal
 from services.rebuild import copies
 from services.rebuild.house import House, TooLarge
 from services.rebuild.shelves import shelf
@@ -19,6 +22,9 @@ from shared.object_store.errors import NoSuchObject
 from shared.object_store.keeping import Version
 
 KINDS = ("anchor", "seal", "renewal")
+"""In this order: a renewal is held to the seals that it renews."""
+
+Read: TypeAlias = ReadAnchor | ReadSeal | ReadRenewal
 
 
 async def take_groups(house: House, packages: Sequence[AipStoredV1]) -> None:
@@ -31,7 +37,7 @@ async def take_groups(house: House, packages: Sequence[AipStoredV1]) -> None:
 async def rebuild_proofs(house: House) -> None:
     """Bring back every anchor and seal of the site, and say where journals are not as these tell."""
     for kind in KINDS:
-        previous: ReadAnchor | ReadSeal | None = None
+        previous: Read | None = None
         async for version, named in shelf(house.store, f"{PLATFORM}/proof/{kind}s/"):
             house.scratch.see([version.key])
             if not isinstance(named, NamedProof):
@@ -43,7 +49,7 @@ async def rebuild_proofs(house: House) -> None:
                 previous = read
 
 
-async def _rebuild(house: House, version: Version, named: NamedProof) -> ReadAnchor | ReadSeal | None:
+async def _rebuild(house: House, version: Version, named: NamedProof) -> Read | None:
     told = copies.told_of(house, [version.key])[version.key]
     try:
         known = await copies.known(house, version, told)
@@ -62,13 +68,17 @@ async def _rebuild(house: House, version: Version, named: NamedProof) -> ReadAnc
     return read
 
 
-def _read(named: NamedProof, content: bytes, sha512: str) -> ReadAnchor | ReadSeal | None:
+def _read(named: NamedProof, content: bytes, sha512: str) -> Read | None:
     if sha512_of(content) != sha512:
         raise NotTheProof("its digest is not the one in the write log")
     return _READERS[named.kind](content, named.number) if named.kind in _READERS else None
 
 
-_READERS: dict[str, Callable[[bytes, int], ReadAnchor | ReadSeal]] = {"anchor": read_anchor, "seal": read_seal}
+_READERS: dict[str, Callable[[bytes, int], Read]] = {
+    "anchor": read_anchor,
+    "seal": read_seal,
+    "renewal": read_renewal,
+}
 
 
 def _holding(named: NamedProof, known: copies.Known) -> Rebuilt:
@@ -86,8 +96,10 @@ def _holding(named: NamedProof, known: copies.Known) -> Rebuilt:
     )
 
 
-async def _take(house: House, read: ReadAnchor | ReadSeal, file: tuple[str, int], stored_at: datetime) -> list[str]:
+async def _take(house: House, read: Read, file: tuple[str, int], stored_at: datetime) -> list[str]:
     database = house.rooms["proof"]
+    if isinstance(read, ReadRenewal):
+        return await take_renewal(database, read, file, stored_at)
     if isinstance(read, ReadAnchor):
         others = await take_anchor(database, read, stored_at, file[1])
         heads = read.heads
@@ -97,9 +109,7 @@ async def _take(house: House, read: ReadAnchor | ReadSeal, file: tuple[str, int]
     return others + await contradicted(database, heads)
 
 
-def _require_chain(
-    house: House, key: str, previous: ReadAnchor | ReadSeal | None, read: ReadAnchor | ReadSeal
-) -> None:
+def _require_chain(house: House, key: str, previous: Read | None, read: Read) -> None:
     """Name a proof that does not follow from the one before it, and those that are missing between them."""
     expected = None if previous is None else previous.number + 1
     if read.number != (expected or 1):

@@ -12,12 +12,13 @@ from starlette.types import ASGIApp
 
 
 class AipShelf:
-    """The bytes of AIPs by identifier. `cut_after` breaks every answer after so many bytes."""
+    """The bytes of AIPs by identifier (or that/version). `cut_after` breaks every answer after so many bytes."""
 
     def __init__(self) -> None:
         self.aips: dict[str, bytes] = {}
         self.ranges: list[str] = []
         self.versions: list[str] = []
+        self.read: list[str] = []
         self.cut_after: int | None = None
         self.away = False
         self.eliminated: set[str] = set()
@@ -26,15 +27,20 @@ class AipShelf:
         self.app.get("/storage/v1/aips/{aip_id}/copies")(self.copies)
 
     async def give(self, request: Request, aip_id: str) -> Response:
-        asked = request.headers["range"]
-        self.ranges.append(asked)
-        self.versions.append(request.query_params["version"])
+        version = request.query_params["version"]
+        self.versions.append(version)
+        asked = request.headers.get("range")
+        self.ranges += [] if asked is None else [asked]
         if self.away:
             return Response(status_code=503)
-        if aip_id in self.eliminated:
+        if self.eliminated & {aip_id, f"{aip_id}/{version}"}:
             return Response(status_code=410)
+        content = self.aips.get(f"{aip_id}/{version}") or self.aips[aip_id]
+        if asked is None:
+            self.read.append(f"{aip_id}/{version}")
+            return StreamingResponse(self._chunks(content), 200, {"Content-Length": str(len(content))})
         first, last = (int(text) for text in asked.removeprefix("bytes=").split("-"))
-        part = self.aips[aip_id][first : last + 1]
+        part = content[first : last + 1]
         headers = {"Content-Length": str(len(part)), "Content-Range": f"bytes {first}-{last}/*"}
         return StreamingResponse(self._chunks(part), 206, headers)
 

@@ -275,10 +275,18 @@ def renewed_tree(record: Chains, data: Iterable[bytes], at: datetime, by: Stampe
 
 
 def renewal(
-    number: int, of: Sequence[tuple[str, int, bytes]], at: datetime, by: Stamper, before: dict[str, Any] | None = None
+    number: int,
+    of: Sequence[tuple[str, int, bytes | tuple[bytes, ...]]],
+    at: datetime,
+    by: Stamper,
+    before: dict[str, Any] | None = None,
 ) -> tuple[bytes, bytes]:
-    """Return a renewal of tokens, each `kind, number, token`; and its own token."""
-    rows = [dumps({"leaf": sha512(der).hex(), "renewed": {"kind": kind, "number": place}}) for kind, place, der in of]
+    """Return a renewal of time-stamps, each `kind, number, token` (or all tokens so far); and its own token."""
+    leaves = [group([sha512(der) for der in ((ders,) if isinstance(ders, bytes) else ders)]) for _, _, ders in of]
+    rows = [
+        dumps({"leaf": leaf.hex(), "renewed": {"kind": kind, "number": place}})
+        for leaf, (kind, place, _) in zip(leaves, of, strict=True)
+    ]
     document = dumps(
         {
             "format": "chartrier-renewal/1",
@@ -293,7 +301,7 @@ def renewal(
             "previous": before,
         }
     )
-    root = Tree([sha512(document), *(sha512(der) for _, _, der in of)]).root
+    root = Tree([sha512(document), *leaves]).root
     stamped = token(root, at, by)
     signature = jws(
         "chartrier-seal+jws",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from chartrier_client.verifying import shapes
@@ -18,7 +19,7 @@ from chartrier_client.verifying.records import LARGEST, Proven, read_record
 from chartrier_client.verifying.renewals import read_renewal
 from chartrier_client.verifying.seals import read_seal
 from chartrier_client.verifying.stamped import Stamped, judge_stamped
-from chartrier_client.verifying.trees import digest
+from chartrier_client.verifying.trees import digest, group_value
 from chartrier_client.verifying.trust import Grounds
 
 DATA: Final = "data"
@@ -134,17 +135,34 @@ def _renewed(case: Case, kind: str, stamped: Stamped, about: Subject) -> Moments
     """Return the moments of a token that a renewal renews, None where none does."""
     if stamped.token is None:
         return None
-    until = []
-    for renewing in case.ledger.renewed.get((kind, stamped.number), ()):
+    until = _followed(case, stamped) if kind == "renewal" else []
+    # Each renewal takes all tokens before it.
+    tokens = [stamped.token.der]
+    for renewing in sorted(case.ledger.renewed.get((kind, stamped.number), ()), key=lambda each: each.number):
         renewal, _ = case.held_renewals[renewing.number]
         if renewal.token is None:
             continue
-        if digest(stamped.token.der, renewal.algorithm).hex() == renewing.leaf:
+        if (
+            group_value([digest(each, renewal.algorithm) for each in tokens], renewal.algorithm).hex()
+            == renewing.leaf
+        ):
             until.append(renewal.token.at)
             about.ok("seal.renewed", f"{renewing.number} {renewal.token.at.isoformat()}")
         else:
             about.failed("seal.renewed", "token_is_another", renewing.number, leaf=renewing.leaf)
+        tokens.append(renewal.token.der)
     return Moments(stamped.token.at, min(until), renewed=True) if until else None
+
+
+def _followed(case: Case, stamped: Stamped) -> list[datetime]:
+    """Return when the token of a renewal was renewed with that of what it renewed, which is compared there."""
+    following = []
+    for others in case.ledger.renewed.values():
+        numbers = sorted(each.number for each in others)
+        if stamped.number in numbers[:-1]:
+            following.append(numbers[numbers.index(stamped.number) + 1])
+    renewals = [case.held_renewals[number][0] for number in set(following)]
+    return [each.token.at for each in renewals if each.token is not None]
 
 
 def take_anchor(case: Case, item: Item) -> None:

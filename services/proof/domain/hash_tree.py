@@ -36,6 +36,10 @@ class HashTree:
         """Return the one value at the top."""
         return self._levels[-1][0]
 
+    def value(self, position: int) -> bytes:
+        """Return the leaf at `position` (from 0)."""
+        return self._levels[0][position]
+
     def path(self, position: int) -> Path:
         """Return the neighbours on the way from the leaf at `position` (from 0) to the root.
 
@@ -73,10 +77,15 @@ def group_value(digests: Iterable[bytes], algorithm: str = SHA512) -> bytes:
 
 def split(run: bytes, algorithm: str = SHA512) -> list[bytes]:
     """Return the digests in a run of them; raises `ValueError` where the last one is cut off."""
-    size = _hash_of(algorithm)(b"").digest_size
+    size = digest_size(algorithm)
     if len(run) % size:
         raise ValueError(f"{len(run)} bytes are no whole number of digests of {algorithm}")
     return [run[at : at + size] for at in range(0, len(run), size)]
+
+
+def digest_size(algorithm: str) -> int:
+    """Return how many bytes a digest has."""
+    return _hash_of(algorithm)(b"").digest_size
 
 
 def _hash_of(algorithm: str) -> Callable[[bytes], "hashlib._Hash"]:

@@ -99,12 +99,14 @@ def parts_of(container: bytes) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
 
 
-async def a_package(database: RoomDatabase, digests: list[bytes], at: datetime, aip: UUID | None = None) -> UUID:
+async def a_package(
+    database: RoomDatabase, digests: list[bytes], at: datetime, aip: UUID | None = None, version: int = 1
+) -> UUID:
     """Keep the group of a package, as storage's word gives it."""
     aip, members = aip or uuid4(), sorted(digests)
     row = {
         "aip": aip,
-        "version": 1,
+        "version": version,
         "establishment": ESTABLISHMENT,
         "transfer": uuid4(),
         "sha512": bytes(64),
@@ -141,6 +143,7 @@ def behind(statement: str) -> str:
 EMPTY = behind(
     """TRUNCATE proof.container, proof.line, proof.journal, proof.batch, proof.sender, proof.work, proof.outbox,
        proof.anchor, proof.anchored_journal, proof.anchored_sender, proof.filed, proof.seal, proof.sealed_journal,
-       proof.package_group, proof.looked_at"""
+       proof.package_group, proof.looked_at, proof.renewal, proof.renewed, proof.tree_campaign,
+       proof.renewed_package, proof.renewed_lines"""
 )
 """Everything of journals and proofs, removed."""

@@ -91,6 +91,9 @@ FILLED = {
     "anchor": {"body"},
     "filed": {"stored_at"},
     "package_group": {"digests", "leaf", "gone_at", "seal", "position"},
+    "renewal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift"},
+    "renewed_package": {"files", "digests", "leaf", "renewal", "position"},
+    "tree_campaign": {"ended_at"},
     "seal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift", "stored_at"},
 }
 """Columns that come to be known later than their row, or are needed no more: triggers see that what proves something

@@ -66,7 +66,9 @@ ONE, THREE = (b"<mets/>",), (b"<mets></mets>", b"act", b"annex")
 @pytest.fixture
 async def a_seal(databases: Databases, database: RoomDatabase, consumer: Consumer) -> ASeal:
     """A seal as it is once its token has come."""
-    await databases.as_superuser(behind("TRUNCATE proof.package_group, proof.sealed_journal, proof.seal"))
+    await databases.as_superuser(
+        behind("TRUNCATE proof.package_group, proof.renewed_package, proof.sealed_journal, proof.seal")
+    )
     town, one, three = uuid4(), uuid4(), uuid4()
     message = Sender(f"room-{uuid4()}").says(*(a_line(establishment=town) for _ in range(10)))
     await consumer.handle([Delivery(message.message_id, message.topic, message.model_dump_json().encode())])

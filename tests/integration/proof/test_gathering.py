@@ -87,7 +87,7 @@ class House:
 
 @pytest.fixture
 async def house(databases: Databases, database: RoomDatabase) -> AsyncIterator[House]:
-    await databases.as_superuser("TRUNCATE proof.package_group, proof.work")
+    await databases.as_superuser("TRUNCATE proof.package_group, proof.renewed_package, proof.work")
     (port,) = free_ports(1)
     settings = RoomSettings(
         database_url=SecretStr(databases.url("proof")),

@@ -265,12 +265,16 @@ def test_a_renewal_protects_the_seals_it_renews(desk: Desk) -> None:
     first, stamped = renewal(1, [("seal", 1, seal.token)], renewed_at, second)
     late, _ = renewal(1, [("seal", 1, seal.token)], datetime(2028, 2, 1, tzinfo=UTC), second)
     other, _ = renewal(1, [("seal", 1, SEAL.token)], renewed_at, second)
-    again, _ = renewal(2, [("renewal", 1, stamped)], at - timedelta(days=9), second, _named(first))
+    again, _ = renewal(2, [("seal", 1, (seal.token, stamped))], at - timedelta(days=9), second, _named(first))
+    alone, _ = renewal(2, [("seal", 1, (stamped,))], at - timedelta(days=9), second, _named(first))
 
     assert_indeterminate(desk.verify({"s.tar": seal.tar}, at=at), ("certificate.validity", "ended_since"))
     report = desk.verify({"s.tar": seal.tar, "r.tar": first, "r2.tar": again}, at=at)
     assert_valid(report)
     assert {"seal.renewed", "renewal.leaves", "chain"} <= well(report)
+    assert_invalid(
+        desk.verify({"s.tar": seal.tar, "r.tar": first, "r2.tar": alone}, at=at), ("seal.renewed", "token_is_another")
+    )
     assert_invalid(
         desk.verify({"s.tar": seal.tar, "r.tar": late}, at=at), ("certificate.validity", "renewed_too_late")
     )

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0008"
 
 STATEMENTS = (
     "CREATE TABLE looked_at (journal integer PRIMARY KEY REFERENCES journal (id), number bigint NOT NULL)",
