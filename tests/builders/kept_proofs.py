@@ -1,10 +1,11 @@
-"""What proves a site that was made without running an archive: an anchor and a seal over all its journals."""
+"""What proves a site that was made without running an archive: an anchor, a seal over its journals, a renewal."""
 
 import asyncio
 import io
 from collections.abc import Mapping
 
 from bench.kept_sites import NOON, KeptSite
+from services.proof.domain.hash_tree import group_value
 from services.proof.domain.line import FixedLine, Head
 from services.proof.domain.proofs import (
     ANCHOR_TYPE,
@@ -16,8 +17,10 @@ from services.proof.domain.proofs import (
     seal_body,
     seal_signature,
 )
+from services.proof.domain.renewals import TIMESTAMP, Plan, Renewed, digest, renewal_body, renewal_tree, renewed_row
 from services.proof.domain.sealing import Sheet, Standing
 from services.proof.signing.opening import open_signer
+from services.proof.signing.port import ProofSigner
 from services.proof.stamping.builtin import BuiltinAuthority
 from services.proof.stamping.fetching import Fetcher
 from services.proof.stamping.stamper import Stamper
@@ -28,7 +31,7 @@ from shared.packaging.tar import TarWriter
 
 
 def prove(site: KeptSite) -> None:
-    """Put an anchor, and a seal that names it, on a site, as proof would have made them then."""
+    """Put an anchor, a seal that names it, and a renewal of that on a site, as proof would have made them then."""
     asyncio.run(_prove(site))
 
 
@@ -43,8 +46,8 @@ async def _prove(site: KeptSite) -> None:
     body = seal_body(1, NOON, before, sheet.tables(), probative=False)
     _, root = sheet.tree(body)
     fetcher = Fetcher()
-    stamped = await Stamper([BuiltinAuthority()], fetcher).stamp(root, "sha512")
-    await fetcher.close()
+    stamper = Stamper([BuiltinAuthority()], fetcher)
+    stamped = await stamper.stamp(root, "sha512")
     signature = await signer.sign(SEAL_TYPE, seal_signature(1, root, sha512_of(body)))
     members = {
         "seal.json": body,
@@ -54,8 +57,28 @@ async def _prove(site: KeptSite) -> None:
         "token.tst": stamped.token,
         "signature.jws": signature.encode(),
     }
-    for kind, content in (("anchor", anchor), ("seal", _packed(members))):
+    made = {"anchor": anchor, "seal": _packed(members), "renewal": await _renewal(stamped.token, signer, stamper)}
+    await fetcher.close()
+    for kind, content in made.items():
         site.store(proof_key(kind, 1), content, (f"proof:{proof_id(kind)}", 1, None))
+
+
+async def _renewal(token: bytes, signer: ProofSigner, stamper: Stamper) -> bytes:
+    """Return the renewal of a seal's time-stamp."""
+    leaf = group_value([digest("sha512", token)])
+    plan = Plan(1, TIMESTAMP, NOON, "sha512", None, [renewed_row(leaf, Renewed("seal", 1))], [leaf])
+    body = renewal_body(plan, probative=False)
+    _, root = renewal_tree(body, plan)
+    stamped = await stamper.stamp(root, "sha512")
+    signature = await signer.sign(SEAL_TYPE, seal_signature(1, root, sha512_of(body)))
+    return _packed(
+        {
+            "renewal.json": body,
+            "leaves.ndjson": plan.table,
+            "token.tst": stamped.token,
+            "signature.jws": signature.encode(),
+        }
+    )
 
 
 def _sheet(site: KeptSite, lines: Mapping[str, list[FixedLine]]) -> Sheet:
