@@ -109,6 +109,7 @@ seal = Table(
     Column("heads", LargeBinary),
     Column("signature", Text),
     Column("token_at", DateTime(timezone=True)),
+    Column("holed", Integer, nullable=False, server_default="0"),
 )
 """Seals: `body` is seal.json, `heads` the table of heads, `leaves` the values of the leaves, one after the other
 (docs/proof-format.md)."""
@@ -134,10 +135,10 @@ package_group = Table(
     Column("aip", UUID, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("establishment", UUID, nullable=False),
-    Column("transfer", UUID, nullable=False),
-    Column("sha512", LargeBinary, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("receipts", JSONB, nullable=False),
+    Column("transfer", UUID),
+    Column("sha512", LargeBinary),
+    Column("size", BigInteger),
+    Column("receipts", JSONB),
     Column("stored_at", DateTime(timezone=True), nullable=False),
     Column("digests", LargeBinary),
     Column("leaf", LargeBinary),

@@ -61,10 +61,10 @@ class Hands:
 
     async def seal(self) -> int:
         """Make a seal, whole; return its number."""
-        number = await self.sealer.plan()
-        assert number is not None
+        planned = await self.sealer.plan()
+        assert planned is not None
         await self.stamp()
-        return number
+        return planned.number
 
 
 def hands(database: RoomDatabase, staging: FilesystemStore, clock: Callable[[], None] = lambda: None) -> Hands:
