@@ -62,6 +62,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "rebuild.proofs.anchor",
         "rebuild.proofs.seal",
         "proof.gather.kept",
+        "proof.receipt.kept",
         "storage.rewrite.planned",
         "storage.rewrite.written",
         "storage.rewrite.staged",

@@ -158,6 +158,16 @@ def gather(scene: Scene) -> None:
     agree("versions gathered", [row["version"] for row in scene.levers.ask(query, aip, room="proof")], [1])
 
 
+def receive(scene: Scene) -> None:
+    """A deposit is accepted, and proof issues its receipt."""
+    with scene.dying("proof"):
+        scene.deposit()
+    until_idle(scene.levers, patience=PATIENCE)
+    query = "SELECT count(*) AS receipts FROM receipt WHERE transfer = $1::uuid"
+    found = scene.levers.ask(query, str(scene.transfers[0]), room="proof")
+    agree("receipts issued", [row["receipts"] for row in found], [1])
+
+
 def purge(scene: Scene) -> None:
     """One of two deposits is purged whole."""
     scene.stored_aip()
@@ -222,6 +232,7 @@ PLACES: Mapping[str, Flow] = {
     "proof.anchor": prove,
     "proof.file": prove,
     "proof.gather": gather,
+    "proof.receipt": receive,
     "proof.seal": prove,
     **dict.fromkeys(("rebuild", *(f"rebuild.{step}" for step in STEPS)), rebuilt),
     "storage.audit": audit,

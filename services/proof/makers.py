@@ -40,8 +40,8 @@ class Makers:
             "seal": partial(seal_content, database),
         }
         self.filer = Filer(database, staging, contents)
-        stamper = stamper_of(own, self._fetcher)
-        probative = signer.probative and stamper.probative
+        self.stamper = stamper = stamper_of(own, self._fetcher)
+        self.probative = probative = signer.probative and stamper.probative
         self._anchorer = Anchorer(
             database, (signer, self.filer), clock.require, self._periods.anchor, probative=probative
         )

@@ -185,3 +185,14 @@ filed = Table(
     Column("stored_at", DateTime(timezone=True)),
 )
 """Anchors, seals and renewals as they leave for the sites; stored when every site has given them back whole."""
+
+receipt = Table(
+    "receipt",
+    METADATA,
+    Column("transfer", UUID, primary_key=True),
+    Column("aip", UUID, nullable=False),
+    Column("establishment", UUID, nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Receipts of transfers: `body` is the signed form (docs/proof-format.md)."""

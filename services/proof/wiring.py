@@ -17,8 +17,11 @@ from services.proof.handlers import CLOSE, QUEUE, keep_lines
 from services.proof.makers import Makers
 from services.proof.measures import measures
 from services.proof.proof_measures import PROOF_MEASURES
+from services.proof.receipts import ISSUE, Issuer, take_accepted
+from services.proof.receipts_api import receipt_routes
 from services.proof.settings import ProofSettings
 from shared.dependencies import WORKER, Dependency
+from shared.messages.ingest import TransferCompletedV1
 from shared.messages.journal import JournalLinesV1
 from shared.messages.storage import AipStoredV1, JournalStoredV1, ProofStoredV1
 from shared.messaging.consumer import Consumer
@@ -34,7 +37,7 @@ from shared.settings import RoomSettings
 LINGER_SECONDS = 0.05
 
 GATHERING_SECONDS = 0.5
-"""How long stored packages wait for others, to be taken together: only the next seal waits for them."""
+"""How long stored packages, and accepted transfers, wait for others to be taken together with."""
 
 CLOSED_AT_ONCE = 2
 """Journals closed at once by one process: each is read a page at a time, and keeps one connection busy."""
@@ -53,6 +56,7 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     closer = Closer(database, staging)
     makers = Makers(own, database, staging, signer, clock)
     gatherer = Gatherer(database, foundation.calls)
+    issuer = Issuer(database, signer, clock.require, probative=makers.probative)
     room = assemble(
         foundation,
         _routes(database, own, makers),
@@ -65,8 +69,16 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
                 {JournalStoredV1: closer.forget_stored, ProofStoredV1: makers.filer.forget_stored},
             ),
             Consumer("proof.take_packages", database, {AipStoredV1: take_packages}, linger=GATHERING_SECONDS),
+            Consumer(
+                "proof.issue_receipts", database, {TransferCompletedV1: take_accepted}, linger=GATHERING_SECONDS
+            ),
         ),
-        loops=_loops(database, {CLOSE: closer.close, **makers.jobs}, gatherer, settings.lease_seconds),
+        loops=_loops(
+            database,
+            {CLOSE: closer.close, **makers.jobs},
+            {GATHER: gatherer.gather, ISSUE: issuer.issue},
+            settings.lease_seconds,
+        ),
         # Ingest makes it. While it is away lines are kept all the same, and containers wait.
         dependencies=[
             Dependency("staging", staging.probe, used_by=frozenset({WORKER}), required_by=frozenset()),
@@ -89,18 +101,19 @@ def _routes(database: RoomDatabase, own: ProofSettings, makers: Makers) -> APIRo
     router = APIRouter()
     router.include_router(routes(database, timedelta(minutes=own.journal_gap_minutes)))
     router.include_router(evidence_routes(database))
+    router.include_router(receipt_routes(database))
     router.include_router(makers.routes())
     return router
 
 
 def _loops(
-    database: RoomDatabase, jobs: Mapping[str, Job], gatherer: Gatherer, lease_seconds: float
+    database: RoomDatabase, jobs: Mapping[str, Job], of_packages: Mapping[str, Job], lease_seconds: float
 ) -> list[WorkLoop]:
     # Hands of their own: journals leave for the sites however many packages come in.
     return [
         WorkLoop(database, jobs, slots=CLOSED_AT_ONCE, lease_seconds=lease_seconds),
         WorkLoop(
-            *(database, {GATHER: gatherer.gather}),
+            *(database, of_packages),
             slots=GATHERED_AT_ONCE,
             lane=Lane.BACKGROUND,
             lease_seconds=lease_seconds,

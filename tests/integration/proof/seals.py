@@ -138,7 +138,7 @@ EMPTY = """DO $$ BEGIN
    ALTER TABLE proof.batch DISABLE TRIGGER batch_stays;
    TRUNCATE proof.container, proof.line, proof.journal, proof.batch, proof.sender, proof.work, proof.outbox,
        proof.anchor, proof.anchored_journal, proof.anchored_sender, proof.filed, proof.seal, proof.sealed_journal,
-       proof.package_group;
+       proof.package_group, proof.receipt, proof.statement, proof.attestation, proof.elimination;
    ALTER TABLE proof.line ENABLE TRIGGER line_stays;
    ALTER TABLE proof.batch ENABLE TRIGGER batch_stays;
    END $$"""
