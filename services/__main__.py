@@ -17,6 +17,7 @@ from services.commands import (
     journals,
     keys,
     rebuild,
+    seals,
     sites,
     version,
     work,
@@ -46,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_command(commands, "all-in-one", "run every room in one process", _all_in_one)
     add_command(commands, "migrate", "bring every table up to date (as the owner of the schemas)", _migrate)
-    for command in (backups, config, copies, dead_letters, drills, journals, keys, rebuild, sites, version, work):
+    proving = (journals, seals, rebuild)
+    for command in (backups, config, copies, dead_letters, drills, keys, *proving, sites, version, work):
         command.add_to(commands)
     return parser
 

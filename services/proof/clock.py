@@ -56,13 +56,6 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
-_ACTIONS: Final = {
-    State.RIGHT: "clock.corrected",
-    State.DRIFTED: "clock.drifted",
-    State.STOPPED: "clock.stopped",
-}
-
-
 def state_after(before: State, off: timedelta, limit: timedelta) -> State:
     """Return the state of a clock that is `off` by so much, either way.
 
@@ -159,16 +152,7 @@ class ClockWatch:
             extra={"state": state, "off_milliseconds": milliseconds},
         )
         async with self._database.begin() as tx:
-            tx.journal(
-                JournalLineV1(
-                    kind="events",
-                    action=_ACTIONS[state],
-                    actor="room:proof",
-                    outcome="ok" if state is State.RIGHT else "ko",
-                    object="clock",
-                    details={"drift_milliseconds": milliseconds},
-                )
-            )
+            tx.journal(_line_of(state, milliseconds))
         # Only now: a line that could not be written is written at the next look.
         self._told = state
 
@@ -181,3 +165,20 @@ def on_time(clock: Clock, handle: Handler) -> Handler:
         await handle(tx, heard)
 
     return handled
+
+
+def _line_of(state: State, milliseconds: int) -> JournalLineV1:
+    if state is State.RIGHT:
+        return _line("clock.corrected", milliseconds)
+    line = _line("clock.drifted", milliseconds) if state is State.DRIFTED else _line("clock.stopped", milliseconds)
+    return line.model_copy(update={"outcome": "ko"})
+
+
+def _line(action: str, milliseconds: int) -> JournalLineV1:
+    return JournalLineV1(
+        kind="events",
+        action=action,
+        actor="room:proof",
+        object="clock",
+        details={"drift_milliseconds": milliseconds},
+    )

@@ -29,19 +29,23 @@ def evidence_routes(database: RoomDatabase) -> APIRouter:
 
     @router.get("/aips/{aip_id}/evidence", response_class=Response, responses={200: content_of(DER)})
     async def get_package_evidence(
-        aip_id: UUID, caller: Holder, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+        aip_id: str, caller: Holder, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
     ) -> Response:
         """Return what proves that the files of an AIP existed when it was sealed, each of them and no other.
 
         Without a version, of the newest. What was eliminated meanwhile is proven by the record of a version before.
         """
+        try:
+            aip = UUID(aip_id)
+        except ValueError as error:
+            raise not_found() from error
         async with database.engine.connect() as connection:
             scope = caller.scope(Permission.EVIDENCE_READ)
-            found = await evidence_queries.version_of(connection, scope, aip_id, version)
+            found = await evidence_queries.version_of(connection, scope, aip, version)
             if found is None:
                 raise not_found()
-            chains = await chains_of(connection, aip_id, found)
-        return await _record(f"{aip_id}.v{found}", chains)
+            chains = await chains_of(connection, aip, found)
+        return await _record(f"{aip}.v{found}", chains)
 
     @router.get(
         "/journals/{journal}/lines/{number}/evidence", response_class=Response, responses={200: content_of(DER)}

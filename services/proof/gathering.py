@@ -6,8 +6,10 @@ A package that cannot be read yet holds up no other: what was found out of the o
 again for those that are left. One that was purged meanwhile is noted as gone.
 """
 
+import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -38,6 +40,15 @@ AT_ONCE_BYTES = 8 * 1024**2
 """Digests written at once: a group of 100,000 files has 6.4 MB of them."""
 
 
+REST_TIMES = 4.0
+"""Reading takes at most one part in five of a worker's time. Where deposits keep the machine busy a package takes
+longer to read, so that fewer are: the others are made up for when it is calm again."""
+
+
+Rest = Callable[[float], Awaitable[None]]
+"""Waits for so many seconds."""
+
+
 class PackageGone(Exception):
     """Storage gives this version of the AIP to nobody any more: it was purged on order."""
 
@@ -61,9 +72,10 @@ async def take_packages(tx: Transaction, messages: Sequence[AipStoredV1]) -> Non
 class Gatherer:
     """Reads METS of packages, and keeps the digests it names."""
 
-    def __init__(self, database: RoomDatabase, calls: RoomCalls) -> None:
+    def __init__(self, database: RoomDatabase, calls: RoomCalls, rest: Rest = asyncio.sleep) -> None:
         self._database = database
         self._calls = calls
+        self._rest = rest
 
     async def gather(self, held: Lease) -> None:
         """Find out what the packages of a piece of work are made of.
@@ -90,7 +102,7 @@ class Gatherer:
         groups: list[Group] = []
         size = 0
         while waiting and size < AT_ONCE_BYTES:
-            package = waiting.popleft()
+            package, started = waiting.popleft(), time.monotonic()
             try:
                 groups.append(await self._group(package))
             except PackageWaits as error:
@@ -101,6 +113,8 @@ class Gatherer:
                 waiting.clear()
             else:
                 size += len(groups[-1].digests or b"")
+            if waiting:
+                await self._rest(REST_TIMES * (time.monotonic() - started))
         return groups
 
     async def _group(self, package: Package) -> Group:

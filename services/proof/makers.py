@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from services.proof.anchoring import Anchorer, anchor_content
 from services.proof.authorities import stamper_of
 from services.proof.clock import Clock
+from services.proof.domain.proofs import MAKE
 from services.proof.filing import Content, Filer
 from services.proof.sealing import STAMP, Sealer, seal_content
 from services.proof.seals_api import Periods, seal_routes
@@ -17,7 +18,9 @@ from services.proof.signing.port import ProofSigner
 from services.proof.stamping.fetching import Fetcher
 from shared.messages.proof import ProofKind
 from shared.messaging.housekeeping import Chore
+from shared.messaging.lease import Lease
 from shared.messaging.transaction import RoomDatabase
+from shared.messaging.work import finish
 from shared.messaging.workers import Job
 from shared.object_store.port import ObjectStore
 
@@ -52,7 +55,13 @@ class Makers:
     @property
     def jobs(self) -> Mapping[str, Job]:
         """Return what is done under a lease."""
-        return {STAMP: self._sealer.finish}
+        return {STAMP: self._sealer.finish, MAKE: self._make}
+
+    async def _make(self, held: Lease) -> None:
+        await self._anchorer.anchor()
+        await self._sealer.plan()
+        async with self._database.begin() as tx:
+            await finish(tx, held)
 
     @property
     def chores(self) -> Sequence[Chore]:

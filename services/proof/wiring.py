@@ -42,8 +42,8 @@ GATHERING_SECONDS = 0.5
 CLOSED_AT_ONCE = 2
 """Journals closed at once by one process: each is read a page at a time, and keeps one connection busy."""
 
-GATHERED_AT_ONCE = 2
-"""Pieces of work whose packages are read at once by one process."""
+GATHERED_AT_ONCE = 1
+"""Pieces of work whose packages are read at once by one process: nobody waits for them but the next seal."""
 
 
 def build(settings: RoomSettings, own: ProofSettings, transport: Transport | None = None) -> Room:

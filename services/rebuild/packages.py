@@ -5,34 +5,26 @@ Many at a time, and several times many: while one batch is read from the site, o
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 from services.data_management import rebuilding as catalogue
 from services.data_management.domain.catalogue import UnreadableCatalogue
-from services.data_management.reading import WrongCatalogue
 from services.rebuild import copies, gone
-from services.rebuild.ahead import ahead
+from services.rebuild.catalogues import NOT_AN_AIP, Package, load_catalogues
 from services.rebuild.deposits import keep_deposits
 from services.rebuild.endings import is_told_stored
 from services.rebuild.facts import CATALOGUED
 from services.rebuild.house import House
 from services.rebuild.proofs import take_groups
 from services.rebuild.ranges import Ranges
-from services.rebuild.refusals import NOT_TAKEN, as_far_as_taken, said_of
 from services.rebuild.shelves import owners, shelf
 from services.rebuild.vouching import WITHOUT_LINE
 from services.storage import rebuilding as storage
 from services.storage.domain.key_names import PLATFORM, NamedAip, named_by
-from services.storage.domain.keys import aip_key
-from services.storage.domain.rebuilt import KnownCopy, Rebuilt
+from services.storage.domain.rebuilt import Rebuilt
 from services.storage.pipeline.package_head import Head, UnreadablePackage
 from services.storage.queries.rebuilding import Standing
-from shared.checksums import MIB, sha512_of
-from shared.messages.storage import AipStoredV1, ReceiptV1
-from shared.object_store.errors import NoSuchObject, NoSuchRange
+from shared.checksums import sha512_of
 from shared.object_store.keeping import Version
 
 AIPS = 200
@@ -44,51 +36,7 @@ BATCHES = 3
 READ_AT_ONCE = 16
 """AIPs of a batch whose heads are read at one time."""
 
-READ_AHEAD = 4
-"""Small catalogues that are read while others wait to be loaded."""
-
-LOADED_BYTES = 2 * MIB
-"""Bytes of small catalogues loaded in one transaction; parsed they take several times as much memory."""
-
-_NOT_AN_AIP = (NoSuchObject, NoSuchRange, UnreadablePackage, WrongCatalogue, UnreadableCatalogue)
-
 Listed = tuple[Version, NamedAip]
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """An AIP whose head was read; its transfer is told by its catalogue."""
-
-    known: copies.Known
-    named: NamedAip
-    ranges: Ranges
-    head: Head
-    transfer_id: UUID
-
-    @property
-    def message(self) -> AipStoredV1:
-        """Return what storage told when it was stored, as far as the write log still tells it."""
-        return AipStoredV1(
-            aip_id=self.named.id,
-            transfer_id=self.transfer_id,
-            establishment=self.named.establishment,
-            version=self.named.version,
-            sha512=self.known.sha512,
-            size=self.known.size,
-            receipts=tuple(map(self._receipt, self.known.copies)),
-            catalogue=self.head.catalogue,
-        )
-
-    def _receipt(self, copy: KnownCopy) -> ReceiptV1:
-        return ReceiptV1(
-            site=copy.site,
-            # Where the site was then, no line tells.
-            place="",
-            key=self.known.key,
-            version_id=copy.version_id,
-            sha512=self.known.sha512,
-            verified_at=self.known.stored_at,
-        )
 
 
 async def rebuild_packages(house: House) -> None:
@@ -156,7 +104,7 @@ async def _rebuild(house: House, listed: Sequence[Listed]) -> None:
     ours = [one for one in ours if one.known.key not in others]
     house.report.came("AIPs", len(ours))
     await take_groups(house, [one.message for one in ours])
-    await _load(house, ours)
+    await load_catalogues(house, ours)
     await keep_deposits(house, [*back, *(one.named.id for one in ours)])
 
 
@@ -191,7 +139,7 @@ async def _read_all(
                 package = await _read(house, version, named, told[version.key])
                 if package is not None:
                     _require_ours(package, aips[named.id])
-            except _NOT_AN_AIP as error:
+            except NOT_AN_AIP as error:
                 house.report.fault("aip_unreadable", version.key, str(error))
                 return None
             return package
@@ -248,61 +196,3 @@ def _holding(package: Package) -> Rebuilt:
         stored_at=known.stored_at,
         copies=known.copies,
     )
-
-
-async def _load(house: House, packages: Sequence[Package]) -> None:
-    """Load the newest version of each AIP into the catalogue: small ones together, a large one as it comes."""
-    newest: dict[UUID, Package] = {}
-    for one in packages:
-        if one.named.id not in newest or newest[one.named.id].named.version < one.named.version:
-            newest[one.named.id] = one
-    small = [one for one in newest.values() if one.head.catalogue.length <= catalogue.BATCH_BYTES]
-    wholes: list[catalogue.Whole] = []
-    gathered = 0
-    async with aclosing(ahead(small, partial(_read_small, house), READ_AHEAD)) as read:
-        async for package, whole in read:
-            if gathered >= LOADED_BYTES:
-                await _load_wholes(house, wholes)
-                wholes, gathered = [], 0
-            if whole is not None:
-                wholes.append(whole)
-                gathered += package.head.catalogue.length
-    await _load_wholes(house, wholes)
-    for package in newest.values():
-        if package.head.catalogue.length > catalogue.BATCH_BYTES:
-            await _load_large(house, package)
-
-
-async def _load_wholes(house: House, wholes: Sequence[catalogue.Whole]) -> None:
-    if house.dry:
-        return
-    load = partial(catalogue.load, house.rooms["data_management"])
-    units = await as_far_as_taken(load, wholes, lambda one, said: _refused(house, one.message, said))
-    house.report.came("units", sum(units))
-
-
-def _refused(house: House, message: AipStoredV1, said: str) -> None:
-    key = aip_key(message.establishment, message.aip_id, message.version)
-    house.report.fault("catalogue_unreadable", key, said)
-
-
-async def _read_small(house: House, package: Package) -> catalogue.Whole | None:
-    try:
-        return await catalogue.read_whole(package.message, _chunks(package))
-    except _NOT_AN_AIP as error:
-        _refused(house, package.message, str(error))
-        return None
-
-
-async def _load_large(house: House, package: Package) -> None:
-    if house.dry:
-        return
-    database = house.rooms["data_management"]
-    try:
-        house.report.came("units", await catalogue.stream(database, package.message, _chunks(package)))
-    except (*_NOT_AN_AIP, *NOT_TAKEN) as error:
-        _refused(house, package.message, str(error) if isinstance(error, _NOT_AN_AIP) else said_of(error))
-
-
-def _chunks(package: Package) -> AsyncIterator[bytes]:
-    return package.ranges.chunks(package.head.catalogue.offset, package.head.catalogue.length)

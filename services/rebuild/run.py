@@ -55,7 +55,9 @@ async def rebuild(house: House, actor: str) -> None:
     if not house.report.counts["AIPs"] + house.report.counts["records"]:
         house.report.fault("nothing_there", house.site, "neither an AIP nor a record: is it the right place?")
     if not house.dry:
+        begun = time.monotonic()
         await _conclude(house, actor)
+        house.report.seconds["conclusion"] = time.monotonic() - begun
 
 
 async def _conclude(house: House, actor: str) -> None:

@@ -228,7 +228,7 @@ class _Chains(core.SequenceOf):  # type: ignore[misc]
 class _Record(core.Sequence):  # type: ignore[misc]
     _fields = [  # noqa: RUF012
         ("version", tsp.Version),
-        ("digest_algorithms", cms.DigestAlgorithms),
+        ("digest_algorithms", tsp.DigestAlgorithms),
         ("archive_time_stamp_sequence", _Chains),
     ]
 

@@ -45,7 +45,9 @@ class AllInOne:
             processes.Launch(command, environment, self.home, self.home / "all-in-one.pid", log)
         )
         processes.wait_until(self.is_ready, processes.Wait("The all-in-one", log, 60.0, self.mark))
-        careless(postgres.start(self.home / "all-in-one" / "postgres"))
+        server = postgres.running(self.home / "all-in-one" / "postgres")
+        assert server is not None
+        careless(server)
 
     def is_ready(self) -> bool:
         try:

@@ -148,7 +148,7 @@ def requests(archive: Archive, owner: Belongings | None) -> Iterator[tuple[Route
         assert body is not None or "requestBody" not in operation, f"what would {route} be sent?"
         parameter = path[path.index("{") : path.index("}") + 1]
         # What is counted from 1 names nothing by itself.
-        counted = path.replace("{version}", "1") + ("?kind=relaxng" if route == UPLOAD else "")
+        counted = re.sub("{(version|number)}", "1", path) + ("?kind=relaxng" if route == UPLOAD else "")
         for reference in (str(uuid4()), "personne") if owner is None else references(path, owner):
             rest = counted.replace(parameter, reference)
             for name in re.findall(r"{(\w+)}", rest):

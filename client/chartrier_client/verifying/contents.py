@@ -22,17 +22,32 @@ def take_aip(case: Case, item: Item) -> None:
 
 
 def _by_records(case: Case, package: Package, about: Subject) -> int:
-    """Judge the records of this version, else those that prove what is left of the version before."""
-    of_mets = [parts[METS] for parts in package.digests.values() if METS in parts]
-    found = case.ledger.proving(of_mets)
-    if found:
-        return prove(case, about.target, found, Proven(package.digests))
-    contents = [
-        value for parts in package.digests.values() for name, value in parts.items() if name.startswith(_FILES)
-    ]
-    named = [each for each in case.ledger.records if each.named]
-    found = _closest(case.ledger.proving(contents), package) if package.version > 1 else named
-    return prove(case, about.target, found, Proven(package.digests, strict=package.version == 1))
+    """Judge the records of this version, then those that prove what is left of the versions before."""
+    found = case.ledger.proving(parts[METS] for parts in package.digests.values() if METS in parts)
+    count = prove(case, about.target, found, Proven(package.digests))
+    if package.version > 1:
+        left = (
+            value for parts in package.digests.values() for name, value in parts.items() if name.startswith(_FILES)
+        )
+        before = [each for each in case.ledger.proving(left) if each not in found]
+        for each in _closest(before, package):
+            # What was written anew since is for the record of this version to prove, where that is here.
+            held = _held(package, each) if count else package.digests
+            count += prove(case, about.target, [each], Proven(held, strict=False))
+    elif not count:
+        named = [each for each in case.ledger.records if each.named]
+        count = prove(case, about.target, named, Proven(package.digests))
+    return count
+
+
+def _held(package: Package, evidence: Evidence) -> dict[str, dict[str, bytes]]:
+    """Return the digests of the files that a record holds."""
+    members = evidence.record.members
+    names = {name for parts in package.digests.values() for name, value in parts.items() if value in members}
+    return {
+        algorithm: {name: value for name, value in parts.items() if name in names}
+        for algorithm, parts in package.digests.items()
+    }
 
 
 def _closest(found: list[Evidence], package: Package) -> list[Evidence]:

@@ -24,7 +24,7 @@ class _Place:
     number: int
     stamp: Stamp
     before: Stamp | None
-    sequence: bytes
+    record: EvidenceRecord
     until: datetime
     chain_until: datetime
     is_last: bool
@@ -60,7 +60,7 @@ def _places(record: EvidenceRecord, at: datetime) -> Iterator[_Place]:
             number=number,
             stamp=stamp,
             before=record.chains[chain][number - 1] if number else None,
-            sequence=record.before[chain],
+            record=record,
             until=at if following is None else following.token.at,
             chain_until=at if last_chain else record.chains[chain + 1][0].token.at,
             is_last=is_last,
@@ -125,7 +125,7 @@ def _parts(place: _Place, proven: Proven | None) -> Mapping[str, bytes]:
     parts = {} if proven is None else proven.of(place.stamp.algorithm)
     if not place.chain:
         return parts
-    sequence = digest(place.sequence, place.stamp.algorithm)
+    sequence = place.record.sequence_digest(place.chain, place.stamp.algorithm) if parts else b""
     return {name: digest(part + sequence, place.stamp.algorithm) for name, part in parts.items()}
 
 

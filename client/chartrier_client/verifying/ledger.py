@@ -72,7 +72,7 @@ class Renewing:
     number: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Evidence:
     """An evidence record that was read; `used` once its data was met."""
 

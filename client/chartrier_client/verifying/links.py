@@ -117,8 +117,8 @@ def _link_lines(case: Case) -> None:
         here[container.journal] = max(before, container, key=lambda each: each.last)
     for journal, newest in here.items():
         _link_journal(case.ledger, journal, newest, case.report.about(newest.target))
+    receipts = {about.target for rows in case.ledger.receipts.values() for _, about in rows}
     for journal, lines in case.ledger.lines.items():
-        receipts = {about.target for rows in case.ledger.receipts.values() for _, about in rows}
         for number, said in lines.items() if journal not in here else ():
             if said.about.target in receipts:
                 said.about.remark("journal_not_here", journal=journal, number=number)

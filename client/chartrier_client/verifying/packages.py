@@ -16,7 +16,7 @@ from chartrier_client.verifying.trees import group_value
 
 METS: Final = "METS.xml"
 LISTED: Final = "manifest-sha512.txt"
-LARGEST_LIST: Final = 256 << 20
+LARGEST_LIST: Final = 64 << 20
 
 
 @dataclass(slots=True)

@@ -148,7 +148,9 @@ REASONS: Final[Mapping[str, Text]] = MappingProxyType(
         "tar_members": Text("«{found}» au lieu de «{expected}»", "«{found}» instead of «{expected}»"),
         "tar_padding": Text("octets hors des fichiers du TAR", "bytes outside of the files of the TAR"),
         "tar_unreadable": Text("ce n'est pas le TAR attendu", "this is not the TAR expected"),
-        "token_certificates": Text("plus de {limit} certificats", "more than {limit} certificates"),
+        "token_certificates": Text(
+            "plus de {limit} certificats, ou listes", "more than {limit} certificates, or lists"
+        ),
         "token_digests": Text("empreintes annoncées inattendues", "unexpected digests announced"),
         "token_extension": Text("extension critique inconnue", "unknown critical extension"),
         "token_is_another": Text("le renouvellement porte sur un autre jeton", "the renewal is of another token"),

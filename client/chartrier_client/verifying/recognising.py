@@ -40,11 +40,16 @@ _FIRST_MEMBERS: Final = MappingProxyType({b"seal.json\0": Kind.SEAL, b"renewal.j
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to verify; `is_evidence`: it was given as the evidence of the others."""
+    """A file to verify.
+
+    `is_evidence`: it was given as the evidence of the others; `is_beside`: it lies in a folder that was given, and is
+    passed over where it is nothing known.
+    """
 
     path: Path
     kind: Kind
     is_evidence: bool = False
+    is_beside: bool = False
 
 
 def kind_of(path: Path) -> Kind:

@@ -1,10 +1,11 @@
 """Evidence records (RFC 4998): their form, and the bytes that renewals are computed over."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from asn1crypto import cms, core, tsp
+from asn1crypto import core, tsp
 
 from chartrier_client.verifying.checks import Malformed
 from chartrier_client.verifying.paths import digest_name
@@ -12,6 +13,8 @@ from chartrier_client.verifying.tokens import NONSENSE, Asn1, Token, read_token
 
 LARGEST: Final = 512 << 20
 MOST_STAMPS: Final = 1000
+MOST_CHAINS: Final = 64
+"""Each of them has a digest over all before it: of many, a small file would take for ever."""
 
 
 class _Chain(core.SequenceOf):  # type: ignore[misc]  # (asn1crypto publishes no types)
@@ -26,8 +29,8 @@ class _Chains(core.SequenceOf):  # type: ignore[misc]
 class _Record(core.Sequence):  # type: ignore[misc]
     _fields = [  # noqa: RUF012 (asn1crypto's way)
         ("version", tsp.Version),
-        ("digest_algorithms", cms.DigestAlgorithms),
-        ("crypto_infos", cms.CMSAttributes, {"implicit": 0, "optional": True}),
+        ("digest_algorithms", tsp.DigestAlgorithms),
+        ("crypto_infos", tsp.Attributes, {"implicit": 0, "optional": True}),
         ("encryption_info", tsp.EncryptionInfo, {"implicit": 1, "optional": True}),
         ("archive_time_stamp_sequence", _Chains),
     ]
@@ -44,10 +47,18 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRecord:
-    """The chains of a record, and the DER of its sequence as it was before each chain."""
+    """The chains of a record; the content (DER) of its sequence, and how much of it there was before each chain."""
 
     chains: tuple[tuple[Stamp, ...], ...]
-    before: tuple[bytes, ...]
+    content: bytes
+    before: tuple[int, ...]
+
+    def sequence_digest(self, chain: int, algorithm: str) -> bytes:
+        """Return the digest of the sequence before a chain; raises `ValueError` for an unknown algorithm."""
+        length = self.before[chain]
+        hashed = hashlib.new(algorithm, _head(length))
+        hashed.update(memoryview(self.content)[:length])
+        return hashed.digest()
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -75,19 +86,19 @@ def _read(der: bytes) -> EvidenceRecord:
     record = _Record.load(der, strict=True)
     if record["version"].native != "v1" or not isinstance(record["encryption_info"], core.Void):
         raise Malformed("record_unreadable")
-    chains, before, so_far = [], [], b""
-    if sum(map(len, record["archive_time_stamp_sequence"])) > MOST_STAMPS:
+    chains, before, length, sequence = [], [], 0, record["archive_time_stamp_sequence"]
+    if len(sequence) > MOST_CHAINS or sum(map(len, sequence)) > MOST_STAMPS:
         raise Malformed("record_stamps", limit=MOST_STAMPS)
-    for chain in record["archive_time_stamp_sequence"]:
-        before.append(_sequence(so_far))
-        so_far += chain.dump()
+    for chain in sequence:
+        before.append(length)
+        length += len(chain.dump())
         chains.append(tuple(_stamp(each) for each in chain))
     if not chains or not all(chains):
         raise Malformed("record_unreadable")
     named = {digest_name(each["algorithm"].native) for each in record["digest_algorithms"]}
     if named != {stamp.algorithm for chain in chains for stamp in chain}:
         raise Malformed("record_algorithms", named=", ".join(sorted(named)))
-    return EvidenceRecord(tuple(chains), tuple(before))
+    return EvidenceRecord(tuple(chains), sequence.contents, tuple(before))
 
 
 def _stamp(stamp: Asn1) -> Stamp:
@@ -100,13 +111,12 @@ def _stamp(stamp: Asn1) -> Stamp:
     return Stamp(algorithm, path, token)
 
 
-def _sequence(content: bytes) -> bytes:
-    """Return the DER of a SEQUENCE of some content."""
-    length = len(content)
+def _head(length: int) -> bytes:
+    """Return how the DER of a SEQUENCE of so many bytes begins."""
     if length < 0x80:
-        return bytes([0x30, length]) + content
+        return bytes([0x30, length])
     size = (length.bit_length() + 7) // 8
-    return bytes([0x30, 0x80 | size]) + length.to_bytes(size, "big") + content
+    return bytes([0x30, 0x80 | size]) + length.to_bytes(size, "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,15 +204,23 @@ def take_container(case: Case, item: Item) -> None:
 def take_unknown(case: Case, item: Item) -> None:
     """Take a file of no kind of ours: the data of a record, or nothing that can be verified. Raises `OSError`."""
     about = case.about(item)
+    if case.ledger.records and _is_data(case, item, about):
+        return
+    if item.is_beside:
+        about.remark("not_a_proof")
+    else:
+        about.could_not("file.kind", "kind_unknown")
+
+
+def _is_data(case: Case, item: Item, about: Subject) -> bool:
     found, last = _measured(item, case.ledger.algorithms)
     if prove_data(case, about.target, found):
-        return
-    if last == b"\n" and item.path.stat().st_size <= PIECE:
-        # A line of a journal is proven without the line feed that a container has behind it.
-        content = item.path.read_bytes()[:-1]
-        if prove_data(case, about.target, digests_of(content, case.ledger.algorithms)):
-            return
-    about.could_not("file.kind", "kind_unknown")
+        return True
+    if last != b"\n" or item.path.stat().st_size > PIECE:
+        return False
+    # A line of a journal is proven without the line feed that a container has behind it.
+    content = item.path.read_bytes()[:-1]
+    return prove_data(case, about.target, digests_of(content, case.ledger.algorithms)) > 0
 
 
 def _measured(item: Item, algorithms: set[str]) -> tuple[dict[str, bytes], bytes]:

@@ -20,6 +20,7 @@ Asn1: TypeAlias = Any
 LARGEST: Final = 16 << 20
 """Bytes of a token: lists of revoked certificates may be long."""
 MOST_CERTIFICATES: Final = 64
+MOST_LISTS: Final = 64
 
 NONSENSE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError, RecursionError)
 """What asn1crypto raises for bytes of others."""
@@ -141,6 +142,8 @@ def _revocation(signed: Asn1) -> RevocationData:
             values = _RevocationValues.load(attribute["values"][0].dump(), strict=True)
             lists += [each.dump() for each in values["crl_vals"] or ()]
             answers += [_response(each) for each in values["ocsp_vals"] or ()]
+    if len(lists) + len(answers) > MOST_LISTS:
+        raise Malformed("token_certificates", limit=MOST_LISTS)
     return RevocationData(tuple(_each(lists, read_list)), tuple(_each(answers, ocsp.load_der_ocsp_response)))
 
 

@@ -51,7 +51,7 @@ def verify(asked: Asked) -> Report:
     roots, crls = read_trust(asked.trust)
     grounds = Grounds(asked.at, asked.algorithms or known_algorithms(), tuple(roots), tuple(crls))
     case = Case(Report(), grounds, in_folder=any(path.is_dir() for path in asked.paths))
-    items = sorted(_items(asked, case), key=lambda item: (item.kind, str(item.path)))
+    items = sorted(_items(asked), key=lambda item: (item.kind, str(item.path)))
     renewals_known = bisect_right(items, Kind.RENEWAL, key=lambda item: item.kind)
     for item in items[:renewals_known]:
         _take(case, item)
@@ -62,7 +62,7 @@ def verify(asked: Asked) -> Report:
     return case.report
 
 
-def _items(asked: Asked, case: Case) -> Iterator[Item]:
+def _items(asked: Asked) -> Iterator[Item]:
     for path in asked.evidence:
         yield Item(path, Kind.RECORD, is_evidence=True)
     for path in asked.paths:
@@ -70,11 +70,7 @@ def _items(asked: Asked, case: Case) -> Iterator[Item]:
             yield Item(path, kind_of(path))
             continue
         for inside in _files(path):
-            kind = kind_of(inside)
-            if kind is not Kind.UNKNOWN or looks_like_proof(inside):
-                yield Item(inside, kind)
-            else:
-                case.report.about(inside.name).remark("not_a_proof")
+            yield Item(inside, kind_of(inside), is_beside=not looks_like_proof(inside))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -18,6 +18,12 @@ ALGORITHM = "sha512"
 ANCHOR_TYPE = "chartrier-anchor+jws"
 SEAL_TYPE = "chartrier-seal+jws"
 
+MAKE = "make_proofs"
+"""Work: make an anchor and a seal whatever the time."""
+
+NOW = "now"
+"""The key of that work: asked for twice before it is done, it is done once."""
+
 FOLDER = "proof"
 """Where proofs wait in staging."""
 

@@ -1,5 +1,6 @@
 """What the setting that names the archive's key may say: where the key lies."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ def check_place(url: str) -> str:
     elif url.startswith(PKCS12):
         _require(Path(url.removeprefix(PKCS12)), "pkcs12:")
     elif not url.startswith(DEVELOPMENT) or not _is_folder(url.removeprefix(DEVELOPMENT)):
-        raise ValueError("pkcs11:…, pkcs12:/file or development:/folder is expected")
+        raise ValueError("pkcs11:…, pkcs12:/file, or development:/folder that we may write to is expected")
     return url
 
 
@@ -30,7 +31,12 @@ def folder_of(url: str) -> Path | None:
 
 
 def _is_folder(path: str) -> bool:
-    return not path or Path(path).is_absolute()
+    """Say whether a folder is one, or may be made; none is right, too."""
+    if not path:
+        return True
+    folder = Path(path)
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return folder.is_absolute() and there.is_dir() and os.access(there, os.W_OK)
 
 
 def _require(file: Path, what: str) -> None:

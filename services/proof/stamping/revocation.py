@@ -4,6 +4,7 @@ A list is taken where there is one, for it serves all of an authority's certific
 answer (OCSP) where there is none.
 """
 
+import asyncio
 import itertools
 import logging
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,9 @@ MOST_OF_LIST: Final = 2 * 1024**2
 """Octets of a CRL: it is kept with every seal. Where a list is longer, the answer about one certificate is kept."""
 
 MOST_OF_ANSWER: Final = 64 * 1024
+MOST_SECONDS: Final = 30.0
+"""For all that is fetched for one token."""
+
 MOST_ADDRESSES: Final = 3
 """Addresses of one certificate that are tried."""
 
@@ -40,17 +44,25 @@ class Published:
 
 
 async def look_up(own: Asn1, others: Sequence[Asn1], fetcher: Fetcher) -> Published:
-    """Return the chain above a certificate as far as it is found, and the lists and answers about it."""
-    chain = in_order(own, others)
-    while len(chain) < MOST and not is_root(chain[-1]):
-        issuer = await _issuer(chain[-1], fetcher)
-        if issuer is None:
-            break
-        chain = in_order(own, (*others, *chain, issuer))
-    found = Published(chain)
-    for below, above in itertools.pairwise(chain):
-        await _revocation(below, above, found, fetcher)
+    """Return the chain above a certificate, and the lists and answers about it, as far as they are found in time."""
+    found = Published(in_order(own, others))
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            await _complete(found, others, fetcher)
+            for below, above in itertools.pairwise(found.chain):
+                await _revocation(below, above, found, fetcher)
+    except TimeoutError:
+        log.warning("not all was fetched for a time-stamp", extra={"seconds": MOST_SECONDS})
     return found
+
+
+async def _complete(found: Published, others: Sequence[Asn1], fetcher: Fetcher) -> None:
+    """Fetch issuers that the chain lacks, one above the other."""
+    while len(found.chain) < MOST and not is_root(found.chain[-1]):
+        issuer = await _issuer(found.chain[-1], fetcher)
+        if issuer is None:
+            return
+        found.chain = in_order(found.chain[0], (*others, *found.chain, issuer))
 
 
 async def _issuer(certificate: Asn1, fetcher: Fetcher) -> Asn1 | None:

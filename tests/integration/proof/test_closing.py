@@ -49,7 +49,7 @@ async def nothing_waits(databases: Databases) -> None:
     await databases.as_superuser(
         """DO $$ BEGIN
            ALTER TABLE proof.line DISABLE TRIGGER line_stays;
-           TRUNCATE proof.container, proof.line, proof.journal, proof.work, proof.outbox;
+           TRUNCATE proof.sealed_journal, proof.container, proof.line, proof.journal, proof.work, proof.outbox;
            ALTER TABLE proof.line ENABLE TRIGGER line_stays;
            END $$"""
     )

@@ -201,6 +201,7 @@ async def test_what_is_not_theirs_or_not_there_is_not_found(a_seal: ASeal, seen_
         await foreign.get(a_seal.evidence_of(a_seal.one)),
         await foreign.get(a_seal.evidence_of_line(3)),
         await ours.get(a_seal.evidence_of(uuid4())),
+        await ours.get("/proof/v1/aips/nobody/evidence"),
         await ours.get(a_seal.evidence_of_line(0)),
         await ours.get(a_seal.evidence_of_line(11)),
         await ours.get(a_seal.evidence_of_line(10**30)),

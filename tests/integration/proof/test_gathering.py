@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import tarfile
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,6 +53,7 @@ class House:
 
     database: RoomDatabase
     shelf: AipShelf
+    calls: RoomCalls
     gatherer: Gatherer
     consumer: Consumer
 
@@ -95,8 +97,12 @@ async def house(databases: Databases, database: RoomDatabase) -> AsyncIterator[H
     shelf, calls = AipShelf(), RoomCalls(settings, "proof")
     async with listening(shelf.app, port):
         consumer = Consumer("proof.take_packages", database, {AipStoredV1: take_packages})
-        yield House(database, shelf, Gatherer(database, calls), consumer)
+        yield House(database, shelf, calls, Gatherer(database, calls, at_once), consumer)
         await calls.close()
+
+
+async def at_once(_: float) -> None:
+    """Rest for no time."""
 
 
 def a_package(aip: UUID, files: int = 1) -> bytes:
@@ -209,6 +215,24 @@ async def test_an_answer_that_breaks_off_is_asked_for_again(house: House) -> Non
     house.shelf.cut_after = None
     await house.gatherer.gather(held)
     assert is_whole(house, (await house.groups(aip))[0])
+
+
+async def test_reading_leaves_a_busy_machine_to_others(house: House) -> None:
+    aips = await house.stored(None, None, None)
+    (held,) = await house.work()
+    rested: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rested.append(seconds)
+
+    begun = time.monotonic()
+    await Gatherer(house.database, house.calls, rest).gather(held)
+
+    # Between them, and four times as long as reading took; behind the last there is nothing to wait for.
+    assert len(rested) == 2
+    assert min(rested) > 0
+    assert sum(rested) < 4 * (time.monotonic() - begun)
+    assert all(is_whole(house, group) for group in await house.groups(*aips))
 
 
 async def test_one_that_was_purged_meanwhile_is_noted_as_gone(house: House) -> None:

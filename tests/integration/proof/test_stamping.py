@@ -98,7 +98,7 @@ async def test_a_token_holds_all_that_verifies_it_and_openssl_says_so(
 
 
 async def test_a_token_in_ber_is_read_and_kept_in_der(first: ATimeStamper, fetcher: Fetcher, tmp_path: Path) -> None:
-    """`../norms.md` of the project: authorities write BER, and sets unsorted; RFC 4998 wants DER of a token."""
+    """Authorities write BER, and sets in any order; RFC 4998 takes digests of a token in DER."""
     first.behaves = "in BER"
 
     stamped = await Stamper([authority(first, fetcher, strict=True)], fetcher).stamp(DIGEST, "sha512")
@@ -246,3 +246,13 @@ async def test_the_built_in_authority_says_that_it_proves_nothing(fetcher: Fetch
     signed = cms.ContentInfo.load(stamped.token)["content"]
     assert all("sans valeur probante" in one.chosen.subject.human_friendly for one in signed["certificates"])
     assert pki.pem_of(BuiltinAuthority(tmp_path).anchors) == pki.pem_of(built_in.anchors)
+
+
+async def test_who_publishes_slowly_delays_a_token_by_so_much_and_no_more(
+    first: ATimeStamper, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.proof.stamping.revocation.MOST_SECONDS", 0.0)
+
+    stamped = await Stamper([authority(first, fetcher)], fetcher).stamp(DIGEST, "sha512")
+
+    assert not stamped.revocation

@@ -3,15 +3,19 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from minio import Minio
 
 from bench.kept_sites import KeptSite
 from services.local import seaweedfs
-from services.storage.sites import bucket_of
+from services.storage.queries import holdings
+from services.storage.sites import OpenSite, bucket_of
+from services.storage.sources import measured, pinned
 from shared.checksums import sha512_of
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.s3_site import S3Site
@@ -100,6 +104,26 @@ async def test_what_a_stranger_puts_on_top_or_hides_changes_nothing_that_comes_b
     assert recorded == []
 
 
+async def assert_pinned(ruins: Ruins, seaweed: seaweedfs.Site, aip: UUID) -> None:
+    """Where no line named the version of a copy, whoever reads it back reads ours, and notes which it was."""
+    async with ruins.rooms["storage"].reading() as connection:
+        found = await holdings.with_copies(connection, aip)
+    assert found is not None
+    held, copies = found
+    (copy,) = (one for one in copies if one.site == "a")
+    declared, _ = two_buckets(seaweed)
+    opened = OpenSite(declared.site, ruins.store)
+
+    known = await pinned(opened, held, replace(copy, version_id=None))
+
+    assert (known.version_id, copy.written_by) == (copy.version_id, None)
+    measure = await measured(opened, held, known)
+    assert measure is not None
+    assert measure.sha512 == held.sha512
+    of_today = replace(copy, version_id=None, written_by=uuid4())
+    assert await pinned(opened, held, of_today) == of_today
+
+
 async def test_of_what_no_line_tells_the_oldest_version_is_taken_that_another_site_has(
     in_bucket: Ruins, seaweed: seaweedfs.Site, tmp_path: Path
 ) -> None:
@@ -132,4 +156,5 @@ async def test_of_what_no_line_tells_the_oldest_version_is_taken_that_another_si
         )
         oldest = (await in_bucket.store.versions(key))[-1]
         assert copy["version_id"] == oldest.version_id
+    await assert_pinned(in_bucket, seaweed, kept.id("aip 1"))
     await other.close()

@@ -173,9 +173,10 @@ def test_the_record_of_a_version_proves_it_whole(desk: Desk) -> None:
     seal = Seal(Sealing(packages=(packed(AIP), packed(second, version=2))))
 
     files = {"a.tar": second, "s.tar": seal.tar, "r.jws": RECEIPT, "e.der": seal.record_of_package(1).der}
-    report = desk.verify(files)
+    report = desk.verify({**files, "before.der": RECORD})
 
     assert_valid(report)
+    assert {"record.group_complete", "record.group_partial"} <= well(report)
     assert "receipt_of_another_version" in {remark.code for remark in report.remarks}
 
 

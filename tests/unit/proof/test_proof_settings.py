@@ -117,6 +117,7 @@ def test_a_development_key_is_none_in_a_file_either(files: Path) -> None:
     [
         ("hsm:x", "is expected"),
         ("development:relative", "is expected"),
+        ("development:{}/pin/keys", "that we may write to"),
         ("pkcs12:{}/none.p12", "that is there"),
         ("pkcs12:key.p12", "absolute path"),
         ("pkcs11:object=a?module-path={}/module.so&pin-source={}/pin", "token=…"),
