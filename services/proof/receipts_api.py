@@ -34,9 +34,9 @@ def receipt_routes(database: RoomDatabase) -> APIRouter:
         async with database.reading() as connection:
             found = await receipt_queries.find(connection, scope, transfer_id)
             if found is None:
-                awaited = await receipt_queries.is_awaited(connection, scope, transfer_id)
-        if found is None:
-            raise _not_ready() if awaited else not_found()
+                raise (
+                    _not_ready() if await receipt_queries.is_awaited(connection, scope, transfer_id) else not_found()
+                )
         await lines.add(_line(caller, found))
         headers = {
             "Content-Disposition": f'attachment; filename="{transfer_id}.jws"',

@@ -196,3 +196,18 @@ receipt = Table(
     Column("body", Text, nullable=False),
 )
 """Receipts of transfers: `body` is the signed form (docs/proof-format.md)."""
+
+statement = Table(
+    "statement",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("aip", UUID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("establishment", UUID, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("asked_by", Text, nullable=False),
+    Column("done_at", DateTime(timezone=True)),
+    Column("facts", LargeBinary),
+    Column("signed", Text),
+)
+"""Statements that somebody asked for: `facts` is the canonical JSON that `signed` (JWS) says, once it is made."""

@@ -20,6 +20,8 @@ from services.proof.proof_measures import PROOF_MEASURES
 from services.proof.receipts import ISSUE, Issuer, take_accepted
 from services.proof.receipts_api import receipt_routes
 from services.proof.settings import ProofSettings
+from services.proof.statements_api import statement_routes
+from services.proof.stating import STATE, Examiner, Stater
 from shared.dependencies import WORKER, Dependency
 from shared.messages.ingest import TransferCompletedV1
 from shared.messages.journal import JournalLinesV1
@@ -45,6 +47,9 @@ CLOSED_AT_ONCE = 2
 GATHERED_AT_ONCE = 1
 """Pieces of work whose packages are read at once by one process: nobody waits for them but the next seal."""
 
+STATED_AT_ONCE = 2
+"""Packages that one process looks at again at a time, for statements and attestations."""
+
 
 def build(settings: RoomSettings, own: ProofSettings, transport: Transport | None = None) -> Room:
     """Return proof, ready to be opened."""
@@ -57,6 +62,8 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     makers = Makers(own, database, staging, signer, clock)
     gatherer = Gatherer(database, foundation.calls)
     issuer = Issuer(database, signer, clock.require, probative=makers.probative)
+    examiner = Examiner(database, foundation.calls, gatherer, makers.stamper.anchors)
+    stater = Stater(database, (examiner, signer), clock.require, probative=makers.probative)
     room = assemble(
         foundation,
         _routes(database, own, makers),
@@ -77,6 +84,7 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
             database,
             {CLOSE: closer.close, **makers.jobs},
             {GATHER: gatherer.gather, ISSUE: issuer.issue},
+            {STATE: stater.state},
             settings.lease_seconds,
         ),
         # Ingest makes it. While it is away lines are kept all the same, and containers wait.
@@ -102,12 +110,17 @@ def _routes(database: RoomDatabase, own: ProofSettings, makers: Makers) -> APIRo
     router.include_router(routes(database, timedelta(minutes=own.journal_gap_minutes)))
     router.include_router(evidence_routes(database))
     router.include_router(receipt_routes(database))
+    router.include_router(statement_routes(database))
     router.include_router(makers.routes())
     return router
 
 
 def _loops(
-    database: RoomDatabase, jobs: Mapping[str, Job], of_packages: Mapping[str, Job], lease_seconds: float
+    database: RoomDatabase,
+    jobs: Mapping[str, Job],
+    of_packages: Mapping[str, Job],
+    asked_for: Mapping[str, Job],
+    lease_seconds: float,
 ) -> list[WorkLoop]:
     # Hands of their own: journals leave for the sites however many packages come in.
     return [
@@ -118,4 +131,5 @@ def _loops(
             lane=Lane.BACKGROUND,
             lease_seconds=lease_seconds,
         ),
+        WorkLoop(database, asked_for, slots=STATED_AT_ONCE, lease_seconds=lease_seconds),
     ]
