@@ -8,6 +8,9 @@ from functools import partial
 from fastapi import APIRouter
 
 from services.proof.api import routes
+from services.proof.attestations.sealing_pdf import PdfSealer
+from services.proof.attestations_api import attestation_routes
+from services.proof.attesting import ATTEST, Attestor, take_purges
 from services.proof.authorities import clock_of, signer_of
 from services.proof.clock import ClockWatch, on_time
 from services.proof.closing import Closer, close_due
@@ -25,7 +28,7 @@ from services.proof.stating import STATE, Examiner, Stater
 from shared.dependencies import WORKER, Dependency
 from shared.messages.ingest import TransferCompletedV1
 from shared.messages.journal import JournalLinesV1
-from shared.messages.storage import AipStoredV1, JournalStoredV1, ProofStoredV1
+from shared.messages.storage import AipPurgedV1, AipStoredV1, JournalStoredV1, ProofStoredV1
 from shared.messaging.consumer import Consumer
 from shared.messaging.housekeeping import Chore
 from shared.messaging.lease import Lane
@@ -63,6 +66,12 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     gatherer = Gatherer(database, foundation.calls)
     issuer = Issuer(database, signer, clock.require, probative=makers.probative)
     examiner = Examiner(database, foundation.calls, gatherer, makers.stamper.anchors)
+    attestor = Attestor(
+        database,
+        (examiner, signer, PdfSealer(signer, makers.stamper)),
+        clock.require,
+        probative=makers.probative,
+    )
     stater = Stater(database, (examiner, signer), clock.require, probative=makers.probative)
     room = assemble(
         foundation,
@@ -79,12 +88,13 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
             Consumer(
                 "proof.issue_receipts", database, {TransferCompletedV1: take_accepted}, linger=GATHERING_SECONDS
             ),
+            Consumer("proof.note_purges", database, {AipPurgedV1: take_purges}),
         ),
         loops=_loops(
             database,
             {CLOSE: closer.close, **makers.jobs},
             {GATHER: gatherer.gather, ISSUE: issuer.issue},
-            {STATE: stater.state},
+            {STATE: stater.state, ATTEST: attestor.attest},
             settings.lease_seconds,
         ),
         # Ingest makes it. While it is away lines are kept all the same, and containers wait.
@@ -111,6 +121,7 @@ def _routes(database: RoomDatabase, own: ProofSettings, makers: Makers) -> APIRo
     router.include_router(evidence_routes(database))
     router.include_router(receipt_routes(database))
     router.include_router(statement_routes(database))
+    router.include_router(attestation_routes(database))
     router.include_router(makers.routes())
     return router
 

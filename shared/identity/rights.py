@@ -124,7 +124,7 @@ RIGHTS: dict[Role, frozenset[Permission]] = {
 ROOM_RIGHTS: frozenset[Permission] = frozenset(
     {_P.SELF, _P.AGREEMENT_READ, _P.CATALOGUE_READ, _P.CONTENT_READ, _P.COPIES_READ, _P.SPACE_READ}
 )
-"""What a room may ask of another when nobody waits: agreements, rules, the catalogue, bytes, copies, space; no change."""
+"""What a room may ask of another when nobody waits: agreements, rules, catalogue, bytes, copies, space; no change."""
 
 
 def roles_with(permission: Permission) -> frozenset[Role]:
