@@ -23,10 +23,10 @@ from shared.clock import now
 
 FIELD: Final = "Attestation"
 
-RESERVED: Final = 32 * 1024
+RESERVED: Final = 12 * 1024
 """Octets kept free for a signature beside its time-stamp."""
 
-SPARE: Final = 16 * 1024
+SPARE: Final = 8 * 1024
 """Octets by which a time-stamp may be longer than the last one: lists of revoked certificates grow."""
 
 
@@ -47,6 +47,13 @@ class _OurStamper(TimeStamper):  # type: ignore[misc] # untyped
     @override
     async def async_dummy_response(self, md_algorithm: str) -> Asn1:
         raise AssertionError("the room for a token is known without asking for one")
+
+
+class _Writer(IncrementalPdfFileWriter):  # type: ignore[misc] # untyped
+    """Adds a signature, and leaves what the page says of itself (XMP) as the typesetter wrote it: PDF/A, and when."""
+
+    @override
+    def _update_meta(self) -> None: ...
 
 
 class PdfSealer:
@@ -82,6 +89,6 @@ class PdfSealer:
         )
         reserved = RESERVED + self._stamper.longest + SPARE
         out = BytesIO()
-        writer = await asyncio.to_thread(IncrementalPdfFileWriter, BytesIO(page))
+        writer = await asyncio.to_thread(_Writer, BytesIO(page))
         await signer.async_sign_pdf(writer, output=out, bytes_reserved=2 * reserved)
         return out.getvalue()

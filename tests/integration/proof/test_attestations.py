@@ -11,11 +11,13 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from asn1crypto import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import MDPPerm
-from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from sqlalchemy import text
@@ -25,7 +27,7 @@ from services.local.postgres import Postgres
 from services.proof.attestations.sealing_pdf import PdfSealer
 from services.proof.attestations_api import attestation_routes
 from services.proof.attesting import ATTEST, Attestor, take_purges
-from services.proof.signing.chains import as_asn1
+from services.proof.group_queries import Package
 from shared.clock import now
 from shared.identity.rights import Role
 from shared.messages.storage import AipPurgedV1
@@ -105,13 +107,7 @@ def notary(stand: Stand) -> Notary:
 def roots(stand: Stand) -> list[Any]:
     """The development root of the key, and that of the built-in time-stamper."""
     key = stand.ours.signer.certificates[-1]
-    return [*stand.ours.stamper.anchors, as_asn1_of(key)]
-
-
-def as_asn1_of(der: bytes) -> Any:  # noqa: ANN401 (asn1crypto)
-    from cryptography.x509 import load_der_x509_certificate
-
-    return as_asn1(load_der_x509_certificate(der))
+    return [*stand.ours.stamper.anchors, x509.Certificate.load(key)]
 
 
 async def lines(stand: Stand, action: str) -> list[Mapping[str, Any]]:
@@ -242,7 +238,7 @@ async def test_an_elimination_is_attested_after_it_was_carried_out(notary: Notar
 
 
 async def test_a_communication_is_attested_by_its_line(notary: Notary, stand: Stand) -> None:
-    member = (await stand.gatherer.digests(_package()))[0].hex()
+    member = (await stand.gatherer.digests(Package(AIP, 1)))[0].hex()
     told = a_line("content.communicated", establishment=stand.town, details={"sha512": member})
     other = a_line("content.communicated", establishment=stand.town, details={"sha512": "ab" * 64})
     await stand.tell(told, other)
@@ -255,13 +251,7 @@ async def test_a_communication_is_attested_by_its_line(notary: Notary, stand: St
         assert (await notary.get("communication", line=wrong)).json()["code"] == "nothing_to_attest"
 
 
-def _package() -> Any:  # noqa: ANN401 (a package)
-    from services.proof.group_queries import Package
-
-    return Package(AIP, 1)
-
-
-async def test_they_are_for_those_who_may_have_evidence(notary: Notary, stand: Stand) -> None:
+async def test_they_are_for_those_who_may_have_evidence(notary: Notary) -> None:
     given = await notary.asked("deposit")
     places = (f"/proof/v1/aips/{AIP}/attestation?kind=deposit", given.headers["content-location"])
     for kind in ("deposit", "integrity", "elimination", "communication"):
@@ -276,6 +266,15 @@ async def test_they_are_for_those_who_may_have_evidence(notary: Notary, stand: S
         assert (await http.get(other)).status_code == 404
 
 
+def assert_pdf_a(reader: PdfFileReader) -> None:
+    xmp = reader.root["/Metadata"].data.decode()
+    assert "<pdfaid:part>2</pdfaid:part>" in xmp
+    assert "<pdfaid:conformance>B</pdfaid:conformance>" in xmp
+    intent = reader.root["/OutputIntents"][0]
+    assert intent["/S"] == "/GTS_PDFA1"
+    assert intent["/DestOutputProfile"].data[36:40] == b"acsp"  # an ICC profile
+
+
 async def test_it_is_pdf_a_certified_stamped_and_breaks_with_any_byte(
     notary: Notary, stand: Stand, tmp_path: Path
 ) -> None:
@@ -285,16 +284,10 @@ async def test_it_is_pdf_a_certified_stamped_and_breaks_with_any_byte(
     for kind in ("deposit", "integrity", "elimination"):
         pdf = (await notary.asked(kind)).content
         reader = PdfFileReader(io.BytesIO(pdf))
-        xmp = reader.root["/Metadata"].data.decode()
-        assert "<pdfaid:part>2</pdfaid:part>" in xmp
-        assert "<pdfaid:conformance>B</pdfaid:conformance>" in xmp
-        (intent,) = reader.root["/OutputIntents"]
-        assert intent["/S"] == "/GTS_PDFA1"
-        assert intent["/DestOutputProfile"].data[36:40] == b"acsp"  # an ICC profile
-
+        assert_pdf_a(reader)
         (signature,) = reader.embedded_regular_signatures
         assert signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
-        status = await asyncio.to_thread(validated, signature, roots(stand))
+        status = await validated(signature, roots(stand))
         assert (status.intact, status.valid, status.trusted) == (True, True, True)
         assert status.coverage is SignatureCoverageLevel.ENTIRE_FILE
         assert status.modification_level is ModificationLevel.NONE
@@ -304,7 +297,7 @@ async def test_it_is_pdf_a_certified_stamped_and_breaks_with_any_byte(
 
         file = tmp_path / f"{kind}.pdf"
         file.write_bytes(pdf)
-        report = verify(Asked([file], now(), [trust]))
+        report = await asyncio.to_thread(verify, Asked([file], now(), [trust]))
         assert {"pdf.signature", "pdf.coverage", "token.imprint"} <= {one.what for one in report.checks}
         assert [one for one in report.checks if one.outcome == "failed"] == []
 
@@ -312,17 +305,16 @@ async def test_it_is_pdf_a_certified_stamped_and_breaks_with_any_byte(
         place = len(pdf) // 3
         assert begin == 0
         file.write_bytes(pdf[:place] + bytes([pdf[place] ^ 1]) + pdf[place + 1 :])
-        assert verify(Asked([file], now(), [trust])).verdict == "invalid"
+        broken = await asyncio.to_thread(verify, Asked([file], now(), [trust]))
+        assert broken.verdict == "invalid"
 
 
-def validated(signature: Any, trusted: list[Any]) -> Any:  # noqa: ANN401 (pyHanko publishes no types)
+async def validated(signature: Any, trusted: list[Any]) -> Any:  # noqa: ANN401 (pyHanko publishes no types)
     context = ValidationContext(trust_roots=trusted, allow_fetching=False)
-    return validate_pdf_signature(signature, context, context)
+    return await async_validate_pdf_signature(signature, context, context)
 
 
 def pem(certificate: Any) -> bytes:  # noqa: ANN401 (asn1crypto)
-    from cryptography.x509 import load_der_x509_certificate
-
     return load_der_x509_certificate(certificate.dump()).public_bytes(Encoding.PEM)
 
 
