@@ -199,9 +199,10 @@ class KeptSite:
         )
 
     def _keep(self, key: str, content: bytes, about: str, version: int) -> None:
-        self._store(key, content, (about, version, self.establishment))
+        self.store(key, content, (about, version, self.establishment))
 
-    def _store(self, key: str, content: bytes, named: tuple[str, int, UUID | None]) -> None:
+    def store(self, key: str, content: bytes, named: tuple[str, int, UUID | None]) -> None:
+        """Put an object on both sites, told of in the write log; `named`: what it is, its version, its owner."""
         self.objects[key] = content
         version_id = "" if self.put is None else self.put(key, content)
         versions = zip(SITES, (version_id, ""), strict=True)
@@ -231,7 +232,7 @@ class KeptSite:
             number += 1
             key = journal_key(owner, kind, some[0].number, some[-1].number)
             content = b"".join(row(line.body) for line in some)
-            self._store(key, content, (f"journal:{name}", number, None))
+            self.store(key, content, (f"journal:{name}", number, None))
         self._closed[name] = (number, len(lines))
 
     def write_to(self, folder: Path) -> None:

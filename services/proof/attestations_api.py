@@ -16,6 +16,8 @@ from services.proof.attestation_queries import Attestation
 from services.proof.attestations.facts import version_communicated
 from services.proof.attesting import ATTEST
 from services.proof.domain.attestations import Kind
+from services.proof.identifying import Aip
+from services.proof.receipts import ask_for
 from services.proof.statements_api import PATIENCE_SECONDS, Holder, Number, waited_for
 from shared.descriptions import content_of
 from shared.identifiers import new_id
@@ -43,10 +45,15 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
     async def asked_for(caller: Caller, kind: Kind, aip: UUID, about: Mapping[str, Any]) -> UUID:
         async with database.begin() as tx:
             wanted = await _wanted(tx.connection, caller, kind, aip, about)
-            found = await queries.ask(tx.connection, wanted)
-            if not found.is_over:
-                await enqueue(tx, ATTEST, Piece(str(found.id), owner=str(found.establishment)))
-        return found.id
+            if isinstance(wanted, UUID):
+                await ask_for(tx, wanted)
+            else:
+                wanted = await queries.ask(tx.connection, wanted)
+                if not wanted.is_over:
+                    await enqueue(tx, ATTEST, Piece(str(wanted.id), owner=str(wanted.establishment)))
+        if isinstance(wanted, UUID):
+            raise no_receipt()
+        return wanted.id
 
     async def made(caller: Caller, kind: Kind, aip: UUID, number: UUID) -> Attestation | None:
         async with database.reading() as connection:
@@ -57,7 +64,12 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
 
     @router.get("/aips/{aip_id}/attestation", response_class=Response, responses={200: content_of(PDF)})
     async def attest(
-        aip_id: UUID, kind: Kind, caller: Holder, number: Number = None, order: Order = None, line: LineNumber = None
+        aip: Aip,
+        caller: Holder,
+        kind: Kind = Kind.INTEGRITY,
+        number: Number = None,
+        order: Order = None,
+        line: LineNumber = None,
     ) -> Response:
         """Return an attestation of an AIP, as a signed PDF (PAdES) in French, issued now where there is none.
 
@@ -66,9 +78,9 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
         one of communication names the `line` of the journal of archives that tells of it. One that is not ready in
         time (202) says where it will be.
         """
-        named = number or await asked_for(caller, kind, aip_id, {"order": order, "line": line})
-        found = await waited_for(partial(made, caller, kind, aip_id, named), patience)
-        place = f"/proof/v1/aips/{aip_id}/attestation?kind={kind}&id={named}"
+        named = number or await asked_for(caller, kind, aip, {"order": order, "line": line})
+        found = await waited_for(partial(made, caller, kind, aip, named), patience)
+        place = f"/proof/v1/aips/{aip}/attestation?kind={kind}&id={named}"
         if found is None:
             return JSONResponse({"id": str(named), "state": "making"}, 202, {"Location": place, "Retry-After": "10"})
         if found.pdf is None:
@@ -86,8 +98,11 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
 
 async def _wanted(
     connection: AsyncConnection, caller: Caller, kind: Kind, aip: UUID, about: Mapping[str, Any]
-) -> Attestation:
-    """Return what is asked for. Raises a `Problem` where there is nothing to attest."""
+) -> Attestation | UUID:
+    """Return what is asked for, or the transfer whose receipt is not there yet.
+
+    Raises a `Problem` where there is nothing to attest.
+    """
     scope, number, who = caller.scope(Permission.EVIDENCE_READ), new_id(), caller.subject
     if kind is Kind.ELIMINATION:
         purged = await queries.purged(connection, scope, aip, about["order"])
@@ -101,7 +116,7 @@ async def _wanted(
     if subject is None:
         raise not_found()
     if await receipt_queries.find_by_aip(connection, scope, aip) is None:
-        raise no_receipt()
+        return subject.transfer
     named = str(aip)
     if kind is Kind.INTEGRITY:
         making = await queries.pending(connection, kind, aip, subject.version)

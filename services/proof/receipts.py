@@ -50,6 +50,11 @@ async def take_accepted(tx: Transaction, messages: Sequence[TransferCompletedV1]
     await enqueue(tx, ISSUE, *pieces)
 
 
+async def ask_for(tx: Transaction, transfer: UUID) -> None:
+    """Ask for one receipt: of a transfer that was accepted before there were any, or whose receipt a rebuild lost."""
+    await enqueue(tx, ISSUE, Piece(f"asked/{transfer}", {"transfers": [str(transfer)]}, lane=Lane.BACKGROUND))
+
+
 class Issuer:
     """Issues receipts; `trusted_clock` raises `TryAgain` while this machine's clock is not to be trusted (PRV-10)."""
 

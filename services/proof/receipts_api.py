@@ -1,12 +1,13 @@
 """Receipts over HTTP: what the archive answers for since a transfer was accepted, for whoever sent it."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Response
 
 from services.proof import receipt_queries
+from services.proof.identifying import Transfer
 from services.proof.receipt_queries import Issued
+from services.proof.receipts import ask_for
 from shared.descriptions import content_of
 from shared.identity.caller import Caller
 from shared.identity.guard import requires
@@ -28,18 +29,21 @@ def receipt_routes(database: RoomDatabase) -> APIRouter:
     router, lines = APIRouter(prefix="/proof/v1", tags=["evidence"]), line_writer(database)
 
     @router.get("/transfers/{transfer_id}/receipt", response_class=Response, responses={200: content_of(JOSE)})
-    async def get_receipt(transfer_id: UUID, caller: Reader) -> Response:
+    async def get_receipt(transfer: Transfer, caller: Reader) -> Response:
         """Return the signed receipt of a transfer that was accepted (JWS, docs/proof-format.md)."""
         scope = caller.scope(Permission.TRANSFER_READ)
         async with database.reading() as connection:
-            found = await receipt_queries.find(connection, scope, transfer_id)
-            if found is None:
-                raise (
-                    _not_ready() if await receipt_queries.is_awaited(connection, scope, transfer_id) else not_found()
-                )
+            found = await receipt_queries.find(connection, scope, transfer)
+            awaited = found is None and await receipt_queries.is_awaited(connection, scope, transfer)
+        if awaited:
+            async with database.begin() as tx:
+                await ask_for(tx, transfer)
+            raise _not_ready()
+        if found is None:
+            raise not_found()
         await lines.add(_line(caller, found))
         headers = {
-            "Content-Disposition": f'attachment; filename="{transfer_id}.jws"',
+            "Content-Disposition": f'attachment; filename="{transfer}.jws"',
             "Cache-Control": "private, no-store",
         }
         return Response(found.body, media_type=JOSE, headers=headers)

@@ -73,17 +73,17 @@ def statement_routes(database: RoomDatabase, patience: float = PATIENCE_SECONDS)
         An answer that is not ready in time (202) says where it will be: with its `id` it is fetched, and given again.
         """
         if number is None:
-            number = await asked_for(caller, aip_id, version)
+            number = await asked_for(caller, aip, version)
 
         async def look() -> Asked | None:
             async with database.reading() as connection:
-                found = await queries.find_of(connection, caller.scope(Permission.EVIDENCE_READ), aip_id, number)
+                found = await queries.find_of(connection, caller.scope(Permission.EVIDENCE_READ), aip, number)
             if found is None:
                 raise not_found()
             return None if found.facts is None else found
 
         made = await waited_for(look, patience)
-        place = f"/proof/v1/aips/{aip_id}/statement?id={number}"
+        place = f"/proof/v1/aips/{aip}/statement?id={number}"
         if made is None:
             return JSONResponse({"id": str(number), "state": "making"}, 202, {"Location": place, "Retry-After": "10"})
         await lines.add(_line(caller, made))

@@ -241,3 +241,11 @@ elimination = Table(
     Column("facts", JSONB, nullable=False),
 )
 """Orders that were carried out on every site, as storage told: what an attestation of elimination says."""
+
+looked_at = Table(
+    "looked_at",
+    METADATA,
+    Column("journal", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""The last line of each journal of archives that was looked at for packages of which proof was not told."""

@@ -7,6 +7,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
+from services.proof.adopting import Adopter
 from services.proof.api import routes
 from services.proof.attestations.sealing_pdf import PdfSealer
 from services.proof.attestations_api import attestation_routes
@@ -40,6 +41,9 @@ from shared.room import Room, assemble, lay
 from shared.settings import RoomSettings
 
 LINGER_SECONDS = 0.05
+
+ADOPTED_SECONDS = 600.0
+"""How often new lines are looked through for packages that proof was not told of."""
 
 GATHERING_SECONDS = 0.5
 """How long stored packages, and accepted transfers, wait for others to be taken together with."""
@@ -111,6 +115,7 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
         Chore("containers that staging lost", closer.mend_staging),
         Chore("containers left in staging", closer.forget_orphans),
         *makers.chores,
+        Chore("packages proof was not told of", Adopter(foundation.calls).adopt, every=ADOPTED_SECONDS),
     )
     return replace(room, chores=chores)
 

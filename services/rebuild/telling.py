@@ -1,7 +1,7 @@
 """What lines say is put aside as far as they may say it: of their own owner's keys, nothing against a line before.
 
-A journal tells of the copies of its owner's objects; of containers, whosever they are, the platform's write log alone
-(`services.storage.lines.told_of`).
+A journal tells of the copies of its owner's objects; of containers, whosever they are, and of proofs, the platform's
+alone (`services.storage.lines.told_of`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from uuid import UUID
 from services.rebuild.facts import COPY, GONE_ACTIONS, facts_of
 from services.rebuild.house import House
 from services.rebuild.scratch import Fact
-from services.storage.domain.key_names import PLATFORM, NamedAip, NamedContainer, NamedRecord, named_by
+from services.storage.domain.key_names import PLATFORM, NamedAip, NamedContainer, NamedProof, NamedRecord, named_by
 
 WRITES = f"{PLATFORM}/journals/writes/"
 
@@ -64,7 +64,7 @@ def _note_copies(house: House, owner: UUID | None, facts: Iterable[Fact]) -> Non
 
 def _may_speak(owner: UUID | None, named: object) -> bool:
     match named:
-        case NamedContainer():
+        case NamedContainer() | NamedProof():
             return owner is None
         case NamedRecord():
             return owner == named.owner

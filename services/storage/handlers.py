@@ -218,6 +218,17 @@ async def take_in(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[
     return added
 
 
+async def take_once(tx: Transaction, arrivals: Sequence[Arrival], sites: Sequence[str]) -> None:
+    """Take in what is announced once, and may be told of again. Raises `Rejected` where other bytes stand there."""
+    taken = await take_in(tx, arrivals, sites)
+    again = {(one.values["id"], one.values["version"]): one.values for one in arrivals}
+    again = {key: values for key, values in again.items() if key not in taken}
+    known = await holdings.lock_holdings(tx.connection, list(again)) if again else {}
+    for key, values in again.items():
+        if known[key].sha512 != values["sha512"]:
+            raise Rejected(f"{values['key']} was announced with other bytes")
+
+
 def owner_of(site: str) -> str:
     """Name the owner of work that a site as a whole is owed: it takes turns with the repairs of establishments."""
     return f"site:{site}"

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 from services.storage.domain.keys import journal_key
-from services.storage.handlers import Arrival, Handle, take_in
-from services.storage.queries import holdings
+from services.storage.handlers import Arrival, Handle, take_once
 from shared.messages.proof import JournalClosedV1
-from shared.messaging.outcome import Rejected
 from shared.messaging.transaction import Transaction
 
 JOURNALS = UUID("6f0b7c1e-52a4-4f0b-9d57-3d1c7a0f6b21")
@@ -20,16 +18,10 @@ def journal_id(journal: str) -> UUID:
 
 
 def take_journals(sites: Sequence[str]) -> Handle:
-    """Return the handler that takes containers in, to be copied to `sites`."""
+    """Return the handler that takes containers in, to be copied to `sites`; another under a number is `Rejected`."""
 
     async def handle(tx: Transaction, messages: Sequence[JournalClosedV1]) -> None:
-        taken = await take_in(tx, [_arrival(message) for message in messages], sites)
-        again = [one for one in messages if (journal_id(one.journal), one.number) not in taken]
-        keys = [(journal_id(one.journal), one.number) for one in again]
-        known = await holdings.lock_holdings(tx.connection, keys) if keys else {}
-        for message, key in zip(again, keys, strict=True):
-            if known[key].sha512 != message.sha512:
-                raise Rejected(f"container {message.number} of {message.journal} was announced with other bytes")
+        await take_once(tx, [_arrival(message) for message in messages], sites)
 
     return handle
 

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 from services.storage.domain.keys import PROOFS, proof_key
-from services.storage.handlers import Arrival, Handle, take_in
-from services.storage.queries import holdings
+from services.storage.handlers import Arrival, Handle, take_once
 from shared.messages.proof import ProofFiledV1
-from shared.messaging.outcome import Rejected
 from shared.messaging.transaction import Transaction
 
 KINDS = UUID("b2d1b1d4-1a0e-4b7e-8f57-7c52a1c1f0ab")
@@ -28,13 +26,7 @@ def take_proofs(sites: Sequence[str]) -> Handle:
     """Return the handler that takes proofs in, to be copied to `sites`; others under a number raise `Rejected`."""
 
     async def handle(tx: Transaction, messages: Sequence[ProofFiledV1]) -> None:
-        taken = await take_in(tx, [_arrival(message) for message in messages], sites)
-        again = [one for one in messages if (proof_id(one.kind), one.number) not in taken]
-        keys = [(proof_id(one.kind), one.number) for one in again]
-        known = await holdings.lock_holdings(tx.connection, keys) if keys else {}
-        for message, key in zip(again, keys, strict=True):
-            if known[key].sha512 != message.sha512:
-                raise Rejected(f"{message.kind} {message.number} was announced with other bytes")
+        await take_once(tx, [_arrival(message) for message in messages], sites)
 
     return handle
 

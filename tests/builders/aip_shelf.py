@@ -1,12 +1,13 @@
 """AIPs given out by range as storage does, and cut in the middle on demand, as no storage would."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
 
@@ -22,6 +23,7 @@ class AipShelf:
         self.eliminated: set[str] = set()
         self.app = FastAPI()
         self.app.get("/storage/v1/aips/{aip_id}/content")(self.give)
+        self.app.get("/storage/v1/aips/{aip_id}/copies")(self.copies)
 
     async def give(self, request: Request, aip_id: str) -> Response:
         asked = request.headers["range"]
@@ -35,6 +37,19 @@ class AipShelf:
         part = self.aips[aip_id][first : last + 1]
         headers = {"Content-Length": str(len(part)), "Content-Range": f"bytes {first}-{last}/*"}
         return StreamingResponse(self._chunks(part), 206, headers)
+
+    async def copies(self, aip_id: str) -> Response:
+        if self.away:
+            return Response(status_code=503)
+        if aip_id not in self.aips:
+            return Response(status_code=404)
+        content = self.aips[aip_id]
+        sha512 = hashlib.sha512(content).hexdigest()
+        copy = {"site": "a", "place": "Aix", "key": "k", "version_id": None, "sha512": sha512}
+        copies = [{**copy, "verified_at": "2026-11-27T03:00:00.000Z"}, {**copy, "site": "b", "verified_at": None}]
+        state = "purging" if aip_id in self.eliminated else "stored"
+        shown = {"aip_id": aip_id, "version": 1, "state": state, "sha512": sha512, "size": len(content)}
+        return JSONResponse({**shown, "copies": copies})
 
     async def _chunks(self, part: bytes) -> AsyncIterator[bytes]:
         for start in range(0, len(part), 1000):

@@ -28,6 +28,7 @@ LEFT_OUT: Mapping[str, str] = {
     "ingest.profile_content": "a cache of what admin has",
     "access.dip": "made on demand, and made again",
     "proof.pending_batch": "under way",
+    "proof.looked_at": "a place to go on from, which begins anew",
     "admin.purge_order": "once done it is a record, and the traces that purges leave",
     "storage.purge_order": "once done it is a record, and the traces that purges leave",
     "storage.site": "said anew when storage starts",
@@ -45,6 +46,13 @@ CHANGED: Mapping[str, Mapping[str, str]] = {
         "verified_at": "to be read back",
     },
     "data_management.aip": {"catalogued_at": "when it came back"},
+    "proof.anchor": {"body": "it lies on the sites"},
+    "proof.filed": dict.fromkeys(("filed_at", "stored_at"), "the moment of the write log"),
+    "proof.seal": {
+        **dict.fromkeys(("authority", "drift", "certificate_ends"), "of the asking, which the token does not tell"),
+        **dict.fromkeys(("stamped_at", "stored_at"), "the token tells its own time alone"),
+    },
+    "proof.package_group": {"receipts": "the write log tells of copies, and not where sites were", "stored_at": "so"},
     "proof.container": dict.fromkeys(("planned_at", "closed_at", "stored_at"), "when it came back"),
     "ingest.transfer": {
         "received_at": "to the millisecond",
@@ -71,6 +79,9 @@ CHANGED: Mapping[str, Mapping[str, str]] = {
     "admin.profile_version": dict.fromkeys(("uploaded_at", "approved_at"), "the moment of the journal"),
 }
 """Columns that come back otherwise, and how."""
+
+OF_JOURNALS = frozenset({f"proof.{name}" for name in ("line", "container", "sealed_journal", "anchored_journal")})
+"""Tables that know a journal by an id of the database."""
 
 OF_REFUSED = frozenset({"counts", "message_identifier", "transferring_agency", "profile", "aip_id"})
 """What is known of a transfer that was refused, and of which only the journal remains: not this."""
@@ -115,7 +126,7 @@ def comparable(held: Contents) -> dict[str, list[str]]:
         kept = [_without(without, row) for row in rows]
         if table == "ingest.transfer":
             kept = [_without(OF_REFUSED if row["state"] == "rejected" else (), row) for row in kept]
-        if table in ("proof.line", "proof.container"):
+        if table in OF_JOURNALS:
             kept = [{**row, "journal": names[row["journal"]]} for row in kept]
         if table == "proof.journal":
             kept = [_without({"id"}, row) for row in kept]

@@ -115,7 +115,10 @@ HEADS = " UNION ALL ".join(f"SELECT sender, batch FROM {room}.journal_head" for 
 TOLD = f"""SELECT count(*) FROM ({HEADS}) AS told LEFT JOIN proof.sender ON name = told.sender
            WHERE proof.sender.batch IS DISTINCT FROM told.batch"""  # noqa: S608
 AWAITED = """SELECT (SELECT count(*) FROM storage.holding WHERE state <> 'stored')
-                  + (SELECT count(*) FROM proof.container WHERE stored_at IS NULL)"""
+                  + (SELECT count(*) FROM proof.container WHERE stored_at IS NULL)
+                  + (SELECT count(*) FROM proof.filed WHERE stored_at IS NULL)"""
+UNGATHERED = "SELECT count(*) FROM proof.package_group WHERE leaf IS NULL"
+UNSEALED = "SELECT count(*) FROM proof.package_group WHERE seal IS NULL"
 UNREAD = "SELECT count(*) FROM storage.copy WHERE state <> 'verified'"
 REBUILT = "SELECT count(*) FROM proof.line WHERE convert_from(body, 'UTF8') LIKE '%archive.rebuilt%'"
 
@@ -123,6 +126,9 @@ REBUILT = "SELECT count(*) FROM proof.line WHERE convert_from(body, 'UTF8') LIKE
 def close_journals(own: AllInOne) -> None:
     """Have all lines of now leave for the sites; those about their containers' own copies come after."""
     until(lambda: asked(own, TOLD) == 0)
+    until(lambda: asked(own, UNGATHERED) == 0)
+    command(own, "seals", "make")
+    until(lambda: asked(own, UNSEALED) == 0)
     until(lambda: asked(own, AWAITED) == 0)
     command(own, "journals", "close")
     until(lambda: asked(own, AWAITED) == 0)

@@ -57,6 +57,8 @@ async def admin_settings(databases: Databases) -> AsyncIterator[RoomSettings]:
     yield settings
     server.should_exit = True
     await serving
+    for close in admin.close:
+        await close()
     await admin.foundation.calls.close()
     await admin.foundation.database.engine.dispose()
 

@@ -1,8 +1,6 @@
 """Anchors: what moved since the last one, signed, numbered without a gap, staged once whatever dies."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -15,44 +13,19 @@ from shared import faults
 from shared.database.plumbing import outbox
 from shared.messages.proof import ProofFiledV1
 from shared.messages.storage import ProofStoredV1
-from shared.messaging.consumer import Consumer
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.errors import NoSuchObject
-from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import a_line
-from tests.integration.proof.seals import EMPTY, Hands, Telling, hands, payload_of
+from tests.integration.proof.seals import Hands, Telling, behind, payload_of
 from tests.servers import Databases
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("nothing_yet")]
 
 PLATFORM = a_line(kind="events", establishment=None)
 
 
 class Died(Exception):
     """The process was killed here."""
-
-
-@pytest.fixture(autouse=True)
-async def nothing_yet(databases: Databases) -> None:
-    await databases.as_superuser(EMPTY)
-
-
-@pytest.fixture
-async def staging(tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    store = FilesystemStore(tmp_path / "staging")
-    await store.prepare()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def ours(database: RoomDatabase, staging: FilesystemStore) -> Hands:
-    return hands(database, staging)
-
-
-@pytest.fixture
-def tell(consumer: Consumer) -> Telling:
-    return Telling(consumer)
 
 
 async def told(database: RoomDatabase) -> list[ProofFiledV1]:
@@ -101,7 +74,7 @@ async def test_one_is_made_each_period_and_not_before(
 ) -> None:
     assert [await ours.anchorer.anchor_due(database) for _ in range(2)] == [1, 0]
 
-    await databases.as_superuser("UPDATE proof.anchor SET at = at - interval '5 minutes'")
+    await databases.as_superuser(behind("UPDATE proof.anchor SET at = at - interval '5 minutes'"))
 
     assert [await ours.anchorer.anchor_due(database) for _ in range(2)] == [1, 0]
 
@@ -154,7 +127,7 @@ async def test_what_staging_lost_is_put_there_again(ours: Hands, databases: Data
     await ours.staging.delete(message.staging_key)
     assert await ours.filer.mend_staging(ours.database) == 0
 
-    await databases.as_superuser("UPDATE proof.filed SET filed_at = filed_at - interval '2 hours'")
+    await databases.as_superuser(behind("UPDATE proof.filed SET filed_at = filed_at - interval '2 hours'"))
 
     assert await ours.filer.mend_staging(ours.database) == 1
     assert (await ours.staging.sha512(message.staging_key)).sha512 == message.sha512
@@ -162,12 +135,12 @@ async def test_what_staging_lost_is_put_there_again(ours: Hands, databases: Data
 
 async def test_the_age_of_what_proves_is_shown(ours: Hands, database: RoomDatabase, databases: Databases) -> None:
     await ours.anchorer.anchor()
-    await databases.as_superuser("UPDATE proof.filed SET filed_at = filed_at - interval '1 hour'")
+    await databases.as_superuser(behind("UPDATE proof.filed SET filed_at = filed_at - interval '1 hour'"))
     await measure_anchors(database)
     assert (ANCHOR_AGE._value.get(), AWAITED._value.get() >= 3600) == (0.0, True)  # noqa: SLF001 (as it is shown)
 
     await store_all(ours)
-    await databases.as_superuser("UPDATE proof.anchor SET at = at - interval '20 minutes'")
+    await databases.as_superuser(behind("UPDATE proof.anchor SET at = at - interval '20 minutes'"))
     await measure_anchors(database)
 
     assert ANCHOR_AGE._value.get() >= 1200  # noqa: SLF001 (as it is shown)

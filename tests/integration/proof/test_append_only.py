@@ -35,6 +35,8 @@ async def client(databases: Databases, tmp_path: Path) -> AsyncIterator[httpx.As
     transport = httpx.ASGITransport(room.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://room", headers=headers) as client:
         yield client
+    for close in room.close:
+        await close()
     await room.foundation.calls.close()
     await room.foundation.database.engine.dispose()
 
@@ -71,6 +73,9 @@ MAY_CHANGE = {
     "sender": ("INSERT", "SELECT", "UPDATE"),
     "container": ("INSERT", "SELECT", "UPDATE"),
     "pending_batch": ("DELETE", "INSERT", "SELECT"),
+    "looked_at": ("INSERT", "SELECT", "UPDATE"),
+    "anchored_journal": ("INSERT", "SELECT", "UPDATE"),
+    "anchored_sender": ("INSERT", "SELECT", "UPDATE"),
     **dict.fromkeys(
         ("outbox", "inbox", "dead_letter", "journal_head", "work"), ("DELETE", "INSERT", "SELECT", "UPDATE")
     ),
@@ -78,8 +83,18 @@ MAY_CHANGE = {
 """What the room may do in tables that are not only added to, and why that is no way to change a journal:
 
 journal, sender: heads, found again from the lines, which verification does · container: what has left, found again on
-the sites · pending_batch: batches that wait, and become lines · the others: messages and work under way.
+the sites · pending_batch: batches that wait, and become lines · anchored_journal, anchored_sender: what anchors name,
+found again in them on the sites · looked_at: a place to go on from · the others: messages and work under way.
 """
+
+FILLED = {
+    "anchor": {"body"},
+    "filed": {"stored_at"},
+    "package_group": {"digests", "leaf", "gone_at", "seal", "position"},
+    "seal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift", "stored_at"},
+}
+"""Columns that come to be known later than their row, or are needed no more: triggers see that what proves something
+is filled in once."""
 
 ADDED_TO = ("INSERT", "SELECT")
 READ = ("SELECT",)
@@ -96,7 +111,7 @@ _OTHERWISE = """
     WHERE r.rolname <> 'chartrier_proof' AND pg_has_role('chartrier_proof', r.oid, 'MEMBER')"""
 
 _PARTLY = """
-    SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'proof' AND a.attacl IS NOT NULL"""
 
 _EVERYBODY = """
@@ -123,10 +138,11 @@ async def test_every_table_is_only_added_to_but_for_those_that_say_why(databases
 
 
 async def test_the_room_has_no_right_by_another_way(databases: Databases) -> None:
-    """Neither as a member of another role, nor on columns alone, nor as everybody."""
+    """Neither as a member of another role, nor on other columns than are said, nor as everybody."""
     public = await databases.as_superuser(_EVERYBODY)
     assert await databases.as_superuser(_OTHERWISE) == []
-    assert await databases.as_superuser(_PARTLY) == []
+    partly = {(row["relname"], row["attname"]) for row in await databases.as_superuser(_PARTLY)}
+    assert partly == {(table, column) for table, columns in FILLED.items() for column in columns}
     assert public == []
 
 
@@ -146,6 +162,7 @@ async def test_the_room_can_neither_change_nor_remove(
         for row in await databases.as_superuser(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'proof'"
         )
+        if row["column_name"] not in FILLED.get(row["table_name"], ())
     }
     for table in sorted((await rights(databases)).keys() - MAY_CHANGE.keys()):
         async with database.engine.connect() as connection:

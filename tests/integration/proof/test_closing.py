@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -35,32 +34,13 @@ from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import Sender, a_line
 from tests.servers import Databases
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("nothing_yet")]
 
 DAY = timedelta(hours=24)
 
 
 class Died(Exception):
     """The process was killed here."""
-
-
-@pytest.fixture(autouse=True)
-async def nothing_waits(databases: Databases) -> None:
-    await databases.as_superuser(
-        """DO $$ BEGIN
-           ALTER TABLE proof.line DISABLE TRIGGER line_stays;
-           TRUNCATE proof.sealed_journal, proof.container, proof.line, proof.journal, proof.work, proof.outbox;
-           ALTER TABLE proof.line ENABLE TRIGGER line_stays;
-           END $$"""
-    )
-
-
-@pytest.fixture
-async def staging(tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    store = FilesystemStore(tmp_path / "staging")
-    await store.prepare()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from tests.builders.journal import Sender, a_line
 from tests.builders.pki import root
 from tests.independent.bouncycastle import BouncyCastle
 from tests.independent.time_stamps import openssl_faults
+from tests.integration.proof.seals import behind
 from tests.servers import Databases
 
 pytestmark = pytest.mark.integration
@@ -65,7 +66,7 @@ ONE, THREE = (b"<mets/>",), (b"<mets></mets>", b"act", b"annex")
 @pytest.fixture
 async def a_seal(databases: Databases, database: RoomDatabase, consumer: Consumer) -> ASeal:
     """A seal as it is once its token has come."""
-    await databases.as_superuser("TRUNCATE proof.package_group, proof.sealed_journal, proof.seal")
+    await databases.as_superuser(behind("TRUNCATE proof.package_group, proof.sealed_journal, proof.seal"))
     town, one, three = uuid4(), uuid4(), uuid4()
     message = Sender(f"room-{uuid4()}").says(*(a_line(establishment=town) for _ in range(10)))
     await consumer.handle([Delivery(message.message_id, message.topic, message.model_dump_json().encode())])
@@ -125,6 +126,8 @@ async def seen_by(databases: Databases, tmp_path: Path) -> AsyncIterator[As]:
     yield client
     for one in opened:
         await one.aclose()
+    for close in room.close:
+        await close()
     await room.foundation.calls.close()
     await room.foundation.database.engine.dispose()
 

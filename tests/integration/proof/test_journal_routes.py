@@ -64,6 +64,8 @@ async def seen_by(databases: Databases, tmp_path: Path) -> AsyncIterator[As]:
     yield client
     for one in opened:
         await one.aclose()
+    for close in room.close:
+        await close()
     await room.foundation.calls.close()
     await room.foundation.database.engine.dispose()
 

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from asn1crypto import cms, tsp
@@ -21,15 +19,14 @@ from shared.clock import now
 from shared.database.plumbing import outbox
 from shared.messages.journal import JournalLinesV1
 from shared.messages.proof import ProofFiledV1
-from shared.messaging.consumer import Consumer
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import a_line
-from tests.integration.proof.seals import EMPTY, Hands, Telling, a_package, hands, parts_of, payload_of
+from tests.integration.proof.seals import Hands, Telling, a_package, behind, hands, parts_of, payload_of
 from tests.servers import Databases
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("nothing_yet")]
 
 PLATFORM = a_line(kind="events", establishment=None)
 DIGESTS = [hashlib.sha512(b"%d" % number).digest() for number in range(5)]
@@ -37,29 +34,6 @@ DIGESTS = [hashlib.sha512(b"%d" % number).digest() for number in range(5)]
 
 class Died(Exception):
     """The process was killed here."""
-
-
-@pytest.fixture(autouse=True)
-async def nothing_yet(databases: Databases) -> None:
-    await databases.as_superuser(EMPTY)
-
-
-@pytest.fixture
-async def staging(tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    store = FilesystemStore(tmp_path / "staging")
-    await store.prepare()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def ours(database: RoomDatabase, staging: FilesystemStore) -> Hands:
-    return hands(database, staging)
-
-
-@pytest.fixture
-def tell(consumer: Consumer) -> Telling:
-    return Telling(consumer)
 
 
 def imprint_of(token: bytes) -> bytes:
@@ -111,8 +85,8 @@ async def test_seals_name_those_of_a_month_and_of_a_year_before(ours: Hands, dat
     for _ in range(3):
         await ours.seal()
     await databases.as_superuser(
-        """UPDATE proof.seal SET at = now() - CASE number WHEN 1 THEN interval '400 days'
-               WHEN 2 THEN interval '40 days' ELSE interval '1 day' END"""
+        behind("""UPDATE proof.seal SET at = now() - CASE number WHEN 1 THEN interval '400 days'
+               WHEN 2 THEN interval '40 days' ELSE interval '1 day' END""")
     )
 
     await ours.seal()
@@ -128,7 +102,7 @@ async def test_one_is_made_each_period_empty_days_too(ours: Hands, databases: Da
     for _ in range(30):
         planned.append(await ours.sealer.seal_due(ours.database))
         assert await ours.sealer.seal_due(ours.database) == 0
-        await databases.as_superuser("UPDATE proof.seal SET at = at - interval '24 hours'")
+        await databases.as_superuser(behind("UPDATE proof.seal SET at = at - interval '24 hours'"))
 
     assert planned == [1] * 30
     assert await ours.stamp() == 30
@@ -146,12 +120,12 @@ async def test_while_no_authority_answers_seals_wait_and_none_is_skipped(
         outage.setattr(ours.sealer._stamper, "stamp", nobody)  # noqa: SLF001 (authorities have their own tests)
         for _ in range(2):
             await ours.sealer.seal_due(ours.database)
-            await databases.as_superuser("UPDATE proof.seal SET at = at - interval '25 hours'")
+            await databases.as_superuser(behind("UPDATE proof.seal SET at = at - interval '25 hours'"))
         with pytest.raises(TryAgain):
             await ours.stamp()
     await measure_seals(ours.database)
     assert UNSTAMPED._value.get() >= 25 * 3600  # noqa: SLF001 (as it is shown)
-    await databases.as_superuser("UPDATE proof.work SET leased_until = NULL, not_before = now()")
+    await databases.as_superuser(behind("UPDATE proof.work SET leased_until = NULL, not_before = now()"))
 
     await ours.stamp()
 
@@ -178,7 +152,7 @@ async def test_whatever_dies_the_seal_leaves_once(
         patched.setattr(faults, "strike", strike)
         with pytest.raises(Died):
             await ours.seal()
-    await databases.as_superuser("UPDATE proof.work SET leased_until = NULL, not_before = now()")
+    await databases.as_superuser(behind("UPDATE proof.work SET leased_until = NULL, not_before = now()"))
 
     await ours.sealer.seal_due(ours.database)
     await ours.stamp()

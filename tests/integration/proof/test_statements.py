@@ -20,6 +20,7 @@ from shared.object_store.errors import StoreUnavailable
 from shared.readiness import Readiness
 from shared.web import room_app
 from tests.builders.callers import BASE, a_token, a_verifier
+from tests.integration.proof.seals import behind
 from tests.integration.proof.witness_stand import AIP, Stand, a_stand, found
 from tests.integration.storage.depot import spoil
 from tests.servers import Databases, fresh
@@ -113,8 +114,7 @@ KEPT = ("package_group", "seal", "line")
 
 async def behind_our_back(stand: Stand, *changes: str) -> None:
     """Change tables past every trigger, as whoever has the database may."""
-    steps = ["PERFORM set_config('session_replication_role', 'replica', true)", *changes]
-    await stand.databases.as_superuser(f"DO $do$ BEGIN {';'.join(steps)}; END $do$")
+    await stand.databases.as_superuser(behind("; ".join(changes)))
 
 
 async def test_whatever_is_altered_behind_our_back_is_ko(stand: Stand) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from asn1crypto import pem
@@ -11,16 +12,17 @@ from sqlalchemy import select
 
 from chartrier_client.verifying.checks import Report, Verdict
 from chartrier_client.verifying.verify import Asked, verify
-from services.proof.domain.evidence_record import Stamp, evidence_record
-from services.proof.domain.hash_tree import HashTree
+from services.proof.domain.evidence_record import evidence_record
+from services.proof.evidence import chains_of, chains_of_line
 from services.proof.tables import line
 from shared.clock import now
 from shared.messaging.consumer import Consumer
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.filesystem import FilesystemStore
 from tests.builders.journal import a_line
-from tests.integration.proof.seals import EMPTY, Hands, Telling, a_package, hands, parts_of, payload_of
+from tests.integration.proof.seals import EMPTY, Hands, Telling, a_package, hands
 from tests.servers import Databases
+from tests.unit.client.test_verifying_packages import AIP, IDENTIFIER, files_of
 
 pytestmark = pytest.mark.integration
 
@@ -92,20 +94,27 @@ def roots_of(ours: Hands) -> bytes:
     return b"".join(pem.armor("CERTIFICATE", der) for der in ders)
 
 
-async def test_a_record_of_a_seal_proves_the_seal(ours: Hands, consumer: Consumer, tmp_path: Path) -> None:
-    await Telling(consumer)(a_line())
+async def test_the_client_finds_proven_what_records_are_given_for(
+    ours: Hands, consumer: Consumer, tmp_path: Path
+) -> None:
+    await Telling(consumer)(a_line(), a_line(), a_line())
+    aip = UUID(IDENTIFIER)
+    members = sorted({hashlib.sha512(content).digest() for content in files_of(AIP).values()})
+    await a_package(ours.database, members, now(), aip)
     await ours.seal()
     (tmp_path / "roots.pem").write_bytes(roots_of(ours))
-    content = await ours.staged("seal", 1)
-    parts = parts_of(content)
-    row = parts["heads.ndjson"].splitlines()[0]
-    body = hashlib.sha512((next(iter((await journals(ours.database)).values()))).splitlines()[0]).digest()
-    leaf = hashlib.sha512(parts["seal.json"]).digest()
-    tree = HashTree([leaf, hashlib.sha512(row).digest(), body])
-    assert tree.root.hex() == payload_of(parts["signature.jws"])["root"]
-    stamp = Stamp("sha512", ((leaf,), *tree.path(0)), parts["token.tst"])
 
-    report = verified(tmp_path, {"seal.json": parts["seal.json"], "record.der": evidence_record([[stamp]])})
+    files = {"aip.tar": AIP, "seal.tar": await ours.staged("seal", 1)}
+    async with ours.database.reading() as connection:
+        of_package = await chains_of(connection, aip, 1)
+        of_line = await chains_of_line(connection, await connection.scalar(select(line.c.journal)) or 0, 2)
+    assert of_package
+    assert of_line
+    files |= {"aip.v1.ers": evidence_record(of_package), "line.2.ers": evidence_record(of_line)}
+    files |= {f"{name}.ndjson": content for name, content in (await journals(ours.database)).items()}
+    report = verified(tmp_path, files)
 
-    assert "record.group_complete" in {check.what for check in report.checks if not check.reason}
-    assert report.verdict is not Verdict.INVALID
+    assert {check.reason for check in report.unproven()} <= {"no_revocation_data"}
+    complete = [check.target for check in report.checks if check.what == "record.group_complete"]
+    assert [target.partition(" ")[0] for target in complete] == ["line.2.ers", "aip.v1.ers"]
+    assert "package.sealed" in {check.what for check in report.checks if not check.reason}

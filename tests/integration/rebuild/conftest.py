@@ -8,6 +8,7 @@ import pytest
 from bench.kept_sites import KeptSite
 from services.local.postgres import Postgres
 from shared.rooms import ROOMS
+from tests.builders.kept_proofs import prove
 from tests.integration.rebuild.ruins import Ruins
 from tests.servers import Databases, copied, fresh
 
@@ -25,12 +26,13 @@ def databases(pattern: Databases) -> Databases:
 
 @pytest.fixture(scope="module")
 def kept() -> KeptSite:
-    """Three small AIPs and a large one, and one that was purged; containers of a few lines each."""
+    """Three small AIPs and a large one, one that was purged, an anchor and a seal; containers of a few lines each."""
     site = KeptSite(lines_each=6)
     site.found()
     for units in (1, 3, 2, 3000):
         site.deposit(units)
     site.purge(site.deposit(4))
+    prove(site)
     site.close()
     return site
 

@@ -48,7 +48,7 @@ async def test_a_later_line_does_not_give_an_aip_other_bytes(ruins: Ruins, kept:
     report = await ruins.rebuild(take_unlogged=True)
 
     codes = [(one.code, one.place) for one in report.findings]
-    assert codes[0] == ("without_line", container)
+    assert codes[0] == ("end_believed", container)
     assert codes[1:3] == [("line_contradicts", key)] * 2
     assert ("aip_unreadable", key) in codes
     assert await ruins.rows("SELECT 1 FROM storage.holding WHERE sha512 = $1", sha512_of(other)) == []
@@ -85,7 +85,7 @@ async def test_a_line_speaks_only_of_what_is_its_own_journals(ruins: Ruins, kept
     report = await ruins.rebuild(take_unlogged=True)
 
     codes = [(one.code, one.place) for one in report.findings]
-    assert codes == [("without_line", container)] + [("line_contradicts", foreign)] * 2
+    assert codes == [("end_believed", container)] + [("line_contradicts", foreign)] * 2
 
 
 async def test_a_line_that_lacks_what_its_action_asks_for_is_named_and_the_rest_comes_back(
@@ -97,7 +97,7 @@ async def test_a_line_that_lacks_what_its_action_asks_for_is_named_and_the_rest_
 
     report = await ruins.rebuild(take_unlogged=True)
 
-    assert [one.code for one in report.findings] == ["without_line", "line_unusable"]
+    assert [one.code for one in report.findings] == ["end_believed", "line_unusable"]
     assert (await ruins.counts())["data_management.aip"] == 4
 
 
@@ -109,7 +109,7 @@ async def test_a_batch_far_behind_all_others_does_not_move_the_chain(ruins: Ruin
     report = await ruins.rebuild(take_unlogged=True)
 
     assert [(one.code, one.place) for one in report.findings] == [
-        ("without_line", container),
+        ("end_believed", container),
         ("batch_beyond", "storage"),
     ]
     last = max(one["batch"] for one in closed(kept) if one["sender"] == "storage")

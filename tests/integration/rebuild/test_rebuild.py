@@ -165,7 +165,7 @@ async def test_a_missing_container_is_a_gap_that_is_named(ruins: Ruins) -> None:
 
 
 async def test_a_missing_aip_is_named_and_the_others_come_back(ruins: Ruins) -> None:
-    gone = min(ruins.folder.rglob("*.tar"))
+    gone = min(ruins.folder.rglob("*-v*.tar"))
     key = gone.relative_to(ruins.folder).as_posix()
     gone.unlink()
 
@@ -177,7 +177,7 @@ async def test_a_missing_aip_is_named_and_the_others_come_back(ruins: Ruins) -> 
 
 @pytest.mark.parametrize(("place", "code"), [(0, "aip_unreadable"), (-1, "catalogue_unreadable")])
 async def test_an_aip_with_another_catalogue_is_named_and_not_loaded(ruins: Ruins, place: int, code: str) -> None:
-    changed = sorted(ruins.folder.rglob("*.tar"), key=lambda path: path.stat().st_size)[place]
+    changed = sorted(ruins.folder.rglob("*-v*.tar"), key=lambda path: path.stat().st_size)[place]
     before, unit, after = changed.read_bytes().partition(b'"type":"unit"')
     changed.write_bytes(before + unit + after.replace("Délibération".encode(), b"Deliberation !", 1))
 
@@ -189,7 +189,7 @@ async def test_an_aip_with_another_catalogue_is_named_and_not_loaded(ruins: Ruin
 
 
 async def test_an_aip_that_was_cut_is_named(ruins: Ruins) -> None:
-    cut = max(ruins.folder.rglob("*.tar"), key=lambda path: path.stat().st_size)
+    cut = max(ruins.folder.rglob("*-v*.tar"), key=lambda path: path.stat().st_size)
     cut.write_bytes(cut.read_bytes()[:100_000])
 
     report = await ruins.rebuild()

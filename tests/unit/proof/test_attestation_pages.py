@@ -1,4 +1,4 @@
-"""The page of each kind of attestation, and its words: set quickly, the same again, and loud where it proves nothing."""
+"""The page of each kind of attestation, and its words: set quickly, the same again, loud where it proves nothing."""
 
 import asyncio
 import io
