@@ -42,26 +42,6 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
     """Return the route of attestations; an answer waits for up to `patience` seconds."""
     router, lines = APIRouter(prefix="/proof/v1", tags=["evidence"]), line_writer(database)
 
-    async def asked_for(caller: Caller, kind: Kind, aip: UUID, about: Mapping[str, Any]) -> UUID:
-        async with database.begin() as tx:
-            wanted = await _wanted(tx.connection, caller, kind, aip, about)
-            if isinstance(wanted, UUID):
-                await ask_for(tx, wanted)
-            else:
-                wanted = await queries.ask(tx.connection, wanted)
-                if not wanted.is_over:
-                    await enqueue(tx, ATTEST, Piece(str(wanted.id), owner=str(wanted.establishment)))
-        if isinstance(wanted, UUID):
-            raise no_receipt()
-        return wanted.id
-
-    async def made(caller: Caller, kind: Kind, aip: UUID, number: UUID) -> Attestation | None:
-        async with database.reading() as connection:
-            found = await queries.find_of(connection, caller.scope(Permission.EVIDENCE_READ), aip, number)
-        if found is None or found.kind is not kind:
-            raise not_found()
-        return found if found.is_over else None
-
     @router.get("/aips/{aip_id}/attestation", response_class=Response, responses={200: content_of(PDF)})
     async def attest(
         aip: Aip,
@@ -78,17 +58,17 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
         one of communication names the `line` of the journal of archives that tells of it. One that is not ready in
         time (202) says where it will be.
         """
-        named = number or await asked_for(caller, kind, aip, {"order": order, "line": line})
-        found = await waited_for(partial(made, caller, kind, aip, named), patience)
-        place = f"/proof/v1/aips/{aip}/attestation?kind={kind}&id={named}"
+        asked = number or await _asked_for(database, caller, (kind, aip), {"order": order, "line": line})
+        found = await waited_for(partial(_over, database, caller, (kind, aip), asked), patience)
+        place = f"/proof/v1/aips/{aip}/attestation?kind={kind}&id={asked}"
         if found is None:
-            return JSONResponse({"id": str(named), "state": "making"}, 202, {"Location": place, "Retry-After": "10"})
+            return JSONResponse({"id": str(asked), "state": "making"}, 202, {"Location": place, "Retry-After": "10"})
         if found.pdf is None:
             raise refused(found.refused or {})
         await lines.add(_line(caller, found))
         headers = {
             "Content-Location": place,
-            "Content-Disposition": f'attachment; filename="{kind}-{named}.pdf"',
+            "Content-Disposition": f'attachment; filename="{kind}-{asked}.pdf"',
             "Cache-Control": "private, no-store",
         }
         return Response(found.pdf, media_type=PDF, headers=headers)
@@ -96,13 +76,41 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
     return router
 
 
+async def _asked_for(
+    database: RoomDatabase, caller: Caller, what: tuple[Kind, UUID], about: Mapping[str, Any]
+) -> UUID:
+    """Note that an attestation is asked for, have it made, and return its id. Raises a `Problem`."""
+    async with database.begin() as tx:
+        wanted = await _wanted(tx.connection, caller, what, about)
+        if isinstance(wanted, UUID):
+            await ask_for(tx, wanted)
+        else:
+            wanted = await queries.ask(tx.connection, wanted)
+            if not wanted.is_over:
+                await enqueue(tx, ATTEST, Piece(str(wanted.id), owner=str(wanted.establishment)))
+    if isinstance(wanted, UUID):
+        raise no_receipt()
+    return wanted.id
+
+
+async def _over(database: RoomDatabase, caller: Caller, what: tuple[Kind, UUID], number: UUID) -> Attestation | None:
+    """Return an attestation that is issued or refused; None before. Raises a 404 `Problem`."""
+    kind, aip = what
+    async with database.reading() as connection:
+        found = await queries.find_of(connection, caller.scope(Permission.EVIDENCE_READ), aip, number)
+    if found is None or found.kind is not kind:
+        raise not_found()
+    return found if found.is_over else None
+
+
 async def _wanted(
-    connection: AsyncConnection, caller: Caller, kind: Kind, aip: UUID, about: Mapping[str, Any]
+    connection: AsyncConnection, caller: Caller, what: tuple[Kind, UUID], about: Mapping[str, Any]
 ) -> Attestation | UUID:
     """Return what is asked for, or the transfer whose receipt is not there yet.
 
     Raises a `Problem` where there is nothing to attest.
     """
+    kind, aip = what
     scope, number, who = caller.scope(Permission.EVIDENCE_READ), new_id(), caller.subject
     if kind is Kind.ELIMINATION:
         purged = await queries.purged(connection, scope, aip, about["order"])

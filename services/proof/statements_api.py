@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from services.proof import statement_queries as queries
+from services.proof.identifying import Aip
 from services.proof.statement_queries import Asked
 from services.proof.stating import STATE
 from shared.identifiers import new_id
@@ -62,12 +63,7 @@ def statement_routes(database: RoomDatabase, patience: float = PATIENCE_SECONDS)
         return number
 
     @router.get("/aips/{aip_id}/statement")
-    async def state_package(
-        aip_id: UUID,
-        caller: Holder,
-        version: Version = None,
-        number: Annotated[UUID | None, Query(alias="id")] = None,
-    ) -> Response:
+    async def state_package(aip: Aip, caller: Holder, version: Version = None, number: Number = None) -> Response:
         """Have all that proves an AIP looked at again, every copy read whole, and return what was found.
 
         An answer that is not ready in time (202) says where it will be: with its `id` it is fetched, and given again.

@@ -115,7 +115,7 @@ class Stand:
 
     async def path_of(self, site: str) -> Path:
         """Return the file of a copy."""
-        path = self.depot.sites[site].store.path_of((await self.depot.copies(AIP))[site].key)  # type: ignore[attr-defined]
+        path = self.depot.sites[site].store.path_of((await self.depot.copies(AIP))[site].key)
         assert isinstance(path, Path)
         return path
 
