@@ -39,7 +39,7 @@ def _none(state: TransferState) -> Problem:
         return Problem(
             409,
             "receipt_not_ready",
-            f"Il n'y a de récépissé que d'un versement accepté ; celui-ci est {state}.",
+            f"Il n'y a de reçu que d'un versement accepté ; celui-ci est {state}.",
             f"There is a receipt of an accepted transfer alone; this one is {state}.",
         )
     return _not_ready()
@@ -49,7 +49,7 @@ def _not_ready() -> Problem:
     return Problem(
         409,
         "receipt_not_ready",
-        "Le récépissé n'est pas encore délivré : il l'est peu après l'acceptation du versement.",
+        "Le reçu n'est pas encore délivré : il l'est peu après l'acceptation du versement.",
         "The receipt is not issued yet: it is, shortly after the transfer was accepted.",
         headers={"Retry-After": "5"},
     )

@@ -32,7 +32,7 @@ def no_receipt() -> Problem:
     return Problem(
         409,
         "receipt_not_ready",
-        "Le récépissé n'est pas encore délivré : il l'est peu après l'acceptation du versement.",
+        "Le reçu n'est pas encore délivré : il l'est peu après l'acceptation du versement.",
         "The receipt is not issued yet: it is, shortly after the transfer was accepted.",
         headers={"Retry-After": "5"},
     )

@@ -55,7 +55,7 @@ def _not_ready() -> Problem:
     return Problem(
         409,
         "receipt_not_ready",
-        "Le récépissé n'est pas encore délivré : il l'est peu après l'acceptation du versement.",
+        "Le reçu n'est pas encore délivré : il l'est peu après l'acceptation du versement.",
         "The receipt is not issued yet: it is, shortly after the transfer was accepted.",
         headers={"Retry-After": "5"},
     )

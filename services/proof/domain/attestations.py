@@ -43,8 +43,8 @@ LABELS: Mapping[str, str] = {
     "leaf.sealed": "Présence dans le sceau",
     "seal.token": "Jeton d'horodatage",
     "seal.chain": "Chaîne des sceaux",
-    "receipt.package": "Récépissé contre paquet",
-    "receipt.line": "Ligne de journal du récépissé",
+    "receipt.package": "Reçu contre paquet",
+    "receipt.line": "Ligne de journal du reçu",
     "acceptance": "Acceptation du versement",
 }
 """Checks as a reader of French knows them."""
