@@ -44,8 +44,8 @@ def attestation_routes(database: RoomDatabase, patience: float = PATIENCE_SECOND
 
     @router.get("/aips/{aip_id}/attestation", response_class=Response, responses={200: content_of(PDF)})
     async def attest(
-        aip: Aip,
         caller: Holder,
+        aip: Aip,
         kind: Kind = Kind.INTEGRITY,
         number: Number = None,
         order: Order = None,

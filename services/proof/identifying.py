@@ -1,4 +1,7 @@
-"""Identifiers in the paths of requests: one that is none names nothing, as any other that does not exist."""
+"""Identifiers in the paths of requests: one that is none names nothing, as any other that does not exist.
+
+In a route they stand behind the caller: a stranger is told of nothing but the door.
+"""
 
 from typing import Annotated
 from uuid import UUID

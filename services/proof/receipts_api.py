@@ -29,7 +29,7 @@ def receipt_routes(database: RoomDatabase) -> APIRouter:
     router, lines = APIRouter(prefix="/proof/v1", tags=["evidence"]), line_writer(database)
 
     @router.get("/transfers/{transfer_id}/receipt", response_class=Response, responses={200: content_of(JOSE)})
-    async def get_receipt(transfer: Transfer, caller: Reader) -> Response:
+    async def get_receipt(caller: Reader, transfer: Transfer) -> Response:
         """Return the signed receipt of a transfer that was accepted (JWS, docs/proof-format.md)."""
         scope = caller.scope(Permission.TRANSFER_READ)
         async with database.reading() as connection:

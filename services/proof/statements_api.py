@@ -63,7 +63,7 @@ def statement_routes(database: RoomDatabase, patience: float = PATIENCE_SECONDS)
         return number
 
     @router.get("/aips/{aip_id}/statement")
-    async def state_package(aip: Aip, caller: Holder, version: Version = None, number: Number = None) -> Response:
+    async def state_package(caller: Holder, aip: Aip, version: Version = None, number: Number = None) -> Response:
         """Have all that proves an AIP looked at again, every copy read whole, and return what was found.
 
         An answer that is not ready in time (202) says where it will be: with its `id` it is fetched, and given again.

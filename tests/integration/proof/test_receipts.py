@@ -141,11 +141,11 @@ class House:
             rows = await connection.execute(text("SELECT transfer, body FROM receipt"))
             return {row.transfer: row.body for row in rows}
 
-    async def told(self) -> int:
-        """Return how many lines proof itself has said of receipts issued."""
-        query = text("SELECT count(*) FROM outbox WHERE convert_from(body, 'UTF8') LIKE '%receipt.issued%'")
+    async def told(self, action: str = "receipt.issued") -> int:
+        """Return how many batches of lines proof itself has said of an act."""
+        query = text("SELECT count(*) FROM outbox WHERE convert_from(body, 'UTF8') LIKE :wanted")
         async with self.database.reading() as connection:
-            return int(await connection.scalar(query) or 0)
+            return int(await connection.scalar(query, {"wanted": f"%{action}%"}) or 0)
 
 
 @pytest.fixture
@@ -347,6 +347,7 @@ async def test_it_is_given_to_those_who_may_see_the_transfer_and_to_nobody_else(
     given = await seen_by(Role.DEPOSITOR, ESTABLISHMENT).get(place)
     assert (given.status_code, given.headers["content-type"]) == (200, "application/jose")
     assert given.text == (await house.issued())[transfer]
+    assert await house.told("receipt.communicated") == 1
 
     stranger = seen_by(Role.DEPOSITOR, OTHER_ESTABLISHMENT)
     for known in (place, f"/proof/v1/transfers/{waiting}/receipt", f"/proof/v1/transfers/{uuid4()}/receipt"):
@@ -355,3 +356,8 @@ async def test_it_is_given_to_those_who_may_see_the_transfer_and_to_nobody_else(
 
     early = await seen_by(Role.AUDITOR, ESTABLISHMENT).get(f"/proof/v1/transfers/{waiting}/receipt")
     assert (early.status_code, early.json()["code"], early.headers["retry-after"]) == (409, "receipt_not_ready", "5")
+    # Nobody told of its acceptance, and it is recorded: whoever asks has it issued.
+    await house.read(waiting)
+    await house.recorded(waiting)
+    await house.issue()
+    assert waiting in await house.issued()
