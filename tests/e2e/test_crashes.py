@@ -107,13 +107,14 @@ def ids_of(messages: Sequence[AbstractIncomingMessage]) -> set[str | None]:
 
 
 def memories(levers: Levers, scene: Scene) -> list[Any]:
-    """Everything written about a town's deposits that is written once."""
+    """Everything written about a town's deposits that is written once; that somebody reads it is an event."""
     town = UUID(scene.town.establishment)
+    journals = "SELECT name, number, sha512 FROM proof.journal WHERE establishment = $1 AND kind <> 'events'"
     return [
         levers.ask("SELECT * FROM ingest.transfer WHERE establishment = $1 ORDER BY id", town),
         levers.ask("SELECT * FROM storage.holding WHERE establishment = $1 ORDER BY id", town),
         levers.ask("SELECT * FROM data_management.aip WHERE establishment = $1 ORDER BY aip_id", town),
-        levers.ask("SELECT name, number, sha512 FROM proof.journal WHERE establishment = $1 ORDER BY name", town),
+        levers.ask(f"{journals} ORDER BY name", town),
     ]
 
 
