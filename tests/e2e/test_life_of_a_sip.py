@@ -15,6 +15,7 @@ import httpx
 import pytest
 from jwt.utils import base64url_decode
 from lxml import etree
+from pyhanko.pdf_utils.reader import PdfFileReader
 from sqlalchemy import make_url
 
 import services
@@ -112,7 +113,11 @@ def test_the_depositor_has_the_receipt_that_binds_the_archive(town: Town, tmp_pa
         links = http.get(f"/ingest/v1/transfers/{transfer.id}").json()["links"]
         issued = until(lambda: answer if (answer := http.get(links["receipt"])).status_code == 200 else None)
         copies = {copy.site for copy in client.copies(transfer.aip_id or "")}
+        place = f"/proof/v1/aips/{transfer.aip_id}/attestation?kind=deposit"
+        attested = until(lambda: answer if (answer := http.get(place)).status_code == 200 else None)
 
+    assert attested.headers["content-type"] == "application/pdf"
+    assert PdfFileReader(io.BytesIO(attested.content)).embedded_regular_signatures
     assert issued.headers["content-type"] == "application/jose"
     told = json.loads(base64url_decode(issued.text.split(".")[1]))
     assert (told["transfer"], told["aip"]) == (transfer.id, transfer.aip_id)
