@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from shared.database.migrations import add_index
+
 revision = "0007"
 down_revision = "0006"
 
@@ -14,7 +16,6 @@ STATEMENTS = (
         body text NOT NULL
     )""",
     "CREATE INDEX ix_receipt_aip ON receipt (aip)",
-    "CREATE INDEX ix_package_group_transfer ON package_group (transfer)",
     """CREATE TABLE statement (
         id uuid PRIMARY KEY,
         aip uuid NOT NULL,
@@ -75,6 +76,7 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables; then, beside whoever writes, the index by which a transfer's package is found."""
     for statement in STATEMENTS:
         op.execute(statement)
+    add_index("ix_package_group_transfer", "package_group (transfer)")
