@@ -106,15 +106,21 @@ def test_the_aip_opens_without_us(town: Town, tmp_path: Path) -> None:
             assert hashlib.sha512(content).hexdigest() == line["sha512"]
 
 
+def fetched(http: httpx.Client, place: str) -> httpx.Response:
+    """Return what somebody makes meanwhile."""
+    until(lambda: http.get(place).status_code == 200)
+    return http.get(place)
+
+
 def test_the_depositor_has_the_receipt_that_binds_the_archive(town: Town, tmp_path: Path) -> None:
     package = a_package(tmp_path / "sip.zip", files=3)
     with town.client() as client, town.http() as http:
         transfer = client.wait(client.deposit(package, town.agreement), 120)
         links = http.get(f"/ingest/v1/transfers/{transfer.id}").json()["links"]
-        issued = until(lambda: answer if (answer := http.get(links["receipt"])).status_code == 200 else None)
+        issued = fetched(http, links["receipt"])
         copies = {copy.site for copy in client.copies(transfer.aip_id or "")}
         place = f"/proof/v1/aips/{transfer.aip_id}/attestation?kind=deposit"
-        attested = until(lambda: answer if (answer := http.get(place)).status_code == 200 else None)
+        attested = fetched(http, place)
 
     assert attested.headers["content-type"] == "application/pdf"
     assert PdfFileReader(io.BytesIO(attested.content)).embedded_regular_signatures
