@@ -56,9 +56,9 @@ class Makers:
             "renewal": partial(renewal_content, database),
         }
         self.filer = Filer(database, staging, contents)
-        stamper = stamper_of(own, self._fetcher)
+        self.stamper = stamper = stamper_of(own, self._fetcher)
         # As the settings have it, which then let nothing else take part: a module is known only once it was reached.
-        probative = own.probative
+        self.probative = probative = own.probative
         self._anchorer = Anchorer(
             database, (signer, self.filer), clock.require, self._periods.anchor, probative=probative
         )

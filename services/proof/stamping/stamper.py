@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.proof.signing.algorithms import Asn1
 from services.proof.stamping import measures
 from services.proof.stamping.authority import Authority
 from services.proof.stamping.embedding import embed
@@ -74,6 +75,11 @@ class Stamper:
     def probative(self) -> bool:
         """Say whether what is stamped here may be shown as proof."""
         return all(one.probative for one in self._authorities)
+
+    @property
+    def anchors(self) -> tuple[Asn1, ...]:
+        """Return the roots that tokens of these authorities lead to."""
+        return tuple(anchor for one in self._authorities for anchor in one.anchors)
 
     async def stamp(self, digest: bytes, algorithm: str) -> Stamped:
         """Return a time-stamp of a digest, which `algorithm` (as hashlib calls it) made.
