@@ -18,7 +18,7 @@ from services.ingest.workplaces import scratch_folder
 from shared.clock import rfc3339
 from shared.messages.storage import PurgeBegunV1, PurgeNews
 from shared.messaging.outcome import TryAgain
-from shared.object_store.errors import KeyTaken, NoSuchObject, StoreUnavailable
+from shared.object_store.errors import KeyTaken, NoSuchObject, StoreUnavailable, WrongBytes
 from shared.object_store.port import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ async def write_reduced(
     """Write what is left of a reply and return its key; `transfer` has the findings that are left.
 
     The reply that was given stays, for whoever commits to remove. None where there is none, or not whole. Written
-    twice by one order, it has the same bytes. Raises `TryAgain` while staging is away.
+    twice by one order, it has the same bytes. Raises `TryAgain` while staging is away, or the scratch disk full or
+    broken.
     """
     header = None if transfer.header is None else header_of_json(transfer.header)
     if transfer.reply_key is None or header is None or not can_answer(header):
@@ -68,12 +69,14 @@ async def write_reduced(
             notes = (*(one for one in said if one != told), told)
             letter = Letter(header, f"{transfer.id}-atr-{message.order_id}", date, codes, notes=notes)
             await _put(staging, key, _Reply(letter, transfer, package))
-    except (NoSuchObject, UnreadableReply) as error:
+    except (NoSuchObject, WrongBytes, UnreadableReply) as error:
         # What it told of must go all the same.
         log.warning("a reply cannot be reduced, and goes", extra={"transfer": str(transfer.id), "error": str(error)})
         return None
     except StoreUnavailable as error:
         raise TryAgain(f"staging: {error}") from error
+    except OSError as error:
+        raise TryAgain(f"scratch: {error.strerror or error}") from error
     return key
 
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from services.rebuild.house import House
-from services.rebuild.shelves import first
+from services.rebuild.ours import hidden
 from shared.object_store.errors import StoreError
+from shared.object_store.keeping import SiteStore
 
 
 async def without_silent(house: House) -> House:
@@ -16,7 +17,7 @@ async def without_silent(house: House) -> House:
     heard = {}
     for name, store in house.others.items():
         try:
-            if await first(store) is None:
+            if not await _holds_something(store):
                 house.report.fault("site_empty", name, "nothing lies there: it is asked nothing")
                 continue
         except StoreError as error:
@@ -24,3 +25,11 @@ async def without_silent(house: House) -> House:
             house.report.fault("site_away", name, said)
         heard[name] = store
     return replace(house, others=heard)
+
+
+async def _holds_something(store: SiteStore) -> bool:
+    async for _ in store.listed():
+        return True
+    async for _ in hidden(store, ""):
+        return True
+    return False

@@ -61,20 +61,26 @@ async def rebuild_packages(house: House) -> None:
 async def _batches(house: House, prefix: str) -> AsyncIterator[list[Listed]]:
     """Yield batches of AIPs, the versions of each together."""
     some: list[Listed] = []
+    async for version, named in _listed(house, prefix):
+        if len(some) >= AIPS and some[-1][1].id != named.id:
+            yield some
+            some = []
+        some.append((version, named))
+    if some:
+        yield some
+
+
+async def _listed(house: House, prefix: str) -> AsyncIterator[Listed]:
+    """Yield the AIPs of the site, then those that it hides."""
     async for version, named in shelf(house.store, prefix):
         if not isinstance(named, NamedAip):
             house.report.fault("foreign_object", version.key, "no AIP is called so")
             continue
         house.scratch.see([version.key])
-        if len(some) >= AIPS and some[-1][1].id != named.id:
-            yield some
-            some = []
-        some.append((version, named))
+        yield version, named
     async for version in copies.hidden(house, prefix):
         if isinstance(named := named_by(version.key), NamedAip):
-            some.append((version, named))
-    if some:
-        yield some
+            yield version, named
 
 
 async def _rebuild(house: House, listed: Sequence[Listed]) -> None:

@@ -49,6 +49,8 @@ AT_ONCE = 16
 CONTAINERS_AT_ONCE = 500
 """Containers that storage keeps in one transaction: they were read before."""
 
+Listed = tuple[Version, NamedRecord]
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -83,23 +85,28 @@ async def _rebuild_kind(house: House, prefix: str, done: frozenset[str]) -> None
                 await _take(house, rebuilt.key, body)
 
 
-async def _batches(
-    house: House, prefix: str, done: frozenset[str]
-) -> AsyncIterator[list[tuple[Version, NamedRecord]]]:
-    some: list[tuple[Version, NamedRecord]] = []
-    async for version, named in shelf(house.store, prefix):
-        if not isinstance(named, NamedRecord):
-            house.report.fault("foreign_object", version.key, "no record is called so")
-        elif named.kind not in done:
-            house.scratch.see([version.key])
+async def _batches(house: House, prefix: str, done: frozenset[str]) -> AsyncIterator[list[Listed]]:
+    some: list[Listed] = []
+    async for version, named in _listed(house, prefix):
+        if named.kind not in done:
             some.append((version, named))
         if len(some) == AT_ONCE:
             yield some
             some = []
+    yield some
+
+
+async def _listed(house: House, prefix: str) -> AsyncIterator[Listed]:
+    """Yield the records of the site, then those that it hides."""
+    async for version, named in shelf(house.store, prefix):
+        if not isinstance(named, NamedRecord):
+            house.report.fault("foreign_object", version.key, "no record is called so")
+            continue
+        house.scratch.see([version.key])
+        yield version, named
     async for version in copies.hidden(house, prefix):
         if isinstance(named := named_by(version.key), NamedRecord):
-            some.append((version, named))
-    yield some
+            yield version, named
 
 
 async def _read(house: House, version: Version, named: NamedRecord, told: gone.Told) -> tuple[Rebuilt, Body] | None:

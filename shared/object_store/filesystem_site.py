@@ -117,6 +117,16 @@ class FilesystemSite(FilesystemStore):
         for key in none:
             yield key
 
+    async def folders(self) -> list[str]:
+        """Keep the promise of `SiteStore.folders`."""
+        return await self._threads.long(self._folders)
+
+    def _folders(self) -> list[str]:
+        with durable_files.store_errors(self._root, "the store"):
+            found = [name[:-1] for name in _names(self._root, "", "", "") if name.endswith("/")]
+            self._require_mounted()
+        return found
+
     async def versions(self, key: str) -> list[Version]:
         """Keep the promise of `SiteStore.versions`: what was set aside of a key is there until the key is purged."""
         return await self._threads.short(self._versions, check_key(key))

@@ -77,6 +77,10 @@ class SiteStore(ObjectStore, Protocol):
         """Yield the keys under a prefix on which a marker lies, in no order; of some nothing else may be left."""
         ...
 
+    async def folders(self) -> list[str]:
+        """Return the folders at the top in order, of which all may be hidden; there are as many as establishments."""
+        ...
+
     async def versions(self, key: str) -> list[Version]:
         """Return every version and marker of a key, newest first; empty when nothing at all is left."""
         ...

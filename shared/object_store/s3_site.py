@@ -127,6 +127,15 @@ class S3Site(S3Store):
                 if one.marker and one.newest:
                     yield one.key
 
+    async def folders(self) -> list[str]:
+        """Keep the promise of `SiteStore.folders`: the server gathers what lies in each, markers too."""
+        return await self._threads.long(self._folders)
+
+    def _folders(self) -> list[str]:
+        found = self._client.list_objects(self._bucket.name, include_version=True)
+        with _store_errors("the store", refusal=StoreUnavailable):
+            return sorted({one.object_name[:-1] for one in found if one.is_dir and one.object_name})
+
     async def versions(self, key: str) -> list[Version]:
         """Keep the promise of `SiteStore.versions`."""
         return await self._threads.short(self._versions, check_key(key))

@@ -153,3 +153,14 @@ async def test_a_key_that_never_was_is_purged_without_a_word(place: Place) -> No
     await place.purger.purge(key := a_key())
 
     assert await place.site.versions(key) == []
+
+
+async def test_folders_at_the_top_are_told_once_each(site: SiteStore) -> None:
+    key = a_key()
+    for one in (f"b-{key}/two", f"a-{key}/x/one", f"a-{key}/y/two"):
+        await site.put(one, b"it")
+
+    found = await site.folders()
+
+    ours = [one for one in found if one.startswith(tuple(f"{first}-" + key.partition("/")[0] for first in "ab"))]
+    assert ours == [f"{first}-{key}".partition("/")[0] for first in "ab"]

@@ -50,6 +50,8 @@ def reduce_package(reply: BinaryIO, is_left: IsLeft, out: BinaryIO) -> list[str]
             reader.parser.ParseFile(reply)
         except (expat.ExpatError, KeyError) as error:
             raise UnreadableReply(f"{type(error).__name__}: {error}") from error
+        finally:
+            reader.close()
     return reader.reductions
 
 
@@ -69,6 +71,11 @@ class _Reader:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
+
+    def close(self) -> None:
+        """End the elements that are still open: left so, the writer would complain of them instead."""
+        while self._open:
+            self._open.pop().__exit__(None, None, None)
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         inside = self._is_inside()

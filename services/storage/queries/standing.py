@@ -72,8 +72,9 @@ async def note_repaired(connection: AsyncConnection, copies: Sequence[CopyKey]) 
         await connection.execute(_REPAIRED, {"ids": ids, "versions": versions, "sites": sites})
 
 
-# What is lost now is counted with all else that is owed; here what is on its way back, and what lately came.
-_LOST_LATELY = text(
+# Both by an index of their own. What is lost now is counted with all else that is owed;
+# here what is on its way back, and what lately came.
+LOST_LATELY = text(
     """
     SELECT site, count(*) AS copies FROM (
         SELECT site FROM copy WHERE repaired_at > now() - :lately
@@ -86,7 +87,7 @@ _LOST_LATELY = text(
 
 async def lost_lately(connection: AsyncConnection, lately: timedelta) -> dict[str, int]:
     """Return how many copies of each site were lost and are written again, or became whole within a time."""
-    return {row.site: row.copies for row in await connection.execute(_LOST_LATELY, {"lately": lately})}
+    return {row.site: row.copies for row in await connection.execute(LOST_LATELY, {"lately": lately})}
 
 
 _TO_RENEW = text(

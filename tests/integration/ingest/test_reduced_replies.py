@@ -1,5 +1,9 @@
 """Of a deposit that was eliminated in part the reply stays, without what went, and says by which order (LIF-07)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 from uuid import UUID, uuid5
 
 import pytest
@@ -13,6 +17,7 @@ from shared.identifiers import new_id
 from shared.identity.rights import Role
 from shared.messages.ingest import AipBuiltV1
 from shared.messages.storage import PurgeBegunV1
+from shared.messaging.outcome import TryAgain
 from tests.answers import valid_answer
 from tests.builders.callers import a_token
 from tests.builders.sips import AFile, ASip
@@ -20,6 +25,7 @@ from tests.integration.ingest.bench import Bench
 from tests.integration.ingest.test_decisions import a_door
 from tests.integration.ingest.test_forgetting import OPENED, accepted, hear, sweep
 from tests.integration.ingest.test_forgetting_in_part import add_refused
+from tests.small_disks import a_small_disk, fill
 
 pytestmark = pytest.mark.integration
 
@@ -63,6 +69,22 @@ async def before(bench: Bench) -> tuple[AipBuiltV1, Transfer, bytes]:
     await bench.sweep()
     transfer = await bench.transfer(message.transfer_id)
     return message, transfer, await bench.staged(str(transfer.reply_key))
+
+
+@contextmanager
+def a_full_disk(folder: Path) -> Iterator[None]:
+    with a_small_disk(folder, 1024 * 1024):
+        fill(folder, 0)
+        yield
+
+
+@contextmanager
+def a_file_instead(folder: Path) -> Iterator[None]:
+    folder.rmdir()
+    folder.touch()
+    yield
+    folder.unlink()
+    folder.mkdir()
 
 
 async def test_it_has_what_is_left_and_nothing_of_what_went(bench: Bench) -> None:
@@ -126,6 +148,24 @@ async def test_a_reply_that_cannot_be_read_goes_and_keeps_nothing_from_being_for
 
     kept = await bench.transfer(transfer.id)
     assert (kept.reply_key, kept.forgotten_by) == (None, order.order_id)
+
+
+@pytest.mark.parametrize("trouble", ["full", "broken"])
+async def test_a_scratch_disk_in_trouble_is_waited_for_and_the_reply_stays_till_then(
+    bench: Bench, trouble: str
+) -> None:
+    message, transfer, given = await before(bench)
+    units, objects = listed(given)
+    order = begun(message, ids(message, "unit", units[1]), ids(message, "object", objects[1]))
+    scratch = cast(Path, bench.staging.scratch())
+
+    with a_full_disk(scratch) if trouble == "full" else a_file_instead(scratch):
+        with pytest.raises(TryAgain):
+            await hear(bench, order)
+        assert await reply_of(bench, await bench.transfer(transfer.id)) == given
+    await hear(bench, order)
+
+    assert listed(await reply_of(bench, transfer)) == ([units[0], *units[2:]], [objects[0], *objects[2:]])
 
 
 async def test_a_refusal_of_the_same_bytes_is_answered_without_what_its_findings_told(bench: Bench) -> None:

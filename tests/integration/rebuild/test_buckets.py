@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,12 @@ from minio import Minio
 
 from bench.kept_sites import KeptSite
 from services.local import seaweedfs
+from services.rebuild import packages
+from services.rebuild.answering import without_silent
+from services.rebuild.deposits import keep_deposits
+from services.rebuild.house import House
+from services.rebuild.report import Report
+from services.rebuild.scratch import scratch
 from services.storage.queries import holdings
 from services.storage.sites import OpenSite, bucket_of
 from services.storage.sources import measured, pinned
@@ -102,6 +108,46 @@ async def test_what_a_stranger_puts_on_top_or_hides_changes_nothing_that_comes_b
     assert counts["proof.line"] == sum(len(each) for each in kept.journals.values()) - 2
     recorded = await in_bucket.rows("SELECT version_id FROM storage.copy WHERE site = 'a' AND version_id IS NULL")
     assert recorded == []
+
+
+async def test_an_establishment_of_which_a_stranger_hides_all_comes_back(
+    in_bucket: Ruins, seaweed: seaweedfs.Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = seaweed.client()
+    kept = await asyncio.to_thread(kept_in, client, "hidden")
+    for leave in (kept.close, partial(kept.deposit, 2), kept.close):
+        await asyncio.to_thread(leave)
+    of_town = [key for key in kept.objects if key.startswith(f"{kept.establishment}/")]
+    await asyncio.to_thread(hide, client, *of_town)
+    sizes: list[int] = []
+
+    async def kept_some(house: House, aips: Sequence[UUID]) -> None:
+        sizes.append(len(aips))
+        await keep_deposits(house, aips)
+
+    monkeypatch.setattr(packages, "keep_deposits", kept_some)
+    monkeypatch.setattr(packages, "AIPS", 1)
+
+    report = await in_bucket.rebuild()
+
+    assert {one.place for one in report.findings if one.code == "object_hidden"} == set(of_town)
+    counts = await in_bucket.counts()
+    assert (counts["data_management.unit"], counts["ingest.transfer"], counts["ingest.agreement"]) == (5, 2, 1)
+    # No batch grows with what is hidden.
+    assert sizes == [1, 1]
+
+
+async def test_another_site_of_which_a_stranger_hides_all_is_heard_all_the_same(
+    in_bucket: Ruins, seaweed: seaweedfs.Site
+) -> None:
+    client = seaweed.client()
+    kept = await asyncio.to_thread(kept_in, client, "silent")
+    await asyncio.to_thread(hide, client, *kept.objects)
+
+    with scratch() as facts:
+        others = {"b": in_bucket.store}
+        house = House(in_bucket.rooms, "a", in_bucket.store, ("a", "b"), facts, Report(), others=others)
+        assert (await without_silent(house)).others == others
 
 
 async def assert_pinned(ruins: Ruins, seaweed: seaweedfs.Site, aip: UUID) -> None:

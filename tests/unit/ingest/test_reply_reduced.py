@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -75,7 +76,15 @@ def test_earlier_reductions_are_said_again() -> None:
     assert reduced(a_reply("2.2", None, *told), lambda *_: True)[1] == told
 
 
-@pytest.mark.parametrize("end", [0, 400, -1], ids=["empty", "cut", "no end"])
-def test_what_is_no_whole_reply_is_told_apart(end: int) -> None:
-    with pytest.raises(UnreadableReply):
-        reduced(a_reply("2.1")[:end], lambda *_: True)
+@pytest.mark.parametrize("gone", [False, True], ids=["all left", "some gone"])
+def test_what_is_no_whole_reply_is_told_apart_wherever_it_is_cut(gone: bool) -> None:
+    reply = a_reply("2.1").rstrip()
+    for end in range(len(reply)):
+        with pytest.raises(UnreadableReply):
+            reduced(reply[:end], lambda kind, _: not gone or kind == "unit")
+
+
+def test_a_full_disk_is_not_taken_for_a_broken_reply() -> None:
+    package = b'<DataObjectPackage><ArchiveUnit id="one"><Title>' + b"long " * 4000 + b"</Title></ArchiveUnit>"
+    with pytest.raises(OSError, match="No space left"), Path("/dev/full").open("wb", buffering=0) as full:
+        reduce_package(BytesIO(a_reply("2.1", package + b"</DataObjectPackage>")), lambda *_: True, full)
