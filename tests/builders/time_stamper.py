@@ -226,9 +226,9 @@ def _with_other_signature(it: ATimeStamper, query: bytes) -> Answer:
 def _by_a_stranger(it: ATimeStamper, query: bytes) -> Answer:
     # The same names, and other keys: only a signature tells.
     root = pki.issue(pki.Wanted(f"Racine de {it.name}", authority=True, key="ec again"))
-    return Answer(
-        it.forge(query, by=pki.issue(pki.Wanted(f"Horodatage de {it.name}", key="2048", stamps=True), root))
-    )
+    strange, name = f"{it.url}/strange", f"Horodatage de {it.name}"
+    wanted = pki.Wanted(name, key="2048", stamps=True, listed_at=strange, answered_at=strange, issued_at=strange)
+    return Answer(it.forge(query, by=pki.issue(wanted, root)))
 
 
 def _by_who_does_not_stamp(it: ATimeStamper, query: bytes) -> Answer:

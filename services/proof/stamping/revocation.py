@@ -1,4 +1,4 @@
-"""What is published of the certificates of a token: who issued them, and whether they were revoked (RFC 5280, 6960).
+"""What is published of the certificates of a token: whether they were revoked (RFC 5280, 6960).
 
 A list is taken where there is one, for it serves all of an authority's certificates and is read by every program; an
 answer (OCSP) where there is none.
@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from asn1crypto import cms, crl, ocsp, x509
+from asn1crypto import crl, ocsp
 
 from services.proof.signing.algorithms import Asn1
-from services.proof.signing.chains import MOST, in_order, is_root
 from services.proof.stamping.errors import UNREADABLE, AuthorityAway
 from services.proof.stamping.fetching import Fetcher
 
@@ -43,50 +42,19 @@ class Published:
     answers: list[Asn1] = field(default_factory=list)
 
 
-async def look_up(own: Asn1, others: Sequence[Asn1], fetcher: Fetcher) -> Published:
-    """Return the chain above a certificate, and the lists and answers about it, as far as they are found in time."""
-    found = Published(in_order(own, others))
+async def look_up(chain: Sequence[Asn1], fetcher: Fetcher) -> Published:
+    """Return the lists and answers about the certificates of a chain, its own first, as far as found in time.
+
+    What a certificate names is asked: the chain must have been led to an anchor before (`chain_to`).
+    """
+    found = Published(tuple(chain))
     try:
         async with asyncio.timeout(MOST_SECONDS):
-            await _complete(found, others, fetcher)
             for below, above in itertools.pairwise(found.chain):
                 await _revocation(below, above, found, fetcher)
     except TimeoutError:
         log.warning("not all was fetched for a time-stamp", extra={"seconds": MOST_SECONDS})
     return found
-
-
-async def _complete(found: Published, others: Sequence[Asn1], fetcher: Fetcher) -> None:
-    """Fetch issuers that the chain lacks, one above the other."""
-    while len(found.chain) < MOST and not is_root(found.chain[-1]):
-        issuer = await _issuer(found.chain[-1], fetcher)
-        if issuer is None:
-            return
-        found.chain = in_order(found.chain[0], (*others, *found.chain, issuer))
-
-
-async def _issuer(certificate: Asn1, fetcher: Fetcher) -> Asn1 | None:
-    for url in _addresses(certificate.authority_information_access_value, "ca_issuers"):
-        content = await _fetched(url, MOST_OF_ANSWER, fetcher)
-        for read in (_certificate, _certificates_of_message):
-            try:
-                issuers = read(content)
-            except UNREADABLE:
-                continue
-            chain = in_order(certificate, issuers)
-            if len(chain) > 1:
-                return chain[1]
-    return None
-
-
-def _certificate(content: bytes) -> Sequence[Asn1]:
-    certificate = x509.Certificate.load(content, strict=True)
-    _ = certificate.subject.native
-    return [certificate]
-
-
-def _certificates_of_message(content: bytes) -> Sequence[Asn1]:
-    return [one.chosen for one in cms.ContentInfo.load(content, strict=True)["content"]["certificates"]]
 
 
 async def _revocation(below: Asn1, above: Asn1, found: Published, fetcher: Fetcher) -> None:

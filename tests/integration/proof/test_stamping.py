@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from asn1crypto import cms
+from asn1crypto.x509 import Certificate
 
 from services.proof.signing.chains import read_certificates
 from services.proof.stamping.authority import RemoteAuthority
@@ -47,6 +49,7 @@ def second_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ATimeSt
 def _as_new(it: ATimeStamper) -> ATimeStamper:
     it.behaves, it.at, it.publishes, it.revoked = "well", None, True, None
     it.asked.clear()
+    it.paths.clear()
     it.released.clear()
     return it
 
@@ -72,7 +75,8 @@ async def fetcher() -> AsyncIterator[Fetcher]:
 
 def authority(it: ATimeStamper, fetcher: Fetcher, *, strict: bool = False) -> RemoteAuthority:
     anchors = read_certificates(it.roots)
-    return RemoteAuthority(it.name, f"{it.url}/tsa", POLICY, anchors, (), fetcher, requires_revocation=strict)
+    between = () if it.brings else (Certificate.load(it.authority.der),)
+    return RemoteAuthority(it.name, f"{it.url}/tsa", POLICY, anchors, between, fetcher, requires_revocation=strict)
 
 
 def verified(stamped: Stamped, it: ATimeStamper, folder: Path, at: datetime | None = None) -> bool:
@@ -107,7 +111,7 @@ async def test_a_token_in_ber_is_read_and_kept_in_der(first: ATimeStamper, fetch
     assert is_der(stamped.token)
 
 
-async def test_what_a_token_lacks_is_fetched_and_answers_lie_where_openssl_reads_past_them(
+async def test_what_a_token_lacks_is_the_operators_and_answers_lie_where_openssl_reads_past_them(
     second: ATimeStamper, fetcher: Fetcher, tmp_path: Path
 ) -> None:
     stamped = await Stamper([authority(second, fetcher, strict=True)], fetcher).stamp(DIGEST, "sha512")
@@ -152,6 +156,20 @@ async def test_the_next_authority_stamps_where_one_fails_or_lies(
     assert ANSWERS.labels("la première")._value.get() == 0  # noqa: SLF001
     first.released.set()
     await fetcher.close()
+
+
+async def test_nothing_is_asked_of_addresses_in_certificates_that_lead_nowhere(
+    first: ATimeStamper, second: ATimeStamper, fetcher: Fetcher
+) -> None:
+    """Anybody may write a token: proof is not sent to any address of theirs."""
+    first.behaves = "a stranger"
+    undeclared = replace(authority(second, fetcher), others=())
+
+    for each in (authority(first, fetcher), undeclared):
+        with pytest.raises(NobodyStamps):
+            await Stamper([each], fetcher).stamp(DIGEST, "sha512")
+
+    assert (first.paths, second.paths) == ([], [])
 
 
 async def test_nobody_stamps_and_then_somebody_does(

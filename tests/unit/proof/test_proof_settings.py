@@ -169,6 +169,7 @@ def test_certificates_that_are_none_are_told(files: Path) -> None:
         ({"policy": "any"}, ".policy"),
         ({"roots": "between.pem"}, ".roots"),
         ({"roots": "/nowhere"}, ".roots"),
+        ({"url": "http://tsa.example.org", "user": "u", "password": HUSH}, ".user"),
         ({"user": "u"}, ".password"),
         ({"password": HUSH}, ".password"),
         ({"revocation": "never"}, ".revocation"),
@@ -183,6 +184,13 @@ def test_a_wrong_authority_is_told_by_its_place(files: Path, changes: dict[str, 
 
     assert found.keys() == {f"CHARTRIER_TSA[0]{place}"}
     assert HUSH not in str(found)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]:8080"])
+def test_a_password_goes_in_clear_to_this_host_alone(files: Path, host: str) -> None:
+    named = an_authority(files, url=f"http://{host}/tsa", user="u", password=HUSH)
+
+    assert told({"CHARTRIER_TSA": [named]}) == {}
 
 
 def test_two_authorities_have_two_names(files: Path) -> None:
