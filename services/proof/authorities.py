@@ -20,7 +20,7 @@ def signer_of(settings: ProofSettings) -> ProofSigner:
     """Return the archive's key. Raises OSError where its file or folder is not as it was."""
     password = settings.signer_password
     secret = None if password is None else password.get_secret_value()
-    return open_signer(settings.signer_url, secret, settings.signer_certificates)
+    return open_signer(settings.signer_url, secret, settings.signer_certificates, probative=settings.probative)
 
 
 def stamper_of(settings: ProofSettings, fetcher: Fetcher) -> Stamper:

@@ -167,14 +167,16 @@ class ProofSettings(BaseSettings):
 
     @field_validator("signer_certificates")
     @classmethod
-    def _of_certificates(cls, file: Path | None) -> Path | None:
+    def _of_certificates(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         if file is not None:
-            from services.proof.signing.chains import read_certificates  # noqa: PLC0415 (only where it is set)
+            from services.proof.signing.chains import is_marked, read_certificates  # noqa: PLC0415 (only where set)
 
             try:
-                read_certificates(file)
+                marked = any(map(is_marked, read_certificates(file)))
             except (OSError, ValueError):
                 raise ValueError("a file of certificates (PEM) is expected") from None
+            if info.data.get("probative") and marked:
+                raise ValueError("a certificate of the file is of a development key, and proves nothing")
         return file
 
     @field_validator("signer_password")

@@ -34,6 +34,10 @@ class ModuleAway(TryAgain):
     """The module that holds the key cannot be reached, or has no such key today."""
 
 
+class NotProbative(ModuleAway):
+    """The module holds a development key, where none but keys that prove something may sign."""
+
+
 class _Session:
     """A session with a module, and the key in it. One at a time: modules refuse two signatures at once in one.
 
@@ -116,6 +120,11 @@ class _Session:
             if session is not None:
                 session.close()
 
+    def forget(self) -> None:
+        """End it, and forget whose certificates it had: the next who asks opens another."""
+        self.close()
+        self.chain = ()
+
 
 def _is_usable(certificate: Asn1) -> bool:
     try:
@@ -169,10 +178,17 @@ class ModuleKey:
     """A key in a module, reached when it is first needed."""
 
     def __init__(
-        self, place: KeyPlace, certificates: Path | None = None, clock: Callable[[], datetime] = now
+        self,
+        place: KeyPlace,
+        certificates: Path | None = None,
+        clock: Callable[[], datetime] = now,
+        *,
+        probative: bool = False,
     ) -> None:
+        """Take where it is; `probative` says that a key which proves nothing is refused."""
         self._session = _Session(place, certificates)
         self._clock = clock
+        self._only_probative = probative
         self._key: HeldKey | None = None
 
     @property
@@ -183,8 +199,8 @@ class ModuleKey:
 
     @property
     def probative(self) -> bool:
-        """Say whether what this key signs may be shown as proof; thought so of one that was not reached yet."""
-        return self._key is None or self._key.probative
+        """Say whether what this key signs may be shown as proof. Raises `ModuleAway` before it was reached."""
+        return self._held.probative
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
@@ -207,11 +223,16 @@ class ModuleKey:
         return self._held.pdf
 
     async def open(self) -> None:
-        """Reach the module, and take the key that it holds now. Raises `ModuleAway`."""
+        """Reach the module, and take the key that it holds now. Raises `ModuleAway`, and `NotProbative`."""
         async with self._session.turn:
             chain = self._session.chain or await _reach(self._session)
             if self._key is None or self._key.certificates[0] != self._session.certificate:
                 self._key = HeldKey(_TokenSigner(self._session, chain), chain, self._clock)
+            if self._only_probative and not self._key.probative:
+                # Another may be put in its place: the module is looked at again.
+                await asyncio.to_thread(self._session.forget)
+                self._key = None
+                raise NotProbative("the module holds a development key, and a probative archive signs with none")
 
     async def sign(self, typ: str, payload: Mapping[str, Any]) -> str:
         """Return a compact JWS, verified. Raises as `HeldKey.sign` does, and `ModuleAway`."""

@@ -21,7 +21,7 @@ from services.proof.signing.algorithms import UnusableKey
 from services.proof.signing.development import open_development
 from services.proof.signing.holding import HeldKey, SignerEnded, WrongSignature
 from services.proof.signing.opening import open_signer
-from services.proof.signing.pkcs11 import ModuleAway, ModuleKey
+from services.proof.signing.pkcs11 import ModuleAway, ModuleKey, NotProbative
 from services.proof.signing.pkcs11_uri import read_uri
 from services.proof.signing.pkcs12 import open_pkcs12, read_pkcs12
 from services.proof.signing.port import ProofSigner
@@ -247,6 +247,30 @@ async def test_a_certificate_on_a_token_that_is_another_keys_is_not_signed_by(to
 
     with pytest.raises(ModuleAway, match="UnusableKey"):
         await (await in_module(token)).sign(TYP, PAYLOAD)
+    token.delete()
+
+
+async def test_a_development_key_in_a_module_is_none_that_proves(tokens: dict[str, AToken]) -> None:
+    folder = tokens["ec"].pin_file.parent
+    marked = pki.issue(pki.Wanted("Essai (sans valeur probante)"), pki.authority())
+    token = make_token(folder, "jeton-essai", marked)
+    signer, strict = await in_module(token), open_signer(token.uri, probative=True)
+
+    # Of one that was not reached nobody says that it proves anything.
+    with pytest.raises(ModuleAway):
+        _ = signer.probative
+    await signer.open()
+    assert not signer.probative
+    await signer.close()
+    for _ in range(2):
+        with pytest.raises(NotProbative):
+            await strict.sign(TYP, PAYLOAD)
+
+    token.delete()
+    make_token(folder, "jeton-essai", pki.signer())
+    verified(await strict.sign(TYP, PAYLOAD))
+    assert strict.probative
+    await strict.close()
     token.delete()
 
 

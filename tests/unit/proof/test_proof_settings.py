@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto.x509 import Certificate
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from services.ingest.settings import IngestSettings
 from services.proof.authorities import clock_of, signer_of, stamper_of
 from services.proof.settings import ProofSettings
-from services.proof.signing.development import make_signer
+from services.proof.signing.development import make_signer, open_development
 from services.proof.signing.pkcs11_uri import read_uri
 from services.proof.stamping.authority import RemoteAuthority
 from services.proof.stamping.builtin import NAME
@@ -109,6 +110,15 @@ def test_a_development_key_is_none_in_a_file_either(files: Path) -> None:
 
     assert told(environment) == {
         "CHARTRIER_SIGNER_PASSWORD": "the key of the file is a development key, and proves nothing"
+    }
+
+
+def test_nor_is_one_whose_certificate_lies_beside_a_module(files: Path) -> None:
+    marked = files / "marked.pem"
+    marked.write_bytes(pki.pem_of([Certificate.load(open_development(None).certificates[0])]))
+
+    assert told(probative(files) | {"CHARTRIER_SIGNER_CERTIFICATES": str(marked)}) == {
+        "CHARTRIER_SIGNER_CERTIFICATES": "a certificate of the file is of a development key, and proves nothing"
     }
 
 
