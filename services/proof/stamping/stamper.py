@@ -111,7 +111,7 @@ class Stamper:
         others = (*token.certificates, *authority.others)
         # Before anything that its certificates name is asked: anybody may have written them.
         chain = await chain_to(authority.anchors, token.certificate, others, token.at)
-        published = await look_up(chain, self._fetcher)
+        published = await look_up(chain, token.at, self._fetcher)
         known = await check_trust(token.certificate, authority.anchors, published, token.at)
         if authority.requires_revocation and not known:
             raise WrongToken("nobody says that its certificates were not revoked")
