@@ -24,7 +24,7 @@ from services.proof.stamping.token import (
     read_token,
     token_in,
 )
-from services.proof.stamping.trusting import check_trust
+from services.proof.stamping.trusting import chain_to, check_trust
 from shared.clock import now
 
 log = logging.getLogger(__name__)
@@ -114,8 +114,10 @@ class Stamper:
         check_answer(token, asked)
         check_usage(token.certificate)
         check_signature(token)
-        others = (*token.certificates, *authority.others, *authority.anchors)
-        published = await look_up(token.certificate, others, self._fetcher)
+        others = (*token.certificates, *authority.others)
+        # Before anything that its certificates name is asked: anybody may have written them.
+        chain = await chain_to(authority.anchors, token.certificate, others, token.at)
+        published = await look_up(chain, token.at, self._fetcher)
         known = await check_trust(token.certificate, authority.anchors, published, token.at)
         if authority.requires_revocation and not known:
             raise WrongToken("nobody says that its certificates were not revoked")
