@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib import metadata
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from shared.database.engine import room_engine
 from shared.database.migrations import expected_head, found_head, upgrade_all
@@ -18,6 +19,9 @@ from shared.messaging.transaction import RoomDatabase
 from shared.rooms import ROOMS
 
 ACTOR = "operator:migration"
+
+LOCKED = "55P03"
+"""What PostgreSQL says of a lock that was not to be had in time."""
 
 
 def migrate(owner_url: str) -> None:
@@ -36,8 +40,14 @@ async def _heads(owner_url: str) -> Mapping[str, str | None]:
         engine = room_engine(owner_url, room, pool=1)
         try:
             async with engine.connect() as connection:
+                # Whoever keeps tables locked is told of when they are to be changed.
+                await connection.execute(text("SET lock_timeout = '1s'"))
                 there = await connection.scalar(text(f"SELECT to_regclass('{room}.alembic_version')"))
                 found[room] = None if there is None else await found_head(connection)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCKED:
+                raise
+            found[room] = None
         finally:
             await engine.dispose()
     return found

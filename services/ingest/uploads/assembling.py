@@ -105,7 +105,8 @@ async def _refuse(ingest: Ingest, held: Lease, upload: Upload, agreement: Agreem
 
 def _noted(refusal: Problem) -> dict[str, Any]:
     # What a header asks for was for whoever waited then.
-    return asdict(refusal) | {"extra": dict(refusal.extra), "headers": {}}
+    kept = {name: value for name, value in asdict(refusal).items() if name != "noted"}
+    return kept | {"extra": dict(refusal.extra), "headers": {}}
 
 
 async def outcome(ingest: Ingest, upload: Upload) -> Upload:

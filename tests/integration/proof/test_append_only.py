@@ -97,6 +97,8 @@ FILLED = {
     "renewal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift"},
     "renewed_package": {"files", "digests", "leaf", "renewal", "position"},
     "tree_campaign": {"ended_at"},
+    "attestation": {"asked_at", "asked_by", "refused", "facts", "pdf", "sha512", "issued_at"},
+    "statement": {"done_at", "facts", "signed"},
     "seal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift", "stored_at"},
 }
 """Columns that come to be known later than their row, or are needed no more: triggers see that what proves something

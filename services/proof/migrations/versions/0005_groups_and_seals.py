@@ -58,6 +58,7 @@ STATEMENTS = (
     """CREATE INDEX ix_package_group_ungathered ON package_group (stored_at)
        WHERE leaf IS NULL AND gone_at IS NULL""",
     "CREATE INDEX ix_package_group_unsealed ON package_group (aip, version) WHERE seal IS NULL AND leaf IS NOT NULL",
+    "CREATE INDEX ix_package_group_transfer ON package_group (transfer)",
     # What a package was made of, and where it was sealed, is found out once. The triggers also stop the owner's own
     # mistakes, as those of lines do.
     """CREATE FUNCTION refuse_other_proof() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -2,8 +2,6 @@
 
 from alembic import op
 
-from shared.database.migrations import add_index
-
 revision = "0007"
 down_revision = "0006"
 
@@ -68,6 +66,8 @@ STATEMENTS = (
        EXECUTE FUNCTION refuse_other_proof()""",
     """CREATE TRIGGER attestation_stays BEFORE UPDATE ON attestation FOR EACH ROW
        WHEN (OLD.issued_at IS NOT NULL) EXECUTE FUNCTION refuse_other_proof()""",
+    """CREATE TRIGGER elimination_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON elimination
+       FOR EACH STATEMENT EXECUTE FUNCTION refuse_other_proof()""",
     "GRANT SELECT, INSERT ON receipt, attestation, elimination TO chartrier_proof",
     """GRANT UPDATE (asked_at, asked_by, refused, facts, pdf, sha512, issued_at)
        ON attestation TO chartrier_proof""",
@@ -76,7 +76,6 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Make the tables; then, beside whoever writes, the index by which a transfer's package is found."""
+    """Make the tables."""
     for statement in STATEMENTS:
         op.execute(statement)
-    add_index("ix_package_group_transfer", "package_group (transfer)")
