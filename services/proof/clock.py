@@ -86,7 +86,7 @@ def believed(drifts: Sequence[timedelta]) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """By how much an authority was ahead of this clock, when that was, and by how much the clock led then."""
+    """By how much an authority was ahead of this host's clock, when, and by how much that one led the steady one."""
 
     drift: timedelta
     heard_at: float

@@ -56,7 +56,7 @@ class Makers:
             "renewal": partial(renewal_content, database),
         }
         self.filer = Filer(database, staging, contents)
-        self.stamper = stamper = stamper_of(own, self._fetcher)
+        self.stamper = stamper = stamper_of(own, self._fetcher, clock.hear)
         # As the settings have it, which then let nothing else take part: a module is known only once it was reached.
         self.probative = probative = own.probative
         self._anchorer = Anchorer(

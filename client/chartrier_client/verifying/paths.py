@@ -50,7 +50,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
     try:
         _ = (certificate.issuer, certificate.subject, certificate.extensions, certificate.signature_hash_algorithm)
         _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.public_key())
-    except (UnsupportedAlgorithm, TypeError) as error:
+    except (UnsupportedAlgorithm, x509.DuplicateExtension, TypeError) as error:
         raise ValueError(str(error)) from error
     return certificate
 
