@@ -69,6 +69,7 @@ FAULT_POINTS: frozenset[str] = frozenset(
         "rebuild.proofs.seal",
         "rebuild.proofs.renewal",
         "proof.gather.kept",
+        "proof.receipt.kept",
         "storage.rewrite.planned",
         "storage.rewrite.written",
         "storage.rewrite.staged",

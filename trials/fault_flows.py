@@ -14,7 +14,7 @@ from trials.evidence import agree, until_idle
 from trials.forgetting_flows import forgotten
 from trials.keeping import Sites, assert_kept
 from trials.levers import Amiss, until
-from trials.proof_flows import close_journals, gather, prove
+from trials.proof_flows import close_journals, gather, prove, receive
 from trials.rebuild_flows import rebuilt
 from trials.renewal_flows import give_up
 from trials.scenes import PATIENCE, Scene
@@ -191,6 +191,7 @@ PLACES: Mapping[str, Flow] = {
     "proof.anchor": prove,
     "proof.file": prove,
     "proof.gather": gather,
+    "proof.receipt": receive,
     "proof.seal": prove,
     "proof.campaign": give_up,
     "proof.renewal": give_up,

@@ -26,6 +26,16 @@ def gather(scene: Scene) -> None:
     agree("versions gathered", [row["version"] for row in scene.levers.ask(query, aip, room="proof")], [1])
 
 
+def receive(scene: Scene) -> None:
+    """A deposit is accepted, and proof issues its receipt."""
+    with scene.dying("proof"):
+        scene.deposit()
+    until_idle(scene.levers, patience=PATIENCE)
+    query = "SELECT count(*) AS receipts FROM receipt WHERE transfer = $1::uuid"
+    found = scene.levers.ask(query, str(scene.transfers[0]), room="proof")
+    agree("receipts issued", [row["receipts"] for row in found], [1])
+
+
 def prove(scene: Scene) -> None:
     """An anchor and a seal are due, over what a deposit left."""
     scene.stored_aip()

@@ -140,7 +140,7 @@ async def list_transfers(
 @router.get("/transfers/{transfer_id}")
 async def get_transfer(request: Request, caller: Reader, ingest: Parts, transfer_id: str) -> dict[str, Any]:
     """Show where a transfer stands and what the checks found."""
-    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    transfer = await transfer_within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
     return transfer_view(transfer, language_of(request.headers.get("accept-language")))
 
 
@@ -152,7 +152,7 @@ async def get_report(request: Request, caller: Reader, ingest: Parts, transfer_i
 
     Who asks for ``application/json`` and not for HTML has the same findings as data.
     """
-    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    transfer = await transfer_within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
     language = language_of(request.headers.get("accept-language"))
     if not _wants_data(request.headers.get("accept", "")):
         return shown(report(transfer, language), language, **{"Cache-Control": "private, no-cache"})
@@ -174,7 +174,7 @@ async def get_findings(request: Request, _: Anyone) -> Response:
 @router.get("/transfers/{transfer_id}/acknowledgement", response_class=Response, responses={200: content_of(XML)})
 async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -> Response:
     """Return the SEDA Acknowledgement, from the moment the manifest's header was read."""
-    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    transfer = await transfer_within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
     header = None if transfer.header is None else header_of_json(transfer.header)
     if header is None or not can_answer(header):
         raise _not_yet("acknowledgement_not_ready", "L'accusé de réception", "The acknowledgement", transfer)
@@ -186,7 +186,7 @@ async def get_acknowledgement(caller: Reader, ingest: Parts, transfer_id: str) -
 @router.get("/transfers/{transfer_id}/reply", response_class=Response, responses={200: content_of(XML)})
 async def get_reply(caller: Reader, ingest: Parts, transfer_id: str) -> Response:
     """Return the SEDA ArchiveTransferReply of an accepted or rejected transfer; a dry run's says that it is one."""
-    transfer = await _within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
+    transfer = await transfer_within(ingest, caller, Permission.TRANSFER_READ, transfer_id)
     if transfer.dry_run and transfer.state is TransferState.JUDGED:
         agreement = await known_agreement(ingest, str(transfer.agreement))
         answer = reply_to_trial(transfer, vocabulary_of(agreement))
@@ -216,15 +216,15 @@ async def decide_transfer(
     request: Request, caller: Archivist, ingest: Parts, transfer_id: str, body: DecisionBody
 ) -> dict[str, Any]:
     """Accept or refuse a transfer that awaits an archivist's decision; a refusal needs its reason."""
-    transfer = await _within(ingest, caller, Permission.TRANSFER_DECIDE, transfer_id)
+    transfer = await transfer_within(ingest, caller, Permission.TRANSFER_DECIDE, transfer_id)
     if body.decision == "refuse" and not body.reason.strip():
         raise Problem(422, "reason_missing", "Un refus est motivé.", "A refusal needs a reason.")
     await decide(ingest, transfer.id, caller.subject, accept=body.decision == "accept", reason=body.reason)
-    decided = await _within(ingest, caller, Permission.TRANSFER_DECIDE, transfer_id)
+    decided = await transfer_within(ingest, caller, Permission.TRANSFER_DECIDE, transfer_id)
     return transfer_view(decided, language_of(request.headers.get("accept-language")))
 
 
-async def _within(ingest: Ingest, caller: Caller, permission: Permission, transfer_id: str) -> Transfer:
+async def transfer_within(ingest: Ingest, caller: Caller, permission: Permission, transfer_id: str) -> Transfer:
     """Return a transfer the caller may see; a foreign or malformed id is as unknown as any other."""
     try:
         wanted = UUID(transfer_id)

@@ -101,6 +101,7 @@ def links(transfer: Transfer) -> dict[str, str]:
     if transfer.reply_key is not None or (answered and transfer.state is TransferState.JUDGED):
         found["reply"] = f"{here}/reply"
     if transfer.state is TransferState.ACCEPTED:
+        found["receipt"] = f"{here}/receipt"
         if transfer.purged_by is None:
             found["units"] = f"/access/v1/units?transfer={transfer.id}"
         found["copies"] = f"/storage/v1/aips/{transfer.aip_id}/copies"

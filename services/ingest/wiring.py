@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from services.ingest import api, decisions_api, handlers, intake_api, reconciliation_api
+from services.ingest import api, decisions_api, handlers, intake_api, receipts_api, reconciliation_api
 from services.ingest.adapters.children import Children
 from services.ingest.adapters.clamav import Clamd
 from services.ingest.adapters.clamd_sessions import Sessions
@@ -146,7 +146,7 @@ def _chores(own: IngestSettings, staging: ObjectStore) -> Sequence[Chore]:
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    rooms = (api, uploads_api, reconciliation_api, intake_api, decisions_api)
+    rooms = (api, uploads_api, reconciliation_api, intake_api, decisions_api, receipts_api)
     for each in (one.router for one in rooms):
         routes.include_router(each)
     return routes

@@ -21,6 +21,9 @@ from shared.messaging.transaction import RoomDatabase
 LINES = 5_000
 """Lines of a journal looked at in one transaction."""
 
+STANDING = frozenset({"stored", "damaged"})
+"""States of a package that is there: of a damaged one, gathering waits until it is whole again."""
+
 NOWHERE = MemberV1(offset=0, length=0, sha512="0" * 128)
 """In place of the catalogue, which proof does not ask for."""
 
@@ -57,7 +60,7 @@ class Adopter:
     async def _ask(self, told: Told) -> AipStoredV1 | None:
         """Return what storage told when a package was stored; None where it is gone, or another version stands."""
         found = await self._calls.get_json("storage", f"/storage/v1/aips/{told.aip}/copies")
-        if found is None or found["state"] != "stored" or found["version"] != told.version:
+        if found is None or found["state"] not in STANDING or found["version"] != told.version:
             return None
         # As if it had just been heard; it is said to nobody.
         return AipStoredV1.model_validate(

@@ -31,7 +31,7 @@ class Lines:
 
 
 _NEXT = text(
-    """SELECT journal.id, COALESCE(looked_at.number, 0) AS number
+    """SELECT journal.id, journal.number AS head, COALESCE(looked_at.number, 0) AS number
        FROM journal LEFT JOIN looked_at ON looked_at.journal = journal.id
        WHERE journal.kind = 'archives' AND journal.number > COALESCE(looked_at.number, 0)
        ORDER BY journal.id LIMIT 1"""
@@ -55,7 +55,8 @@ async def next_lines(connection: AsyncConnection, limit: int) -> Lines | None:
     # As canonical JSON has them; an accepted line is never written otherwise (docs/journal-format.md).
     named = {"action": b'"action":"aip.stored"', "of_aip": b'"object":"aip:'}
     row = (await connection.execute(_LINES, {**asked, **named})).one()
-    return None if row.last is None else Lines(of.id, row.last, row.stored or ())
+    # Of a journal whose last lines are not there all is looked at, as far as its head counts.
+    return Lines(of.id, of.head if row.last is None else row.last, row.stored or ())
 
 
 async def without_group(connection: AsyncConnection, told: Sequence[Told]) -> list[Told]:

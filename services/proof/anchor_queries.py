@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof.domain.line import Head
 from services.proof.domain.proofs import Named
-from services.proof.tables import anchor, anchored_journal, anchored_sender, journal, sender
+from services.proof.tables import anchor, anchored_journal, anchored_sender, filed, journal, sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,20 @@ async def newest(connection: AsyncConnection) -> Anchor | None:
     """Return the last anchor that was made."""
     row = (await connection.execute(select(anchor).order_by(anchor.c.number.desc()).limit(1))).one_or_none()
     return None if row is None else Anchor(row.number, row.at, row.sha512.hex(), row.body)
+
+
+_UNFILED = (
+    select(anchor.c.number)
+    .join_from(anchor, filed, (filed.c.kind == "anchor") & (filed.c.number == anchor.c.number), isouter=True)
+    # What has left has no body any more: a short index instead of all anchors there ever were.
+    .where(anchor.c.body.is_not(None), filed.c.number.is_(None))
+    .order_by(anchor.c.number)
+)
+
+
+async def unfiled(connection: AsyncConnection) -> list[int]:
+    """Return the anchors that were made and have not left, oldest first."""
+    return list(await connection.scalars(_UNFILED))
 
 
 async def body_of(connection: AsyncConnection, number: int) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 from services.proof import anchor_queries as queries
-from services.proof import filing_queries, seal_queries
+from services.proof import seal_queries
 from services.proof.anchor_queries import Anchor
 from services.proof.domain.proofs import ANCHOR_TYPE, AnchorFacts, anchor_payload
 from services.proof.filing import Filer
@@ -18,6 +18,8 @@ from shared.checksums import sha512_of
 from shared.clock import now, to_the_millisecond
 from shared.faults import fault_point
 from shared.messaging.transaction import RoomDatabase
+
+YOUNG, NO_AGE = timedelta(minutes=1), timedelta(0)
 
 
 class Anchorer:
@@ -44,19 +46,31 @@ class Anchorer:
     async def anchor_due(self, database: RoomDatabase) -> int:
         """File an anchor that was made and not filed, and make one where a period is over; return how many."""
         async with database.reading() as connection:
+            left = await queries.unfiled(connection)
             last = await queries.newest(connection)
-            filed = last is None or await filing_queries.is_filed(connection, "anchor", last.number)
-        if last is not None and not filed:
-            await self._filer.file("anchor", last.number)
-        if last is not None and now() - last.at < self._period:
+        if not left and last is not None and now() - last.at < self._period:
             return 0
-        return await self.anchor()
+        return await self.anchor(self._period)
 
-    async def anchor(self) -> int:
-        """Make an anchor now and file it; return 1, or 0 where another process was first."""
+    async def anchor_unless_young(self) -> int:
+        """Make an anchor now, unless the last one is of this minute: somebody asked for one, and asks again."""
+        return await self.anchor(YOUNG)
+
+    async def anchor(self, age: timedelta = NO_AGE) -> int:
+        """Make an anchor and file it; return 1, or 0 where another was first, or the last is younger than `age`.
+
+        Those that were made and not filed go first: one that names what nobody else names must not be lost.
+        Raises `TryAgain` while the clock is not to be trusted, or staging or the key is away.
+        """
         self._require_clock()
+        async with self._database.reading() as connection:
+            left = await queries.unfiled(connection)
+        for number in left:
+            await self._filer.file("anchor", number)
         async with self._database.snapshot() as connection:
             last = await queries.newest(connection)
+            if last is not None and now() - last.at < age:
+                return 0
             heads = await queries.moved_journals(connection)
             senders = await queries.moved_senders(connection)
             seal = await seal_queries.newest(connection)

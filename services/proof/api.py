@@ -174,7 +174,11 @@ async def _verify(
 async def _unlike_sealed(connection: AsyncConnection, journal: Journal, after: int, last: int) -> list[Anomaly]:
     """Compare with the heads that seals were made over: a journal rewritten to its end hangs together by itself."""
     numbers = await evidence_queries.unlike_sealed(connection, journal.id, after, last, ANOMALIES)
-    return [Anomaly(number, Fault.SEALED) for number in numbers]
+    found = [Anomaly(number, Fault.SEALED) for number in numbers]
+    if await evidence_queries.last_sealed(connection, journal.id) > journal.head.number:
+        # Cut at its end, head and all: a seal had more.
+        found.append(Anomaly(journal.head.number + 1, Fault.MISSING))
+    return found
 
 
 def _verdict(journal: Journal, check: ChainCheck, after: int, anomalies: list[Anomaly]) -> dict[str, Any]:

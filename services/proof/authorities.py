@@ -1,5 +1,6 @@
 """The key and the time-stampers that the settings name."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from services.proof.algorithms import DEFAULTS, Algorithms, read_algorithms
@@ -13,6 +14,7 @@ from services.proof.sntp import TimeSource
 from services.proof.stamping.authority import Authority, RemoteAuthority
 from services.proof.stamping.builtin import BuiltinAuthority
 from services.proof.stamping.fetching import Fetcher
+from services.proof.stamping.measures import show_drift
 from services.proof.stamping.stamper import Stamper
 
 
@@ -20,16 +22,22 @@ def signer_of(settings: ProofSettings) -> ProofSigner:
     """Return the archive's key. Raises OSError where its file or folder is not as it was."""
     password = settings.signer_password
     secret = None if password is None else password.get_secret_value()
-    return open_signer(settings.signer_url, secret, settings.signer_certificates)
+    return open_signer(settings.signer_url, secret, settings.signer_certificates, probative=settings.probative)
 
 
-def stamper_of(settings: ProofSettings, fetcher: Fetcher) -> Stamper:
-    """Return who asks the time-stamping authorities; the built-in one where none is set. Raises OSError."""
+def stamper_of(
+    settings: ProofSettings, fetcher: Fetcher, drifted: Callable[[str, timedelta], None] = show_drift
+) -> Stamper:
+    """Return who asks the time-stamping authorities; the built-in one where none is set. Raises OSError.
+
+    `drifted` hears by how much each one's clock is ahead of ours: `Clock.hear`.
+    """
     authorities: list[Authority] = [_remote(one, fetcher) for one in settings.tsa]
     return Stamper(
         authorities or [BuiltinAuthority(folder_of(settings.signer_url))],
         fetcher,
         farthest=timedelta(seconds=settings.clock_limit_seconds),
+        drifted=drifted,
     )
 
 

@@ -2,6 +2,9 @@
 
 right ──(1 s)──▶ drifted ──(the limit)──▶ stopped, and back as it comes back
 
+Time-stamping authorities are heard, too, whenever they stamp: beyond the limit they stop it where two agree, and one
+where no time server answers.
+
 Drifted, it is said; stopped, nothing is sealed, anchored or time-stamped, and no journal line is kept, so that no
 deposit is accepted either. All goes on by itself once the clock is right.
 """
@@ -10,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -18,6 +22,7 @@ from prometheus_client import Gauge
 
 from services.proof.sntp import NoTime, TimeSource, drift_from
 from services.proof.stamping.measures import show_drift
+from shared.clock import now
 from shared.messages.journal import JournalLineV1
 from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase, Transaction
@@ -32,6 +37,9 @@ SOON_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 2.0
 SILENT_SECONDS: Final = 900.0
 """After how long without any answer the clock counts as unwatched. It stops nothing: silence is no drift."""
+
+HEARD_SECONDS: Final = 3600.0
+"""For how long an authority's word holds: nothing is stamped while the clock is stopped, and none is heard anew."""
 
 OFF = Gauge("chartrier_clock_off_seconds", "By how much this host's clock is off, by its time servers, either way")
 STOPPED = Gauge("chartrier_clock_stopped", "Whether nothing is kept or sealed because the clock is off (1, or 0)")
@@ -76,8 +84,21 @@ def believed(drifts: Sequence[timedelta]) -> timedelta:
     return sorted(drifts, key=abs)[(len(drifts) - 1) // 2]
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """By how much an authority was ahead of this host's clock, and when that was, and by how much that clock led then."""
+
+    drift: timedelta
+    heard_at: float
+    clock_ahead: float
+
+    def drift_now(self) -> timedelta:
+        """Return it for the clock as it was set since."""
+        return self.drift - timedelta(seconds=_clock_ahead() - self.clock_ahead)
+
+
 class Clock:
-    """This host's clock, as time servers see it; none: it is not watched, and always right."""
+    """This host's clock, as time servers and authorities see it; without any of them it is always right."""
 
     def __init__(self, sources: Sequence[TimeSource], limit: timedelta, *, every: float = LOOK_SECONDS) -> None:
         """Stop beyond `limit`, looking at the servers every so many seconds."""
@@ -86,6 +107,9 @@ class Clock:
         self._every = every
         self._looked_at = float("-inf")
         self._answered_at = time.monotonic()
+        self._answers: tuple[timedelta, ...] = ()
+        self._served = timedelta(0)
+        self._words: dict[str, _Word] = {}
         self.state = State.RIGHT
         self.off = timedelta(0)
 
@@ -94,26 +118,52 @@ class Clock:
         if self.state is State.STOPPED:
             raise ClockOff(f"the clock of this host is off by {self.off.total_seconds():.1f} s")
 
+    def hear(self, authority: str, drift: timedelta) -> None:
+        """Take the word of a time-stamping authority, by how much its clock is ahead."""
+        show_drift(authority, drift)
+        self._words[authority] = _Word(drift, time.monotonic(), _clock_ahead())
+        self._judge()
+
     async def look(self) -> None:
         """Ask the servers where it is time to. Raises `ClockOff`, or `ClockUnwatched` where none answers."""
         every = min(self._every, SOON_SECONDS) if self.state is State.STOPPED else self._every
         if self._sources and time.monotonic() - self._looked_at >= every:
             self._looked_at = time.monotonic()
             self._take(await asyncio.gather(*map(_ask, self._sources)))
+        if self._words:
+            self._judge()
         self.require()
         if self._sources and time.monotonic() - self._answered_at > SILENT_SECONDS:
             raise ClockUnwatched("no time server answers")
 
     def _take(self, answers: Sequence[timedelta | None]) -> None:
-        drifts = [one for one in answers if one is not None]
-        ANSWERING.set(len(drifts))
-        if not drifts:
-            return
-        self._answered_at = time.monotonic()
-        self.off = believed(drifts)
+        self._answers = tuple(one for one in answers if one is not None)
+        ANSWERING.set(len(self._answers))
+        if self._answers:
+            self._answered_at = time.monotonic()
+            self._served = believed(self._answers)
+            self._judge()
+
+    def _judge(self) -> None:
+        heard = self._heard()
+        # Tokens tell whole seconds: of less than half the limit, time servers alone are believed.
+        self.off = heard if abs(heard) > self._limit / 2 else self._served
         self.state = state_after(self.state, self.off, self._limit)
         OFF.set(abs(self.off.total_seconds()))
         STOPPED.set(self.state is State.STOPPED)
+
+    def _heard(self) -> timedelta:
+        """Return the drift that authorities tell of; none where it is one alone, against servers that answer."""
+        since = time.monotonic() - HEARD_SECONDS
+        self._words = {name: word for name, word in self._words.items() if word.heard_at > since}
+        drifts = [word.drift_now() for word in self._words.values()]
+        enough = len(drifts) > 1 or (drifts and not self._answers)
+        return believed(drifts) if enough else timedelta(0)
+
+
+def _clock_ahead() -> float:
+    """Return by how many seconds this host's clock is ahead of one that nobody sets."""
+    return now().timestamp() - time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
 
 
 async def _ask(source: TimeSource) -> timedelta | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import Row, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.proof.domain.renewals import StampedKind
@@ -142,6 +142,12 @@ _UNLIKE_SEALED = text(
          AND sealed_journal.head_number <= :last AND line.sha512 <> sealed_journal.head_sha512
        ORDER BY 1 LIMIT :limit"""
 )
+
+
+async def last_sealed(connection: AsyncConnection, journal_id: int) -> int:
+    """Return the last line of a journal that a seal has; 0 for none."""
+    query = select(func.max(sealed_journal.c.last)).where(sealed_journal.c.journal == journal_id)
+    return await connection.scalar(query) or 0
 
 
 async def unlike_sealed(connection: AsyncConnection, journal_id: int, after: int, last: int, limit: int) -> list[int]:

@@ -49,7 +49,11 @@ class Filer:
         async with self._database.begin() as tx:
             if await queries.note_filed(tx.connection, kind, number, measure):
                 tx.post(_message(kind, number, measure))
+            is_over = await queries.is_stored(tx.connection, kind, number)
         fault_point("proof.file.told")
+        if is_over:
+            # Somebody was faster by far: what we staged nobody waits for.
+            await self._staging.delete(staging_key(kind, number))
 
     def _content(self, kind: ProofKind, number: int) -> Callable[[], AsyncIterator[bytes]]:
         async def chunks() -> AsyncIterator[bytes]:
@@ -61,12 +65,14 @@ class Filer:
     async def forget_stored(self, tx: Transaction, messages: Sequence[ProofStoredV1]) -> None:
         """Remove from staging what every site has. Raises `TryAgain` while staging is away."""
         for message in messages:
+            if not await queries.is_filed_as(tx.connection, message.kind, message.number, message.sha512):
+                continue
             try:
                 # Before it is noted: what was noted is never looked for again.
                 await self._staging.delete(staging_key(message.kind, message.number))
             except StoreError as error:
                 raise TryAgain(f"staging: {error}") from error
-            await queries.note_stored(tx.connection, message.kind, message.number, message.sha512)
+            await queries.note_stored(tx.connection, message.kind, message.number)
 
     async def mend_staging(self, database: RoomDatabase) -> int:
         """Put again into staging what storage still waits for and staging has lost; return how many there were.

@@ -25,9 +25,21 @@ async def is_filed(connection: AsyncConnection, kind: ProofKind, number: int) ->
     return (await connection.execute(query)).one_or_none() is not None
 
 
-async def note_stored(connection: AsyncConnection, kind: ProofKind, number: int, sha512: str) -> None:
-    """Note that every site holds a proof; the text of an anchor is needed here no more."""
+async def is_filed_as(connection: AsyncConnection, kind: ProofKind, number: int, sha512: str) -> bool:
+    """Say whether a proof was told of, with this digest."""
     ours = (filed.c.kind == kind, filed.c.number == number, filed.c.sha512 == bytes.fromhex(sha512))
+    return (await connection.execute(select(filed.c.number).where(*ours))).one_or_none() is not None
+
+
+async def is_stored(connection: AsyncConnection, kind: ProofKind, number: int) -> bool:
+    """Say whether every site holds a proof."""
+    ours = (filed.c.kind == kind, filed.c.number == number, filed.c.stored_at.is_not(None))
+    return (await connection.execute(select(filed.c.number).where(*ours))).one_or_none() is not None
+
+
+async def note_stored(connection: AsyncConnection, kind: ProofKind, number: int) -> None:
+    """Note that every site holds a proof; the text of an anchor is needed here no more."""
+    ours = (filed.c.kind == kind, filed.c.number == number)
     noted = update(filed).where(*ours, filed.c.stored_at.is_(None)).values(stored_at=func.now())
     if (await connection.execute(noted)).rowcount and kind == "anchor":
         await connection.execute(update(anchor).where(anchor.c.number == number).values(body=None))

@@ -119,14 +119,18 @@ class Gatherer:
 
     async def _group(self, package: Package) -> Group:
         try:
-            digests = await self._digests(package)
+            digests = await self.digests(package)
         except PackageGone:
             return Group(package, None, None)
         except UnreadablePackage as error:
             raise PackageWaits(f"aip {package.aip}, version {package.version}: {error}") from error
         return Group(package, b"".join(digests), group_value(digests))
 
-    async def _digests(self, package: Package) -> list[bytes]:
+    async def digests(self, package: Package) -> list[bytes]:
+        """Return the digests of all that METS of a package names now, and its own, ascending.
+
+        Raises `PackageGone`, `UnreadablePackage`, and `RoomUnavailable` while storage does not answer.
+        """
         async with self._range(package, 0, HEAD_BYTES) as chunks:
             head = b"".join([chunk async for chunk in chunks])
         offset, length = place_of_mets(head, str(package.aip))

@@ -39,7 +39,7 @@ _UNGATHERED = _OURS.leaf.is_(None) & _OURS.gone_at.is_(None)
 
 
 async def take(connection: AsyncConnection, messages: Sequence[AipStoredV1]) -> None:
-    """Note packages that are stored; one that is noted already changes nothing."""
+    """Note packages that are stored; of those noted already, only what a seal alone told of is made whole."""
     rows = [
         {
             "aip": message.aip_id,
@@ -53,7 +53,15 @@ async def take(connection: AsyncConnection, messages: Sequence[AipStoredV1]) -> 
         }
         for message in messages
     ]
-    await connection.execute(insert(package_group).on_conflict_do_nothing(), rows)
+    await connection.execute(_TAKE, rows)
+
+
+_TOLD = insert(package_group)
+_TAKE = _TOLD.on_conflict_do_update(
+    index_elements=["aip", "version"],
+    set_={name: _TOLD.excluded[name] for name in ("transfer", "sha512", "size", "receipts", "stored_at")},
+    where=package_group.c.transfer.is_(None),
+)
 
 
 async def ungathered(connection: AsyncConnection, packages: Sequence[Package]) -> list[Package]:

@@ -31,8 +31,8 @@ from shared.messaging.work import finish
 from shared.messaging.workers import Job
 from shared.object_store.port import ObjectStore
 
-LOOK_SECONDS = 20.0
-"""How often it is looked whether an anchor or a seal is due."""
+LOOK_SECONDS, SEAL_LOOK_SECONDS = 20.0, 30.0
+"""How often it is looked whether an anchor, or a seal, is due."""
 
 MINUTE_SECONDS = 60.0
 
@@ -56,8 +56,9 @@ class Makers:
             "renewal": partial(renewal_content, database),
         }
         self.filer = Filer(database, staging, contents)
-        stamper = stamper_of(own, self._fetcher)
-        probative = signer.probative and stamper.probative
+        self.stamper = stamper = stamper_of(own, self._fetcher)
+        # As the settings have it, which then let nothing else take part: a module is known only once it was reached.
+        self.probative = probative = own.probative
         self._anchorer = Anchorer(
             database, (signer, self.filer), clock.require, self._periods.anchor, probative=probative
         )
@@ -80,7 +81,7 @@ class Makers:
         }
 
     async def _make(self, held: Lease) -> None:
-        await self._anchorer.anchor()
+        await self._anchorer.anchor_unless_young()
         await self._sealer.plan()
         async with self._database.begin() as tx:
             await finish(tx, held)
@@ -91,7 +92,8 @@ class Makers:
         return (
             Chore("proofs that staging lost", self.filer.mend_staging),
             Chore("anchors", self._anchorer.anchor_due, every=LOOK_SECONDS),
-            Chore("seals", self._sealer.seal_due, every=LOOK_SECONDS),
+            # In rounds of their own: a long plan delays no anchor.
+            Chore("seals", self._sealer.seal_due, every=SEAL_LOOK_SECONDS),
             Chore("trees to renew", self._tree_renewer.renew_due, every=MINUTE_SECONDS),
             Chore("renewals", self._renewer.renew_due, every=RENEWAL_SECONDS),
         )

@@ -19,13 +19,16 @@ UNSTAMPED = Gauge(
 )
 AWAITED = Gauge("chartrier_proof_unstored_seconds", "How long the oldest proof has waited for every site (0: none)")
 
+HOLED = Gauge("chartrier_journals_holed", "Journals that lacked lines when the last seal was made")
+
 
 async def measure_anchors(database: RoomDatabase) -> None:
     """Set the age of the newest anchor on every site, and how long the oldest proof waits to be there."""
     async with database.reading() as connection:
         newest = await queries.newest_on_sites(connection, "anchor")
         awaited = await queries.oldest_awaited(connection)
-    ANCHOR_AGE.set(_age(None if newest is None else newest.at))
+        since = newest.at if newest is not None else await queries.first_lines_at(connection)
+    ANCHOR_AGE.set(_age(since))
     AWAITED.set(_age(awaited))
 
 
@@ -34,7 +37,9 @@ async def measure_seals(database: RoomDatabase) -> None:
     async with database.reading() as connection:
         stamped = await queries.newest_stamped(connection)
         waiting = await queries.unstamped(connection, 1)
-    SEAL_AGE.set(_age(None if stamped is None else stamped.at))
+        since = stamped.at if stamped is not None else await queries.first_lines_at(connection)
+        HOLED.set(await queries.holed(connection))
+    SEAL_AGE.set(_age(since))
     UNSTAMPED.set(_age(waiting[0].at if waiting else None))
 
 

@@ -84,19 +84,29 @@ async def _cover(connection: AsyncConnection, read: ReadSeal) -> None:
     names = [name for name, _ in read.covered]
     rows = await connection.execute(select(journal.c.name, journal.c.id).where(journal.c.name.in_(names)))
     ids = {row.name: row.id for row in rows}
-    # Of a journal that did not come back there is nothing to prove here: the seal on the sites has its row.
-    known = [(ids[name], one) for name, one in read.covered if name in ids]
+    # Of lines that did not come back there is nothing to prove here: the seal on the sites has their row. What takes
+    # their numbers from now on comes under a seal of its own.
+    ends = await line_digests(connection, [(name, one.head.number) for name, one in read.covered])
+    known = [
+        (ids[name], one)
+        for name, one in read.covered
+        if name in ids and ends.get((name, one.head.number)) == one.head.sha512
+    ]
     await seal_queries.cover_again(connection, read.number, known)
     if read.packages:
         values = _groups(read)
-        for statement in (_FILL_GROUPS, _PLACE_GROUPS):
-            await connection.execute(statement, values)
+        await connection.execute(_ADD_GROUPS, values)
+        # Of those that a back-up had, and had in no seal yet.
+        placing = {name: values[name] for name in ("seal", "aips", "versions", "leaves", "positions")}
+        await connection.execute(_PLACE_GROUPS, placing)
 
 
 def _groups(read: ReadSeal) -> dict[str, object]:
     packages = [package for package, _ in read.packages]
     return {
         "seal": read.number,
+        "at": read.at,
+        "establishments": [package.establishment for package in packages],
         "aips": [package.aip for package in packages],
         "versions": [package.version for package in packages],
         "digests": [package.digests for package in packages],
@@ -105,16 +115,21 @@ def _groups(read: ReadSeal) -> dict[str, object]:
     }
 
 
-_SEALED = """unnest(CAST(:aips AS uuid[]), CAST(:versions AS integer[]), CAST(:digests AS bytea[]),
-        CAST(:leaves AS bytea[]), CAST(:positions AS integer[])) AS told (aip, version, digests, leaf, position)
-    WHERE package_group.aip = told.aip AND package_group.version = told.version"""
-_FILL_GROUPS = text(
-    f"""UPDATE package_group SET digests = told.digests, leaf = told.leaf
-    FROM {_SEALED} AND package_group.leaf IS NULL"""  # noqa: S608 (both are ours)
+_ADD_GROUPS = text(
+    """INSERT INTO package_group (aip, version, establishment, stored_at, digests, leaf, seal, position)
+       SELECT aip, version, establishment, CAST(:at AS timestamptz), digests, leaf, CAST(:seal AS bigint), position
+       FROM unnest(CAST(:aips AS uuid[]), CAST(:versions AS integer[]), CAST(:establishments AS uuid[]),
+            CAST(:digests AS bytea[]), CAST(:leaves AS bytea[]), CAST(:positions AS integer[]))
+            AS told (aip, version, establishment, digests, leaf, position)
+       ON CONFLICT (aip, version) DO UPDATE SET digests = excluded.digests, leaf = excluded.leaf
+       WHERE package_group.leaf IS NULL"""
 )
 _PLACE_GROUPS = text(
-    f"""UPDATE package_group SET seal = :seal, position = told.position
-    FROM {_SEALED} AND package_group.leaf = told.leaf AND package_group.seal IS NULL"""  # noqa: S608 (both are ours)
+    """UPDATE package_group SET seal = CAST(:seal AS bigint), position = told.position
+       FROM unnest(CAST(:aips AS uuid[]), CAST(:versions AS integer[]), CAST(:leaves AS bytea[]),
+            CAST(:positions AS integer[])) AS told (aip, version, leaf, position)
+       WHERE package_group.aip = told.aip AND package_group.version = told.version
+         AND package_group.leaf = told.leaf AND package_group.seal IS NULL"""
 )
 
 

@@ -30,10 +30,17 @@ async def take_seal(database: RoomDatabase, seal: ReadSeal, file: tuple[str, int
 
 
 async def contradicted(database: RoomDatabase, heads: Mapping[str, Head]) -> list[str]:
-    """Return what journals here say otherwise than these heads, for people; a line that is not here says nothing."""
+    """Return what journals here say otherwise than these heads, for people."""
     async with database.reading() as connection:
         found = await queries.line_digests(connection, [(name, head.number) for name, head in heads.items()])
     return list(_differing(heads, found))
+
+
+async def lost(database: RoomDatabase, heads: Mapping[str, Head]) -> list[tuple[str, int]]:
+    """Return the heads that are not here: what these journals had last is in no container."""
+    async with database.reading() as connection:
+        found = await queries.line_digests(connection, [(name, head.number) for name, head in heads.items()])
+    return [(name, head.number) for name, head in sorted(heads.items()) if (name, head.number) not in found]
 
 
 def _differing(heads: Mapping[str, Head], found: Mapping[tuple[str, int], str]) -> Iterator[str]:

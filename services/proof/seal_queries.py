@@ -1,6 +1,6 @@
 """Every question about seals, and every change of them. Callers own the transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -139,7 +139,7 @@ _UNSEALED = _PACKAGES.where(package_group.c.seal.is_(None), package_group.c.leaf
 _OF_SEAL = _PACKAGES.where(package_group.c.seal == bindparam("seal_number"))
 
 
-async def packages(connection: AsyncConnection, number: int | None) -> AsyncIterator[Package]:
+async def packages(connection: AsyncConnection, number: int | None) -> AsyncGenerator[Package]:
     """Yield the packages of a seal in the order of its table; without a number those that are in none."""
     query, values = (_UNSEALED, {}) if number is None else (_OF_SEAL, {"seal_number": number})
     async with connection.stream(query, values) as rows:
@@ -162,8 +162,8 @@ _COVER_PACKAGES = text(
 )
 
 
-async def keep(connection: AsyncConnection, made: Seal, *, probative: bool) -> bool:
-    """Keep a seal that has no token yet; False where another of this number was kept first."""
+async def keep(connection: AsyncConnection, made: Seal, holed: int, *, probative: bool) -> bool:
+    """Keep a seal that has no token yet, and how many journals lacked lines; False where another was kept first."""
     row = {
         "number": made.number,
         "at": made.at,
@@ -174,6 +174,7 @@ async def keep(connection: AsyncConnection, made: Seal, *, probative: bool) -> b
         "root": made.root,
         "signature": made.signature,
         "probative": probative,
+        "holed": holed,
     }
     query = insert(seal).values(row).on_conflict_do_nothing().returning(seal.c.number)
     return (await connection.execute(query)).one_or_none() is not None

@@ -7,7 +7,10 @@ committed, so that whoever goes on after a crash, or beside another, comes to th
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.proof import anchor_queries, filing_queries
 from services.proof import seal_queries as queries
 from services.proof.domain.proofs import SEAL_TYPE, Before, seal_body, seal_signature
-from services.proof.domain.sealing import DIGEST, Sheet
+from services.proof.domain.sealing import Sheet, Standing
 from services.proof.filing import Filer
 from services.proof.seal_container import container
 from services.proof.seal_queries import Mark, Seal
@@ -38,8 +41,17 @@ AT_ONCE = 100
 MONTH, YEAR = timedelta(days=30), timedelta(days=365)
 
 
-class LinesMissing(Exception):
-    """The database lacks lines that its journal counts: no seal covers that up."""
+log = logging.getLogger(__name__)
+
+NO_AGE = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A seal that was fixed; a full one leaves packages to the next."""
+
+    number: int
+    is_full: bool
 
 
 class Sealer:
@@ -69,20 +81,27 @@ class Sealer:
             last = await queries.newest(connection)
         planned = 0
         if last is None or now() - last.at >= self._period:
-            planned = int(await self.plan() is not None)
+            made = await self.plan(self._period)
+            while made is not None:
+                planned += 1
+                # What a full one left comes under the next at once.
+                made = await self.plan() if made.is_full else None
         async with database.begin() as tx:
             await enqueue(tx, STAMP, *(Piece(str(one)) for one in await queries.unfinished(tx.connection, AT_ONCE)))
         return planned
 
-    async def plan(self) -> int | None:
-        """Fix the next seal, all but its token; return its number, or None where another process was first.
+    async def plan(self, age: timedelta = NO_AGE) -> Planned | None:
+        """Fix the next seal, all but its token; None where another was first, or the last is younger than `age`.
 
-        Raises `TryAgain` while the clock is not to be trusted, `LinesMissing` where a journal has a hole.
+        A journal with a hole is sealed by its head alone, and told of. Raises `TryAgain` while the clock is not to be
+        trusted.
         """
         self._require_clock()
         async with self._database.snapshot() as connection:
             last = await queries.newest(connection)
             at = to_the_millisecond(now())
+            if last is not None and at - last.at < age:
+                return None
             before = await _before(connection, last, at)
             sheet = await _sheet(connection)
         number = 1 if last is None else last.number + 1
@@ -90,12 +109,15 @@ class Sealer:
         leaves, root = await asyncio.to_thread(sheet.tree, body)
         signature = await self._signer.sign(SEAL_TYPE, seal_signature(number, root, sha512_of(body)))
         made = Seal(number, at, body, sheet.heads, leaves, root, signature, None)
-        return number if await self._keep(made, sheet) else None
+        return Planned(number, sheet.is_full) if await self._keep(made, sheet) else None
 
     async def _keep(self, made: Seal, sheet: Sheet) -> bool:
         async with self._database.begin() as tx:
-            if not await queries.keep(tx.connection, made, probative=self._probative):
+            if not await queries.keep(tx.connection, made, len(sheet.holed), probative=self._probative):
                 return False
+            for one in sheet.holed:
+                log.error("a journal lacks lines, and is sealed by its head alone", extra={"journal": one.name})
+                tx.journal(_hole(made.number, one))
             await queries.cover_journals(tx.connection, made.number, sheet.covered)
             keys = sheet.positions()
             if await queries.cover_packages(tx.connection, made.number, keys) != len(keys):
@@ -152,12 +174,12 @@ async def _sheet(connection: AsyncConnection) -> Sheet:
     standings = await queries.standings(connection)
     moved = [one for one in standings if one.head.number > one.sealed]
     digests = await queries.line_digests(connection, moved)
-    for one in moved:
-        if len(digests[one.id]) != DIGEST * (one.head.number - one.sealed):
-            raise LinesMissing(f"{one.name} lacks lines between {one.sealed + 1} and {one.head.number}")
     sheet = await asyncio.to_thread(Sheet, standings, digests)
-    async for package in queries.packages(connection, None):
-        sheet.add(package)
+    async with aclosing(queries.packages(connection, None)) as packages:
+        async for package in packages:
+            sheet.add(package)
+            if sheet.is_full:
+                break
     return sheet
 
 
@@ -186,4 +208,15 @@ def _line(planned: Seal, stamped: Stamped) -> JournalLineV1:
             "stamped_at": rfc3339(stamped.at),
             "drift_milliseconds": round(stamped.drift * 1000),
         },
+    )
+
+
+def _hole(seal: int, journal: Standing) -> JournalLineV1:
+    return JournalLineV1(
+        kind="events",
+        action="seal.lines_missing",
+        actor="room:proof",
+        outcome="ko",
+        object=f"journal:{journal.name}",
+        details={"seal": seal, "after": journal.sealed, "head": journal.head.number},
     )

@@ -15,6 +15,7 @@ FEWEST: Final = 2
 """Time-stamping authorities, and time servers, that a probative archive has at least."""
 
 NTP_PORT: Final = 123
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 
@@ -86,10 +87,19 @@ class AuthoritySettings(BaseModel):
             raise ValueError("a file (PEM) with a self-signed certificate at least is expected")
         return roots
 
+    @field_validator("user")
+    @classmethod
+    def _unheard(cls, user: str | None, info: ValidationInfo) -> str | None:
+        parts = urlsplit(info.data.get("url", ""))
+        # A password goes with each request: in clear it may go no further than this host.
+        if user is not None and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("an authority that is asked with a password has an https://… address")
+        return user
+
     @field_validator("password")
     @classmethod
     def _of_somebody(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if (password is None) != (info.data.get("user") is None):
+        if "user" in info.data and (password is None) != (info.data["user"] is None):
             raise ValueError("an authority is asked with a user and a password, or with neither")
         return password
 
@@ -157,14 +167,16 @@ class ProofSettings(BaseSettings):
 
     @field_validator("signer_certificates")
     @classmethod
-    def _of_certificates(cls, file: Path | None) -> Path | None:
+    def _of_certificates(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         if file is not None:
-            from services.proof.signing.chains import read_certificates  # noqa: PLC0415 (only where it is set)
+            from services.proof.signing.chains import is_marked, read_certificates  # noqa: PLC0415 (only where set)
 
             try:
-                read_certificates(file)
+                marked = any(map(is_marked, read_certificates(file)))
             except (OSError, ValueError):
                 raise ValueError("a file of certificates (PEM) is expected") from None
+            if info.data.get("probative") and marked:
+                raise ValueError("a certificate of the file is of a development key, and proves nothing")
         return file
 
     @field_validator("signer_password")

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.proof.tables import anchor, filed, seal
+from services.proof.tables import anchor, batch, filed, seal, sender
 from shared.messages.proof import ProofKind
 
 
@@ -19,12 +19,16 @@ class Point:
 
 
 async def newest_on_sites(connection: AsyncConnection, kind: ProofKind) -> Point | None:
-    """Return the last anchor, or seal, that every site has."""
+    """Return the last anchor, or seal, that every site has together with all before it: one alone may be missing."""
     made: Table = {"anchor": anchor, "seal": seal}[kind]
+    awaited = select(func.min(filed.c.number)).where(filed.c.kind == kind, filed.c.stored_at.is_(None))
     query = (
         select(made.c.number, made.c.at)
         .join_from(made, filed, (filed.c.kind == kind) & (filed.c.number == made.c.number))
-        .where(filed.c.stored_at.is_not(None))
+        .where(
+            filed.c.stored_at.is_not(None),
+            made.c.number < func.coalesce(awaited.scalar_subquery(), literal_column("9223372036854775807")),
+        )
         .order_by(made.c.number.desc())
         .limit(1)
     )
@@ -51,3 +55,15 @@ async def oldest_awaited(connection: AsyncConnection) -> datetime | None:
         select(func.min(filed.c.filed_at)).where(filed.c.stored_at.is_(None))
     )
     return moment
+
+
+async def first_lines_at(connection: AsyncConnection) -> datetime | None:
+    """Return when the first lines were kept here: what no proof covers is as old."""
+    first = select(func.min(batch.c.kept_at)).join_from(sender, batch, batch.c.sender == sender.c.name)
+    moment: datetime | None = await connection.scalar(first.where(batch.c.number == 1))
+    return moment
+
+
+async def holed(connection: AsyncConnection) -> int:
+    """Return how many journals lacked lines when the last seal was made."""
+    return await connection.scalar(select(seal.c.holed).order_by(seal.c.number.desc()).limit(1)) or 0

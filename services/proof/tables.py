@@ -109,6 +109,7 @@ seal = Table(
     Column("heads", LargeBinary),
     Column("signature", Text),
     Column("token_at", DateTime(timezone=True)),
+    Column("holed", Integer, nullable=False, server_default="0"),
 )
 """Seals: `body` is seal.json, `heads` the table of heads, `leaves` the values of the leaves, one after the other
 (docs/proof-format.md)."""
@@ -134,10 +135,10 @@ package_group = Table(
     Column("aip", UUID, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("establishment", UUID, nullable=False),
-    Column("transfer", UUID, nullable=False),
-    Column("sha512", LargeBinary, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("receipts", JSONB, nullable=False),
+    Column("transfer", UUID),
+    Column("sha512", LargeBinary),
+    Column("size", BigInteger),
+    Column("receipts", JSONB),
     Column("stored_at", DateTime(timezone=True), nullable=False),
     Column("digests", LargeBinary),
     Column("leaf", LargeBinary),
@@ -185,6 +186,62 @@ filed = Table(
     Column("stored_at", DateTime(timezone=True)),
 )
 """Anchors, seals and renewals as they leave for the sites; stored when every site has given them back whole."""
+
+receipt = Table(
+    "receipt",
+    METADATA,
+    Column("transfer", UUID, primary_key=True),
+    Column("aip", UUID, nullable=False),
+    Column("establishment", UUID, nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Receipts of transfers: `body` is the signed form (docs/proof-format.md)."""
+
+statement = Table(
+    "statement",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("aip", UUID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("establishment", UUID, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("asked_by", Text, nullable=False),
+    Column("done_at", DateTime(timezone=True)),
+    Column("facts", LargeBinary),
+    Column("signed", Text),
+)
+"""Statements that somebody asked for: `facts` is the canonical JSON that `signed` (JWS) says, once it is made."""
+
+attestation = Table(
+    "attestation",
+    METADATA,
+    Column("id", UUID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("aip", UUID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("establishment", UUID, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("asked_by", Text, nullable=False),
+    Column("refused", JSONB(none_as_null=True)),
+    Column("facts", JSONB(none_as_null=True)),
+    Column("pdf", LargeBinary),
+    Column("sha512", LargeBinary),
+    Column("issued_at", DateTime(timezone=True)),
+)
+"""Attestations that somebody asked for: the signed PDF and the facts in it once it is issued, or why it is not."""
+
+elimination = Table(
+    "elimination",
+    METADATA,
+    Column("order_id", UUID, primary_key=True),
+    Column("aip", UUID, nullable=False),
+    Column("establishment", UUID, nullable=False),
+    Column("purged_at", DateTime(timezone=True), nullable=False),
+    Column("facts", JSONB, nullable=False),
+)
+"""Orders that were carried out on every site, as storage told: what an attestation of elimination says."""
 
 looked_at = Table(
     "looked_at",

@@ -9,7 +9,7 @@ from shared.checksums import MIB
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.keeping import SiteStore
 
-MOST_WHOLE = 64 * MIB
+MOST_WHOLE = 256 * MIB
 """Bytes of a record or a container that are taken into memory; ours are smaller by far."""
 
 

@@ -1,6 +1,6 @@
 """Then what proves all of it: anchors, seals and renewals, held to the journals and packages that came back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -8,7 +8,7 @@ from services.proof.domain.line import Head
 from services.proof.domain.read_proofs import NotTheProof, ReadAnchor, ReadSeal, read_anchor, read_seal
 from services.proof.domain.read_renewals import ReadRenewal, read_renewal
 from services.proof.gathering import take_packages
-from services.proof.rebuilding_proofs import contradicted, take_anchor, take_seal
+from services.proof.rebuilding_proofs import contradicted, lost, take_anchor, take_seal
 from services.proof.rebuilding_renewals import take_renewal
 from services.rebuild import copies
 from services.rebuild.house import House, TooLarge
@@ -36,6 +36,7 @@ async def take_groups(house: House, packages: Sequence[AipStoredV1]) -> None:
 
 async def rebuild_proofs(house: House) -> None:
     """Bring back every anchor and seal of the site, and say where journals are not as these tell."""
+    heads: dict[str, Head] = {}
     for kind in KINDS:
         previous: Read | None = None
         async for version, named in shelf(house.store, f"{PLATFORM}/proof/{kind}s/"):
@@ -47,6 +48,15 @@ async def rebuild_proofs(house: House) -> None:
             if read is not None:
                 _require_chain(house, version.key, previous, read)
                 previous = read
+                heads |= _further(heads, _heads(read))
+    if not house.dry:
+        for name, number in await lost(house.rooms["proof"], heads):
+            house.report.fault("lines_lost", name, f"line {number} was proven, and is in no container")
+
+
+def _further(heads: Mapping[str, Head], others: Mapping[str, Head]) -> dict[str, Head]:
+    """Return those of the others that are farther than what is known."""
+    return {name: head for name, head in others.items() if name not in heads or heads[name].number < head.number}
 
 
 async def _rebuild(house: House, version: Version, named: NamedProof) -> Read | None:
@@ -102,11 +112,18 @@ async def _take(house: House, read: Read, file: tuple[str, int], stored_at: date
         return await take_renewal(database, read, file, stored_at)
     if isinstance(read, ReadAnchor):
         others = await take_anchor(database, read, stored_at, file[1])
-        heads = read.heads
     else:
         others = await take_seal(database, read, file, stored_at)
-        heads = {name: Head(one.head.number, one.head.sha512) for name, one in read.covered}
-    return others + await contradicted(database, heads)
+    return others + await contradicted(database, _heads(read))
+
+
+def _heads(read: Read) -> Mapping[str, Head]:
+    """Return what a proof says that journals had come to."""
+    if isinstance(read, ReadAnchor):
+        return read.heads
+    if isinstance(read, ReadSeal):
+        return {name: Head(one.head.number, one.head.sha512) for name, one in read.covered}
+    return {}
 
 
 def _require_chain(house: House, key: str, previous: Read | None, read: Read) -> None:

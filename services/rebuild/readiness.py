@@ -1,4 +1,4 @@
-"""Whether rooms may run beside a rebuild: once nothing of the journals and records of its site is missing any more.
+"""Whether rooms may run beside a rebuild: once no journal, proof or record of its site is missing any more.
 
 What a room tells before that takes the place of a line that the site has, and a decision taken before that the place
 of a version that the site has.
@@ -12,12 +12,12 @@ ASKED_AT_ONCE = 500
 
 
 async def lacking(house: House) -> str | None:
-    """Return a key of a journal or a record of the site that the databases do not have; None where they have all.
+    """Return a key of a journal, proof or record of the site that the databases lack; None where they have all.
 
     Storage keeps containers last: where it has one, its lines are kept, and the records taken (`rebuild_records`).
     """
     async for owner in owners(house.store):
-        for area in ("journals", "records"):
+        for area in ("journals", "proof", "records"):
             keys: list[str] = []
             async for version, named in shelf(house.store, f"{owner}/{area}/"):
                 keys += [version.key] if named is not None else []

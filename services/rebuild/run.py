@@ -22,9 +22,10 @@ from shared.messages.journal import JournalLineV1
 
 STEPS: tuple[tuple[str, Callable[[House], Awaitable[None]]], ...] = (
     ("journals", rebuild_journals),
+    # Before any room may run: proof would begin its numbers anew, and seal again what was sealed.
+    ("proofs", rebuild_proofs),
     ("records", rebuild_records),
     ("packages", rebuild_packages),
-    ("proofs", rebuild_proofs),
     ("refusals", rebuild_refusals),
     ("purges", rebuild_purges),
 )

@@ -1,7 +1,9 @@
 """The HTTP edge of storage: where the copies are, and the bytes themselves, by range."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -32,6 +34,9 @@ TAR = "application/x-tar"
 LAST_VERSION = 2**31 - 1
 """What the database can count to."""
 
+REREAD_AT_ONCE = 2
+"""AIPs of which one process reads every copy again at a time; others wait for their turn."""
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -41,6 +46,7 @@ class Storage:
     sites: Mapping[str, OpenSite]
     spaces: SiteSpaces
     consultations: Consultations = field(init=False)
+    rereadings: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, REREAD_AT_ONCE))
 
     def __post_init__(self) -> None:
         """Have what is read told to the same database."""
@@ -60,7 +66,7 @@ async def get_copies(
     aip_id: str, storage: Parts, caller: Annotated[Caller, requires(Permission.COPIES_READ)]
 ) -> dict[str, Any]:
     """Say where each copy of an AIP is, and when it was last read back."""
-    holding, copies = await _within(storage, caller, Permission.COPIES_READ, aip_id)
+    holding, copies = await within(storage, caller, Permission.COPIES_READ, aip_id)
     return {
         "aip_id": str(holding.id),
         "version": holding.version,
@@ -102,9 +108,9 @@ async def get_content(
     Offsets are those of a `version`; without one the newest that is stored is given.
     """
     async with storage.consultations.refusals_noted(caller, aip_id):
-        holding, copies = await _within(storage, caller, Permission.CONTENT_READ, aip_id, version)
+        holding, copies = await within(storage, caller, Permission.CONTENT_READ, aip_id, version)
         if holding.state in GOING:
-            raise _purged()
+            raise purged()
     if holding.state == "damaged":
         raise Problem(
             409,
@@ -139,7 +145,8 @@ async def get_content(
     return StreamingResponse(chunks, 206 if wanted else 200, headers, media_type=TAR)
 
 
-def _purged() -> Problem:
+def purged() -> Problem:
+    """Return the answer for an AIP that was eliminated."""
     return Problem(
         410,
         "aip_purged",
@@ -148,7 +155,7 @@ def _purged() -> Problem:
     )
 
 
-async def _within(
+async def within(
     storage: Storage, caller: Caller, permission: Permission, aip_id: str, version: int | None = None
 ) -> tuple[Holding, list[Copy]]:
     """Return an AIP the caller may ask about and its copies; a foreign or malformed id is as unknown as any other."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from services.storage import audit_api, purge_api, restore_api, sites_api
+from services.storage import audit_api, purge_api, rereading_api, restore_api, sites_api
 from services.storage.api import Storage, router
 from services.storage.audit_api import Audits
 from services.storage.audit_survey import Surveyor
@@ -138,7 +138,8 @@ def _show(foundation: Foundation, room: Room, sites: Mapping[str, OpenSite], own
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for each in (router, audit_api.router, restore_api.router, sites_api.router, purge_api.router):
+    edges = (audit_api, purge_api, rereading_api, restore_api, sites_api)
+    for each in (router, *(edge.router for edge in edges)):
         routes.include_router(each)
     return routes
 

@@ -29,6 +29,7 @@ from shared.messages.journal import JournalLinesV1
 from shared.messages.message import Message
 from shared.messages.proof import DepositRecordedV1, JournalClosedV1, ProofFiledV1
 from shared.messages.storage import (
+    AipPurgedV1,
     AipStorageRefusedV1,
     AipStoredV1,
     JournalStoredV1,
@@ -46,6 +47,8 @@ HEARD: Mapping[str, tuple[type[Message], ...]] = {
     "data_management.take_aip": (AipStoredV1,),
     "proof.keep_lines": (JournalLinesV1,),
     "proof.take_packages": (AipStoredV1,),
+    "proof.issue_receipts": (TransferCompletedV1,),
+    "proof.note_purges": (AipPurgedV1,),
     "storage.keep_decisions": (RulesPublishedV1, SigningKeyPublishedV1, TransferDecidedV1),
     "storage.keep_journals": (JournalClosedV1,),
     "storage.keep_proofs": (ProofFiledV1,),

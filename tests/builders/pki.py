@@ -184,13 +184,17 @@ def revocation_list(
     *,
     keeps_expired: datetime | None = None,
     why: Sequence[x509.ExtensionType] = (),
+    until: datetime = CLOSES,
 ) -> x509.CertificateRevocationList:
-    """Return what an authority has revoked, since when and why; it may keep those that expired since a date."""
+    """Return what an authority has revoked, since when and why; it may keep those that expired since a date.
+
+    The next list comes before `until`.
+    """
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(by.certificate.subject)
         .last_update(LISTED)
-        .next_update(CLOSES)
+        .next_update(until)
     )
     if keeps_expired:
         date = b"\x18\x0f" + keeps_expired.strftime("%Y%m%d%H%M%SZ").encode()

@@ -43,6 +43,11 @@ class AToken:
         self.tokens.rmdir()
         self.tokens.with_name("elsewhere").rename(self.tokens)
 
+    def delete(self) -> None:
+        """Have it gone for good; another may have its name then."""
+        utility = shutil.which("softhsm2-util") or "softhsm2-util"
+        subprocess.run([utility, "--delete-token", "--token", self.name], check=True, capture_output=True)
+
 
 def module() -> Path:
     """Return SoftHSM's library; fails where it is not installed."""

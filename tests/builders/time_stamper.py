@@ -61,7 +61,8 @@ class Answer:
 class ATimeStamper:
     """An authority that runs: root, authority and time-stamper, each with a certificate that says where lists are.
 
-    `publishes`: lists and answers are there for whoever asks; `revoked`: since when its certificate is.
+    `publishes`: lists and answers are there for whoever asks; `revoked`: since when its certificate is;
+    `listed`: what lies where the list of its authority should.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class ATimeStamper:
     at: datetime | None = None
     publishes: bool = True
     revoked: datetime | None = None
+    listed: bytes | None = None
     asked: list[bytes] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -143,9 +145,10 @@ class ATimeStamper:
         if not self.publishes:
             return None
         gone = [(self.own, self.revoked)] if self.revoked else []
+        listed = pki.revocation_list(self.authority, gone)
         lists: dict[str, Callable[[], bytes]] = {
             "/root.crl": lambda: pki.crl_der(self.root),
-            "/authority.crl": lambda: pki.revocation_list(self.authority, gone).public_bytes(Encoding.DER),
+            "/authority.crl": lambda: self.listed or listed.public_bytes(Encoding.DER),
             "/ocsp": lambda: pki.ocsp_der(self.own, self.authority, self.revoked),
         }
         return lists[path]() if path in lists else None
@@ -226,9 +229,9 @@ def _with_other_signature(it: ATimeStamper, query: bytes) -> Answer:
 def _by_a_stranger(it: ATimeStamper, query: bytes) -> Answer:
     # The same names, and other keys: only a signature tells.
     root = pki.issue(pki.Wanted(f"Racine de {it.name}", authority=True, key="ec again"))
-    return Answer(
-        it.forge(query, by=pki.issue(pki.Wanted(f"Horodatage de {it.name}", key="2048", stamps=True), root))
-    )
+    strange, name = f"{it.url}/strange", f"Horodatage de {it.name}"
+    wanted = pki.Wanted(name, key="2048", stamps=True, listed_at=strange, answered_at=strange, issued_at=strange)
+    return Answer(it.forge(query, by=pki.issue(wanted, root)))
 
 
 def _by_who_does_not_stamp(it: ATimeStamper, query: bytes) -> Answer:

@@ -13,7 +13,9 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from jwt.utils import base64url_decode
 from lxml import etree
+from pyhanko.pdf_utils.reader import PdfFileReader
 from sqlalchemy import make_url
 
 import services
@@ -102,6 +104,31 @@ def test_the_aip_opens_without_us(town: Town, tmp_path: Path) -> None:
         if line["type"] == "object" and line["offset"] is not None:
             content = answer.content[line["offset"] : line["offset"] + line["size"]]
             assert hashlib.sha512(content).hexdigest() == line["sha512"]
+
+
+def fetched(http: httpx.Client, place: str) -> httpx.Response:
+    """Return what somebody makes meanwhile."""
+    until(lambda: http.get(place).status_code == 200)
+    return http.get(place)
+
+
+def test_the_depositor_has_the_receipt_that_binds_the_archive(town: Town, tmp_path: Path) -> None:
+    package = a_package(tmp_path / "sip.zip", files=3)
+    with town.client() as client, town.http() as http:
+        transfer = client.wait(client.deposit(package, town.agreement), 120)
+        links = http.get(f"/ingest/v1/transfers/{transfer.id}").json()["links"]
+        issued = fetched(http, links["receipt"])
+        copies = {copy.site for copy in client.copies(transfer.aip_id or "")}
+        place = f"/proof/v1/aips/{transfer.aip_id}/attestation?kind=deposit"
+        attested = fetched(http, place)
+
+    assert attested.headers["content-type"] == "application/pdf"
+    assert PdfFileReader(io.BytesIO(attested.content)).embedded_regular_signatures
+    assert issued.headers["content-type"] == "application/jose"
+    told = json.loads(base64url_decode(issued.text.split(".")[1]))
+    assert (told["transfer"], told["aip"]) == (transfer.id, transfer.aip_id)
+    assert {copy["site"] for copy in told["copies"]} == copies
+    assert {line["journal"].partition(".")[2] for line in told["lines"]} == {town.establishment}
 
 
 def test_proof_knows_every_file_of_a_package(town: Town, tmp_path: Path) -> None:

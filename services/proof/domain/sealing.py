@@ -14,6 +14,9 @@ from services.proof.domain.line import Head
 from services.proof.domain.proofs import Run, Table, deposit_row, head_row
 from shared.checksums import Measure, Meter
 
+MOST_PACKAGES, MOST_BYTES = 20_000, 64 * 1024**2
+"""Packages, and bytes of their digests, of one seal: a backlog comes under several, which a rebuild reads whole."""
+
 DIGEST = 64
 """Bytes of a digest by the algorithm of seals, SHA-512."""
 
@@ -63,6 +66,7 @@ class Sheet:
     standings: Sequence[Standing]
     digests: Mapping[int, bytes]
     heads: bytes = b""
+    holed: list[Standing] = field(default_factory=list)
     covered: list[Covered] = field(default_factory=list)
     _leaves: list[bytes] = field(default_factory=list)
     _packages: list[tuple[UUID, int, int]] = field(default_factory=list)
@@ -75,7 +79,11 @@ class Sheet:
         self.heads = b"".join(row + b"\n" for row in rows)
 
     def _lay(self, one: Standing) -> bytes:
-        new = self.digests.get(one.id)
+        new = self.digests.get(one.id, b"")
+        if len(new) != DIGEST * (one.head.number - one.sealed):
+            # Lines that it counts are not there, or those that were sealed are counted no more: it is not covered up.
+            self.holed.append(one)
+            new = b""
         run = None if not new else Run(one.sealed + 1, one.head.number, HashTree(new).root)
         row = head_row(one.name, one.establishment, one.head, run)
         if run is not None:
@@ -96,6 +104,11 @@ class Sheet:
         self._leaves.append(package.leaf)
         self._deposits.update(package.row)
         self._members.update(package.digests)
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether the next packages are for the next seal."""
+        return len(self._packages) >= MOST_PACKAGES or self._members.size >= MOST_BYTES
 
     def positions(self) -> Sequence[tuple[UUID, int, int]]:
         """Return each package's id, version and position among the leaves."""

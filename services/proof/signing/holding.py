@@ -9,12 +9,17 @@ from pyhanko.sign.signers import Signer
 from services.proof.signing import jws
 from services.proof.signing.algorithms import Algorithm, Asn1, algorithm_of
 from services.proof.signing.chains import below_root, is_marked
+from services.proof.signing.verifying import is_signed_by
 from shared.clock import now
 from shared.messaging.outcome import TryAgain
 
 
 class SignerEnded(TryAgain):
     """The certificate of the key has ended: nothing is signed until there is another."""
+
+
+class WrongSignature(TryAgain):
+    """What was signed is not by the key of the certificate: nothing of it is kept."""
 
 
 class HeldKey:
@@ -53,11 +58,16 @@ class HeldKey:
         """Do nothing: the key is here."""
 
     async def sign(self, typ: str, payload: Mapping[str, Any]) -> str:
-        """Return a compact JWS. Raises `SignerEnded` once the certificate has ended."""
+        """Return a compact JWS, verified.
+
+        Raises `SignerEnded` once the certificate has ended, `WrongSignature` where another key than its own signed.
+        """
         if self._clock() >= self.ends_at:
             raise SignerEnded("the certificate of the archive's key has ended")
         signed = jws.signing_input(self._algorithm, typ, below_root(self._chain), payload)
         signature = await self._pdf.async_sign_raw(signed.encode(), self._algorithm.digest)
+        if not is_signed_by(self._chain[0], signed.encode(), signature):
+            raise WrongSignature("the archive's key signs otherwise than its certificate says")
         return jws.compact(signed, signature, self._algorithm)
 
     async def close(self) -> None:

@@ -7,10 +7,14 @@ from services.proof.signing.places import DEVELOPMENT, PKCS12, folder_of
 from services.proof.signing.port import ProofSigner
 
 
-def open_signer(url: str, password: str | None = None, certificates: Path | None = None) -> ProofSigner:
+def open_signer(
+    url: str, password: str | None = None, certificates: Path | None = None, *, probative: bool = False
+) -> ProofSigner:
     """Return the key that a URL names: ``development:[/folder]``, ``pkcs12:/file`` or ``pkcs11:…``.
 
     `certificates` is a PEM file of its certificate and those above it, where the key's own place lacks them.
+    With `probative`, a module (PKCS#11) that turns out to hold a development key is refused whenever it is reached;
+    of the other two it is known here.
     Raises ValueError for another URL, OSError where a file cannot be read, `UnusableKey` for one of no use.
     """
     # A room that signs with a file loads no library of modules, and the other way round.
@@ -24,4 +28,4 @@ def open_signer(url: str, password: str | None = None, certificates: Path | None
         return open_pkcs12(Path(url.removeprefix(PKCS12)), password, certificates)
     from services.proof.signing.pkcs11 import ModuleKey  # noqa: PLC0415 (see above)
 
-    return ModuleKey(read_uri(url), certificates)
+    return ModuleKey(read_uri(url), certificates, probative=probative)

@@ -12,15 +12,15 @@ class ProofSigner(Protocol):
 
     @property
     def probative(self) -> bool:
-        """Say whether what this key signs may be shown as proof: false for a development key."""
+        """Say whether what this key signs may be shown as proof: false for a development key.
+
+        Raises `TryAgain` before the key was reached, as the four below do.
+        """
         ...
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
-        """Return the certificate of the key and those above it that are known, in DER, its own first.
-
-        Raises `TryAgain` before the key was reached, as the three below do.
-        """
+        """Return the certificate of the key and those above it that are known, in DER, its own first."""
         ...
 
     @property

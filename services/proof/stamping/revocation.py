@@ -1,4 +1,4 @@
-"""What is published of the certificates of a token: who issued them, and whether they were revoked (RFC 5280, 6960).
+"""What is published of the certificates of a token: whether they were revoked (RFC 5280, 6960).
 
 A list is taken where there is one, for it serves all of an authority's certificates and is read by every program; an
 answer (OCSP) where there is none.
@@ -9,12 +9,15 @@ import itertools
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
-from asn1crypto import cms, crl, ocsp, x509
+from asn1crypto import crl, ocsp
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.x509 import load_der_x509_crl
 
 from services.proof.signing.algorithms import Asn1
-from services.proof.signing.chains import MOST, in_order, is_root
 from services.proof.stamping.errors import UNREADABLE, AuthorityAway
 from services.proof.stamping.fetching import Fetcher
 
@@ -31,6 +34,7 @@ MOST_ADDRESSES: Final = 3
 """Addresses of one certificate that are tried."""
 
 _NO_ANSWER: tuple[type[Exception], ...] = (AuthorityAway, *UNREADABLE)
+_NO_LIST: tuple[type[Exception], ...] = (UnsupportedAlgorithm, *UNREADABLE)
 _OCSP: Final = ("application/ocsp-request", "application/ocsp-response")
 
 
@@ -43,65 +47,50 @@ class Published:
     answers: list[Asn1] = field(default_factory=list)
 
 
-async def look_up(own: Asn1, others: Sequence[Asn1], fetcher: Fetcher) -> Published:
-    """Return the chain above a certificate, and the lists and answers about it, as far as they are found in time."""
-    found = Published(in_order(own, others))
+async def look_up(chain: Sequence[Asn1], at: datetime, fetcher: Fetcher) -> Published:
+    """Return the lists and answers about the certificates of a chain, its own first, as far as found in time.
+
+    What a certificate names is asked: the chain must have been led to an anchor before (`chain_to`). Lists that hold
+    `at` that time come first.
+    """
+    found = Published(tuple(chain))
     try:
         async with asyncio.timeout(MOST_SECONDS):
-            await _complete(found, others, fetcher)
             for below, above in itertools.pairwise(found.chain):
-                await _revocation(below, above, found, fetcher)
+                await _revocation((below, above), at, found, fetcher)
     except TimeoutError:
         log.warning("not all was fetched for a time-stamp", extra={"seconds": MOST_SECONDS})
     return found
 
 
-async def _complete(found: Published, others: Sequence[Asn1], fetcher: Fetcher) -> None:
-    """Fetch issuers that the chain lacks, one above the other."""
-    while len(found.chain) < MOST and not is_root(found.chain[-1]):
-        issuer = await _issuer(found.chain[-1], fetcher)
-        if issuer is None:
-            return
-        found.chain = in_order(found.chain[0], (*others, *found.chain, issuer))
+async def _revocation(pair: tuple[Asn1, Asn1], at: datetime, found: Published, fetcher: Fetcher) -> None:
+    """Add what is published about the first of a pair, which the second issued: a list, or else an answer.
 
-
-async def _issuer(certificate: Asn1, fetcher: Fetcher) -> Asn1 | None:
-    for url in _addresses(certificate.authority_information_access_value, "ca_issuers"):
-        content = await _fetched(url, MOST_OF_ANSWER, fetcher)
-        for read in (_certificate, _certificates_of_message):
-            try:
-                issuers = read(content)
-            except UNREADABLE:
-                continue
-            chain = in_order(certificate, issuers)
-            if len(chain) > 1:
-                return chain[1]
-    return None
-
-
-def _certificate(content: bytes) -> Sequence[Asn1]:
-    certificate = x509.Certificate.load(content, strict=True)
-    _ = certificate.subject.native
-    return [certificate]
-
-
-def _certificates_of_message(content: bytes) -> Sequence[Asn1]:
-    return [one.chosen for one in cms.ContentInfo.load(content, strict=True)["content"]["certificates"]]
-
-
-async def _revocation(below: Asn1, above: Asn1, found: Published, fetcher: Fetcher) -> None:
-    """Add what is published about `below`, which `above` issued: a list, or else an answer."""
+    Where there is neither but a list that holds no more, that one: it may say no.
+    """
+    below, above = pair
+    stale: Asn1 | None = None
     for url in _distribution_points(below):
-        listed = _list(await _fetched(url, MOST_OF_LIST, fetcher))
-        if listed is not None and listed.issuer == below.issuer:
-            if listed.dump() not in (one.dump() for one in found.crls):
-                found.crls.append(listed)
-            return
+        listed = _list(await _fetched(url, MOST_OF_LIST, fetcher), above)
+        if listed is not None and _holds(listed, at):
+            return _keep(listed, found)
+        stale = stale or listed
     for url in _addresses(below.authority_information_access_value, "ocsp"):
         answer = await _asked(url, below, above, fetcher)
         if answer is not None:
             found.answers.append(answer)
-            return
+            return None
+    return None if stale is None else _keep(stale, found)
+
+
+def _keep(listed: Asn1, found: Published) -> None:
+    if listed.dump() not in (one.dump() for one in found.crls):
+        found.crls.append(listed)
+
+
+def _holds(listed: Asn1, at: datetime) -> bool:
+    until = listed["tbs_cert_list"]["next_update"].native
+    return until is None or bool(at <= until)
 
 
 def _distribution_points(certificate: Asn1) -> list[str]:
@@ -121,13 +110,16 @@ def _addresses(access: Iterable[Asn1] | None, method: str) -> list[str]:
         return []
 
 
-def _list(content: bytes) -> Asn1 | None:
+def _list(content: bytes, issuer: Asn1) -> Asn1 | None:
+    """Return a list that its issuer signed; None for anything else, which another address may have instead."""
     try:
         listed = crl.CertificateList.load(content, strict=True)
-        _ = (listed.issuer.native, listed["tbs_cert_list"]["this_update"].native, listed.signature)
-    except UNREADABLE:
+        _ = (listed["tbs_cert_list"]["this_update"].native, listed["tbs_cert_list"]["next_update"].native)
+        key: Any = load_der_public_key(issuer.public_key.dump())
+        signed = load_der_x509_crl(content).is_signature_valid(key)
+    except _NO_LIST:
         return None
-    return listed
+    return listed if signed and listed.issuer == issuer.subject else None
 
 
 async def _asked(url: str, below: Asn1, above: Asn1, fetcher: Fetcher) -> Asn1 | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.proof.signing.algorithms import Asn1
 from services.proof.stamping import measures
 from services.proof.stamping.authority import Authority
 from services.proof.stamping.embedding import embed
@@ -23,7 +24,7 @@ from services.proof.stamping.token import (
     read_token,
     token_in,
 )
-from services.proof.stamping.trusting import check_trust
+from services.proof.stamping.trusting import chain_to, check_trust
 from shared.clock import now
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,11 @@ class Stamper:
         """Say whether what is stamped here may be shown as proof."""
         return all(one.probative for one in self._authorities)
 
+    @property
+    def anchors(self) -> tuple[Asn1, ...]:
+        """Return the roots that tokens of these authorities lead to."""
+        return tuple(anchor for one in self._authorities for anchor in one.anchors)
+
     async def stamp(self, digest: bytes, algorithm: str) -> Stamped:
         """Return a time-stamp of a digest, which `algorithm` (as hashlib calls it) made.
 
@@ -108,8 +114,10 @@ class Stamper:
         check_answer(token, asked)
         check_usage(token.certificate)
         check_signature(token)
-        others = (*token.certificates, *authority.others, *authority.anchors)
-        published = await look_up(token.certificate, others, self._fetcher)
+        others = (*token.certificates, *authority.others)
+        # Before anything that its certificates name is asked: anybody may have written them.
+        chain = await chain_to(authority.anchors, token.certificate, others, token.at)
+        published = await look_up(chain, token.at, self._fetcher)
         known = await check_trust(token.certificate, authority.anchors, published, token.at)
         if authority.requires_revocation and not known:
             raise WrongToken("nobody says that its certificates were not revoked")

@@ -30,6 +30,17 @@ TOLERANCE: Final = timedelta(seconds=5)
 """By how much the clocks of an authority and of whoever publishes its lists may differ."""
 
 
+async def chain_to(
+    anchors: Sequence[Asn1], certificate: Asn1, others: Sequence[Asn1], at: datetime
+) -> tuple[Asn1, ...]:
+    """Return a certificate and those of `others` above it, an anchor last; revocation is not looked at.
+
+    Raises `WrongToken` where they do not lead to an anchor, or were not good `at` that time.
+    """
+    path = await _path(certificate, _context(anchors, Published(tuple(others)), at, NO_REVOCATION))
+    return tuple(path.iter_certs(include_root=True))[::-1]
+
+
 async def check_trust(certificate: Asn1, anchors: Sequence[Asn1], published: Published, at: datetime) -> bool:
     """Return whether it is known that no certificate of the path was revoked at `at`.
 

@@ -110,7 +110,7 @@ async def test_it_is_shown_as_eliminated(bench: Bench) -> None:
     view = transfer_view(transfer, "fr")
 
     assert view["purged_by"] == str(order.order_id)
-    assert set(view["links"]) == {"self", "report", "copies"}
+    assert set(view["links"]) == {"self", "report", "receipt", "copies"}
     assert "Archives éliminées" in report(transfer, "fr")
     assert "Archives eliminated" in report(transfer, "en")
 

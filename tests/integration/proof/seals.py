@@ -19,6 +19,7 @@ from services.proof.domain.proofs import staging_key
 from services.proof.filing import Content, Filer
 from services.proof.sealing import STAMP, Sealer, seal_content
 from services.proof.signing.opening import open_signer
+from services.proof.signing.port import ProofSigner
 from services.proof.stamping.builtin import BuiltinAuthority
 from services.proof.stamping.fetching import Fetcher
 from services.proof.stamping.stamper import Stamper
@@ -47,6 +48,8 @@ class Hands:
     filer: Filer
     anchorer: Anchorer
     sealer: Sealer
+    signer: ProofSigner
+    stamper: Stamper
 
     async def staged(self, kind: ProofKind, number: int) -> bytes:
         """Return a proof as it lies in staging."""
@@ -61,10 +64,10 @@ class Hands:
 
     async def seal(self) -> int:
         """Make a seal, whole; return its number."""
-        number = await self.sealer.plan()
-        assert number is not None
+        planned = await self.sealer.plan()
+        assert planned is not None
         await self.stamp()
-        return number
+        return planned.number
 
 
 def hands(database: RoomDatabase, staging: FilesystemStore, clock: Callable[[], None] = lambda: None) -> Hands:
@@ -78,7 +81,7 @@ def hands(database: RoomDatabase, staging: FilesystemStore, clock: Callable[[], 
     filer = Filer(database, staging, contents)
     anchorer = Anchorer(database, (signer, filer), clock, PERIOD, probative=False)
     sealer = Sealer(database, (signer, stamper, filer), clock, DAY, probative=False)
-    return Hands(database, staging, filer, anchorer, sealer)
+    return Hands(database, staging, filer, anchorer, sealer, signer, stamper)
 
 
 async def read(store: FilesystemStore, key: str) -> bytes:
@@ -144,6 +147,7 @@ EMPTY = behind(
     """TRUNCATE proof.container, proof.line, proof.journal, proof.batch, proof.sender, proof.work, proof.outbox,
        proof.anchor, proof.anchored_journal, proof.anchored_sender, proof.filed, proof.seal, proof.sealed_journal,
        proof.package_group, proof.looked_at, proof.renewal, proof.renewed, proof.tree_campaign,
-       proof.renewed_package, proof.renewed_lines"""
+       proof.renewed_package, proof.renewed_lines, proof.receipt, proof.statement, proof.attestation,
+       proof.elimination"""
 )
 """Everything of journals and proofs, removed."""

@@ -13,6 +13,7 @@ from shared import faults
 from shared.database.plumbing import outbox
 from shared.messages.proof import ProofFiledV1
 from shared.messages.storage import ProofStoredV1
+from shared.messaging.outcome import TryAgain
 from shared.messaging.transaction import RoomDatabase
 from shared.object_store.errors import NoSuchObject
 from tests.builders.journal import a_line
@@ -108,6 +109,28 @@ async def test_whatever_dies_it_leaves_once(
     (message,) = await told(database)
     assert (message.kind, message.number) == ("anchor", 1)
     assert (await ours.staging.sha512(message.staging_key)).sha512 == message.sha512
+
+
+async def test_anchors_that_could_not_leave_go_first(
+    ours: Hands, database: RoomDatabase, tell: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one of them names, no later one does."""
+
+    async def away(*_: object) -> None:
+        raise TryAgain("staging: away")
+
+    await tell(a_line())
+    with monkeypatch.context() as outage:
+        outage.setattr(ours.filer, "file", away)
+        for _ in range(2):
+            with pytest.raises(TryAgain):
+                await ours.anchorer.anchor()
+    assert await told(database) == []
+
+    await ours.anchorer.anchor_due(database)
+
+    assert [one.number for one in await told(database)] == [1]
+    assert payload_of(await ours.staged("anchor", 1))["heads"]
 
 
 async def test_staging_forgets_what_every_site_has(ours: Hands) -> None:

@@ -90,7 +90,10 @@ found again in them on the sites · looked_at: a place to go on from · the othe
 FILLED = {
     "anchor": {"body"},
     "filed": {"stored_at"},
-    "package_group": {"digests", "leaf", "gone_at", "seal", "position"},
+    "package_group": {
+        *("transfer", "sha512", "size", "receipts", "stored_at"),
+        *("digests", "leaf", "gone_at", "seal", "position"),
+    },
     "renewal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift"},
     "renewed_package": {"files", "digests", "leaf", "renewal", "position"},
     "tree_campaign": {"ended_at"},

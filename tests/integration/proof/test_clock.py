@@ -10,7 +10,17 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import func, select
 
-from services.proof.clock import Clock, ClockOff, ClockUnwatched, ClockWatch, State, believed, on_time, state_after
+from services.proof.clock import (
+    Clock,
+    ClockOff,
+    ClockUnwatched,
+    ClockWatch,
+    State,
+    _clock_ahead,
+    believed,
+    on_time,
+    state_after,
+)
 from services.proof.handlers import QUEUE, keep_lines
 from services.proof.sntp import NoTime, TimeSource, drift_from
 from services.proof.tables import line
@@ -143,6 +153,56 @@ async def test_without_servers_a_clock_is_right() -> None:
 
     await clock.look()
     clock.require()
+
+
+def is_stopped(clock: Clock) -> bool:
+    return clock.state is State.STOPPED
+
+
+async def test_two_authorities_that_agree_stop_a_clock_and_one_that_no_server_gainsays(
+    servers: list[ATimeServer],
+) -> None:
+    watched, alone = clock_by(servers), Clock([], LIMIT)
+    await watched.look()
+
+    watched.hear("a", seconds(60))
+    alone.hear("a", seconds(6))
+    assert (is_stopped(watched), is_stopped(alone)) == (False, False)
+    watched.hear("b", seconds(59))
+    alone.hear("a", seconds(-60))
+
+    for clock in (watched, alone):
+        with pytest.raises(ClockOff):
+            clock.require()
+        with pytest.raises(ClockOff):
+            await clock.look()
+    watched.hear("b", seconds(0))
+    watched.require()
+
+    servers[0].says = servers[1].says = "half"
+    silent = clock_by(servers)
+    await silent.look()
+    silent.hear("a", seconds(60))
+    assert is_stopped(silent)
+
+
+async def test_a_clock_that_authorities_stopped_goes_on_once_it_is_set_or_their_word_is_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While it is stopped nothing is stamped: nobody would say that it is right again."""
+    was_set, forgotten = Clock([], LIMIT), Clock([], LIMIT)
+    for clock in (was_set, forgotten):
+        clock.hear("a", seconds(60))
+        assert is_stopped(clock)
+
+    monkeypatch.setattr("services.proof.clock._clock_ahead", lambda ahead=_clock_ahead: ahead() + 60)
+    await was_set.look()
+    was_set.require()
+
+    monkeypatch.undo()
+    monkeypatch.setattr("services.proof.clock.HEARD_SECONDS", 0)
+    await forgotten.look()
+    forgotten.require()
 
 
 async def told_by(database: RoomDatabase) -> list[tuple[str, str, int]]:

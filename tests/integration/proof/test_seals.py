@@ -8,10 +8,10 @@ import pytest
 from asn1crypto import cms, tsp
 from sqlalchemy import select
 
+from services.proof.domain import sealing
 from services.proof.domain.hash_tree import HashTree, group_value
 from services.proof.domain.read_proofs import NotTheProof, read_seal
-from services.proof.proof_measures import SEAL_AGE, UNSTAMPED, measure_seals
-from services.proof.sealing import LinesMissing
+from services.proof.proof_measures import HOLED, SEAL_AGE, UNSTAMPED, measure_seals
 from services.proof.stamping.errors import NobodyStamps
 from services.proof.tables import package_group, sealed_journal
 from shared import faults
@@ -166,18 +166,52 @@ async def test_whatever_dies_the_seal_leaves_once(
     assert len(read_seal(await ours.staged("seal", 1), 1).packages) == 1
 
 
+LACKING = behind("DELETE FROM proof.line WHERE number = 2")
+CUT = behind(
+    """DELETE FROM proof.line WHERE number > 1;
+    UPDATE proof.journal SET number = 1, sha512 = (SELECT sha512 FROM proof.line WHERE number = 1)"""
+)
+
+
 async def test_a_journal_that_lacks_lines_is_not_sealed_over(
     ours: Hands, tell: Telling, databases: Databases
 ) -> None:
-    await tell(a_line(), a_line(), a_line())
-    await databases.as_superuser(
-        """DO $$ BEGIN ALTER TABLE proof.line DISABLE TRIGGER line_stays;
-           DELETE FROM proof.line WHERE number = 2;
-           ALTER TABLE proof.line ENABLE TRIGGER line_stays; END $$"""
-    )
+    await tell(a_line(), a_line(), a_line(), PLATFORM)
+    await databases.as_superuser(LACKING)
 
-    with pytest.raises(LinesMissing, match="archives"):
-        await ours.sealer.plan()
+    await ours.seal()
+
+    read = read_seal(await ours.staged("seal", 1), 1)
+    assert [json.loads(row)["lines"] is None for row in read.heads.splitlines()] == [True, False]
+    await measure_seals(ours.database)
+    assert HOLED._value.get() == 1  # noqa: SLF001 (as it is shown)
+    async with ours.database.reading() as connection:
+        bodies = await connection.scalars(select(outbox.c.body).where(outbox.c.topic == JournalLinesV1.topic))
+        told = [line for body in bodies for line in JournalLinesV1.model_validate_json(body).lines]
+    assert [line.details["head"] for line in told if line.action == "seal.lines_missing"] == [3]
+
+
+async def test_a_journal_that_was_cut_behind_its_seal_is_told_of(
+    ours: Hands, tell: Telling, databases: Databases
+) -> None:
+    await tell(a_line(), a_line(), a_line())
+    await ours.seal()
+    await databases.as_superuser(CUT)
+
+    await ours.seal()
+
+    await measure_seals(ours.database)
+    assert HOLED._value.get() == 1  # noqa: SLF001 (as it is shown)
+
+
+async def test_a_backlog_comes_under_several_seals(ours: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "MOST_PACKAGES", 2)
+    for _ in range(5):
+        await a_package(ours.database, DIGESTS, now())
+
+    assert await ours.sealer.seal_due(ours.database) == 3
+    await ours.stamp()
+    assert [len(read_seal(await ours.staged("seal", number), number).packages) for number in (1, 2, 3)] == [2, 2, 1]
 
 
 async def test_no_seal_while_the_clock_is_not_to_be_trusted(database: RoomDatabase, staging: FilesystemStore) -> None:

@@ -13,14 +13,15 @@ from typing import Any
 import jwt
 import pkcs11
 import pytest
+from asn1crypto.x509 import Certificate
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from services.proof.signing.algorithms import UnusableKey
 from services.proof.signing.development import open_development
-from services.proof.signing.holding import SignerEnded
+from services.proof.signing.holding import HeldKey, SignerEnded, WrongSignature
 from services.proof.signing.opening import open_signer
-from services.proof.signing.pkcs11 import ModuleAway, ModuleKey
+from services.proof.signing.pkcs11 import ModuleAway, ModuleKey, NotProbative
 from services.proof.signing.pkcs11_uri import read_uri
 from services.proof.signing.pkcs12 import open_pkcs12, read_pkcs12
 from services.proof.signing.port import ProofSigner
@@ -105,6 +106,13 @@ async def test_nothing_is_signed_once_the_certificate_has_ended() -> None:
 
     with pytest.raises(SignerEnded):
         await read_pkcs12(p12_of(ended), PASSWORD).sign(TYP, PAYLOAD)
+
+
+async def test_what_another_key_signed_is_not_kept() -> None:
+    held, other = read_pkcs12(p12_of(pki.signer()), PASSWORD), pki.issue(pki.Wanted("Autre"), pki.authority())
+
+    with pytest.raises(WrongSignature):
+        await HeldKey(held.pdf, (Certificate.load(other.der),)).sign(TYP, PAYLOAD)
 
 
 async def test_a_development_key_says_that_it_proves_nothing_and_stays_the_same(tmp_path: Path) -> None:
@@ -198,6 +206,72 @@ async def test_a_token_that_was_away_signs_once_it_is_back(tokens: dict[str, ATo
     token.put_back()
     verified(await signer.sign(TYP, PAYLOAD))
     await signer.close()
+
+
+async def test_a_module_that_holds_another_key_signs_by_that_and_says_so(tokens: dict[str, AToken]) -> None:
+    folder, renewed = tokens["ec"].pin_file.parent, pki.issue(pki.Wanted("Après", key="ec-384"), pki.authority())
+    token = make_token(folder, "jeton-de-deux", pki.signer())
+    signer = await in_module(token)
+    verified(await signer.sign(TYP, PAYLOAD))
+    token.delete()
+    make_token(folder, "jeton-de-deux", renewed)
+
+    # Whoever asks took the key of before for granted: asked again, all is of the new one.
+    with pytest.raises(ModuleAway, match="another one"):
+        await signer.sign(TYP, PAYLOAD)
+
+    header, chain = verified(await signer.sign(TYP, PAYLOAD))
+    assert (header["alg"], chain[0]) == ("ES384", renewed.certificate)
+    assert (signer.certificates[0], signer.digest) == (renewed.der, "sha384")
+    await signer.close()
+    token.delete()
+
+
+@pytest.mark.parametrize("kind", ["ec", "2048"])
+async def test_of_certificates_in_a_file_the_keys_own_is_taken_wherever_it_stands(
+    tokens: dict[str, AToken], kind: str, tmp_path: Path
+) -> None:
+    file, holder = tmp_path / "chain.pem", pki.signer(kind)
+    file.write_bytes(pki.root().pem + pki.authority().pem + holder.pem)
+    signer = open_signer(tokens[kind].uri, certificates=file)
+
+    _, chain = verified(await signer.sign(TYP, PAYLOAD))
+
+    assert chain == (holder.certificate, pki.authority().certificate)
+    await signer.close()
+
+
+async def test_a_certificate_on_a_token_that_is_another_keys_is_not_signed_by(tokens: dict[str, AToken]) -> None:
+    of_two = pki.Holder(pki.signer().certificate, pki.key_of("une autre"))
+    token = make_token(tokens["ec"].pin_file.parent, "jeton-faux", of_two)
+
+    with pytest.raises(ModuleAway, match="UnusableKey"):
+        await (await in_module(token)).sign(TYP, PAYLOAD)
+    token.delete()
+
+
+async def test_a_development_key_in_a_module_is_none_that_proves(tokens: dict[str, AToken]) -> None:
+    folder = tokens["ec"].pin_file.parent
+    marked = pki.issue(pki.Wanted("Essai (sans valeur probante)"), pki.authority())
+    token = make_token(folder, "jeton-essai", marked)
+    signer, strict = await in_module(token), open_signer(token.uri, probative=True)
+
+    # Of one that was not reached nobody says that it proves anything.
+    with pytest.raises(ModuleAway):
+        _ = signer.probative
+    await signer.open()
+    assert not signer.probative
+    await signer.close()
+    for _ in range(2):
+        with pytest.raises(NotProbative):
+            await strict.sign(TYP, PAYLOAD)
+
+    token.delete()
+    make_token(folder, "jeton-essai", pki.signer())
+    verified(await strict.sign(TYP, PAYLOAD))
+    assert strict.probative
+    await strict.close()
+    token.delete()
 
 
 async def test_a_wrong_pin_or_a_strange_label_is_told_without_either(

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from asn1crypto import cms
+from asn1crypto.x509 import Certificate
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.proof.signing.chains import read_certificates
 from services.proof.stamping.authority import RemoteAuthority
@@ -45,8 +48,9 @@ def second_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ATimeSt
 
 
 def _as_new(it: ATimeStamper) -> ATimeStamper:
-    it.behaves, it.at, it.publishes, it.revoked = "well", None, True, None
+    it.behaves, it.at, it.publishes, it.revoked, it.listed = "well", None, True, None, None
     it.asked.clear()
+    it.paths.clear()
     it.released.clear()
     return it
 
@@ -72,7 +76,8 @@ async def fetcher() -> AsyncIterator[Fetcher]:
 
 def authority(it: ATimeStamper, fetcher: Fetcher, *, strict: bool = False) -> RemoteAuthority:
     anchors = read_certificates(it.roots)
-    return RemoteAuthority(it.name, f"{it.url}/tsa", POLICY, anchors, (), fetcher, requires_revocation=strict)
+    between = () if it.brings else (Certificate.load(it.authority.der),)
+    return RemoteAuthority(it.name, f"{it.url}/tsa", POLICY, anchors, between, fetcher, requires_revocation=strict)
 
 
 def verified(stamped: Stamped, it: ATimeStamper, folder: Path, at: datetime | None = None) -> bool:
@@ -107,7 +112,7 @@ async def test_a_token_in_ber_is_read_and_kept_in_der(first: ATimeStamper, fetch
     assert is_der(stamped.token)
 
 
-async def test_what_a_token_lacks_is_fetched_and_answers_lie_where_openssl_reads_past_them(
+async def test_what_a_token_lacks_is_the_operators_and_answers_lie_where_openssl_reads_past_them(
     second: ATimeStamper, fetcher: Fetcher, tmp_path: Path
 ) -> None:
     stamped = await Stamper([authority(second, fetcher, strict=True)], fetcher).stamp(DIGEST, "sha512")
@@ -154,6 +159,20 @@ async def test_the_next_authority_stamps_where_one_fails_or_lies(
     await fetcher.close()
 
 
+async def test_nothing_is_asked_of_addresses_in_certificates_that_lead_nowhere(
+    first: ATimeStamper, second: ATimeStamper, fetcher: Fetcher
+) -> None:
+    """Anybody may write a token: proof is not sent to any address of theirs."""
+    first.behaves = "a stranger"
+    undeclared = replace(authority(second, fetcher), others=())
+
+    for each in (authority(first, fetcher), undeclared):
+        with pytest.raises(NobodyStamps):
+            await Stamper([each], fetcher).stamp(DIGEST, "sha512")
+
+    assert (first.paths, second.paths) == ([], [])
+
+
 async def test_nobody_stamps_and_then_somebody_does(
     first: ATimeStamper, second: ATimeStamper, fetcher: Fetcher
 ) -> None:
@@ -195,6 +214,39 @@ async def test_a_revoked_time_stamper_is_not_believed(
 
         with pytest.raises(NobodyStamps):
             await Stamper([authority(it, fetcher)], fetcher).stamp(DIGEST, "sha512")
+
+
+def listed(by: pki.Holder, *revoked: tuple[pki.Holder, datetime], until: datetime = pki.CLOSES) -> bytes:
+    return pki.revocation_list(by, revoked, until=until).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize("bad", ["of no use", "another's", "of before"])
+async def test_a_bad_list_is_not_kept_and_hides_no_answer(tmp_path: Path, fetcher: Fetcher, bad: str) -> None:
+    with running_time_stamper(tmp_path / "it", name="la première") as it:
+        wanted = pki.Wanted("Horodatage de la première", key="2048", stamps=True)
+        both = replace(wanted, listed_at=f"{it.url}/authority.crl", answered_at=f"{it.url}/ocsp")
+        it.replace(pki.issue(both, it.authority))
+        same_name = pki.issue(pki.Wanted("Certification de la première", authority=True, key="ec again"), it.root)
+        it.listed = {
+            "of no use": b"<html>",
+            "another's": listed(same_name),
+            "of before": listed(it.authority, until=pki.LISTED + timedelta(days=1)),
+        }[bad]
+
+        stamped = await Stamper([authority(it, fetcher, strict=True)], fetcher).stamp(DIGEST, "sha512")
+
+    signed = cms.ContentInfo.load(stamped.token, strict=True)["content"]
+    issuers = [one.chosen.issuer.native["common_name"] for one in signed["crls"]]
+    assert issuers == ["Racine de la première"]
+    assert (stamped.revocation, "/ocsp" in it.paths) == (True, True)
+
+
+async def test_a_list_of_before_may_still_say_no(first: ATimeStamper, fetcher: Fetcher) -> None:
+    day = pki.LISTED + timedelta(days=1)
+    first.listed = listed(first.authority, (first.own, day), until=day)
+
+    with pytest.raises(NobodyStamps):
+        await Stamper([authority(first, fetcher)], fetcher).stamp(DIGEST, "sha512")
 
 
 async def test_a_token_without_word_of_revocation_is_kept_and_told_or_refused_as_is_set(

@@ -111,11 +111,11 @@ class Years:
 
     async def seal(self) -> int:
         """Make a seal, whole; return its number."""
-        number = await self.sealer.plan()
-        assert number is not None
+        planned = await self.sealer.plan()
+        assert planned is not None
         for held in await lease(self.database, [sealing.STAMP], 100):
             await self.sealer.finish(held)
-        return number
+        return planned.number
 
     async def leased(self, kind: str = STAMP) -> list[Lease]:
         """Take the work there is of a kind."""

@@ -51,7 +51,7 @@ REJECTED = replace(CHECKED, state=TransferState.REJECTED, reply_key="replies/x.x
         (RECEIVED, {"self", "report"}),
         (CHECKED, {"self", "report", "acknowledgement"}),
         (REJECTED, {"self", "report", "acknowledgement", "reply"}),
-        (ACCEPTED, {"self", "report", "acknowledgement", "reply", "units", "copies"}),
+        (ACCEPTED, {"self", "report", "acknowledgement", "reply", "units", "copies", "receipt"}),
     ],
     ids=["received", "storing", "rejected", "accepted"],
 )

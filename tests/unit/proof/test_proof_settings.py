@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto.x509 import Certificate
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from services.ingest.settings import IngestSettings
 from services.proof.authorities import clock_of, signer_of, stamper_of
 from services.proof.settings import ProofSettings
-from services.proof.signing.development import make_signer
+from services.proof.signing.development import make_signer, open_development
 from services.proof.signing.pkcs11_uri import read_uri
 from services.proof.stamping.authority import RemoteAuthority
 from services.proof.stamping.builtin import NAME
@@ -112,6 +113,15 @@ def test_a_development_key_is_none_in_a_file_either(files: Path) -> None:
     }
 
 
+def test_nor_is_one_whose_certificate_lies_beside_a_module(files: Path) -> None:
+    marked = files / "marked.pem"
+    marked.write_bytes(pki.pem_of([Certificate.load(open_development(None).certificates[0])]))
+
+    assert told(probative(files) | {"CHARTRIER_SIGNER_CERTIFICATES": str(marked)}) == {
+        "CHARTRIER_SIGNER_CERTIFICATES": "a certificate of the file is of a development key, and proves nothing"
+    }
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -169,6 +179,7 @@ def test_certificates_that_are_none_are_told(files: Path) -> None:
         ({"policy": "any"}, ".policy"),
         ({"roots": "between.pem"}, ".roots"),
         ({"roots": "/nowhere"}, ".roots"),
+        ({"url": "http://tsa.example.org", "user": "u", "password": HUSH}, ".user"),
         ({"user": "u"}, ".password"),
         ({"password": HUSH}, ".password"),
         ({"revocation": "never"}, ".revocation"),
@@ -183,6 +194,13 @@ def test_a_wrong_authority_is_told_by_its_place(files: Path, changes: dict[str, 
 
     assert found.keys() == {f"CHARTRIER_TSA[0]{place}"}
     assert HUSH not in str(found)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]:8080"])
+def test_a_password_goes_in_clear_to_this_host_alone(files: Path, host: str) -> None:
+    named = an_authority(files, url=f"http://{host}/tsa", user="u", password=HUSH)
+
+    assert told({"CHARTRIER_TSA": [named]}) == {}
 
 
 def test_two_authorities_have_two_names(files: Path) -> None:

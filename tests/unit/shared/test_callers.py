@@ -66,6 +66,7 @@ def test_a_room_reads_everywhere_what_rooms_need_and_may_do_nothing_else() -> No
         Permission.AGREEMENT_READ,
         Permission.CATALOGUE_READ,
         Permission.CONTENT_READ,
+        Permission.COPIES_READ,
         Permission.SPACE_READ,
     }
     assert A in room.scope(Permission.CONTENT_READ)

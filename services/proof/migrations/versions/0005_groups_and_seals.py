@@ -38,10 +38,10 @@ STATEMENTS = (
         aip uuid NOT NULL,
         version integer NOT NULL,
         establishment uuid NOT NULL,
-        transfer uuid NOT NULL,
-        sha512 bytea NOT NULL,
-        size bigint NOT NULL,
-        receipts jsonb NOT NULL,
+        transfer uuid,
+        sha512 bytea,
+        size bigint,
+        receipts jsonb,
         stored_at timestamptz NOT NULL,
         digests bytea,
         leaf bytea,
@@ -68,10 +68,17 @@ STATEMENTS = (
        WHEN (OLD.seal IS NOT NULL) EXECUTE FUNCTION refuse_other_proof()""",
     """CREATE TRIGGER token_stays BEFORE UPDATE OF token ON seal FOR EACH ROW
        WHEN (OLD.token IS NOT NULL) EXECUTE FUNCTION refuse_other_proof()""",
+    """CREATE TRIGGER covered_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON sealed_journal
+       FOR EACH STATEMENT EXECUTE FUNCTION refuse_other_proof()""",
     "GRANT SELECT, INSERT ON seal, sealed_journal, package_group TO chartrier_proof",
     """GRANT UPDATE (token, stamped_at, certificate_ends, authority, serial, drift, stored_at)
        ON seal TO chartrier_proof""",
-    "GRANT UPDATE (digests, leaf, gone_at, seal, position) ON package_group TO chartrier_proof",
+    # Of what a rebuild has from a seal alone, storage's word comes later.
+    """CREATE TRIGGER word_stays BEFORE UPDATE OF transfer, sha512, size, receipts ON package_group FOR EACH ROW
+       WHEN (OLD.transfer IS NOT NULL) EXECUTE FUNCTION refuse_other_proof()""",
+    """GRANT UPDATE (transfer, sha512, size, receipts, stored_at, digests, leaf, gone_at, seal, position)
+       ON package_group TO chartrier_proof""",
+    "CREATE INDEX ix_package_group_seal ON package_group (seal, aip, version) WHERE seal IS NOT NULL",
 )
 
 
