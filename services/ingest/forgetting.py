@@ -21,8 +21,8 @@ from services.ingest.domain.remaining import remaining
 from services.ingest.domain.transfer import TransferState
 from services.ingest.handlers import SWEEP, line, locked, staged_keys
 from services.ingest.queries import Transfer, find_agreements, find_transfers
-from services.ingest.reducing import Remains, write_reduced
-from services.ingest.replies import vocabulary_of
+from services.ingest.reducing import Remains, reduced_key, write_reduced
+from services.ingest.replies import vocabulary_of, whole_key
 from services.ingest.tables import transfer, upload
 from shared.faults import fault_point
 from shared.messages.storage import PurgeNews
@@ -61,8 +61,8 @@ async def _forget(staging: ObjectStore | None, tx: Transaction, deposit: Transfe
     alike = await _alike(tx.connection, deposit)
     if waited := [one for one in alike if one.state not in ENDED]:
         raise TryAgain(f"transfer {waited[0].id}, of the same bytes, is still being judged")
-    keys = [key for one in alike for key in (*staged_keys(one), one.reply_key) if key is not None]
     left = [] if message.version is None else await _left(staging, tx.connection, deposit, alike, message)
+    keys = _swept(alike, left, message.order_id)
     # Apart from the sweep that every transfer ends with, which may still be waiting.
     await enqueue(tx, SWEEP, Piece(f"{deposit.id}/{message.order_id}", {"keys": keys}, message.message_id))
     fault_point("ingest.forget.swept")
@@ -76,6 +76,20 @@ async def _forget(staging: ObjectStore | None, tx: Transaction, deposit: Transfe
     details: dict[str, str | int] = {"order": str(message.order_id), "transfers": len(alike)}
     told = line(deposit, "aip.forgotten", "room:ingest", details)
     tx.journal(told.model_copy(update={"object": f"aip:{message.aip_id}"}))
+
+
+def _swept(alike: Sequence[Transfer], left: Sequence[Transfer], order: UUID) -> list[str]:
+    """Return what staging may hold that goes.
+
+    Replies by the names they are given too: a database that came back from before does not know which there are.
+    """
+    kept = {one.reply_key for one in left}
+    named = (
+        key
+        for one in alike
+        for key in (*staged_keys(one), one.reply_key, whole_key(one.id), reduced_key(one.id, order))
+    )
+    return [key for key in dict.fromkeys(named) if key is not None and key not in kept]
 
 
 async def _alike(connection: AsyncConnection, deposit: Transfer) -> list[Transfer]:

@@ -59,7 +59,7 @@ async def write_reduced(
     if transfer.reply_key is None or header is None or not can_answer(header):
         return None
     date = rfc3339(message.purged_at)
-    key = f"replies/{transfer.id}-{message.order_id}.xml"
+    key = reduced_key(transfer.id, message.order_id)
     try:
         async with scratch_folder(staging) as folder:
             before, package = folder / "before.xml", folder / "package.xml"
@@ -78,6 +78,11 @@ async def write_reduced(
     except OSError as error:
         raise TryAgain(f"scratch: {error.strerror or error}") from error
     return key
+
+
+def reduced_key(transfer_id: UUID, order: UUID) -> str:
+    """Return where staging holds what an order left of a reply."""
+    return f"replies/{transfer_id}-{order}.xml"
 
 
 def _reduce(reply: Path, left: Remains, package: Path) -> list[str]:

@@ -33,7 +33,7 @@ async def write_reply(
     letter = Letter(header, f"{transfer.id}-atr", rfc3339(written_at), codes)
     grant_date = None if granted_at is None else rfc3339(granted_at)
     before, _, after = compose_reply(letter, findings, in_french, grant_date, (b"",))
-    key = f"replies/{transfer.id}.xml"
+    key = whole_key(transfer.id)
     accepted = granted_at is not None
     with timed("ingest", "reply"):
         try:
@@ -71,6 +71,11 @@ async def _enclosed(
         async for chunk in package:
             yield chunk
     yield after
+
+
+def whole_key(transfer_id: UUID) -> str:
+    """Return where staging holds a reply as it was given."""
+    return f"replies/{transfer_id}.xml"
 
 
 def package_key(transfer_id: UUID) -> str:

@@ -13,7 +13,7 @@ from services.proof.rebuilding_renewals import take_renewal
 from services.rebuild import copies
 from services.rebuild.house import House, TooLarge
 from services.rebuild.shelves import shelf
-from services.storage.domain.key_names import PLATFORM, NamedProof
+from services.storage.domain.key_names import PLATFORM, Named, NamedProof, named_by
 from services.storage.domain.rebuilt import Rebuilt
 from services.storage.proofs import proof_facts, proof_id
 from shared.checksums import sha512_of
@@ -39,8 +39,7 @@ async def rebuild_proofs(house: House) -> None:
     heads: dict[str, Head] = {}
     for kind in KINDS:
         previous: Read | None = None
-        async for version, named in shelf(house.store, f"{PLATFORM}/proof/{kind}s/"):
-            house.scratch.see([version.key])
+        for version, named in await _listed(house, f"{PLATFORM}/proof/{kind}s/"):
             if not isinstance(named, NamedProof):
                 house.report.fault("foreign_object", version.key, "no proof is called so")
                 continue
@@ -57,6 +56,15 @@ async def rebuild_proofs(house: House) -> None:
 def _further(heads: Mapping[str, Head], others: Mapping[str, Head]) -> dict[str, Head]:
     """Return those of the others that are farther than what is known."""
     return {name: head for name, head in others.items() if name not in heads or heads[name].number < head.number}
+
+
+async def _listed(house: House, prefix: str) -> list[tuple[Version, Named | None]]:
+    """Return what lies under a prefix in the order of keys, with what the site hides: there are some a day."""
+    found = {version.key: (version, named) async for version, named in shelf(house.store, prefix)}
+    house.scratch.see(found)
+    async for version in copies.hidden(house, prefix):
+        found[version.key] = (version, named_by(version.key))
+    return [found[key] for key in sorted(found)]
 
 
 async def _rebuild(house: House, version: Version, named: NamedProof) -> Read | None:

@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 from sqlalchemy import update
 
+from services.ingest.forgetting import forget_transfers
 from services.ingest.queries import Transfer
 from services.ingest.tables import transfer as transfer_table
 from shared.clock import now
@@ -124,6 +125,25 @@ async def test_one_order_after_the_other_is_named(bench: Bench) -> None:
     comments = [str(one.text) for one in etree.fromstring(reply).iterfind("{*}Comment")]
     assert [str(order.order_id) in told for order, told in zip(orders, comments, strict=False)] == [True, True]
     assert listed(reply) == (units[2:], objects[2:])
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["from an older back-up", "from the site alone"])
+async def test_a_rebuilt_database_leaves_no_reply_that_it_does_not_know(bench: Bench, known: bool) -> None:
+    message, transfer, given = await before(bench)
+    order = begun(message, (), ())
+    await hear(bench, order)
+    await sweep(bench)
+    await bench.staging.put(str(transfer.reply_key), given)
+    back = {"reply_key": transfer.reply_key if known else None, "forgotten_by": None}
+    async with bench.database.begin() as tx:
+        row = transfer_table.c.id == transfer.id
+        await tx.connection.execute(update(transfer_table).where(row).values(back))
+
+    async with bench.database.begin() as tx:
+        await forget_transfers(None, tx, [order])
+    await sweep(bench)
+
+    assert [key for key in bench.staged_keys() if str(transfer.id) in key] == []
 
 
 async def test_where_objects_that_went_are_not_told_none_is_listed(bench: Bench) -> None:

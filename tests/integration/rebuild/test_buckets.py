@@ -19,6 +19,7 @@ from services.rebuild.deposits import keep_deposits
 from services.rebuild.house import House
 from services.rebuild.report import Report
 from services.rebuild.scratch import scratch
+from services.storage.domain.keys import proof_key
 from services.storage.queries import holdings
 from services.storage.sites import OpenSite, bucket_of
 from services.storage.sources import measured, pinned
@@ -26,6 +27,7 @@ from shared.checksums import sha512_of
 from shared.object_store.filesystem_site import FilesystemSite
 from shared.object_store.s3_site import S3Site
 from shared.rooms import ROOMS
+from tests.builders.kept_proofs import prove
 from tests.integration.rebuild.ruins import Ruins
 from tests.integration.storage.conftest import two_buckets
 from tests.servers import Databases
@@ -108,6 +110,20 @@ async def test_what_a_stranger_puts_on_top_or_hides_changes_nothing_that_comes_b
     assert counts["proof.line"] == sum(len(each) for each in kept.journals.values()) - 2
     recorded = await in_bucket.rows("SELECT version_id FROM storage.copy WHERE site = 'a' AND version_id IS NULL")
     assert recorded == []
+
+
+async def test_proofs_that_a_stranger_hides_come_back(in_bucket: Ruins, seaweed: seaweedfs.Site) -> None:
+    client = seaweed.client()
+    kept = await asyncio.to_thread(kept_in, client, "proven")
+    for leave in (partial(prove, kept), partial(kept.deposit, 2), kept.close):
+        await asyncio.to_thread(leave)
+    proofs = [proof_key("anchor", 1), proof_key("seal", 1)]
+    await asyncio.to_thread(hide, client, *proofs)
+
+    report = await in_bucket.rebuild()
+
+    assert {one.code: one.place for one in report.findings if one.place in proofs} == {"object_hidden": proofs[1]}
+    assert (report.counts["anchors"], report.counts["seals"]) == (1, 1)
 
 
 async def test_an_establishment_of_which_a_stranger_hides_all_comes_back(
