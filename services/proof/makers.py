@@ -81,7 +81,8 @@ class Makers:
         }
 
     async def _make(self, held: Lease) -> None:
-        await self._anchorer.anchor_unless_young()
+        # Tried again, it makes no second one: each stays on the sites for ever.
+        await (self._anchorer.anchor() if held.attempts == 1 else self._anchorer.anchor_unless_young())
         await self._sealer.plan()
         async with self._database.begin() as tx:
             await finish(tx, held)
