@@ -157,8 +157,13 @@ def at_rest_in(own: AllInOne) -> Contents:
         return contents(running(own))
 
 
-UNUSED = frozenset({"access.journal_head", "access.purged_aip", "data_management.purged_unit"})
-"""Of purges tests/integration/rebuild/test_purged.py tells."""
+UNUSED = frozenset(
+    {
+        *("access.journal_head", "access.purged_aip", "data_management.purged_unit"),
+        *("proof.renewal", "proof.renewed", "proof.renewed_lines", "proof.renewed_package", "proof.tree_campaign"),
+    }
+)
+"""Of purges tests/integration/rebuild/test_purged.py tells, of renewals tests/integration/proof/test_renewing.py."""
 
 
 def without_the_other_site(drill: Drill, held: Contents) -> Contents:
