@@ -7,7 +7,7 @@ the rest. What was issued once is given again for ever.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from services.proof import receipt_queries as queries
@@ -56,12 +56,22 @@ async def ask_for(tx: Transaction, transfer: UUID) -> None:
 
 
 class Issuer:
-    """Issues receipts; `trusted_clock` raises `TryAgain` while this machine's clock is not to be trusted (PRV-10)."""
+    """Issues receipts; `trusted_clock` raises `TryAgain` while this machine's clock is not to be trusted (PRV-10).
+
+    `adopt` looks for packages that proof was not told of: those stored while a release before was replaced, say.
+    """
 
     def __init__(
-        self, database: RoomDatabase, signer: ProofSigner, trusted_clock: Callable[[], None], *, probative: bool
+        self,
+        database: RoomDatabase,
+        signer: ProofSigner,
+        trusted_clock: Callable[[], None],
+        adopt: Callable[[RoomDatabase], Awaitable[int]],
+        *,
+        probative: bool,
     ) -> None:
         self._database = database
+        self._adopt = adopt
         self._signer = signer
         self._require_clock = trusted_clock
         self._probative = probative
@@ -86,6 +96,7 @@ class Issuer:
         await self._keep(held, made)
         waiting = set(left) - gone - {one.transfer for one in made}
         if waiting:
+            await self._adopt(self._database)
             raise NotYet(f"{len(waiting)} transfers, the first {min(waiting)}")
         async with self._database.begin() as tx:
             await finish(tx, held)

@@ -72,7 +72,8 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
     makers = Makers(own, database, staging, signer, clock)
     foundation.gauges.add(*measures(period, signer), *PROOF_MEASURES, *renewal_measures(makers.calendar))
     gatherer = Gatherer(database, foundation.calls)
-    issuer = Issuer(database, signer, clock.require, probative=makers.probative)
+    adopter = Adopter(foundation.calls)
+    issuer = Issuer(database, signer, clock.require, adopter.adopt, probative=makers.probative)
     unhurried: Mapping[str, tuple[Job, int]] = {
         GATHER: (gatherer.gather, GATHERED_AT_ONCE),
         ISSUE: (issuer.issue, GATHERED_AT_ONCE),
@@ -122,7 +123,7 @@ def build(settings: RoomSettings, own: ProofSettings, transport: Transport | Non
         Chore("containers that staging lost", closer.mend_staging),
         Chore("containers left in staging", closer.forget_orphans),
         *makers.chores,
-        Chore("packages proof was not told of", Adopter(foundation.calls).adopt, every=ADOPTED_SECONDS),
+        Chore("packages proof was not told of", adopter.adopt, every=ADOPTED_SECONDS),
     )
     return replace(room, chores=chores)
 

@@ -75,9 +75,15 @@ class House:
     tell: Telling
     signer: ProofSigner = field(default_factory=lambda: open_signer("development:"))
 
+    adopted: int = 0
+
     @property
     def issuer(self) -> Issuer:
-        return Issuer(self.database, self.signer, lambda: None, probative=False)
+        return Issuer(self.database, self.signer, lambda: None, self.adopt, probative=False)
+
+    async def adopt(self, _: RoomDatabase) -> int:
+        self.adopted += 1
+        return 0
 
     async def stored(self, *, read: bool = True) -> UUID:
         """Store a package, read by the gatherer or not yet; return its transfer."""
@@ -216,12 +222,13 @@ async def test_what_is_not_known_yet_is_waited_for_and_holds_up_no_other(house: 
     assert await house.told() == 2
 
 
-async def test_a_package_that_storage_has_not_told_of_yet_is_waited_for(house: House) -> None:
+async def test_a_package_that_storage_has_not_told_of_yet_is_looked_for_and_waited_for(house: House) -> None:
     await house.accepted(uuid4())
     (held,) = await house.work()
 
     with pytest.raises(NotYet):
         await house.issuer.issue(held)
+    assert house.adopted == 1
 
 
 async def test_while_the_key_is_away_receipts_wait(house: House) -> None:

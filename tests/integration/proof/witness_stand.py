@@ -35,7 +35,7 @@ from shared.web import room_app
 from tests.builders.aip_shelf import listening
 from tests.builders.callers import SECRET, a_verifier
 from tests.builders.journal import a_line
-from tests.integration.proof.seals import EMPTY, Hands, Telling, hands
+from tests.integration.proof.seals import EMPTY, Hands, Telling, hands, nothing_to_adopt
 from tests.integration.storage.conftest import EMPTY as EMPTY_STORAGE
 from tests.integration.storage.depot import Depot
 from tests.integration.storage.test_restore_tests import AIP, stored
@@ -92,7 +92,7 @@ class Stand:
         )
         async with self.database.begin() as tx:
             await take_accepted(tx, [message])
-        issuer = Issuer(self.database, self.ours.signer, lambda: None, probative=False)
+        issuer = Issuer(self.database, self.ours.signer, lambda: None, nothing_to_adopt, probative=False)
         for held in await lease(self.database, [ISSUE], 10, lane=Lane.BACKGROUND):
             await issuer.issue(held)
 
