@@ -65,6 +65,12 @@ async def received(connection: AsyncConnection, transfers: Sequence[UUID]) -> di
     }
 
 
+async def known(connection: AsyncConnection, transfers: Sequence[UUID]) -> set[UUID]:
+    """Return those of these transfers of which proof was told a package, read or not."""
+    query = select(_GROUP.transfer).where(_GROUP.transfer == _TRANSFERS)
+    return set((await connection.scalars(query, {"transfers": list(transfers)})).all())
+
+
 _LINES = (
     select(line.c.transfer_id, journal.c.name, line.c.number, line.c.sha512, line.c.body)
     .join(journal, journal.c.id == line.c.journal)

@@ -32,6 +32,9 @@ ISSUE = "issue_receipts"
 TRANSFERS = 50
 """Transfers in one piece of work."""
 
+PATIENCE = 3
+"""Attempts, some seconds in all, before it is doubted that a package will be told of."""
+
 ISSUED = "receipt.issued"
 
 
@@ -96,10 +99,19 @@ class Issuer:
         await self._keep(held, made)
         waiting = set(left) - gone - {one.transfer for one in made}
         if waiting:
-            await self._adopt(self._database)
+            await self._look_for(held, waiting)
             raise NotYet(f"{len(waiting)} transfers, the first {min(waiting)}")
         async with self._database.begin() as tx:
             await finish(tx, held)
+
+    async def _look_for(self, held: Lease, waiting: set[UUID]) -> None:
+        """Have packages looked for of which proof knows nothing by now: what is only under way is told of sooner."""
+        if held.attempts < PATIENCE:
+            return
+        async with self._database.reading() as connection:
+            known = await queries.known(connection, list(waiting))
+        if waiting - known:
+            await self._adopt(self._database)
 
     async def _made(self, package: Received, lines: Sequence[PlacedLine]) -> Issued | None:
         accepted = accepted_at(lines)

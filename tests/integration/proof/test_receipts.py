@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from sqlalchemy import text, update
 from chartrier_client.verifying.verify import Asked, verify
 from services.proof import receipts
 from services.proof.domain.hash_tree import group_value
-from services.proof.receipts import ISSUE, Issuer, NotYet, take_accepted
+from services.proof.receipts import ISSUE, PATIENCE, Issuer, NotYet, take_accepted
 from services.proof.settings import ProofSettings
 from services.proof.signing.opening import open_signer
 from services.proof.signing.port import ProofSigner
@@ -226,9 +226,19 @@ async def test_a_package_that_storage_has_not_told_of_yet_is_looked_for_and_wait
     await house.accepted(uuid4())
     (held,) = await house.work()
 
-    with pytest.raises(NotYet):
-        await house.issuer.issue(held)
+    for attempt in (1, PATIENCE):
+        with pytest.raises(NotYet):
+            await house.issuer.issue(replace(held, attempts=attempt))
     assert house.adopted == 1
+
+
+async def test_a_package_that_is_known_and_not_read_is_looked_for_nowhere(house: House) -> None:
+    await house.accepted(await house.stored(read=False))
+    (held,) = await house.work()
+
+    with pytest.raises(NotYet):
+        await house.issuer.issue(replace(held, attempts=PATIENCE))
+    assert house.adopted == 0
 
 
 async def test_while_the_key_is_away_receipts_wait(house: House) -> None:
