@@ -8,7 +8,7 @@ there before it. Each step looks at what is committed, as for seals.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -166,7 +166,7 @@ class Renewer:
             raise StampedForLess(f"renewal {planned.number}: {stamped.authority} stamps until {rfc3339(until)}")
         fault_point("proof.renewal.stamped")
         async with self._database.begin() as tx:
-            if await queries.note_token(tx.connection, planned.number, _token_values(stamped)):
+            if await queries.note_token(tx.connection, planned.number, stamped.kept()):
                 tx.journal(_line(planned, stamped))
         fault_point("proof.renewal.noted")
 
@@ -184,17 +184,6 @@ async def _leaves(connection: AsyncConnection, due: Sequence[Lasting]) -> list[b
         group_value([found[one] for one in (each.head.renewed, *renewals[each.head.renewed])], algorithm)
         for each in due
     ]
-
-
-def _token_values(stamped: Stamped) -> dict[str, object]:
-    return {
-        "token": stamped.token,
-        "authority": stamped.authority,
-        "serial": str(stamped.serial),
-        "drift": timedelta(seconds=stamped.drift),
-        "certificate_ends": stamped.certificate_ends,
-        "token_at": stamped.at,
-    }
 
 
 def _line(planned: Renewal, stamped: Stamped) -> JournalLineV1:

@@ -38,12 +38,9 @@ STAMP = "stamp_seal"
 AT_ONCE = 100
 """Seals looked at in one round: more wait only after months without any authority."""
 
-MONTH, YEAR = timedelta(days=30), timedelta(days=365)
-
+MONTH, YEAR, NO_AGE = timedelta(days=30), timedelta(days=365), timedelta(0)
 
 log = logging.getLogger(__name__)
-
-NO_AGE = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +143,7 @@ class Sealer:
         stamped = await self._stamper.stamp(planned.root, "sha512")
         fault_point("proof.seal.stamped")
         async with self._database.begin() as tx:
-            if await queries.note_token(tx.connection, planned.number, _token_values(stamped)):
+            if await queries.note_token(tx.connection, planned.number, stamped.kept()):
                 tx.journal(_line(planned, stamped))
         fault_point("proof.seal.noted")
 
@@ -181,17 +178,6 @@ async def _sheet(connection: AsyncConnection) -> Sheet:
             if sheet.is_full:
                 break
     return sheet
-
-
-def _token_values(stamped: Stamped) -> dict[str, object]:
-    return {
-        "token": stamped.token,
-        "authority": stamped.authority,
-        "serial": str(stamped.serial),
-        "drift": timedelta(seconds=stamped.drift),
-        "certificate_ends": stamped.certificate_ends,
-        "token_at": stamped.at,
-    }
 
 
 def _line(planned: Seal, stamped: Stamped) -> JournalLineV1:

@@ -105,7 +105,6 @@ seal = Table(
     Column("authority", Text),
     Column("serial", Text),
     Column("drift", Interval),
-    Column("stored_at", DateTime(timezone=True)),
     Column("heads", LargeBinary),
     Column("signature", Text),
     Column("token_at", DateTime(timezone=True)),

@@ -58,6 +58,7 @@ GATHERED_AT_ONCE = 1
 
 READ_AT_ONCE = 1
 """Packages read anew at once by one process, while an algorithm is given up: the sites are the deposits'."""
+
 STATED_AT_ONCE = 2
 """Packages that one process looks at again at a time, for statements and attestations."""
 

@@ -54,7 +54,7 @@ CHANGED: Mapping[str, Mapping[str, str]] = {
     "proof.filed": dict.fromkeys(("filed_at", "stored_at"), "the moment of the write log"),
     "proof.seal": {
         **dict.fromkeys(("authority", "drift", "certificate_ends"), "of the asking, which the token does not tell"),
-        **dict.fromkeys(("stamped_at", "stored_at"), "the token tells its own time alone"),
+        "stamped_at": "the token tells its own time alone",
     },
     "proof.package_group": {"receipts": "the write log tells of copies, and not where sites were", "stored_at": "so"},
     "proof.container": dict.fromkeys(("planned_at", "closed_at", "stored_at"), "when it came back"),

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from services.proof.signing.algorithms import Asn1
 from services.proof.stamping import measures
@@ -49,6 +49,17 @@ class Stamped:
     certificate_ends: datetime
     probative: bool
     revocation: bool
+
+    def kept(self) -> dict[str, Any]:
+        """Return what is kept of it beside what it stamps: by column of seals, and of renewals."""
+        return {
+            "token": self.token,
+            "authority": self.authority,
+            "serial": str(self.serial),
+            "drift": timedelta(seconds=self.drift),
+            "certificate_ends": self.certificate_ends,
+            "token_at": self.at,
+        }
 
 
 class Stamper:

@@ -99,7 +99,7 @@ FILLED = {
     "tree_campaign": {"ended_at"},
     "attestation": {"asked_at", "asked_by", "refused", "facts", "pdf", "sha512", "issued_at"},
     "statement": {"done_at", "facts", "signed"},
-    "seal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift", "stored_at"},
+    "seal": {"token", "token_at", "stamped_at", "certificate_ends", "authority", "serial", "drift"},
 }
 """Columns that come to be known later than their row, or are needed no more: triggers see that what proves something
 is filled in once."""

@@ -19,8 +19,7 @@ STATEMENTS = (
         certificate_ends timestamptz,
         authority text,
         serial text,
-        drift interval,
-        stored_at timestamptz
+        drift interval
     )""",
     """CREATE TABLE sealed_journal (
         seal bigint NOT NULL REFERENCES seal (number),
@@ -72,7 +71,7 @@ STATEMENTS = (
     """CREATE TRIGGER covered_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON sealed_journal
        FOR EACH STATEMENT EXECUTE FUNCTION refuse_other_proof()""",
     "GRANT SELECT, INSERT ON seal, sealed_journal, package_group TO chartrier_proof",
-    """GRANT UPDATE (token, stamped_at, certificate_ends, authority, serial, drift, stored_at)
+    """GRANT UPDATE (token, stamped_at, certificate_ends, authority, serial, drift)
        ON seal TO chartrier_proof""",
     # Of what a rebuild has from a seal alone, storage's word comes later.
     """CREATE TRIGGER word_stays BEFORE UPDATE OF transfer, sha512, size, receipts ON package_group FOR EACH ROW
